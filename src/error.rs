@@ -1,0 +1,166 @@
+//! What can be wrong with a call: one enum, whose messages say what came, where, and what is allowed.
+
+use std::fmt;
+
+/// Shorthand for results whose error is [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that a call can refuse.
+///
+/// No input panics. Shapes and hyper-parameters are checked before anything is written; an error in the data (a NaN, a
+/// target out of range) may be found inside the pass and then leaves the caller's output buffers unspecified.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array does not have the shape that the other arguments call for.
+    #[error("`{argument}` has shape {got:?}, expected {expected:?}")]
+    Shape {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Its shape.
+        got: Vec<usize>,
+        /// The shape it should have.
+        expected: Vec<usize>,
+    },
+
+    /// A hyper-parameter lies outside its range.
+    #[error("`{name}` is {value}, allowed is {allowed}")]
+    Parameter {
+        /// Name of the field or argument.
+        name: &'static str,
+        /// What came.
+        value: f64,
+        /// The allowed range, in words.
+        allowed: &'static str,
+    },
+
+    /// An element of an array lies outside its domain.
+    #[error("`{argument}`{position} is {value}, allowed is {allowed}")]
+    Value {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Index of the first element that is wrong.
+        position: Position,
+        /// What stood there.
+        value: f64,
+        /// The allowed range, in words.
+        allowed: &'static str,
+    },
+
+    /// A class index is neither a class nor the ignored index.
+    #[error("`{argument}`{position} is {value}, allowed are the classes 0 to {}", classes.saturating_sub(1))]
+    Target {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Index of the first target that is wrong.
+        position: Position,
+        /// What stood there.
+        value: i64,
+        /// Number of classes.
+        classes: usize,
+    },
+
+    /// The objective needs an argument that the batch does not hold.
+    #[error("{objective} needs `{argument}`")]
+    Missing {
+        /// Name of the objective.
+        objective: &'static str,
+        /// Name of the missing argument.
+        argument: &'static str,
+    },
+
+    /// There is nothing to average, or nothing where at least one element is required.
+    #[error("`{argument}` holds nothing to average over")]
+    Empty {
+        /// Name of the argument.
+        argument: &'static str,
+    },
+
+    /// A finite input whose loss or gradient does not fit the floating-point type.
+    #[error("the result at `{argument}`{position} overflows {type_name}")]
+    Overflow {
+        /// Name of the argument.
+        argument: &'static str,
+        /// Index of the first element whose result overflows.
+        position: Position,
+        /// `f32` or `f64`.
+        type_name: &'static str,
+    },
+
+    /// Two weight vectors that must hold the same total mass do not.
+    #[error(
+        "`{left}` sums to {left_sum} and `{right}` to {right_sum}, allowed is a relative difference of {tolerance}"
+    )]
+    Unbalanced {
+        /// Name of the first argument.
+        left: &'static str,
+        /// Its sum.
+        left_sum: f64,
+        /// Name of the second argument.
+        right: &'static str,
+        /// Its sum.
+        right_sum: f64,
+        /// The largest relative difference allowed.
+        tolerance: f64,
+    },
+
+    /// A per-example view or a weighting was asked of an objective that couples its examples.
+    #[error("{objective} couples the examples of a batch: it has no {operation}")]
+    Coupled {
+        /// Name of the objective.
+        objective: &'static str,
+        /// What was asked for.
+        operation: &'static str,
+    },
+}
+
+/// Where in an array something is: one index for each axis, printed as `[3, 17]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position(pub Vec<usize>);
+
+impl Position {
+    /// The index, by axes, of the `flat`-th element in row-major order of an array with this shape.
+    pub(crate) fn unravel(mut flat: usize, shape: &[usize]) -> Self {
+        let mut index: Vec<usize> = shape
+            .iter()
+            .rev()
+            .map(|&extent| {
+                let at = flat % extent.max(1);
+                flat /= extent.max(1);
+                at
+            })
+            .collect();
+        index.reverse();
+        Self(index)
+    }
+}
+
+impl From<usize> for Position {
+    fn from(index: usize) -> Self {
+        Self(vec![index])
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "{:?}", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_argument_the_position_and_the_range() {
+        let error = Error::Value {
+            argument: "logits",
+            position: Position::unravel(17, &[2, 3, 5]),
+            value: f64::NAN,
+            allowed: "finite or -inf",
+        };
+        assert_eq!(error.to_string(), "`logits`[1, 0, 2] is NaN, allowed is finite or -inf");
+        let scalar = Error::Value { argument: "x", position: Position::default(), value: 2.0, allowed: "[0, 1]" };
+        assert_eq!(scalar.to_string(), "`x` is 2, allowed is [0, 1]");
+    }
+}

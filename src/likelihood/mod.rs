@@ -1,0 +1,1 @@
+//! Densities as objectives: negative log-likelihood and gradient.

@@ -1,0 +1,141 @@
+//! From one number per example to one number: [`Reduction`], and [`Parts`], by which micro-batches combine.
+
+use ndarray::{ArrayRef, Dimension, Ix1};
+
+use crate::error::Position;
+use crate::{Error, Real, Result, check, simd};
+
+/// How the losses of a batch become one number, and by what the gradient is scaled accordingly.
+///
+/// There is no default: which denominator a loss has is the caller's to say.
+#[derive(Debug)]
+pub enum Reduction<'a, T, D: Dimension = Ix1> {
+    /// `Σ L`.
+    Sum,
+    /// `Σ L / n`; with class weights `Σ w L / Σ w`. Over nothing it is [`Error::Empty`].
+    Mean,
+    /// `Σ w L`, divided by nothing: `w = 1/N` gives any denominator. Weights are finite and `>= 0`; a zero selects the
+    /// example away, so that not even its NaN is seen.
+    Weighted(&'a ArrayRef<T, D>),
+}
+
+impl<T, D: Dimension> Clone for Reduction<'_, T, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, D: Dimension> Copy for Reduction<'_, T, D> {}
+
+impl<T: Real, D: Dimension> Reduction<'_, T, D> {
+    /// Checks the weights, if there are any: shape, finite, not negative.
+    pub(crate) fn check(&self, shape: &[usize]) -> Result<()> {
+        let Self::Weighted(weights) = self else { return Ok(()) };
+        check::shape("weights", weights.shape(), shape)?;
+        match weights.iter().position(|w| !(w.is_finite() && *w >= T::zero())) {
+            None => Ok(()),
+            Some(flat) => Err(Error::Value {
+                argument: "weights",
+                position: Position::unravel(flat, shape),
+                value: weights.iter().nth(flat).map_or(f64::NAN, |w| w.wide()),
+                allowed: "finite and >= 0",
+            }),
+        }
+    }
+
+    /// The weights in row-major order, where the reduction has them.
+    pub(crate) fn weights(&self) -> Option<Vec<T>> {
+        match self {
+            Self::Weighted(weights) => Some(weights.iter().copied().collect()),
+            _ => None,
+        }
+    }
+}
+
+/// A sum of losses and what a mean would divide it by, in `f64` for every element type.
+///
+/// A mean of micro-batch means is not the mean of the whole batch. Add the parts instead, then divide once.
+///
+/// ```
+/// # use loglik::Parts;
+/// let long = Parts { sum: 12.0, count: 4.0 };
+/// let short = Parts { sum: 5.0, count: 1.0 };
+/// assert_eq!(long.merge(short).mean()?, 3.4); // the mean of the means would be 4
+/// # Ok::<(), loglik::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Parts {
+    /// Sum of the losses.
+    pub sum: f64,
+    /// Number of examples, or the total of their class weights.
+    pub count: f64,
+}
+
+impl Parts {
+    /// The parts of both batches together.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self { sum: self.sum + other.sum, count: self.count + other.count }
+    }
+
+    /// `sum / count`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] where the count is zero.
+    pub fn mean(self) -> Result<f64> {
+        if self.count == 0.0 {
+            return Err(Error::Empty { argument: "batch" });
+        }
+        Ok(self.sum / self.count)
+    }
+}
+
+/// Elements that are added in lanes of the element type before `f64` takes over.
+pub(crate) const BLOCK: usize = 1024;
+
+/// The sum of the values, by lanes within blocks of [`BLOCK`] and pairwise in `f64` across them.
+///
+/// The order of the additions depends on the length alone, never on threads.
+pub(crate) fn sum<T: Real>(values: &[T]) -> f64 {
+    pairwise(&values.chunks(BLOCK).map(|block| simd::sum(block).wide()).collect::<Vec<_>>())
+}
+
+/// Sum by halves: the rounding error grows with the logarithm of the length.
+pub(crate) fn pairwise(values: &[f64]) -> f64 {
+    match values {
+        [] => 0.0,
+        [one] => *one,
+        _ => {
+            let (left, right) = values.split_at(values.len().div_ceil(2));
+            pairwise(left) + pairwise(right)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_of_f32_is_good_to_its_own_precision() {
+        for n in [0, 1, 9, 1023, 1024, 1025, 100_000] {
+            let values: Vec<f32> = (0..n).map(|i| 0.1 + (i % 7) as f32).collect();
+            let exact: f64 = values.iter().map(|&x| f64::from(x)).sum();
+            assert!((sum(&values) - exact).abs() <= 1e-6 * exact, "n = {n}: {} against {exact}", sum(&values));
+        }
+    }
+
+    #[test]
+    fn a_mean_over_nothing_is_an_error() {
+        assert_eq!(Parts::default().mean(), Err(Error::Empty { argument: "batch" }));
+    }
+
+    #[test]
+    fn a_bad_weight_is_named() {
+        let weights = ndarray::array![[1.0, 2.0], [-1.0, 0.0]];
+        let error = Reduction::Weighted(&weights).check(&[2, 2]).unwrap_err();
+        assert_eq!(error.to_string(), "`weights`[1, 0] is -1, allowed is finite and >= 0");
+    }
+}

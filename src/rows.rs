@@ -1,0 +1,185 @@
+//! The rows of an array along its last axis, in logical order, wherever they lie in memory.
+//!
+//! Kernels see contiguous blocks of a [`Real`] only. What is strided or of half precision is copied to scratch block by
+//! block, so that the same numbers give the same bits in every layout.
+
+use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Dimension};
+use num_traits::Zero;
+
+use crate::{Element, Error, Real, Result, check};
+
+/// Elements of a row that a kernel takes at a time: 8 KiB of `f32`, which stays in the first-level cache.
+pub(crate) const BLOCK: usize = 2048;
+
+/// Bytes of rows that make one job. Fixed, so that jobs do not depend on the number of threads.
+const JOB_BYTES: usize = 256 << 10;
+
+/// Rows that make one job.
+pub(crate) fn rows_per_job<E>(width: usize) -> usize {
+    (JOB_BYTES / (width * size_of::<E>()).max(1)).max(1)
+}
+
+/// Borrowed rows.
+#[derive(Clone)]
+pub(crate) enum Rows<'a, E> {
+    /// One after the other in memory.
+    Packed { data: &'a [E], width: usize },
+    /// Anywhere, with any stride.
+    Scattered { rows: Vec<ArrayView1<'a, E>>, width: usize },
+}
+
+impl<'a, E: Element> Rows<'a, E> {
+    /// The rows of an array with at least one axis and at least one element in each row.
+    pub(crate) fn new<D: Dimension>(argument: &'static str, array: &'a ArrayRef<E, D>) -> Result<Self> {
+        let width = match array.shape().last() {
+            None | Some(0) => return Err(Error::Empty { argument }),
+            Some(&width) => width,
+        };
+        Ok(match array.as_slice() {
+            Some(data) => Self::Packed { data, width },
+            None => Self::Scattered { rows: array.rows().into_iter().collect(), width },
+        })
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Packed { data, width } => data.len() / width,
+            Self::Scattered { rows, .. } => rows.len(),
+        }
+    }
+
+    /// Elements of each row.
+    pub(crate) fn width(&self) -> usize {
+        match *self {
+            Self::Packed { width, .. } | Self::Scattered { width, .. } => width,
+        }
+    }
+
+    /// Memory that all rows together take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.len() * self.width() * size_of::<E>()
+    }
+
+    /// The row at this place in row-major order.
+    pub(crate) fn row(&self, index: usize) -> ArrayView1<'a, E> {
+        match self {
+            Self::Packed { data, width } => ArrayView1::from(&data[index * width..][..*width]),
+            Self::Scattered { rows, .. } => rows[index],
+        }
+    }
+}
+
+/// Gives the elements of a row to `f` in blocks of [`BLOCK`], each contiguous and in the type that is computed in.
+pub(crate) fn for_each_block<E: Element>(row: ArrayView1<'_, E>, mut f: impl FnMut(&[E::Real])) {
+    if let Some(row) = row.to_slice().and_then(E::as_real) {
+        return row.chunks(BLOCK).for_each(f);
+    }
+    let mut scratch = vec![E::Real::zero(); BLOCK.min(row.len())];
+    for block in row.axis_chunks_iter(ndarray::Axis(0), BLOCK) {
+        let scratch = &mut scratch[..block.len()];
+        copy(block, scratch);
+        f(scratch);
+    }
+}
+
+/// Copies a row of any layout and storage into a slice of the same length.
+pub(crate) fn copy<E: Element>(from: ArrayView1<'_, E>, to: &mut [E::Real]) {
+    match from.to_slice().and_then(E::as_real) {
+        Some(from) => to.copy_from_slice(from),
+        None => to.iter_mut().zip(from).for_each(|(to, from)| *to = from.real()),
+    }
+}
+
+/// Rows that are written to.
+pub(crate) enum RowsMut<'a, T> {
+    /// One after the other in memory.
+    Packed { data: &'a mut [T], width: usize },
+    /// Anywhere, with any stride.
+    Scattered { rows: Vec<ArrayViewMut1<'a, T>>, width: usize },
+}
+
+impl<'a, T: Real> RowsMut<'a, T> {
+    /// The rows of a buffer that must have this shape.
+    pub(crate) fn new<D: Dimension>(
+        argument: &'static str,
+        array: &'a mut ArrayRef<T, D>,
+        shape: &[usize],
+    ) -> Result<Self> {
+        check::shape(argument, array.shape(), shape)?;
+        let width = shape.last().copied().unwrap_or(0).max(1);
+        Ok(if array.is_standard_layout() {
+            Self::Packed { data: array.as_slice_mut().unwrap_or_default(), width }
+        } else {
+            Self::Scattered { rows: array.rows_mut().into_iter().collect(), width }
+        })
+    }
+
+    /// Cuts the rows into groups of `count`, the last one shorter.
+    pub(crate) fn split(self, count: usize) -> Vec<RowsMut<'a, T>> {
+        match self {
+            Self::Packed { data, width } => {
+                data.chunks_mut(count * width).map(|data| RowsMut::Packed { data, width }).collect()
+            }
+            Self::Scattered { rows, width } => {
+                let mut rows = rows.into_iter();
+                let group = || -> Vec<_> { rows.by_ref().take(count).collect() };
+                let groups = std::iter::repeat_with(group).take_while(|group| !group.is_empty());
+                groups.map(|rows| RowsMut::Scattered { rows, width }).collect()
+            }
+        }
+    }
+
+    /// Gives each row to `f` with its place in this group, as a contiguous slice that holds its elements and from which
+    /// they are written back.
+    pub(crate) fn for_each(self, mut f: impl FnMut(usize, &mut [T])) {
+        match self {
+            Self::Packed { data, width } => data.chunks_mut(width).enumerate().for_each(|(i, row)| f(i, row)),
+            Self::Scattered { rows, width } => {
+                let mut scratch = vec![T::zero(); width];
+                for (i, mut row) in rows.into_iter().enumerate() {
+                    copy(row.view(), &mut scratch);
+                    f(i, &mut scratch);
+                    row.iter_mut().zip(&scratch).for_each(|(to, &from)| *to = from);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array3, ShapeBuilder};
+
+    use super::*;
+
+    #[test]
+    fn rows_come_in_logical_order_from_every_layout() {
+        let packed = Array3::from_shape_fn((2, 3, 4), |(i, j, k)| (100 * i + 10 * j + k) as f64);
+        let mut other = Array3::zeros((2, 3, 4).f());
+        other.assign(&packed);
+        let (packed, other) = (Rows::new("x", &packed).unwrap(), Rows::new("x", &other).unwrap());
+        assert!(matches!(other, Rows::Scattered { .. }));
+        assert_eq!((other.len(), other.width(), other.bytes()), (6, 4, 192));
+        for i in 0..6 {
+            assert_eq!(packed.row(i), other.row(i));
+            for_each_block(other.row(i), |block| assert_eq!(block, packed.row(i).as_slice().unwrap()));
+        }
+    }
+
+    #[test]
+    fn written_rows_reach_every_layout() {
+        let mut array = Array3::<f32>::zeros((2, 3, 4).f());
+        let rows = RowsMut::new("out", &mut array, &[2, 3, 4]).unwrap();
+        for (group, rows) in rows.split(4).into_iter().enumerate() {
+            rows.for_each(|i, row| row.fill((4 * group + i) as f32));
+        }
+        assert_eq!(array.map_axis(ndarray::Axis(2), |row| row.sum()), ndarray::array![[0., 4., 8.], [12., 16., 20.]]);
+    }
+
+    #[test]
+    fn nothing_to_normalise_is_an_error() {
+        assert!(Rows::new("logits", &Array3::<f32>::zeros((2, 3, 0))).is_err());
+        assert_eq!(Rows::new("logits", &Array3::<f32>::zeros((0, 3, 4))).unwrap().len(), 0);
+    }
+}

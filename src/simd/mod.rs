@@ -1,0 +1,16 @@
+//! Vectorised kernels: plain Rust over lanes of numbers, compiled once for each instruction set and chosen at run time.
+//!
+//! A [`Kernel`] is written once. [`dispatch`] inlines its body into a function that the compiler may vectorise with
+//! AVX-512, with AVX2 and FMA, or with what the target always has. Levels with and without fused multiply-add differ
+//! in the last bits; on one machine the same input always gives the same bits. This is the only room with `unsafe`.
+
+mod dispatch;
+mod lanes;
+mod row;
+mod special;
+mod sum;
+
+pub(crate) use dispatch::{Kernel, dispatch};
+pub(crate) use row::{RowSum, scale_exp};
+pub use special::Lanes;
+pub(crate) use sum::sum;

@@ -1,0 +1,61 @@
+//! Class indices: any common integer type.
+
+/// The integer types that class indices may come in: `i32`, `i64`, `u32` and `usize`. Sealed.
+pub trait Target: Copy + Send + Sync + sealed::Sealed + 'static {
+    /// The index as `i64`; a `usize` beyond its range becomes `i64::MAX`, which is no class of any array.
+    fn index(self) -> i64;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! target {
+    ($($type:ident),*) => {$(
+        impl sealed::Sealed for $type {}
+        impl Target for $type {
+            #[inline(always)]
+            fn index(self) -> i64 {
+                i64::try_from(self).unwrap_or(i64::MAX)
+            }
+        }
+    )*};
+}
+target!(i32, i64, u32, usize);
+
+/// What a target says of its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The row belongs to this class.
+    Is(usize),
+    /// The row takes no part.
+    Ignored,
+    /// Neither a class nor the ignored index.
+    Invalid,
+}
+
+/// Reads a target; the ignored index wins even where it is a class.
+#[inline]
+pub(crate) fn class(target: impl Target, ignore_index: Option<i64>, classes: usize) -> Class {
+    let index = target.index();
+    match usize::try_from(index) {
+        _ if Some(index) == ignore_index => Class::Ignored,
+        Ok(class) if class < classes => Class::Is(class),
+        _ => Class::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ignored_index_may_be_negative_or_a_class() {
+        assert_eq!(class(-100_i64, Some(-100), 5), Class::Ignored);
+        assert_eq!(class(0_u32, Some(0), 5), Class::Ignored);
+        assert_eq!(class(4_usize, Some(-100), 5), Class::Is(4));
+        assert_eq!(class(5_i32, Some(-100), 5), Class::Invalid);
+        assert_eq!(class(-1_i32, None, 5), Class::Invalid);
+        assert_eq!(class(usize::MAX, None, 5), Class::Invalid);
+    }
+}

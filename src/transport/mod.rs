@@ -1,0 +1,1 @@
+//! Optimal transport: distances between distributions, and bounds on them.
