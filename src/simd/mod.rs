@@ -12,5 +12,5 @@ mod sum;
 
 pub(crate) use dispatch::{Kernel, dispatch};
 pub(crate) use row::{RowSum, scale_exp};
-pub use special::Lanes;
+pub(crate) use special::Lanes;
 pub(crate) use sum::sum;
