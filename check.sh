@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Everything that a change must pass, in the order in which it fails fastest. CI runs this same file.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+step() {
+    printf '\n== %s\n' "$*"
+    "$@"
+}
+
+curves=$(mktemp -d)
+trap 'rm -rf "$curves"' EXIT
+
+step cargo fmt --check
+step cargo clippy --all-targets --all-features -- -D warnings
+step cargo test --release
+step cargo test --release --all-features
+step cargo test --release --no-default-features
+step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
+step cargo run --release --example loss_curves -- --quick --out "$curves"
+step cargo bench -- --test
+printf '\nall checks passed\n'
