@@ -6,11 +6,13 @@
 
 mod dispatch;
 mod lanes;
+mod masked;
 mod row;
 mod special;
 mod sum;
 
 pub(crate) use dispatch::{Kernel, dispatch};
+pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use row::{RowSum, scale_exp};
 pub(crate) use special::Lanes;
 pub(crate) use sum::sum;

@@ -1,0 +1,181 @@
+//! Which tokens count, and to which sequence each belongs.
+
+use ndarray::{Array1, ArrayRef, ArrayView, ArrayView1, ArrayView2, Dimension, Ix1, Ix2, s};
+
+use crate::error::Position;
+use crate::{Error, Result, simd};
+
+/// The tokens of a batch that count, sequence by sequence, in a padded or a packed layout.
+///
+/// | layout | mask | sequence `i` |
+/// |---|---|---|
+/// | [`padded`](TokenMask::padded) | `[B, T]` | row `i` |
+/// | [`packed`](TokenMask::packed) | `[N]` and `B + 1` offsets | tokens `offsets[i] .. offsets[i + 1]` |
+///
+/// `true` counts; `false` (prompt, padding) is selected away. Whether the prompt is scored is thus the caller's to say.
+/// The mask stands at the *scored* token: where logits predict the next token, [`causal_shift`](super::causal_shift)
+/// moves targets and mask together.
+///
+/// It borrows the mask and is `Copy`: pass it by value. Any memory layout will do.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let padded = array![[true, true, false], [true, false, false]];
+/// let packed = array![true, true, true];
+/// let padded = TokenMask::padded(padded.view());
+/// let packed = TokenMask::packed(packed.view(), &[0, 2, 3])?; // the same two sequences
+/// assert_eq!(padded.lengths(), packed.lengths());
+/// # Ok::<(), loglik::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenMask<'a, D: Dimension> {
+    mask: ArrayView<'a, bool, D>,
+    offsets: Option<&'a [usize]>,
+}
+
+impl<'a> TokenMask<'a, Ix2> {
+    /// `B` sequences of up to `T` tokens, one in each row of `[B, T]`.
+    #[must_use]
+    pub fn padded(mask: ArrayView2<'a, bool>) -> Self {
+        Self { mask, offsets: None }
+    }
+}
+
+impl<'a> TokenMask<'a, Ix1> {
+    /// `B` sequences end to end in `[N]`; `offsets` are the `B + 1` boundaries (`cu_seqlens` of the attention kernels).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] where there is no offset at all (an empty batch has one, 0); [`Error::Value`], which names the
+    /// offset, where the first is not 0, one is below the offset before it, or the last is not `N`.
+    pub fn packed(mask: ArrayView1<'a, bool>, offsets: &'a [usize]) -> Result<Self> {
+        let wrong = |index: usize, allowed| {
+            let value = offsets[index] as f64;
+            Err(Error::Value { argument: "offsets", position: index.into(), value, allowed })
+        };
+        match offsets {
+            [] => Err(Error::Shape { argument: "offsets", got: vec![0], expected: vec![1] }),
+            [first, ..] if *first != 0 => wrong(0, "0"),
+            _ => match offsets.windows(2).position(|pair| pair[1] < pair[0]) {
+                Some(before) => wrong(before + 1, "not below the offset before it"),
+                None if offsets[offsets.len() - 1] != mask.len() => wrong(offsets.len() - 1, "the number of tokens"),
+                None => Ok(Self { mask, offsets: Some(offsets) }),
+            },
+        }
+    }
+}
+
+impl<'a, D: Dimension> TokenMask<'a, D> {
+    /// The parts of a mask whose offsets have been checked for this shape.
+    pub(super) fn from_parts(mask: ArrayView<'a, bool, D>, offsets: Option<&'a [usize]>) -> Self {
+        Self { mask, offsets }
+    }
+
+    /// The mask itself, `[B, T]` or `[N]`.
+    pub fn mask(&self) -> ArrayView<'a, bool, D> {
+        self.mask.clone()
+    }
+
+    /// The boundaries of packed sequences; `None` where they are padded.
+    #[must_use]
+    pub fn offsets(&self) -> Option<&'a [usize]> {
+        self.offsets
+    }
+
+    /// How many tokens of each sequence count, `[B]`.
+    #[must_use]
+    pub fn lengths(&self) -> Array1<usize> {
+        self.split(&self.mask).into_iter().map(count).collect()
+    }
+
+    /// The sequences of an array that has the mask's shape.
+    pub(crate) fn split<'b, A>(&self, array: &'b ArrayRef<A, D>) -> Vec<ArrayView1<'b, A>> {
+        let rows = array.rows().into_iter();
+        match self.offsets {
+            None => rows.collect(),
+            // A packed array is one row.
+            Some(offsets) => {
+                rows.flat_map(|row| offsets.windows(2).map(move |pair| row.slice_move(s![pair[0]..pair[1]]))).collect()
+            }
+        }
+    }
+
+    /// The sequences of a row-major buffer that has the mask's shape.
+    pub(crate) fn split_mut<'b, A>(&self, mut buffer: &'b mut [A]) -> Vec<&'b mut [A]> {
+        let mut next = |mask: ArrayView1<'_, bool>| {
+            let (sequence, after) = std::mem::take(&mut buffer).split_at_mut(mask.len());
+            buffer = after;
+            sequence
+        };
+        self.split(&self.mask).into_iter().map(&mut next).collect()
+    }
+
+    /// Where the `token`-th token of a sequence stands in an array that has the mask's shape.
+    pub(crate) fn position(&self, sequence: usize, token: usize) -> Position {
+        match self.offsets {
+            None => Position(vec![sequence, token]),
+            Some(offsets) => Position(vec![offsets[sequence] + token]),
+        }
+    }
+}
+
+/// How many places of one sequence's mask are kept.
+pub(crate) fn count(mask: ArrayView1<'_, bool>) -> usize {
+    match mask.to_slice() {
+        Some(mask) => simd::count(mask),
+        None => mask.iter().filter(|&&keep| keep).count(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    #[test]
+    fn both_layouts_cut_the_same_sequences() {
+        let padded = array![[true, false, true], [false, false, false]];
+        let flat = array![true, false, true, false];
+        let padded = TokenMask::padded(padded.view());
+        let packed = TokenMask::packed(flat.view(), &[0, 3, 4]).unwrap();
+        assert_eq!(padded.lengths(), array![2, 0]);
+        assert_eq!(packed.lengths(), array![2, 0]);
+        assert_eq!((padded.position(1, 2), packed.position(1, 0)), (Position(vec![1, 2]), Position(vec![3])));
+        assert_eq!((packed.offsets(), packed.mask()), (Some(&[0, 3, 4][..]), flat.view()));
+    }
+
+    #[test]
+    fn lengths_do_not_depend_on_the_layout() {
+        let mask = Array2::from_shape_fn((5, 100), |(i, t)| (i * t) % 3 != 1);
+        let mut strided = Array2::from_elem((10, 200), true);
+        strided.slice_mut(s![..;2, ..;-2]).assign(&mask);
+        let strided = TokenMask::padded(strided.slice(s![..;2, ..;-2]));
+        assert_eq!(strided.lengths(), TokenMask::padded(mask.view()).lengths());
+    }
+
+    #[test]
+    fn a_batch_may_hold_nothing() {
+        for (rows, width) in [(0, 3), (3, 0), (0, 0)] {
+            let mask = Array2::from_elem((rows, width), true);
+            assert_eq!(TokenMask::padded(mask.view()).lengths().to_vec(), vec![0; rows], "[{rows}, {width}]");
+        }
+        let none = array![];
+        assert_eq!(TokenMask::packed(none.view(), &[0]).unwrap().lengths().len(), 0);
+        assert_eq!(TokenMask::packed(none.view(), &[0, 0, 0]).unwrap().lengths(), array![0, 0]);
+    }
+
+    #[test]
+    fn offsets_that_are_no_boundaries_are_named() {
+        let mask = array![true, true, true];
+        let message = |offsets: &[usize]| TokenMask::packed(mask.view(), offsets).unwrap_err().to_string();
+        assert_eq!(message(&[]), "`offsets` has shape [0], expected [1]");
+        assert_eq!(message(&[1, 3]), "`offsets`[0] is 1, allowed is 0");
+        assert_eq!(message(&[0, 2, 1, 3]), "`offsets`[2] is 1, allowed is not below the offset before it");
+        assert_eq!(message(&[0, 2]), "`offsets`[1] is 2, allowed is the number of tokens");
+        assert_eq!(message(&[0, 2, 4]), "`offsets`[2] is 4, allowed is the number of tokens");
+        assert_eq!(message(&[0]), "`offsets`[0] is 0, allowed is the number of tokens");
+    }
+}
