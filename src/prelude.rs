@@ -1,4 +1,9 @@
 //! Everything that a caller of the objectives needs: `use loglik::prelude::*;`.
 
+pub use crate::logits::{
+    CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into,
+    log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
+    token_log_probs_masked,
+};
 pub use crate::sequence::{Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward};
 pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};

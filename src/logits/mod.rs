@@ -1,1 +1,37 @@
-//! Kernels over logits: log-sum-exp, log-softmax, token log-probabilities, entropy, cross-entropy.
+//! Kernels over logits `[.., V]`: the last axis holds the classes, the others are any rows.
+//!
+//! | function | result | gradient |
+//! |---|---|---|
+//! | [`log_sum_exp`] | `ln Σ e^x` of each row | [`log_sum_exp_grad`], the softmax |
+//! | [`log_softmax`] | log-probability of every class | of one class: below |
+//! | [`token_log_probs`] | log-probability of the target | [`token_log_probs_backward`], from any cotangent |
+//! | [`entropy`] | entropy of the softmax, nats | [`entropy_grad`] |
+//! | [`CrossEntropy`] | NLL of class indices | its methods `grad`, `grad_into`, `grad_in_place` |
+//! | [`SoftCrossEntropy`] | cross-entropy of target probabilities | the same |
+//!
+//! Rows are read once, in blocks that stay in the first-level cache: lanes of the element type add within a block, `f64`
+//! across blocks, and the largest logit is kept out of the sum, so that a loss of 1e-12 keeps its digits in `f32`. Strided
+//! logits are copied block by block and give the same bits as contiguous ones. With the feature `half`, logits may be
+//! `bf16` or `f16`; results are `f32`.
+
+#![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
+
+mod class_weights;
+mod cross_entropy;
+mod entropy;
+mod labels;
+mod log_softmax;
+mod log_sum_exp;
+mod scales;
+mod soft_cross_entropy;
+mod token_log_probs;
+mod walk;
+
+pub use cross_entropy::CrossEntropy;
+pub use entropy::{entropy, entropy_grad};
+pub use log_softmax::{log_softmax, log_softmax_in_place, log_softmax_into};
+pub use log_sum_exp::{log_sum_exp, log_sum_exp_grad};
+pub use soft_cross_entropy::SoftCrossEntropy;
+pub use token_log_probs::{
+    token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
+};

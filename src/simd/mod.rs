@@ -10,9 +10,11 @@ mod masked;
 mod row;
 mod special;
 mod sum;
+mod transform;
 
 pub(crate) use dispatch::{Kernel, dispatch};
 pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use row::{RowSum, scale_exp};
 pub(crate) use special::Lanes;
 pub(crate) use sum::sum;
+pub(crate) use transform::{entropy_slope, shift_down, subtract_scaled, weighted_drop};

@@ -1,0 +1,42 @@
+//! One weight for each class, or 1 for all.
+
+use crate::rows::BLOCK;
+use crate::{Error, Result, check};
+
+static ONES: [f64; BLOCK] = [1.0; BLOCK];
+
+/// Checked class weights.
+#[derive(Clone, Copy)]
+pub(super) struct ClassWeights<'a> {
+    weights: Option<&'a [f64]>,
+    /// Their sum over all classes.
+    pub(super) total: f64,
+}
+
+impl<'a> ClassWeights<'a> {
+    /// Checks that there is one weight for each class, finite and not negative.
+    pub(super) fn new(weights: Option<&'a [f64]>, classes: usize) -> Result<Self> {
+        let Some(values) = weights else { return Ok(Self { weights, total: classes as f64 }) };
+        let argument = "class_weights";
+        check::shape(argument, &[values.len()], &[classes])?;
+        if let Some(class) = values.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+            let (position, value) = (class.into(), values[class]);
+            return Err(Error::Value { argument, position, value, allowed: "finite and >= 0" });
+        }
+        let total = crate::reduction::sum(values);
+        if total.is_infinite() {
+            return Err(Error::Overflow { argument, position: Default::default(), type_name: "f64" });
+        }
+        Ok(Self { weights, total })
+    }
+
+    /// The weight of a class.
+    pub(super) fn of(self, class: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[class])
+    }
+
+    /// The weights of at most [`BLOCK`] neighbouring classes.
+    pub(super) fn block(self, first: usize, len: usize) -> &'a [f64] {
+        self.weights.map_or(&ONES[..len], |weights| &weights[first..][..len])
+    }
+}

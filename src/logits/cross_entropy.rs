@@ -1,0 +1,308 @@
+//! Cross-entropy of class indices.
+
+use ndarray::{Array, ArrayRef, Dimension};
+use num_traits::Float;
+
+use super::class_weights::ClassWeights;
+use super::labels::Labels;
+use super::scales::Scales;
+use super::walk::{Row, Walk, by_row, zeros};
+use crate::rows::BLOCK;
+use crate::simd::{self, RowSum};
+use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
+
+/// Negative log-likelihood of the target classes under the softmax of the logits, in nats.
+///
+/// ```math
+/// L_i = (1 - \varepsilon)\, w_{y_i} (\operatorname{lse}_i - x_{i y_i})
+///     + \frac{\varepsilon}{V} \sum_v w_v (\operatorname{lse}_i - x_{iv})
+///     + \zeta\, w_{y_i} \operatorname{lse}_i^2
+/// ```
+///
+/// ```math
+/// \frac{\partial L_i}{\partial x_{iv}} = \bigl(W_i + 2 \zeta\, w_{y_i} \operatorname{lse}_i\bigr) p_{iv}
+///     - (1 - \varepsilon)\, w_{y_i} [v = y_i] - \frac{\varepsilon}{V} w_v, \qquad
+/// W_i = (1 - \varepsilon)\, w_{y_i} + \frac{\varepsilon}{V} \sum_v w_v
+/// ```
+///
+/// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. Logits have any shape `[.., V]`;
+/// targets, row weights and per-row losses have the shape without the last axis. The `Mean` divides by `Σ w_y` over the
+/// rows that are kept, smoothed or not, as torch does; [`CrossEntropy::parts`] counts the same.
+///
+/// `L >= 0`; it is 0 where the target has all the mass, `ln V` where all logits are equal (with `ε = ζ = 0`, `w = 1`),
+/// and exactly +inf, with a finite gradient, where the logit of a class that is asked for is -inf. A loss of 1e-12 keeps
+/// its digits: nothing is formed by the difference of two large numbers, and each loss is rounded once from `f64`.
+///
+/// A row is selected away where its target is `ignore_index`, where a [`Reduction::Weighted`] gives it 0, and where its
+/// class weights leave nothing of it. Its loss and gradient are 0 and its logits are never looked at; the target of a
+/// row of weight 0 neither.
+///
+/// # Errors
+///
+/// Before anything is written: [`Parameter`](crate::Error::Parameter) and [`Shape`](crate::Error::Shape);
+/// [`Target`](crate::Error::Target) for a target that is neither a class nor ignored; [`Empty`](crate::Error::Empty) for
+/// a mean over rows whose class weights sum to 0, or over none, and for logits without classes. Inside the pass, after
+/// which buffers are unspecified: [`Value`](crate::Error::Value) for NaN, +inf, or a row of nothing but -inf;
+/// [`Overflow`](crate::Error::Overflow) where finite logits lead to a loss or a gradient out of the range of the type.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let logits = array![[1.0_f64, 2.0, 3.0], [3.0, 1.0, 2.0], [0.0, 0.0, 0.0]];
+/// let targets = array![2, 1, -100];
+/// let loss = CrossEntropy::default().value(&logits, &targets, Reduction::Mean)?;
+/// assert!((loss - 1.407_605_964_444_38).abs() < 1e-14); // over the two rows that are not ignored
+///
+/// let smooth = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
+/// let (loss, grad) = smooth.grad(&logits, &targets, Reduction::Sum)?;
+/// assert!((loss - 2.815_211_928_888_761).abs() < 1e-14);
+/// assert!((grad[[0, 2]] + 0.268_092_377_558_511_4).abs() < 1e-15);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Label smoothing: Szegedy et al., CVPR 2016, [arXiv:1512.00567](https://arxiv.org/abs/1512.00567). z-loss: Chowdhery et
+/// al. 2022, section 5, [arXiv:2204.02311](https://arxiv.org/abs/2204.02311). Conventions:
+/// [`torch.nn.functional.cross_entropy`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html).
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct CrossEntropy {
+    /// Target of the rows that take no part. Default -100 (torch); it wins even where it is a class.
+    pub ignore_index: Option<i64>,
+    /// Share of each target that is spread evenly over all classes, in `[0, 1]`. Default 0.
+    pub label_smoothing: f64,
+    /// Weight of the squared log-normaliser, `>= 0`. Default 0; PaLM took 1e-4. It is scaled by the class weight of the
+    /// target like the rest of the row, so that the mean is a weighted mean of whole rows.
+    pub z_loss: f64,
+    /// One weight for each class, finite and `>= 0`. Default none: 1 for all.
+    pub class_weights: Option<Vec<f64>>,
+}
+
+impl Default for CrossEntropy {
+    fn default() -> Self {
+        Self { ignore_index: Some(-100), label_smoothing: 0.0, z_loss: 0.0, class_weights: None }
+    }
+}
+
+impl CrossEntropy {
+    /// The reduced loss.
+    ///
+    /// # Errors
+    ///
+    /// See [`CrossEntropy`].
+    pub fn value<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+    ) -> Result<E::Real> {
+        self.reduced(Walk::over(logits)?, targets, reduction)
+    }
+
+    /// The loss of each row, 0 where it is ignored.
+    ///
+    /// # Errors
+    ///
+    /// See [`CrossEntropy`].
+    pub fn each<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<Array<E::Real, D::Smaller>> {
+        let (values, _) = self.unreduced(logits, targets)?;
+        Ok(by_row(&values, targets.shape()))
+    }
+
+    /// The sum of the losses and what a mean would divide it by: the class weights of the kept targets, in total.
+    ///
+    /// # Errors
+    ///
+    /// See [`CrossEntropy`]; an empty or fully ignored batch is `(0, 0)`.
+    pub fn parts<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<Parts> {
+        let (values, count) = self.unreduced(logits, targets)?;
+        Ok(Parts { sum: reduction::sum(&values), count })
+    }
+
+    /// The reduced loss and its gradient in the logits.
+    ///
+    /// # Errors
+    ///
+    /// See [`CrossEntropy`].
+    pub fn grad<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+    ) -> Result<(E::Real, Array<E::Real, D>)> {
+        let mut out = zeros(logits.shape());
+        let value = self.grad_into(logits, targets, reduction, &mut out)?;
+        Ok((value, out))
+    }
+
+    /// The reduced loss; its gradient goes to a buffer of the shape of the logits.
+    ///
+    /// # Errors
+    ///
+    /// See [`CrossEntropy`].
+    pub fn grad_into<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+        out: &mut ArrayRef<E::Real, D>,
+    ) -> Result<E::Real> {
+        self.reduced(Walk::over(logits)?.into(out)?, targets, reduction)
+    }
+
+    /// The reduced loss; its gradient takes the place of the logits, which needs no memory at all.
+    ///
+    /// # Errors
+    ///
+    /// See [`CrossEntropy`].
+    pub fn grad_in_place<T: Real, I: Target, D: Dimension>(
+        &self,
+        logits: &mut ArrayRef<T, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        reduction: Reduction<'_, T, D::Smaller>,
+    ) -> Result<T> {
+        self.reduced(Walk::<T>::in_place(logits)?, targets, reduction)
+    }
+
+    fn reduced<E: Element, I: Target, D: Dimension>(
+        &self,
+        walk: Walk<'_, E>,
+        targets: &ArrayRef<I, D>,
+        reduction: Reduction<'_, E::Real, D>,
+    ) -> Result<E::Real> {
+        let weights = self.check(walk.classes())?;
+        let (leading, classes) = (walk.leading().to_vec(), walk.classes());
+        let scales = Scales::new(reduction, &leading)?;
+        let labels = Labels::new(targets, &leading, classes, self.ignore_index, |row| scales.skips(row))?;
+        let scales = scales.over(reduction, || count(&labels, weights))?;
+        let values = self.rows(walk, &labels, weights, &scales)?;
+        scales.reduce(values, &leading)
+    }
+
+    fn unreduced<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<(Vec<f64>, f64)> {
+        let walk = Walk::over(logits)?;
+        let weights = self.check(walk.classes())?;
+        let labels = Labels::new(targets, walk.leading(), walk.classes(), self.ignore_index, |_| false)?;
+        Ok((self.rows(walk, &labels, weights, &Scales::ones())?, count(&labels, weights)))
+    }
+
+    fn check(&self, classes: usize) -> Result<ClassWeights<'_>> {
+        let smoothing = self.label_smoothing;
+        check::parameter("label_smoothing", smoothing, "[0, 1]", (0.0..=1.0).contains(&smoothing))?;
+        check::non_negative("z_loss", self.z_loss)?;
+        ClassWeights::new(self.class_weights.as_deref(), classes)
+    }
+
+    fn rows<E: Element, I: Target>(
+        &self,
+        walk: Walk<'_, E>,
+        labels: &Labels<'_, I>,
+        weights: ClassWeights<'_>,
+        scales: &Scales<E::Real>,
+    ) -> Result<Vec<f64>> {
+        let spread = self.label_smoothing / walk.classes() as f64;
+        walk.run(|i, row| match labels.get(i) {
+            Some(target) if !scales.skips(i) => {
+                let kept = (1.0 - self.label_smoothing) * weights.of(target);
+                let blend = Blend { target, kept, spread, weights, z: self.z_loss * weights.of(target) };
+                if blend.mass() == 0.0 { Ok(row.skip()) } else { blend.row(row, scales.at(i)) }
+            }
+            _ => Ok(row.skip()),
+        })
+    }
+}
+
+/// `Σ w_y` over the rows that are kept.
+fn count<I: Target>(labels: &Labels<'_, I>, weights: ClassWeights<'_>) -> f64 {
+    let of_row = |row| labels.get(row).map_or(0.0, |target| weights.of(target));
+    reduction::sum(&(0..labels.len()).map(of_row).collect::<Vec<_>>())
+}
+
+/// What one row asks for: the kept share of its target, and the rest spread over all classes.
+struct Blend<'a> {
+    target: usize,
+    kept: f64,
+    spread: f64,
+    weights: ClassWeights<'a>,
+    z: f64,
+}
+
+impl Blend<'_> {
+    fn mass(&self) -> f64 {
+        self.kept + self.spread * self.weights.total
+    }
+
+    /// The loss of the row; where it has an output, `scale` times the gradient goes there.
+    fn row<E: Element>(&self, mut row: Row<'_, E>, scale: f64) -> Result<f64> {
+        let sum = row.sum()?;
+        let x = row.logit(self.target);
+        let mut loss = if self.kept == 0.0 { 0.0 } else { self.kept * sum.nll(x) };
+        if self.spread > 0.0 {
+            loss += self.spread * self.smoothing(&row, &sum);
+        }
+        if self.z > 0.0 {
+            loss += self.z * sum.log_sum_exp().powi(2);
+        }
+        let pull = self.mass() + 2.0 * self.z * sum.log_sum_exp();
+        let bound = scale * (pull.abs() + self.spread * self.weights.total);
+        let lost = E::Real::of(loss).is_infinite() && !self.is_infinite(&row);
+        if lost || E::Real::of(bound).is_infinite() {
+            return Err(row.overflow());
+        }
+        if let Some(out) = row.out {
+            self.gradient(out, &sum, x, pull, scale);
+        }
+        Ok(loss)
+    }
+
+    /// `Σ w (lse - x)` over all classes.
+    fn smoothing<E: Element>(&self, row: &Row<'_, E>, sum: &RowSum<E::Real>) -> f64 {
+        let (mut drop, mut at) = (0.0, 0);
+        row.for_each_block(|block| {
+            drop += simd::weighted_drop(block, self.weights.block(at, block.len()), sum.max.wide());
+            at += block.len();
+        });
+        drop + self.weights.total * sum.others.ln_1p()
+    }
+
+    /// Whether a class that is asked for has a logit of -inf.
+    fn is_infinite<E: Element>(&self, row: &Row<'_, E>) -> bool {
+        let (mut found, mut class) = (false, 0);
+        row.for_each_block(|block| {
+            for x in block {
+                let asked = (class == self.target && self.kept > 0.0) || self.spread * self.weights.of(class) > 0.0;
+                found |= asked && *x == E::Real::neg_infinity();
+                class += 1;
+            }
+        });
+        found
+    }
+
+    /// `scale (pull p - kept [v = target] - spread w)`. The target's entry is made from `1 - p`, which keeps its digits
+    /// where the target has almost all the mass.
+    fn gradient<T: Real>(&self, out: &mut [T], sum: &RowSum<T>, x: T, pull: f64, scale: f64) {
+        simd::scale_exp(out, sum.max, T::of(scale * pull / (1.0 + sum.others)));
+        if self.spread > 0.0 {
+            for (i, block) in out.chunks_mut(BLOCK).enumerate() {
+                simd::subtract_scaled(block, self.weights.block(i * BLOCK, block.len()), scale * self.spread);
+            }
+        }
+        let elsewhere = self.spread * (self.weights.total - self.weights.of(self.target));
+        let z = (pull - self.mass()) * sum.prob(x);
+        out[self.target] = T::of(scale * (elsewhere - self.mass() * sum.complement(x) + z));
+    }
+}

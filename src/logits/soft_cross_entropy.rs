@@ -1,0 +1,300 @@
+//! Cross-entropy of whole distributions over the classes.
+
+use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
+
+use super::class_weights::ClassWeights;
+use super::scales::Scales;
+use super::walk::{Row, Walk, by_row, zeros};
+use crate::error::Position;
+use crate::rows::{BLOCK, Rows};
+use crate::simd::{self, RowSum};
+use crate::{Element, Error, Parts, Real, Reduction, Result, check, reduction};
+
+/// Cross-entropy between target probabilities and the softmax of the logits, in nats.
+///
+/// ```math
+/// L_i = \sum_v b_{iv} (\operatorname{lse}_i - x_{iv}) + \zeta \Bigl(\sum_v w_v q_{iv}\Bigr) \operatorname{lse}_i^2,
+/// \qquad b_{iv} = w_v \Bigl((1 - \varepsilon)\, q_{iv} + \frac{\varepsilon}{V}\Bigr)
+/// ```
+///
+/// ```math
+/// \frac{\partial L_i}{\partial x_{iv}} =
+///     \Bigl(\sum_u b_{iu} + 2 \zeta \sum_u w_u q_{iu} \operatorname{lse}_i\Bigr) p_{iv} - b_{iv}
+/// ```
+///
+/// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. Logits have any shape `[.., V]`, the
+/// targets `q` have the same; they are `>= 0` and usually sum to 1 in each row, which is not checked: a row with half the
+/// mass has half the loss. The `Mean` divides by the number of rows, whatever the class weights are, as torch does.
+///
+/// A target row of a single 1 gives the loss of [`CrossEntropy`](super::CrossEntropy). With `q` from another model the
+/// loss exceeds that model's entropy by their Kullback-Leibler divergence. It is exactly +inf, with a finite gradient,
+/// where a class of positive target has a logit of -inf; a class of target 0 may have one. Each loss is rounded once from
+/// `f64`; where one class has almost all the mass, its entry of the gradient keeps its digits.
+///
+/// # Errors
+///
+/// Those of [`CrossEntropy`](super::CrossEntropy), and [`Value`](crate::Error::Value) for a target that is negative or
+/// not finite; a mean is [`Empty`](crate::Error::Empty) only without any row.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let logits = array![[1.0_f64, 2.0, 3.0]];
+/// let targets = array![[0.2, 0.3, 0.5]];
+/// let (loss, grad) = SoftCrossEntropy::default().grad(&logits, &targets, Reduction::Mean)?;
+/// assert!((loss - 1.107_605_964_444_38).abs() < 1e-14);
+/// assert!((grad[[0, 2]] - 0.165_240_955_774_821_9).abs() < 1e-15);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Conventions: [`torch.nn.functional.cross_entropy`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
+/// with class probabilities. As a distillation loss: Hinton, Vinyals, Dean 2015,
+/// [arXiv:1503.02531](https://arxiv.org/abs/1503.02531).
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct SoftCrossEntropy {
+    /// Share of each target row that is spread evenly over all classes, in `[0, 1]`. Default 0.
+    pub label_smoothing: f64,
+    /// Weight of the squared log-normaliser, `>= 0`. Default 0.
+    pub z_loss: f64,
+    /// One weight for each class, finite and `>= 0`. Default none: 1 for all.
+    pub class_weights: Option<Vec<f64>>,
+}
+
+impl SoftCrossEntropy {
+    /// The reduced loss.
+    ///
+    /// # Errors
+    ///
+    /// See [`SoftCrossEntropy`].
+    pub fn value<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<E::Real, D>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+    ) -> Result<E::Real> {
+        self.reduced(Walk::over(logits)?, targets, reduction)
+    }
+
+    /// The loss of each row.
+    ///
+    /// # Errors
+    ///
+    /// See [`SoftCrossEntropy`].
+    pub fn each<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<E::Real, D>,
+    ) -> Result<Array<E::Real, D::Smaller>> {
+        let walk = Walk::over(logits)?;
+        let leading = walk.leading().to_vec();
+        Ok(by_row(&self.rows(walk, targets, &Scales::ones())?, &leading))
+    }
+
+    /// The sum of the losses and the number of rows.
+    ///
+    /// # Errors
+    ///
+    /// See [`SoftCrossEntropy`]; an empty batch is `(0, 0)`.
+    pub fn parts<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<E::Real, D>,
+    ) -> Result<Parts> {
+        let values = self.rows(Walk::over(logits)?, targets, &Scales::ones())?;
+        Ok(Parts { sum: reduction::sum(&values), count: values.len() as f64 })
+    }
+
+    /// The reduced loss and its gradient in the logits.
+    ///
+    /// # Errors
+    ///
+    /// See [`SoftCrossEntropy`].
+    pub fn grad<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<E::Real, D>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+    ) -> Result<(E::Real, Array<E::Real, D>)> {
+        let mut out = zeros(logits.shape());
+        let value = self.grad_into(logits, targets, reduction, &mut out)?;
+        Ok((value, out))
+    }
+
+    /// The reduced loss; its gradient goes to a buffer of the shape of the logits.
+    ///
+    /// # Errors
+    ///
+    /// See [`SoftCrossEntropy`].
+    pub fn grad_into<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<E::Real, D>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+        out: &mut ArrayRef<E::Real, D>,
+    ) -> Result<E::Real> {
+        self.reduced(Walk::over(logits)?.into(out)?, targets, reduction)
+    }
+
+    /// The reduced loss; its gradient takes the place of the logits.
+    ///
+    /// # Errors
+    ///
+    /// See [`SoftCrossEntropy`].
+    pub fn grad_in_place<T: Real, D: Dimension>(
+        &self,
+        logits: &mut ArrayRef<T, D>,
+        targets: &ArrayRef<T, D>,
+        reduction: Reduction<'_, T, D::Smaller>,
+    ) -> Result<T> {
+        self.reduced(Walk::<T>::in_place(logits)?, targets, reduction)
+    }
+
+    fn reduced<E: Element, D: Dimension>(
+        &self,
+        walk: Walk<'_, E>,
+        targets: &ArrayRef<E::Real, D>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+    ) -> Result<E::Real> {
+        let leading = walk.leading().to_vec();
+        let rows = walk.rows();
+        let scales = Scales::new(reduction, &leading)?.over(reduction, || rows as f64)?;
+        let values = self.rows(walk, targets, &scales)?;
+        scales.reduce(values, &leading)
+    }
+
+    fn rows<E: Element, D: Dimension>(
+        &self,
+        walk: Walk<'_, E>,
+        targets: &ArrayRef<E::Real, D>,
+        scales: &Scales<E::Real>,
+    ) -> Result<Vec<f64>> {
+        let smoothing = self.label_smoothing;
+        check::parameter("label_smoothing", smoothing, "[0, 1]", (0.0..=1.0).contains(&smoothing))?;
+        check::non_negative("z_loss", self.z_loss)?;
+        let weights = ClassWeights::new(self.class_weights.as_deref(), walk.classes())?;
+        check::shape("targets", targets.shape(), walk.shape())?;
+        let targets = Rows::new("targets", targets)?;
+        let spread = smoothing / walk.classes() as f64;
+        walk.run(|i, row| {
+            if scales.skips(i) {
+                return Ok(row.skip());
+            }
+            let blend = Blend { targets: targets.row(i), kept: 1.0 - smoothing, spread, weights, z_loss: self.z_loss };
+            blend.row(row, scales.at(i))
+        })
+    }
+}
+
+/// What one row asks for.
+struct Blend<'a, T> {
+    targets: ArrayView1<'a, T>,
+    kept: f64,
+    spread: f64,
+    weights: ClassWeights<'a>,
+    z_loss: f64,
+}
+
+/// Sums over the classes of a row; the first class of the largest logit is told apart from the others.
+struct Mass {
+    /// `Σ b (max - x)`.
+    drop: f64,
+    /// `Σ b` without that class.
+    others: f64,
+    /// `b` of that class.
+    top: f64,
+    /// That class.
+    class: usize,
+    /// `Σ w q`.
+    unsmoothed: f64,
+}
+
+impl<T: Real> Blend<'_, T> {
+    /// The loss of the row; where it has an output, `scale` times the gradient goes there.
+    fn row<E: Element<Real = T>>(&self, mut row: Row<'_, E>, scale: f64) -> Result<f64> {
+        let sum = row.sum()?;
+        let mass = self.mass(&row, sum.max)?;
+        let total = mass.others + mass.top;
+        let mut loss = mass.drop + total * sum.others.ln_1p();
+        let z = self.z_loss * mass.unsmoothed;
+        if z > 0.0 {
+            loss += z * sum.log_sum_exp().powi(2);
+        }
+        let extra = 2.0 * z * sum.log_sum_exp();
+        let lost = T::of(loss).is_infinite() && !self.is_infinite(&row);
+        if lost || T::of(scale * (total + extra.abs() + total)).is_infinite() {
+            return Err(row.overflow());
+        }
+        if let Some(out) = row.out {
+            self.gradient(out, &sum, &mass, extra, scale);
+        }
+        Ok(loss)
+    }
+
+    /// Writes `b` of the classes from `first` on, and returns the sum of `w q` over them; NaN for a bad target.
+    fn fill(&self, first: usize, b: &mut [f64]) -> f64 {
+        let weights = self.weights.block(first, b.len());
+        let targets = self.targets.slice(ndarray::s![first..first + b.len()]);
+        let (mut unsmoothed, mut proper) = (0.0, true);
+        for ((b, &w), q) in b.iter_mut().zip(weights).zip(targets) {
+            proper &= *q >= T::zero() && *q < T::infinity();
+            unsmoothed += w * q.wide();
+            *b = w * (self.kept * q.wide() + self.spread);
+        }
+        if proper { unsmoothed } else { f64::NAN }
+    }
+
+    fn mass<E: Element<Real = T>>(&self, row: &Row<'_, E>, max: T) -> Result<Mass> {
+        let mut mass = Mass { drop: 0.0, others: 0.0, top: f64::NAN, class: 0, unsmoothed: 0.0 };
+        let mut scratch = vec![0.0; BLOCK.min(self.targets.len())];
+        let mut first = 0;
+        row.for_each_block(|block| {
+            let b = &mut scratch[..block.len()];
+            mass.unsmoothed += self.fill(first, b);
+            if mass.top.is_nan()
+                && let Some(at) = block.iter().position(|&x| x == max)
+            {
+                mass.class = first + at;
+                mass.top = std::mem::take(&mut b[at]);
+            }
+            mass.drop += simd::weighted_drop(block, b, max.wide());
+            mass.others += simd::sum(b);
+            first += block.len();
+        });
+        if mass.unsmoothed.is_nan() { Err(self.fault(row)) } else { Ok(mass) }
+    }
+
+    /// The first target that is not a probability.
+    fn fault<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> Error {
+        let wrong = self.targets.iter().position(|q| !(*q >= T::zero() && *q < T::infinity()));
+        let value = wrong.map_or(f64::NAN, |class| self.targets[class].wide());
+        let position: Position = row.position(wrong);
+        Error::Value { argument: "targets", position, value, allowed: "finite and >= 0" }
+    }
+
+    /// Whether a class that is asked for has a logit of -inf.
+    fn is_infinite<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> bool {
+        self.targets.iter().enumerate().any(|(class, q)| {
+            let asked = self.weights.of(class) * (self.kept * q.wide() + self.spread) > 0.0;
+            asked && row.logit(class) == T::neg_infinity()
+        })
+    }
+
+    /// `scale (pull p - b)`. The entry of the largest logit is made from `1 - p`, which keeps its digits where that class
+    /// has almost all the mass.
+    fn gradient(&self, out: &mut [T], sum: &RowSum<T>, mass: &Mass, extra: f64, scale: f64) {
+        let total = mass.others + mass.top;
+        simd::scale_exp(out, sum.max, T::of(scale * (total + extra) / (1.0 + sum.others)));
+        let mut scratch = vec![0.0; BLOCK.min(out.len())];
+        for (i, block) in out.chunks_mut(BLOCK).enumerate() {
+            let b = &mut scratch[..block.len()];
+            self.fill(i * BLOCK, b);
+            simd::subtract_scaled(block, b, scale);
+        }
+        let entry = mass.others - total * sum.complement(sum.max) + extra * sum.prob(sum.max);
+        out[mass.class] = T::of(scale * entry);
+    }
+}

@@ -1,0 +1,138 @@
+//! What becomes of a row of logits once its maximum and its sum are known.
+
+use super::{Kernel, dispatch};
+use crate::Real;
+
+/// `x <- (x - shift) - log`.
+struct ShiftDown<'a, T> {
+    block: &'a mut [T],
+    shift: T,
+    log: T,
+}
+
+impl<T: Real> Kernel for ShiftDown<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for x in self.block {
+            *x = (*x - self.shift) - self.log;
+        }
+    }
+}
+
+/// Replaces each element `x` by `(x - shift) - log`, in this order: both steps go down, so nothing cancels.
+pub(crate) fn shift_down<T: Real>(block: &mut [T], shift: T, log: T) {
+    dispatch(ShiftDown { block, shift, log });
+}
+
+/// `x <- scale e^d (d - mean)` with `d = x - shift`, zero where `x` is -inf.
+struct EntropySlope<'a, T> {
+    block: &'a mut [T],
+    shift: T,
+    mean: T,
+    scale: T,
+}
+
+impl<T: Real> Kernel for EntropySlope<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let floor = T::of(-1e4); // far below where exp is zero in every type, and finite
+        for x in self.block {
+            let d = *x - self.shift;
+            let finite = if d < floor { floor } else { d };
+            *x = self.scale * d.exp_lane::<FMA>() * (finite - self.mean);
+        }
+    }
+}
+
+/// Replaces each element `x` by `scale · e^(x - shift) · (x - shift - mean)`.
+pub(crate) fn entropy_slope<T: Real>(block: &mut [T], shift: T, mean: T, scale: T) {
+    dispatch(EntropySlope { block, shift, mean, scale });
+}
+
+/// Independent sums of a [`Drop`]: wide enough for four vectors of eight.
+const SUMS: usize = 32;
+
+/// `Σ w (top - x)`, in `f64`, where a weight of zero hides even an x of -inf.
+struct WeightedDrop<'a, T> {
+    block: &'a [T],
+    weights: &'a [f64],
+    top: f64,
+}
+
+impl<T: Real> WeightedDrop<'_, T> {
+    #[inline(always)]
+    fn term(&self, x: T, weight: f64) -> f64 {
+        let term = weight * (self.top - x.wide());
+        if weight == 0.0 { 0.0 } else { term }
+    }
+}
+
+impl<T: Real> Kernel for WeightedDrop<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f64 {
+        let mut sums = [0.0; SUMS];
+        let (blocks, rest) = self.block.as_chunks::<SUMS>();
+        let (weights, last) = self.weights.as_chunks::<SUMS>();
+        for (xs, ws) in blocks.iter().zip(weights) {
+            for i in 0..SUMS {
+                sums[i] += self.term(xs[i], ws[i]);
+            }
+        }
+        for (sum, (&x, &w)) in sums.iter_mut().zip(rest.iter().zip(last)) {
+            *sum += self.term(x, w);
+        }
+        super::lanes::join(sums, |a, b| a + b)
+    }
+}
+
+/// `Σ weight · (top - x)`. An element of weight zero is left out, whatever it is.
+pub(crate) fn weighted_drop<T: Real>(block: &[T], weights: &[f64], top: f64) -> f64 {
+    dispatch(WeightedDrop { block, weights, top })
+}
+
+/// `x <- x - scale w`.
+struct SubtractScaled<'a, T> {
+    block: &'a mut [T],
+    weights: &'a [f64],
+    scale: f64,
+}
+
+impl<T: Real> Kernel for SubtractScaled<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (x, &w) in self.block.iter_mut().zip(self.weights) {
+            *x -= T::of(self.scale * w);
+        }
+    }
+}
+
+/// Takes `scale · weight` from each element.
+pub(crate) fn subtract_scaled<T: Real>(block: &mut [T], weights: &[f64], scale: f64) {
+    dispatch(SubtractScaled { block, weights, scale });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_of_zero_hides_an_infinite_drop() {
+        for n in [1, 31, 32, 33, 100] {
+            let mut block: Vec<f32> = (0..n).map(|i| -(i as f32)).collect();
+            let mut weights = vec![0.5; n];
+            let exact: f64 = (0..n - 1).map(|i| 0.5 * (i as f64 + 2.0)).sum();
+            block[n - 1] = f32::NEG_INFINITY;
+            assert_eq!(weighted_drop(&block, &weights, 2.0), f64::INFINITY);
+            weights[n - 1] = 0.0;
+            assert_eq!(weighted_drop(&block, &weights, 2.0), exact, "n = {n}");
+        }
+    }
+}
