@@ -9,7 +9,7 @@ Coefficients are printed highest first; the error is that of the polynomial afte
 
 import struct
 
-from mpmath import atanh, cos, expm1, linspace, log, lu_solve, matrix, mp, mpf, pi, polyval, sqrt
+from mpmath import atanh, cos, exp, expm1, linspace, log, lu_solve, matrix, mp, mpf, pi, polyval, sqrt
 
 mp.dps = 40
 
@@ -55,13 +55,17 @@ def fit(name, to_type, n, target, base, factor, a, b):
 
 
 def main():
-    half = log(2) / 2 * mpf("1.0001")
-    for to_type, n in ((single, 4), (single, 5), (double, 9), (double, 10)):
-        fit("e^r - 1 = r + r^2/2 + r^3 p(r)", to_type, n, expm1, lambda r: r + r**2 / 2, lambda r: r**3, -half, half + mpf(10) ** -9)
+    half, tiny = log(2) / 2 * mpf("1.0001"), mpf(10) ** -9
+    for to_type, n in ((single, 5), (double, 10)):
+        name, base = "e^r - 1 = r + r^2/2 + r^3 p(r)", lambda r: r + r**2 / 2
+        fit(name, to_type, n, expm1, base, lambda r: r**3, -half, half + tiny)
+    for to_type, n in ((single, 4), (double, 9)):
+        name, base = "e^r = 1 + r + r^2/2 + r^3 p(r)", lambda r: 1 + r + r**2 / 2
+        fit(name, to_type, n, exp, base, lambda r: r**3, -half, half + tiny)
     widest = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2 * mpf("1.0001")
     ratio = lambda z: 2 * atanh(sqrt(z)) / sqrt(z)
-    for to_type, n in ((single, 3), (single, 4), (double, 6), (double, 7)):
-        fit("2 atanh(s) = s (2 + z p(z)), z = s^2", to_type, n, ratio, lambda z: 2, lambda z: z, mpf(10) ** -9, widest)
+    for to_type, n in ((single, 4), (double, 7)):
+        fit("2 atanh(s) = s (2 + z p(z)), z = s^2", to_type, n, ratio, lambda z: 2, lambda z: z, tiny, widest)
 
 
 main()
