@@ -22,6 +22,11 @@ def double(x):
     return mpf(float(x))
 
 
+def shortest(c, to_type):
+    """The fewest digits that read back as the same number."""
+    return next(text for text in ("%.*e" % (n, c) for n in range(18)) if to_type(mpf(text)) == c)
+
+
 def exchange(target, weight, n, a, b):
     """The polynomial of n coefficients, highest first, whose weighted error alternates n times with equal size."""
     nodes = [a + (b - a) * ((1 - cos(pi * i / n)) / 2) ** mpf("1.05") for i in range(n + 1)]
@@ -51,7 +56,7 @@ def fit(name, to_type, n, target, base, factor, a, b):
     poly = [to_type(c) for c in exchange(rest, lambda x: abs(factor(x) / target(x)), n, a, b)]
     error = max(abs((base(x) + factor(x) * polyval(poly, x)) / target(x) - 1) for x in linspace(a, b, 2001))
     print(name, to_type.__name__, n, "error 2^%.1f" % log(error, 2))
-    print("   ", ", ".join(repr(float(c)) if to_type is double else "%.9g" % c for c in poly))
+    print("   ", ", ".join(shortest(c, to_type) for c in poly))
 
 
 def main():
