@@ -1,7 +1,7 @@
 //! From token log-probabilities to those of whole sequences, and back.
 //!
-//! A batch of sequences lies in memory in one of two ways: **padded**, `[B, T]`, or **packed**, end to end in `[N]` with
-//! `B + 1` offsets. [`TokenMask`] is either, together with the tokens that count, and every function here takes it:
+//! A batch of sequences lies in memory in one of two ways: **padded**, `[B, T]`, or **packed**, end to end in `[N]`
+//! with `B + 1` offsets. [`TokenMask`] is either, together with the tokens that count, and every function here takes it:
 //! the same mask selects what is summed and counts what a mean divides by.
 //!
 //! ```text
@@ -12,11 +12,13 @@
 //!
 //! A masked token is selected away, never multiplied by zero: its log-probability may be -inf or NaN.
 
+mod alignment;
 mod mask;
 mod sequences;
 mod shift;
 mod sum;
 
+pub use alignment::Alignment;
 pub use mask::TokenMask;
 pub use sequences::Sequences;
 pub use shift::{Shifted, causal_shift};

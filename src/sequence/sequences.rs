@@ -10,8 +10,8 @@ use crate::{Error, Real, Result, check};
 /// s_i = \sum_t m_{it}\, x_{it}, \qquad n_i = \sum_t m_{it}, \qquad \bar s_i = s_i / n_i
 /// ```
 ///
-/// Both come from one mask. A sequence without a scored token has sum 0 and length 0; it has no mean. Lengths are of the
-/// element type, since they enter formulas; they are exact up to 2²⁴ tokens in `f32`.
+/// Both come from one mask. A sequence without a scored token has sum 0 and length 0; it has no mean. Lengths are of
+/// the element type, since they enter formulas; they are exact up to 2²⁴ tokens in `f32`.
 ///
 /// # Examples
 ///

@@ -10,12 +10,12 @@ use crate::{Result, check};
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Shifted<'a, I, D: Dimension> {
-    /// The token that each position predicts, of the tokens' shape. A sequence's last position predicts nothing: it keeps
-    /// its own token, which the mask selects away.
+    /// The token that each position predicts, of the shape of the mask. A sequence's last position predicts nothing: it
+    /// keeps its own token, which the mask selects away.
     pub targets: Array<I, D>,
     /// Whether the predicted token counts; `false` at each sequence's last position.
     pub mask: Array<bool, D>,
-    offsets: Option<&'a [usize]>,
+    pub(super) offsets: Option<&'a [usize]>,
 }
 
 impl<I, D: Dimension> Shifted<'_, I, D> {
@@ -26,13 +26,13 @@ impl<I, D: Dimension> Shifted<'_, I, D> {
     }
 }
 
-/// Moves tokens and mask to the positions whose logits predict them, sequence by sequence.
+/// Moves targets and mask to the positions whose logits predict them, sequence by sequence.
 ///
 /// ```math
 /// y'_{it} = y_{i,t+1}, \qquad m'_{it} = m_{i,t+1}, \qquad m'_{i,T_i-1} = 0
 /// ```
 ///
-/// `tokens` is the model's own input, of the mask's shape. Both move together, so that numerator and denominator cannot
+/// `targets` are the tokens of the model's own input, of the mask's shape. Both move together, so that numerator and denominator cannot
 /// differ by a token; the first token of a sequence is predicted by nothing and counts nowhere, whatever the mask said.
 /// Shapes do not change: logits, `[B, T, V]` or `[N, V]`, stay where they are, whole and contiguous, and their gradient
 /// has the same shape, with zeros at each last position.
@@ -54,12 +54,12 @@ impl<I, D: Dimension> Shifted<'_, I, D> {
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn causal_shift<'a, I: Copy, D: Dimension>(
-    tokens: &ArrayRef<I, D>,
+    targets: &ArrayRef<I, D>,
     mask: TokenMask<'a, D>,
 ) -> Result<Shifted<'a, I, D>> {
     let kept = mask.mask();
-    check::shape("tokens", tokens.shape(), kept.shape())?;
-    let targets = next(tokens, &mask, None);
+    check::shape("targets", targets.shape(), kept.shape())?;
+    let targets = next(targets, &mask, None);
     let shifted = next(&kept, &mask, Some(false));
     Ok(Shifted { targets, mask: shifted, offsets: mask.offsets() })
 }
@@ -137,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_another_shape_are_refused() {
+    fn targets_of_another_shape_are_refused() {
         let mask = Array2::from_elem((2, 3), true);
         let error = causal_shift(&Array2::from_elem((2, 4), 0), TokenMask::padded(mask.view())).unwrap_err();
-        assert_eq!(error.to_string(), "`tokens` has shape [2, 4], expected [2, 3]");
+        assert_eq!(error.to_string(), "`targets` has shape [2, 4], expected [2, 3]");
     }
 }

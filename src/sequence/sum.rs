@@ -14,16 +14,16 @@ use crate::{Error, Real, Result, check, parallel, simd};
 /// s_i = \sum_t m_{it}\, x_{it}, \qquad n_i = \sum_t m_{it}
 /// ```
 ///
-/// `token_log_probs` has the mask's shape. What is masked is selected away, whatever stands there. A scored -inf (a token
-/// that the model rules out) gives the exact sum, -inf. A sequence without a scored token has sum 0 and length 0.
+/// `token_log_probs` has the mask's shape. What is masked is selected away, whatever stands there. A scored -inf (a
+/// token that the model rules out) gives the exact sum, -inf. A sequence without a scored token has sum 0 and length 0.
 ///
 /// Lanes of the element type add within blocks of 1,024 tokens, `f64` across them: the relative error of a sum of
 /// log-probabilities stays at a few ulp of `f32` for sequences of any length.
 ///
 /// # Errors
 ///
-/// [`Error::Shape`]; [`Error::Value`] where a scored token is NaN or +inf, naming its position; [`Error::Overflow`] where
-/// finite tokens sum beyond the element type, naming the sequence.
+/// [`Error::Shape`]; [`Error::Value`] where a scored token is NaN or +inf, naming its position; [`Error::Overflow`]
+/// where finite tokens sum beyond the element type, naming the sequence.
 ///
 /// # Examples
 ///
@@ -64,8 +64,8 @@ pub fn sum_tokens<T: Real, D: Dimension>(
 /// \partial L / \partial x_{it} = m_{it}\, \partial L / \partial s_i
 /// ```
 ///
-/// `cotangent` is `∂L/∂s`, `[B]`; the result has the mask's shape, with an exact zero at what is masked. A gradient with
-/// respect to the means goes through [`Sequences::means_backward`] first.
+/// `cotangent` is `∂L/∂s`, `[B]`; the result has the mask's shape, with an exact zero at what is masked. A gradient
+/// with respect to the means goes through [`Sequences::means_backward`] first.
 ///
 /// # Errors
 ///
@@ -134,7 +134,7 @@ fn spread<T: Real>(value: T, mask: ArrayView1<'_, bool>, out: &mut [T]) {
     }
 }
 
-/// Why a sum is not finite: the first scored token that is no log-probability, or an overflow. A scored -inf is neither.
+/// Why a sum is not finite: a scored token that is no log-probability, or an overflow. A scored -inf is no error.
 fn explain<T: Real, D: Dimension>(
     mask: &TokenMask<'_, D>,
     sequence: usize,
