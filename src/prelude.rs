@@ -5,5 +5,7 @@ pub use crate::logits::{
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
     token_log_probs_masked,
 };
-pub use crate::sequence::{Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward};
+pub use crate::sequence::{
+    Alignment, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
+};
 pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};

@@ -84,6 +84,21 @@ impl<'a, D: Dimension> TokenMask<'a, D> {
         self.offsets
     }
 
+    /// Number of sequences.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.offsets {
+            None => self.mask.shape()[..self.mask.ndim().saturating_sub(1)].iter().product(),
+            Some(offsets) => offsets.len() - 1,
+        }
+    }
+
+    /// Whether there is no sequence.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many tokens of each sequence count, `[B]`.
     #[must_use]
     pub fn lengths(&self) -> Array1<usize> {

@@ -1,25 +1,29 @@
 //! From token log-probabilities to those of whole sequences, and back.
 //!
 //! A batch of sequences lies in memory in one of two ways: **padded**, `[B, T]`, or **packed**, end to end in `[N]`
-//! with `B + 1` offsets. [`TokenMask`] is either, together with the tokens that count, and every function here takes it:
-//! the same mask selects what is summed and counts what a mean divides by.
+//! with `B + 1` offsets. [`TokenMask`] is either, together with the tokens that count, and every function here takes
+//! it: the same mask selects what is summed and counts what a mean divides by.
 //!
 //! ```text
-//! logits ─ token_log_probs ─▶ tokens ─ sum_tokens ─▶ sums, lengths ─▶ objective
-//!    ▲                          │  ▲                                     │
-//!    └─ token_log_probs_backward┘  └──────── sum_tokens_backward ────────┘
+//! logits ── token_log_probs ──▶ tokens ── sum_tokens ──▶ sums, lengths ──▶ objective
+//!   ▲                            │  ▲                                            │
+//!   └─ token_log_probs_backward ─┘  └─────────── sum_tokens_backward ────────────┘
 //! ```
+//!
+//! [`Responses`] goes the whole way at once, from logits to sums and back; the causal shift is one of its fields.
 //!
 //! A masked token is selected away, never multiplied by zero: its log-probability may be -inf or NaN.
 
 mod alignment;
 mod mask;
+mod responses;
 mod sequences;
 mod shift;
 mod sum;
 
 pub use alignment::Alignment;
 pub use mask::TokenMask;
+pub use responses::Responses;
 pub use sequences::Sequences;
 pub use shift::{Shifted, causal_shift};
 pub use sum::{sum_tokens, sum_tokens_backward};

@@ -32,8 +32,9 @@ impl<I, D: Dimension> Shifted<'_, I, D> {
 /// y'_{it} = y_{i,t+1}, \qquad m'_{it} = m_{i,t+1}, \qquad m'_{i,T_i-1} = 0
 /// ```
 ///
-/// `targets` are the tokens of the model's own input, of the mask's shape. Both move together, so that numerator and denominator cannot
-/// differ by a token; the first token of a sequence is predicted by nothing and counts nowhere, whatever the mask said.
+/// `targets` are the tokens of the model's own input, of the mask's shape. Both move together, so that numerator and
+/// denominator cannot differ by a token; the first token of a sequence is predicted by nothing and counts nowhere,
+/// whatever the mask said.
 /// Shapes do not change: logits, `[B, T, V]` or `[N, V]`, stay where they are, whole and contiguous, and their gradient
 /// has the same shape, with zeros at each last position.
 ///
