@@ -5,6 +5,10 @@ pub use crate::logits::{
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
     token_log_probs_masked,
 };
+pub use crate::preference::{
+    Dpo, Ipo, JensenShannon, Length, Nll, Orpo, Out, PairBatch, PairConfig, PairObjective, Pairs, PairsMut, PairsView,
+    ReverseKl, Scored, Term, WeightedSum,
+};
 pub use crate::sequence::{
     Alignment, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
 };

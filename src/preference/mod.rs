@@ -1,1 +1,37 @@
-//! Preference objectives.
+//! Preference objectives: which of two responses should be the likelier one.
+//!
+//! A [`PairBatch`] borrows log-probabilities of whole responses, chosen and rejected; a [`PairObjective`] turns it into a
+//! loss, a loss for each pair, or a gradient. Objectives are small structs of hyper-parameters, one file each.
+//!
+//! | to do this | use |
+//! |---|---|
+//! | compute a loss of pairs | [`Dpo`], [`Ipo`], [`Orpo`], [`Nll`] |
+//! | add several, each with a weight | [`WeightedSum`] |
+//! | read the choice from a file | [`PairConfig`] |
+//! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`JensenShannon`] |
+//! | write a new loss | [`MarginLoss`], for one number; [`PairLoss`], for anything of one pair |
+//!
+//! A new objective is one file in `pairwise/`: the struct, its `check`, and loss and slope at one margin. Everything
+//! else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the driver's.
+
+mod columns;
+mod config;
+mod driver;
+mod inspect;
+mod loss;
+mod objective;
+mod pairs;
+mod pairwise;
+mod row;
+mod scale;
+mod score;
+mod weighted_sum;
+
+pub use config::PairConfig;
+pub use loss::{Against, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
+pub use objective::{Out, PairObjective};
+pub use pairs::{PairBatch, Pairs, PairsMut, PairsView};
+pub use pairwise::*;
+pub use row::Row;
+pub use score::{JensenShannon, ReverseKl, Score, Scored};
+pub use weighted_sum::{Term, WeightedSum};

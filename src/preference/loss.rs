@@ -1,0 +1,166 @@
+//! The author's side: what a new pair loss has to say about itself.
+
+use crate::error::Error;
+use crate::preference::score::{ReverseKl, scored_pair};
+use crate::preference::{Pairs, Row};
+use crate::{Real, Result};
+
+/// A loss of one number: the margin by which the policy prefers the chosen response.
+///
+/// ```math
+/// m = \Big(\frac{\log\pi^w - \log\rho^w}{n_w} - \frac{\log\pi^l - \log\rho^l}{n_l}\Big) - t
+/// ```
+///
+/// Without a reference (`ρ`) or lengths (`n`) in [`MarginLoss::margin`] those are 0 and 1; `t` is the batch's target, 0
+/// where it has none. Implement it for a struct of hyper-parameters, and that struct is a
+/// [`PairObjective`](crate::preference::PairObjective): batching, reduction, weights, threads and vector instructions
+/// are there already. A loss that treats the two sides differently is a [`PairLoss`].
+///
+/// # Examples
+///
+/// ```
+/// use loglik::{ndarray::aview1, prelude::*, preference::MarginLoss, math};
+///
+/// /// The exponential loss of AdaBoost, `e^-m`.
+/// struct Exponential;
+///
+/// impl MarginLoss for Exponential {
+///     fn check(&self) -> Result<()> {
+///         Ok(())
+///     }
+///     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
+///         let loss = math::exp::<T, FMA>(-margin);
+///         (loss, -loss)
+///     }
+/// }
+///
+/// let batch = PairBatch::new(Pairs { chosen: aview1(&[-3.0_f64]), rejected: aview1(&[-5.0]) })
+///     .reference(Pairs { chosen: aview1(&[-4.0]), rejected: aview1(&[-5.0]) });
+/// let (loss, gradient) = Exponential.grad(batch, Reduction::Mean)?;
+/// assert!((loss - 0.367_879_441).abs() < 1e-9);
+/// assert_eq!((gradient.chosen[0], gradient.rejected[0]), (-loss, loss));
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub trait MarginLoss: Sync {
+    /// Checks the hyper-parameters; called before anything else.
+    fn check(&self) -> Result<()>;
+
+    /// How the margin is formed: against the reference and of sums, unless said otherwise.
+    fn margin(&self) -> Margin {
+        Margin::default()
+    }
+
+    /// Loss and slope at one margin, in `T`.
+    ///
+    /// Keep it free of branches, so that the loop over it vectorises, and exact at ±inf: an infinite loss with a finite
+    /// slope is a value, a NaN or an infinite slope becomes an error that names the pair.
+    fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T);
+}
+
+/// A loss of one pair: the general form, in which the two sides need not meet in a margin.
+pub trait PairLoss: Sync {
+    /// Checks the hyper-parameters and says what the batch must hold.
+    fn needs(&self) -> Result<Needs>;
+
+    /// Loss and its two derivatives with respect to the policy's log-probabilities.
+    ///
+    /// What [`PairLoss::needs`] does not ask for is neutral in `row`: 0 for reference and target, 1 for lengths.
+    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>);
+
+    /// The error for a pair that has no finite gradient or no loss, where this objective knows better than "not finite":
+    /// a log-probability above 0, say. Called for such pairs alone; `position` is the pair's place in the batch.
+    fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
+        let _ = (row, position);
+        None
+    }
+
+    /// The name in messages: that of the type, unless said otherwise.
+    fn name(&self) -> &'static str {
+        let path = std::any::type_name::<Self>();
+        let path = path.split('<').next().unwrap_or(path);
+        path.rsplit("::").next().unwrap_or(path)
+    }
+}
+
+impl<L: MarginLoss> PairLoss for L {
+    fn needs(&self) -> Result<Needs> {
+        self.check()?;
+        Ok(self.margin().needs())
+    }
+
+    #[inline(always)]
+    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+        scored_pair::<T, L, ReverseKl, FMA>(self, &ReverseKl, row)
+    }
+}
+
+/// How a margin is formed from the log-probabilities of a pair. By default against the reference and of sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Margin {
+    /// What the policy's log-probabilities are compared with.
+    pub against: Against,
+    /// Whether each side is divided by its length.
+    pub length: Length,
+}
+
+impl Default for Margin {
+    fn default() -> Self {
+        Self { against: Against::Reference, length: Length::Sum }
+    }
+}
+
+impl Margin {
+    /// What a batch must hold, so that this margin can be formed. The offset is welcome and never required.
+    #[must_use]
+    pub fn needs(self) -> Needs {
+        Needs {
+            reference: self.against == Against::Reference,
+            lengths: self.length == Length::Mean,
+            target: TargetUse::Optional,
+        }
+    }
+}
+
+/// What the policy's log-probabilities are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The reference model: the margin is a difference of log-ratios.
+    Reference,
+    /// Nothing: the margin is a difference of log-probabilities.
+    Nothing,
+}
+
+/// Whether a log-probability is the sum over the tokens of a response or their mean.
+///
+/// It has no `Default`, nor has an objective in which peers disagree about it: the choice must be visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Length {
+    /// The log-probabilities as they are given: sums over tokens.
+    Sum,
+    /// Divided by the lengths in the batch: nats per token. Gradients are still with respect to the sums.
+    Mean,
+}
+
+/// What a batch must hold beside the policy's log-probabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The reference's log-probabilities.
+    pub reference: bool,
+    /// The lengths of the responses.
+    pub lengths: bool,
+    /// The number for each pair.
+    pub target: TargetUse,
+}
+
+/// What an objective does with the batch's target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetUse {
+    /// It is not looked at.
+    #[default]
+    Unused,
+    /// It is used where there is one, and is 0 otherwise.
+    Optional,
+    /// There must be one.
+    Required,
+}

@@ -1,0 +1,179 @@
+//! The caller's side: what every pair objective can do.
+
+use ndarray::{Array1, ArrayViewMut1};
+
+use crate::error::Position;
+use crate::preference::driver::{self, Block};
+use crate::preference::{Needs, PairBatch, PairLoss, Pairs, PairsMut, TargetUse};
+use crate::{Error, Parts, Real, Reduction, Result, check};
+
+/// Where [`PairObjective::run`] puts what it finds beside the loss. Arrays have one entry for each pair, in any layout.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Out<'a, T> {
+    /// Nowhere: the value alone.
+    Nothing,
+    /// The share of each pair in the value, overwriting what was there.
+    Each(ArrayViewMut1<'a, T>),
+    /// The gradient with respect to the policy's log-probabilities, overwriting what was there.
+    Grad(PairsMut<'a, T>),
+    /// The same gradient, added to what is there.
+    AddGrad(PairsMut<'a, T>),
+}
+
+impl<T: Real> Out<'_, T> {
+    /// The arrays must have one entry for each pair.
+    pub(crate) fn check_shapes(&self, pairs: usize) -> Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Each(out) => check::shape("out", out.shape(), &[pairs]),
+            Self::Grad(out) | Self::AddGrad(out) => {
+                check::shape("out.chosen", out.chosen.shape(), &[pairs])?;
+                check::shape("out.rejected", out.rejected.shape(), &[pairs])
+            }
+        }
+    }
+}
+
+/// An objective over preference pairs. It can be used as `dyn PairObjective<f64>`.
+///
+/// Every struct of hyper-parameters in this room is one; a new one comes from
+/// [`MarginLoss`](crate::preference::MarginLoss) or [`PairLoss`], seldom from this trait itself.
+///
+/// Results do not depend on the number of threads nor on memory layout, to the last bit.
+///
+/// # Errors
+///
+/// All methods check hyper-parameters ([`Error::Parameter`]), shapes ([`Error::Shape`]) and what the batch holds
+/// ([`Error::Missing`]) before anything is written. [`Error::Value`] names the first log-probability that is NaN or
+/// +inf, or that leaves the loss or its gradient undefined; [`Error::Overflow`] the first pair whose loss or gradient
+/// does not fit the type. Both are found inside the pass: buffers are then unspecified. A log-probability of -inf is an
+/// exact limit: where it makes the loss +inf with a finite gradient, that is the answer. [`Reduction::Mean`] over
+/// nothing is [`Error::Empty`]; a sum over nothing is 0.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::aview1};
+/// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
+///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
+/// let objectives: [&dyn PairObjective<f64>; 2] = [&Dpo::default(), &Ipo { beta: 0.1, length: Length::Sum }];
+/// assert!((objectives[0].value(batch, Reduction::Mean)? - 0.632_599_035).abs() < 1e-9);
+/// assert_eq!(objectives[1].value(batch, Reduction::Mean)?, 14.0625);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub trait PairObjective<T: Real> {
+    /// Checks hyper-parameters, shapes, and that the batch holds what is needed; looks at no data.
+    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()>;
+
+    /// `scale` times the reduced loss, and what `out` asks for, multiplied alike. `scale` is finite; 0 selects the whole
+    /// objective away.
+    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T>;
+
+    /// Sum of the losses and number of pairs, by which micro-batches combine exactly; `(0, 0)` over nothing.
+    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
+        let sum = self.run(batch, Reduction::Sum, T::one(), Out::Nothing)?;
+        Ok(Parts { sum: sum.wide(), count: batch.len() as f64 })
+    }
+
+    /// The reduced loss.
+    fn value(&self, batch: PairBatch<'_, T>, reduction: Reduction<'_, T>) -> Result<T> {
+        self.run(&batch, reduction, T::one(), Out::Nothing)
+    }
+
+    /// The loss of each pair.
+    fn each(&self, batch: PairBatch<'_, T>) -> Result<Array1<T>> {
+        self.validate(&batch)?;
+        let mut losses = Array1::zeros(batch.len());
+        self.run(&batch, Reduction::Sum, T::one(), Out::Each(losses.view_mut()))?;
+        Ok(losses)
+    }
+
+    /// The reduced loss and its gradient with respect to the policy's log-probabilities, in one pass.
+    fn grad(&self, batch: PairBatch<'_, T>, reduction: Reduction<'_, T>) -> Result<(T, Pairs<Array1<T>>)> {
+        self.validate(&batch)?;
+        let mut grad = Pairs { chosen: Array1::zeros(batch.len()), rejected: Array1::zeros(batch.len()) };
+        let loss = self.run(&batch, reduction, T::one(), Out::Grad(grad.view_mut()))?;
+        Ok((loss, grad))
+    }
+
+    /// Like [`PairObjective::grad`], with the gradient written to the caller's arrays.
+    fn grad_into(&self, batch: PairBatch<'_, T>, reduction: Reduction<'_, T>, out: PairsMut<'_, T>) -> Result<T> {
+        self.run(&batch, reduction, T::one(), Out::Grad(out))
+    }
+}
+
+impl<T: Real, L: PairLoss> PairObjective<T> for L {
+    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+        checked_needs(self, batch).map(|_| ())
+    }
+
+    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        let total = run_wide(self, batch, reduction, scale, out)?;
+        narrow(total)
+    }
+
+    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
+        let sum = run_wide(self, batch, Reduction::Sum, T::one(), Out::Nothing)?;
+        Ok(Parts { sum, count: batch.len() as f64 })
+    }
+}
+
+/// What the objective needs, once hyper-parameters, shapes and presence have been checked.
+fn checked_needs<T: Real, L: PairLoss>(loss: &L, batch: &PairBatch<'_, T>) -> Result<Needs> {
+    let needs = loss.needs()?;
+    batch.check_shapes()?;
+    let held = batch.columns();
+    let target = needs.target == TargetUse::Required;
+    let required = [
+        (needs.reference, held.reference.chosen.is_some(), "reference"),
+        (needs.lengths, held.lengths.chosen.is_some(), "lengths"),
+        (target, held.target.is_some(), "target"),
+    ];
+    match required.iter().find(|(required, present, _)| *required && !present) {
+        None => Ok(needs),
+        Some(&(_, _, argument)) => Err(Error::Missing { objective: loss.name(), argument }),
+    }
+}
+
+/// All checks, then the pass; the value still in `f64`.
+fn run_wide<T: Real, L: PairLoss>(
+    loss: &L,
+    batch: &PairBatch<'_, T>,
+    reduction: Reduction<'_, T>,
+    scale: T,
+    out: Out<'_, T>,
+) -> Result<f64> {
+    let needs = checked_needs(loss, batch)?;
+    check::finite("scale", scale.wide())?;
+    reduction.check(&[batch.len()])?;
+    out.check_shapes(batch.len())?;
+    if matches!(reduction, Reduction::Mean) && batch.is_empty() {
+        return Err(Error::Empty { argument: "batch" });
+    }
+    let block: &dyn Block<T> = loss;
+    driver::run(block, needs, batch, reduction, scale, out)
+}
+
+/// The value in the element type; a finite one that does not fit is an error.
+pub(crate) fn narrow<T: Real>(wide: f64) -> Result<T> {
+    let value = T::of(wide);
+    if value.is_nan() || (value.is_infinite() && wide.is_finite()) {
+        return Err(Error::Overflow { argument: "loss", position: Position::default(), type_name: T::NAME });
+    }
+    Ok(value)
+}
+
+impl<T: Real> PairObjective<T> for Box<dyn PairObjective<T> + Send + Sync> {
+    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+        self.as_ref().validate(batch)
+    }
+
+    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        self.as_ref().run(batch, reduction, scale, out)
+    }
+
+    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
+        self.as_ref().parts(batch)
+    }
+}

@@ -1,0 +1,164 @@
+//! What a preference loss is given: two of everything, in one bundle.
+
+use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayViewMut, ArrayViewMut1, Data, DataMut, Dimension};
+
+use crate::preference::Row;
+use crate::{Real, Result, check};
+
+/// Two of one thing: one for the chosen and one for the rejected response of each pair.
+///
+/// Views go in (`Pairs<ArrayView1<T>>`), owned gradients come out (`Pairs<Array1<T>>`), and a kernel sees single numbers
+/// (`Pairs<T>`).
+///
+/// ```
+/// # use loglik::prelude::*;
+/// let lengths = Pairs { chosen: 12, rejected: 30 };
+/// assert_eq!(lengths.map(|n| n + 1), Pairs { chosen: 13, rejected: 31 });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pairs<A> {
+    /// Of the preferred response.
+    pub chosen: A,
+    /// Of the other response.
+    pub rejected: A,
+}
+
+/// Borrowed numbers of the two sides, one for each pair.
+pub type PairsView<'a, T> = Pairs<ArrayView1<'a, T>>;
+
+/// Numbers of the two sides that are written to.
+pub type PairsMut<'a, T> = Pairs<ArrayViewMut1<'a, T>>;
+
+impl<A> Pairs<A> {
+    /// `f` of each side, the chosen one first.
+    #[must_use]
+    #[inline(always)]
+    pub fn map<B>(self, mut f: impl FnMut(A) -> B) -> Pairs<B> {
+        Pairs { chosen: f(self.chosen), rejected: f(self.rejected) }
+    }
+
+    /// Both sides, borrowed.
+    pub fn as_ref(&self) -> Pairs<&A> {
+        Pairs { chosen: &self.chosen, rejected: &self.rejected }
+    }
+
+    /// Both sides, to be changed.
+    pub fn as_mut(&mut self) -> Pairs<&mut A> {
+        Pairs { chosen: &mut self.chosen, rejected: &mut self.rejected }
+    }
+
+    /// Both bundles side by side.
+    #[must_use]
+    pub fn zip<B>(self, other: Pairs<B>) -> Pairs<(A, B)> {
+        Pairs { chosen: (self.chosen, other.chosen), rejected: (self.rejected, other.rejected) }
+    }
+}
+
+impl<T, S: Data<Elem = T>, D: Dimension> Pairs<ArrayBase<S, D>> {
+    /// Views of both arrays.
+    pub fn view(&self) -> Pairs<ArrayView<'_, T, D>> {
+        Pairs { chosen: self.chosen.view(), rejected: self.rejected.view() }
+    }
+
+    /// Views of both arrays that may be written to.
+    pub fn view_mut(&mut self) -> Pairs<ArrayViewMut<'_, T, D>>
+    where
+        S: DataMut,
+    {
+        Pairs { chosen: self.chosen.view_mut(), rejected: self.rejected.view_mut() }
+    }
+}
+
+/// A batch of preference pairs: log-probabilities of whole responses, in nats, and what else an objective may need.
+///
+/// It borrows; copying it is cheap. All arrays have one entry for each pair, in any memory layout. An objective reads
+/// what it uses and asks for what it misses: the policy always, the rest where its documentation says so.
+///
+/// Log-probabilities are **sums** over the scored tokens of a response, also where an objective averages: it then
+/// divides by the lengths itself and returns the gradient with respect to the sums.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::aview1};
+/// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
+///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) })
+///     .lengths(Pairs { chosen: aview1(&[10.0]), rejected: aview1(&[12.0]) });
+/// assert_eq!(batch.len(), 1);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct PairBatch<'a, T> {
+    policy: PairsView<'a, T>,
+    reference: Option<PairsView<'a, T>>,
+    lengths: Option<PairsView<'a, T>>,
+    target: Option<ArrayView1<'a, T>>,
+}
+
+impl<'a, T: Real> PairBatch<'a, T> {
+    /// A batch that holds the policy's log-probabilities alone: those with respect to which gradients are taken.
+    pub fn new(policy: PairsView<'a, T>) -> Self {
+        Self { policy, reference: None, lengths: None, target: None }
+    }
+
+    /// Adds the log-probabilities of the same responses under the reference model, which are constants.
+    pub fn reference(mut self, reference: PairsView<'a, T>) -> Self {
+        self.reference = Some(reference);
+        self
+    }
+
+    /// Adds the number of scored tokens of each response, finite and above zero.
+    pub fn lengths(mut self, lengths: PairsView<'a, T>) -> Self {
+        self.lengths = Some(lengths);
+        self
+    }
+
+    /// Adds one number for each pair, whose meaning is the objective's: for a margin loss the offset, in nats and before
+    /// `beta`, that is subtracted from the margin; elsewhere a soft label or the gap of two rewards.
+    pub fn target(mut self, target: ArrayView1<'a, T>) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    /// Number of pairs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.policy.chosen.len()
+    }
+
+    /// Whether there are no pairs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All arrays must have one entry for each pair.
+    pub(crate) fn check_shapes(&self) -> Result<()> {
+        let n = [self.len()];
+        let same = |argument, array: ArrayView1<'_, T>| check::shape(argument, array.shape(), &n);
+        let both = |names: Pairs<_>, arrays: Option<PairsView<'_, T>>| match arrays {
+            None => Ok(()),
+            Some(arrays) => same(names.chosen, arrays.chosen).and_then(|()| same(names.rejected, arrays.rejected)),
+        };
+        both(Row::NAMES.policy, Some(self.policy))?;
+        both(Row::NAMES.reference, self.reference)?;
+        both(Row::NAMES.lengths, self.lengths)?;
+        self.target.map_or(Ok(()), |target| same(Row::NAMES.target, target))
+    }
+
+    /// The columns of the batch, `None` where it has none.
+    pub(crate) fn columns(&self) -> Row<Option<ArrayView1<'_, T>>> {
+        let both = |side: Option<PairsView<'a, T>>| match side {
+            None => Pairs { chosen: None, rejected: None },
+            Some(side) => side.map(Some),
+        };
+        Row {
+            policy: both(Some(self.policy)),
+            reference: both(self.reference),
+            lengths: both(self.lengths),
+            target: self.target,
+        }
+        .map(|column| column.map(ArrayView1::reborrow))
+    }
+}

@@ -1,0 +1,76 @@
+//! Everything that belongs to one pair, and the same bundle of whole columns.
+
+use crate::preference::Pairs;
+
+/// All that a kernel is told of one pair; what the objective does not need is neutral.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Row<T> {
+    /// Log-probabilities of the policy.
+    pub policy: Pairs<T>,
+    /// Log-probabilities of the reference, 0 where there is none.
+    pub reference: Pairs<T>,
+    /// Numbers of tokens, 1 where they do not matter.
+    pub lengths: Pairs<T>,
+    /// The pair's own number, 0 where there is none.
+    pub target: T,
+}
+
+impl Row<&'static str> {
+    /// The names of the columns in messages.
+    pub(crate) const NAMES: Self = Self {
+        policy: Pairs { chosen: "policy.chosen", rejected: "policy.rejected" },
+        reference: Pairs { chosen: "reference.chosen", rejected: "reference.rejected" },
+        lengths: Pairs { chosen: "lengths.chosen", rejected: "lengths.rejected" },
+        target: "target",
+    };
+
+    /// What may stand in each column, in words.
+    pub(crate) const ALLOWED: Self = {
+        let log_prob = Pairs { chosen: "finite or -inf", rejected: "finite or -inf" };
+        let length = Pairs { chosen: "finite and > 0", rejected: "finite and > 0" };
+        Self { policy: log_prob, reference: log_prob, lengths: length, target: "finite" }
+    };
+}
+
+impl<T> Row<T> {
+    /// `f` of every entry, in a fixed order.
+    #[inline(always)]
+    pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> Row<U> {
+        let Self { policy, reference, lengths, target } = self;
+        Row {
+            policy: policy.map(&mut f),
+            reference: reference.map(&mut f),
+            lengths: lengths.map(&mut f),
+            target: f(target),
+        }
+    }
+
+    /// The entries, borrowed.
+    #[inline(always)]
+    pub(crate) fn as_ref(&self) -> Row<&T> {
+        let Self { policy, reference, lengths, target } = self;
+        Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths: lengths.as_ref(), target }
+    }
+
+    /// The entries, to be changed.
+    pub(crate) fn as_mut(&mut self) -> Row<&mut T> {
+        let Self { policy, reference, lengths, target } = self;
+        Row { policy: policy.as_mut(), reference: reference.as_mut(), lengths: lengths.as_mut(), target }
+    }
+
+    /// Both rows side by side.
+    pub(crate) fn zip<U>(self, other: Row<U>) -> Row<(T, U)> {
+        Row {
+            policy: self.policy.zip(other.policy),
+            reference: self.reference.zip(other.reference),
+            lengths: self.lengths.zip(other.lengths),
+            target: (self.target, other.target),
+        }
+    }
+
+    /// The entries, in the order of [`Row::map`].
+    pub(crate) fn into_array(self) -> [T; 7] {
+        let Self { policy: p, reference: r, lengths: n, target } = self;
+        [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, target]
+    }
+}

@@ -1,0 +1,120 @@
+//! Several objectives of the same pairs as one.
+
+use ndarray::{Array1, ArrayViewMut1};
+
+use crate::preference::objective::narrow;
+use crate::preference::{Out, PairBatch, PairObjective};
+use crate::{Error, Parts, Real, Reduction, Result, check};
+
+/// `Σ w L`: objectives of the same pairs, each with its weight.
+///
+/// ```math
+/// L = \sum_k w_k L_k
+/// ```
+///
+/// All terms are reduced alike. `O` is [`PairConfig`](crate::preference::PairConfig), or
+/// `Box<dyn PairObjective<f64> + Send + Sync>` for objectives of one's own.
+///
+/// # Errors
+///
+/// A weight that is negative or not finite; no terms ([`Error::Empty`]); those of the terms.
+///
+/// # Examples
+///
+/// DPO with the likelihood of the chosen response (RPO):
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::aview1};
+/// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
+///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
+/// let rpo = WeightedSum {
+///     terms: vec![
+///         Term { weight: 1.0, objective: PairConfig::Sigmoid(Dpo::default()) },
+///         Term { weight: 0.005, objective: PairConfig::Nll(Nll { length: Length::Sum }) },
+///     ],
+/// };
+/// let (loss, gradient) = rpo.grad(batch, Reduction::Mean)?;
+/// assert!((loss - (0.632_599_035 + 0.005 * 12.5)).abs() < 1e-9);
+/// assert!((gradient.chosen[0] - (-0.046_879_063 - 0.005)).abs() < 1e-9);
+/// let values: Vec<f64> = rpo.term_parts(&batch)?.iter().map(|parts| parts.sum).collect();
+/// assert_eq!(values[1], 12.5);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct WeightedSum<O> {
+    /// The terms, at least one.
+    pub terms: Vec<Term<O>>,
+}
+
+/// One term of a [`WeightedSum`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct Term<O> {
+    /// What the objective is multiplied by, `>= 0`; 0 selects the term away.
+    pub weight: f64,
+    /// The objective.
+    pub objective: O,
+}
+
+impl<O> WeightedSum<O> {
+    /// The parts of each term by itself, without its weight: what one watches while training.
+    pub fn term_parts<T: Real>(&self, batch: &PairBatch<'_, T>) -> Result<Vec<Parts>>
+    where
+        O: PairObjective<T>,
+    {
+        self.terms.iter().map(|term| term.objective.parts(batch)).collect()
+    }
+}
+
+impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
+    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+        if self.terms.is_empty() {
+            return Err(Error::Empty { argument: "terms" });
+        }
+        self.terms.iter().try_for_each(|term| {
+            check::non_negative("weight", term.weight)?;
+            term.objective.validate(batch)
+        })
+    }
+
+    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, mut out: Out<'_, T>) -> Result<T> {
+        self.validate(batch)?;
+        out.check_shapes(batch.len())?;
+        let mut total = 0.0;
+        for (index, term) in self.terms.iter().enumerate() {
+            let scale = T::of(scale.wide() * term.weight);
+            let run = |out: Out<'_, T>| term.objective.run(batch, reduction, scale, out);
+            let value = match &mut out {
+                Out::Nothing => run(Out::Nothing),
+                Out::Each(each) if index > 0 => add_each(each.view_mut(), run),
+                Out::Each(each) => run(Out::Each(each.view_mut())),
+                Out::Grad(grad) if index == 0 => run(Out::Grad(grad.view_mut())),
+                Out::Grad(grad) | Out::AddGrad(grad) => run(Out::AddGrad(grad.view_mut())),
+            };
+            total += value?.wide();
+        }
+        narrow(total)
+    }
+
+    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
+        self.validate(batch)?;
+        let kept = self.terms.iter().filter(|term| term.weight > 0.0);
+        let sums = kept.map(|term| Ok(term.weight * term.objective.parts(batch)?.sum));
+        Ok(Parts { sum: sums.sum::<Result<f64>>()?, count: batch.len() as f64 })
+    }
+}
+
+/// Adds the losses of another term to those that are there.
+fn add_each<T: Real>(to: ArrayViewMut1<'_, T>, run: impl FnOnce(Out<'_, T>) -> Result<T>) -> Result<T> {
+    let mut others = Array1::zeros(to.len());
+    let value = run(Out::Each(others.view_mut()))?;
+    for (index, (to, other)) in to.into_iter().zip(others).enumerate() {
+        let finite = to.is_finite() && other.is_finite();
+        *to += other;
+        if finite && !to.is_finite() {
+            return Err(Error::Overflow { argument: "out", position: index.into(), type_name: T::NAME });
+        }
+    }
+    Ok(value)
+}
