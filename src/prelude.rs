@@ -1,5 +1,11 @@
 //! Everything that a caller of the objectives needs: `use loglik::prelude::*;`.
 
+pub use crate::diagnostics::{Normalisation, TopK, TopKStats};
+pub use crate::likelihood::{
+    Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
+    gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,
+    poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
+};
 pub use crate::logits::{
     CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into,
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,

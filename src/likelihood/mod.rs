@@ -1,1 +1,32 @@
 //! Densities as objectives: negative log-likelihood and gradient.
+//!
+//! Every density comes as the same five functions, here for the normal one: [`gaussian_nll`] is the reduced value,
+//! [`gaussian_nll_parts`] its sum and count, [`gaussian_nll_each`] one value for each element, [`gaussian_nll_grad`] the
+//! value with its gradient, [`gaussian_nll_grad_into`] the same with the gradient written to the caller's arrays.
+//!
+//! Arrays have any number of axes, one shape, and any layout. All constants are kept, so that values of different
+//! densities on the same data compare. Gradients are taken by the parameters, and by the data where they are continuous.
+//!
+//! An element that a [`Weighted`](crate::Reduction::Weighted) reduction gives the weight zero is never looked at.
+
+mod bernoulli;
+mod density;
+mod domain;
+mod driver;
+mod gaussian;
+mod kernel;
+mod poisson;
+
+pub use bernoulli::{
+    bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
+};
+pub use gaussian::{
+    Gaussian, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts,
+};
+pub use poisson::{poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts};
+
+use density::{Density, density};
+use domain::Domain;
+
+/// `ln 2π`.
+const LN_2_PI: f64 = 1.837_877_066_409_345_5;

@@ -1,0 +1,319 @@
+//! Entropy and mass of the most probable classes.
+
+use ndarray::{Array, ArrayRef, Axis, Dimension, RemoveAxis};
+use num_traits::Float;
+
+use super::largest::Largest;
+use crate::error::Position;
+use crate::rows::{Rows, for_each_block, rows_per_job};
+use crate::simd::RowSum;
+use crate::{Element, Error, Real, Result, check, parallel, reduction};
+
+/// Entropy and mass of the `k` most probable classes of each row of logits.
+///
+/// ```math
+/// H_k = -\sum_{i=1}^{k} p_{(i)} \log_2 p_{(i)}, \qquad M_k = \sum_{i=1}^{k} p_{(i)}, \qquad
+/// p = \operatorname{softmax}(l), \quad p_{(1)} \ge p_{(2)} \ge \dots
+/// ```
+///
+/// The entropy is in **bits**, as in the paper; everything else in this crate is in nats. `M` grows with `k` to 1 at the
+/// number of classes; neither depends on a shift of the logits. An entropy that falls while the loss improves, or a mass
+/// that leaks into the tail, are the paper's signs of over-optimisation.
+///
+/// A logit of -inf is a class of probability zero and adds nothing. Good to the precision of the logits' type.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let logits = array![[0.0_f64, 0.0, 0.0, 0.0], [9.0, f64::NEG_INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY]];
+/// let stats = TopK { k: 2, ..TopK::default() }.of(&logits)?;
+/// assert_eq!(stats.entropy, array![1.0, 0.0]); // twice -¼ log2 ¼; a certain class
+/// assert_eq!(stats.mass, array![0.5, 1.0]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Shi, Land, Locatelli, Geist and Bartolo, "Understanding likelihood over-optimisation in direct alignment
+/// algorithms", 2024, [arXiv:2410.11677](https://arxiv.org/abs/2410.11677).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct TopK {
+    /// How many classes count, from 1 to the number of classes. Default 10 (the paper).
+    pub k: usize,
+    /// Whether the entropy is that of the probabilities as they are. Default [`Normalisation::Raw`].
+    pub normalisation: Normalisation,
+}
+
+/// Of what the entropy is taken; the paper leaves it open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Normalisation {
+    /// The probabilities `p` as they are, whose sum is `M_k`: the formula as the paper prints it.
+    #[default]
+    Raw,
+    /// The distribution `p / M_k` among the `k` classes; its entropy is at most `log2 k`.
+    Renormalised,
+}
+
+impl Default for TopK {
+    fn default() -> Self {
+        Self { k: 10, normalisation: Normalisation::Raw }
+    }
+}
+
+/// What [`TopK::of`] finds: one number for each row, or their means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopKStats<A> {
+    /// Entropy of the top classes, in bits.
+    pub entropy: A,
+    /// Probability of the top classes together, never above 1.
+    pub mass: A,
+}
+
+impl<T: Real, D: Dimension> TopKStats<Array<T, D>> {
+    /// The means over all rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] where there are no rows.
+    pub fn means(&self) -> Result<TopKStats<T>> {
+        Ok(TopKStats { entropy: mean("entropy", &self.entropy)?, mass: mean("mass", &self.mass)? })
+    }
+}
+
+fn mean<T: Real, D: Dimension>(argument: &'static str, values: &ArrayRef<T, D>) -> Result<T> {
+    if values.is_empty() {
+        return Err(Error::Empty { argument });
+    }
+    let values = values.as_standard_layout();
+    Ok(T::of(reduction::sum(values.as_slice().unwrap_or_default()) / values.len() as f64))
+}
+
+impl TopK {
+    /// The statistics of each row of logits, `[.., V]` to `[..]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] unless `1 <= k <= V`; [`Error::Value`] at the first logit that is NaN or +inf, or at a row
+    /// of nothing but -inf; [`Error::Empty`] where a row has no classes.
+    pub fn of<E: Element, D: RemoveAxis>(
+        &self,
+        logits: &ArrayRef<E, D>,
+    ) -> Result<TopKStats<Array<E::Real, D::Smaller>>> {
+        let rows = Rows::new("logits", logits)?;
+        let allowed = "1 to the number of classes";
+        check::parameter("k", self.k as f64, allowed, (1..=rows.width()).contains(&self.k))?;
+        let shape = logits.raw_dim().remove_axis(Axis(logits.ndim() - 1));
+        let mut stats = TopKStats { entropy: Array::zeros(shape.clone()), mass: Array::zeros(shape) };
+        let (entropy, mass) = (stats.entropy.as_slice_mut(), stats.mass.as_slice_mut());
+        self.fill(&rows, entropy.unwrap_or_default(), mass.unwrap_or_default());
+        match stats.mass.iter().position(|mass| mass.is_nan()) {
+            None => Ok(stats),
+            Some(row) => Err(improper(&rows, row, logits.shape())),
+        }
+    }
+
+    /// Fills in the statistics of all rows; NaN for a row that is no distribution.
+    fn fill<E: Element>(&self, rows: &Rows<'_, E>, entropy: &mut [E::Real], mass: &mut [E::Real]) {
+        let count = rows_per_job::<E>(rows.width());
+        let jobs = entropy.chunks_mut(count).zip(mass.chunks_mut(count)).enumerate().collect();
+        parallel::for_each(jobs, rows.bytes(), |(job, (entropy, mass))| {
+            let mut largest = Largest::new(self.k);
+            let mut top = Vec::new();
+            for (i, (entropy, mass)) in entropy.iter_mut().zip(mass).enumerate() {
+                let mut all = RowSum::new();
+                for_each_block(rows.row(job * count + i), |block| {
+                    all.push(block);
+                    largest.push(block);
+                });
+                top.clear();
+                top.extend(largest.drain());
+                (*entropy, *mass) = self.stats(&all, &top);
+            }
+        });
+    }
+
+    /// Entropy and mass from the sum over the whole row and its largest elements.
+    ///
+    /// With `Z` the sum over all and `Z_k` over the top, `M = Z_k / Z`, and with `e` the mean of `x - max` under `p / M`
+    /// the entropy of `p / M` is `ln Z_k - e`, that of `p` itself `M (ln Z - e)`: terms of one sign, so nothing cancels.
+    fn stats<T: Real>(&self, all: &RowSum<T>, top: &[T]) -> (T, T) {
+        if !all.is_proper() {
+            return (T::nan(), T::nan());
+        }
+        let mut sum = RowSum::new();
+        sum.push_with_moment(top);
+        let total = 1.0 + sum.others;
+        let mass = (total / (1.0 + all.others)).min(1.0); // rounding alone can lift it above
+        let mean = sum.moment / total;
+        let nats = match self.normalisation {
+            Normalisation::Raw => mass * (all.others.ln_1p() - mean),
+            Normalisation::Renormalised => sum.others.ln_1p() - mean,
+        };
+        (T::of(nats / std::f64::consts::LN_2), T::of(mass))
+    }
+}
+
+/// The error at a row that is no distribution.
+fn improper<E: Element>(rows: &Rows<'_, E>, row: usize, shape: &[usize]) -> Error {
+    let bad = |x: &E| x.real().is_nan() || x.real() == E::Real::infinity();
+    let elements = rows.row(row);
+    match elements.iter().position(bad) {
+        Some(class) => Error::Value {
+            argument: "logits",
+            position: Position::unravel(row * rows.width() + class, shape),
+            value: elements[class].real().wide(),
+            allowed: "finite or -inf",
+        },
+        None => Error::Value {
+            argument: "logits",
+            position: Position::unravel(row, &shape[..shape.len() - 1]),
+            value: f64::NEG_INFINITY,
+            allowed: "at least one finite logit in the row",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, Array3, ArrayD, ShapeBuilder, arr0, array, aview1, s};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const INF: f64 = f64::INFINITY;
+
+    fn top(k: usize, normalisation: Normalisation, row: &[f64]) -> (f64, f64) {
+        let stats = TopK { k, normalisation }.of(&aview1(row)).unwrap();
+        (stats.entropy.into_scalar(), stats.mass.into_scalar())
+    }
+
+    #[test]
+    fn entropy_and_mass_equal_mpmath() {
+        let row = [2.0, -1.0, 0.5, 3.0, 0.0, -2.0];
+        let cases = [
+            (1, 0.655_821_523_617_324, 0.399_149_272_573_781_4, 0.0),
+            (2, 0.897_084_779_233_869, 0.894_057_386_338_927_6, 0.839_941_537_983_169_2),
+            (3, 0.950_917_888_097_520_2, 1.120_983_451_811_940_1, 1.106_236_259_187_341),
+            (6, 1.0, 1.393_367_176_290_912_5, 1.393_367_176_290_912_5),
+        ];
+        for (k, mass, raw, renormalised) in cases {
+            let found = top(k, Normalisation::Raw, &row);
+            assert!((found.0 - raw).abs() < 2e-15 && (found.1 - mass).abs() < 1e-15, "k = {k}: {found:?}");
+            let found = top(k, Normalisation::Renormalised, &row);
+            assert!((found.0 - renormalised).abs() < 2e-15 && (found.1 - mass).abs() < 1e-15, "k = {k}: {found:?}");
+            let single = TopK { k, ..TopK::default() }.of(&aview1(&row.map(|x| x as f32))).unwrap();
+            assert!((single.entropy.into_scalar().wide() - raw).abs() < 4e-7, "k = {k} in f32");
+            assert!((single.mass.into_scalar().wide() - mass).abs() < 2e-7, "k = {k} in f32");
+        }
+    }
+
+    #[test]
+    fn a_certain_class_has_no_entropy_and_all_the_mass() {
+        for normalisation in [Normalisation::Raw, Normalisation::Renormalised] {
+            assert_eq!(top(2, normalisation, &[-INF, 5.0, -INF]), (0.0, 1.0));
+            assert_eq!(top(2, normalisation, &[-1e4, 1e4, -1e4]), (0.0, 1.0));
+            assert_eq!(top(1, normalisation, &[7.0]), (0.0, 1.0));
+        }
+    }
+
+    #[test]
+    fn equal_logits_give_log2_k_among_the_top_and_their_share_of_the_mass() {
+        let row = vec![1e4; 40];
+        let (entropy, mass) = top(10, Normalisation::Renormalised, &row);
+        assert!((entropy - 10.0_f64.log2()).abs() < 1e-14 && (mass - 0.25).abs() < 1e-15);
+        let (entropy, _) = top(10, Normalisation::Raw, &row);
+        assert!((entropy - 0.25 * 40.0_f64.log2()).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_default_is_that_of_the_paper() {
+        assert_eq!(TopK::default(), TopK { k: 10, normalisation: Normalisation::Raw });
+    }
+
+    #[test]
+    fn a_bad_k_is_refused() {
+        for k in [0, 4] {
+            let error = TopK { k, ..TopK::default() }.of(&array![[0.0, 1.0, 2.0]]).unwrap_err();
+            assert_eq!(error.to_string(), format!("`k` is {k}, allowed is 1 to the number of classes"));
+        }
+        let error = TopK::default().of(&Array2::<f64>::zeros((3, 0))).unwrap_err();
+        assert_eq!(error, Error::Empty { argument: "logits" });
+        let error = TopK::default().of(&arr0(1.0_f32).into_dyn()).unwrap_err();
+        assert_eq!(error, Error::Empty { argument: "logits" });
+    }
+
+    #[test]
+    fn a_row_that_is_no_distribution_is_named() {
+        let of = |bad: [f64; 3]| {
+            let mut logits = Array3::zeros((2, 2, 3));
+            logits.slice_mut(s![1, 0, ..]).assign(&aview1(&bad));
+            TopK { k: 2, ..TopK::default() }.of(&logits).unwrap_err().to_string()
+        };
+        assert_eq!(of([0.0, f64::NAN, 0.0]), "`logits`[1, 0, 1] is NaN, allowed is finite or -inf");
+        assert_eq!(of([0.0, -INF, INF]), "`logits`[1, 0, 2] is inf, allowed is finite or -inf");
+        assert_eq!(of([-INF, -INF, f64::NAN]), "`logits`[1, 0, 2] is NaN, allowed is finite or -inf");
+        assert_eq!(of([-INF; 3]), "`logits`[1, 0] is -inf, allowed is at least one finite logit in the row");
+    }
+
+    #[test]
+    fn every_layout_and_number_of_threads_gives_the_same_bits() {
+        let logits =
+            Array3::from_shape_fn((5, 7, 9001), |(i, j, k)| ((i * 31 + j * 977 + k * 7919) % 4001) as f32 / 400.0);
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| TopK::default().of(&logits)).unwrap()
+        };
+        let expected = with(1);
+        assert_eq!(with(2), expected);
+        let mut transposed = Array3::zeros(logits.raw_dim().f());
+        transposed.assign(&logits);
+        assert_eq!(TopK::default().of(&transposed).unwrap(), expected);
+        let mut reversed = Array3::zeros(logits.raw_dim());
+        reversed.invert_axis(Axis(2));
+        reversed.assign(&logits);
+        assert_eq!(TopK::default().of(&reversed).unwrap(), expected);
+    }
+
+    #[test]
+    fn means_are_over_rows_and_need_one() {
+        let stats = TopK { k: 1, ..TopK::default() }.of(&array![[0.0, 0.0], [0.0, -INF]]).unwrap();
+        assert_eq!(stats.means(), Ok(TopKStats { entropy: 0.25, mass: 0.75 }));
+        let none = TopK { k: 1, ..TopK::default() }.of(&ArrayD::<f32>::zeros(vec![0, 4])).unwrap();
+        assert_eq!(none.mass.shape(), [0]);
+        assert_eq!(none.means(), Err(Error::Empty { argument: "entropy" }));
+    }
+
+    proptest! {
+        #[test]
+        fn mass_grows_with_k_to_one_and_entropy_stays_below_log2_k(row in prop::collection::vec(-40.0..40.0_f64, 1..60)) {
+            let mut last = 0.0;
+            for k in 1..=row.len() {
+                let (entropy, mass) = top(k, Normalisation::Renormalised, &row);
+                prop_assert!(mass >= last - 1e-15 && mass <= 1.0);
+                prop_assert!(entropy >= 0.0 && entropy <= (k as f64).log2() + 1e-14);
+                last = mass;
+            }
+            prop_assert!(last > 1.0 - 1e-14);
+        }
+
+        #[test]
+        fn statistics_are_those_of_the_sorted_softmax_and_ignore_a_shift(
+            row in prop::collection::vec(-9.0..9.0_f64, 12..80),
+            shift in -1e3..1e3_f64,
+        ) {
+            let total: f64 = row.iter().map(|x| x.exp()).sum();
+            let mut probs: Vec<f64> = row.iter().map(|x| x.exp() / total).collect();
+            probs.sort_by(|a, b| b.total_cmp(a));
+            let mass: f64 = probs[..10].iter().sum();
+            let entropy: f64 = probs[..10].iter().map(|p| -p * p.log2()).sum();
+            let found = top(10, Normalisation::Raw, &row);
+            prop_assert!((found.0 - entropy).abs() < 1e-13 && (found.1 - mass).abs() < 1e-13);
+            let shifted = Array1::from(row).mapv(|x| x + shift);
+            let moved = top(10, Normalisation::Raw, shifted.as_slice().unwrap());
+            prop_assert!((found.0 - moved.0).abs() < 1e-11 && (found.1 - moved.1).abs() < 1e-11);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The loops over a block of elements, compiled for every instruction set.
+
+use std::marker::PhantomData;
+
+use super::Density;
+use crate::Real;
+use crate::simd::{self, Kernel};
+
+/// The losses of a block; NaN marks an element that must not be.
+pub(super) struct Losses<'a, L, T, const N: usize, const G: usize> {
+    pub(super) density: PhantomData<L>,
+    pub(super) points: [&'a [T]; N],
+    pub(super) losses: &'a mut [T],
+}
+
+impl<L: Density<N, G>, T: Real, const N: usize, const G: usize> Kernel for Losses<'_, L, T, N, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let points = self.points.map(|column| &column[..self.losses.len()]);
+        for (i, loss) in self.losses.iter_mut().enumerate() {
+            let point = points.map(|column| column[i]);
+            *loss = marked::<L, T, N, G>(point, L::at::<T, FMA>(point).0);
+        }
+    }
+}
+
+/// The losses of a block and `scale` times their derivatives; NaN marks an element that must not be.
+pub(super) struct Slopes<'a, L, T, const N: usize, const G: usize> {
+    pub(super) density: PhantomData<L>,
+    pub(super) points: [&'a [T]; N],
+    pub(super) scale: T,
+    pub(super) losses: &'a mut [T],
+    pub(super) slopes: [&'a mut [T]; G],
+}
+
+impl<L: Density<N, G>, T: Real, const N: usize, const G: usize> Kernel for Slopes<'_, L, T, N, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let points = self.points.map(|column| &column[..self.losses.len()]);
+        let slopes = self.slopes.map(|column| &mut column[..self.losses.len()]);
+        for (i, loss) in self.losses.iter_mut().enumerate() {
+            let point = points.map(|column| column[i]);
+            let (value, slope) = L::at::<T, FMA>(point);
+            let mut value = marked::<L, T, N, G>(point, value);
+            for j in 0..G {
+                let slope = self.scale * slope[j];
+                value = if slope.abs() < T::infinity() { value } else { T::nan() };
+                slopes[j][i] = slope;
+            }
+            *loss = value;
+        }
+    }
+}
+
+/// The loss, or NaN where an argument lies outside its domain or finite arguments have no finite loss.
+#[inline(always)]
+fn marked<L: Density<N, G>, T: Real, const N: usize, const G: usize>(point: [T; N], loss: T) -> T {
+    let (mut inside, mut finite) = (true, true);
+    for (x, (_, domain)) in point.into_iter().zip(L::ARGUMENTS) {
+        inside &= domain.contains(x);
+        finite &= x.abs() < T::infinity();
+    }
+    let sound = (loss.abs() < T::infinity()) | (!finite & (loss == T::infinity()));
+    if inside & sound { loss } else { T::nan() }
+}
+
+/// Multiplies losses and slopes by the weights. A weight of zero selects: what stood there is gone, NaN included.
+pub(super) struct Weigh<'a, T, const G: usize> {
+    pub(super) weights: &'a [T],
+    pub(super) losses: &'a mut [T],
+    pub(super) slopes: Option<[&'a mut [T]; G]>,
+}
+
+impl<T: Real, const G: usize> Kernel for Weigh<'_, T, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let times = |w: T, x: T| if w == T::zero() { w } else { w * x };
+        for (loss, &w) in self.losses.iter_mut().zip(self.weights) {
+            let finite = loss.abs() < T::infinity();
+            let product = times(w, *loss);
+            *loss = if finite & product.is_infinite() { T::nan() } else { product };
+        }
+        for column in self.slopes.into_iter().flatten() {
+            for ((slope, loss), &w) in column.iter_mut().zip(self.losses.iter_mut()).zip(self.weights) {
+                *slope = times(w, *slope);
+                *loss = if slope.abs() < T::infinity() { *loss } else { T::nan() };
+            }
+        }
+    }
+}
+
+/// The sum of a block of losses, or the place of the first NaN or at which the sum of finite losses overflows.
+pub(super) fn sum<T: Real>(losses: &[T]) -> Result<f64, usize> {
+    let sum = simd::sum(losses).wide();
+    if sum.is_finite() {
+        return Ok(sum);
+    }
+    if let Some(at) = losses.iter().position(|loss| loss.is_nan()) {
+        return Err(at);
+    }
+    // Either a loss is infinite, or the lanes overflow where f64 need not.
+    let mut sum = 0.0_f64;
+    for (at, loss) in losses.iter().enumerate() {
+        let next = sum + loss.wide();
+        if next.is_infinite() && sum.is_finite() && loss.is_finite() {
+            return Err(at);
+        }
+        sum = next;
+    }
+    Ok(sum)
+}
