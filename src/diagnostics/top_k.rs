@@ -1,6 +1,6 @@
 //! Entropy and mass of the most probable classes.
 
-use ndarray::{Array, ArrayRef, Axis, Dimension, RemoveAxis};
+use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
 use super::largest::Largest;
@@ -98,14 +98,16 @@ impl TopK {
     ///
     /// [`Error::Parameter`] unless `1 <= k <= V`; [`Error::Value`] at the first logit that is NaN or +inf, or at a row
     /// of nothing but -inf; [`Error::Empty`] where a row has no classes.
-    pub fn of<E: Element, D: RemoveAxis>(
+    pub fn of<E: Element, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
     ) -> Result<TopKStats<Array<E::Real, D::Smaller>>> {
         let rows = Rows::new("logits", logits)?;
         let allowed = "1 to the number of classes";
         check::parameter("k", self.k as f64, allowed, (1..=rows.width()).contains(&self.k))?;
-        let shape = logits.raw_dim().remove_axis(Axis(logits.ndim() - 1));
+        let leading = &logits.shape()[..logits.ndim() - 1];
+        let mut shape = D::Smaller::zeros(leading.len());
+        shape.slice_mut().copy_from_slice(leading);
         let mut stats = TopKStats { entropy: Array::zeros(shape.clone()), mass: Array::zeros(shape) };
         let (entropy, mass) = (stats.entropy.as_slice_mut(), stats.mass.as_slice_mut());
         self.fill(&rows, entropy.unwrap_or_default(), mass.unwrap_or_default());
@@ -171,7 +173,7 @@ fn improper<E: Element>(rows: &Rows<'_, E>, row: usize, shape: &[usize]) -> Erro
             argument: "logits",
             position: Position::unravel(row, &shape[..shape.len() - 1]),
             value: f64::NEG_INFINITY,
-            allowed: "at least one finite logit in the row",
+            allowed: "a row with at least one finite logit",
         },
     }
 }
@@ -255,7 +257,7 @@ mod tests {
         assert_eq!(of([0.0, f64::NAN, 0.0]), "`logits`[1, 0, 1] is NaN, allowed is finite or -inf");
         assert_eq!(of([0.0, -INF, INF]), "`logits`[1, 0, 2] is inf, allowed is finite or -inf");
         assert_eq!(of([-INF, -INF, f64::NAN]), "`logits`[1, 0, 2] is NaN, allowed is finite or -inf");
-        assert_eq!(of([-INF; 3]), "`logits`[1, 0] is -inf, allowed is at least one finite logit in the row");
+        assert_eq!(of([-INF; 3]), "`logits`[1, 0] is -inf, allowed is a row with at least one finite logit");
     }
 
     #[test]
@@ -272,7 +274,7 @@ mod tests {
         transposed.assign(&logits);
         assert_eq!(TopK::default().of(&transposed).unwrap(), expected);
         let mut reversed = Array3::zeros(logits.raw_dim());
-        reversed.invert_axis(Axis(2));
+        reversed.invert_axis(ndarray::Axis(2));
         reversed.assign(&logits);
         assert_eq!(TopK::default().of(&reversed).unwrap(), expected);
     }

@@ -338,6 +338,19 @@ mod tests {
     }
 
     #[test]
+    fn the_vectorised_loop_agrees_with_the_kernel_at_one_point() {
+        let (log_rate, x) = (noise((3, 700), 10) * 4.0, noise((3, 700), 11).mapv(|u| (10.0 * u + 20.0).floor()));
+        let each = poisson_nll_each(&log_rate, &x).unwrap();
+        let (_, gradient) = poisson_nll_grad(&log_rate, &x, Reduction::Sum).unwrap();
+        for (i, (&log_rate, &x)) in log_rate.iter().zip(&x).enumerate() {
+            let (loss, [slope]) = super::testing::at::<poisson::PoissonNll, f64, 2, 1>([log_rate, x]);
+            let at = [i / 700, i % 700];
+            assert!((each[at] - loss).abs() <= 1e-14 * (loss + x + log_rate.exp()), "{at:?}");
+            assert!((gradient[at] - slope).abs() <= 1e-15 * (x + log_rate.exp()), "{at:?}");
+        }
+    }
+
+    #[test]
     fn a_weight_of_zero_hides_whatever_stands_there() {
         let (nan, weights) = (f64::NAN, array![1.0, 0.0, 2.0]);
         let (log_rate, x) = (array![0.0, nan, 0.0], array![0.0, -3.5, 1.0]);

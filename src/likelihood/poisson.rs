@@ -47,7 +47,7 @@ density! {
     poisson_nll, poisson_nll_parts, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into;
 }
 
-struct PoissonNll;
+pub(super) struct PoissonNll;
 
 impl Density<2, 1> for PoissonNll {
     const ARGUMENTS: [(&'static str, Domain); 2] = [("log_rate", Domain::Log), ("x", Domain::Count)];
