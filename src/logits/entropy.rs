@@ -73,3 +73,79 @@ pub fn entropy_grad<E: Element, D: Dimension>(
     })?;
     Ok((by_row(&values, &leading), grad))
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, Axis, array};
+
+    use super::*;
+    use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
+
+    #[test]
+    fn worked_rows_agree_with_fifty_digits() {
+        let (h, grad) = entropy_grad(&worked()).unwrap();
+        assert_close(&h, &[0.966_056_245_855_619_5, 0.907_655_797_744_551_1], 4e-16);
+        let expected = [
+            0.139_948_617_608_925_44,
+            0.068_141_731_403_787_43,
+            -0.341_530_003_341_361_62,
+            0.133_439_654_328_648_76,
+            0.029_304_227_549_513_066,
+            -0.321_195_516_419_717_5,
+            0.148_418_110_138_619_86,
+            0.143_473_178_731_584_56,
+        ];
+        assert_close(&grad, &expected, 4e-16);
+    }
+
+    #[test]
+    fn a_certain_class_leaves_the_entropy_its_digits() {
+        let x = array![0.0_f32, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0];
+        let (h, grad) = entropy_grad(&x).unwrap();
+        assert!((h[()] / 2.900_863_2e-11 - 1.0).abs() < 1e-6);
+        assert!((grad[0] / -2.807_286_9e-11 - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_gradient_is_the_difference_quotient_and_sums_to_zero() {
+        let x: Array2<f64> = sample(3, 7);
+        let (h, grad) = entropy_grad(&x).unwrap();
+        assert_eq!(h, entropy(&x).unwrap());
+        assert_close(&grad, &differences(&x, |x| entropy(x).unwrap().sum()), 1e-10);
+        assert_close(&grad.sum_axis(Axis(1)), &[0.0, 0.0, 0.0], 1e-15);
+    }
+
+    #[test]
+    fn equal_logits_have_the_largest_entropy_and_no_slope() {
+        for classes in [1, 3, 32, 5000] {
+            let (h, grad) = entropy_grad(&Array2::<f64>::from_elem((1, classes), -7.5)).unwrap();
+            assert_close(&h, &[(classes as f64).ln()], 1e-15);
+            assert!(grad.iter().all(|g| *g == 0.0), "{classes} classes");
+        }
+    }
+
+    #[test]
+    fn a_class_of_no_mass_adds_nothing() {
+        let inf = f64::INFINITY;
+        let (h, grad) = entropy_grad(&array![[1.0, -inf, 2.0, 3.0], [-inf, 0.0, -inf, -inf]]).unwrap();
+        assert_close(&h, &[0.832_395_581_839_938_9, 0.0], 4e-16);
+        assert_eq!(grad[[0, 1]], 0.0);
+        assert!(grad.row(1).iter().all(|g| *g == 0.0));
+    }
+
+    #[test]
+    fn every_layout_gives_the_same_bits() {
+        let x = sample::<f32>(5, 4500);
+        let expected = entropy_grad(&x).unwrap();
+        other_layouts(&x, |x| {
+            assert_eq!(entropy(x).unwrap(), expected.0);
+            assert_eq!(entropy_grad(x).unwrap(), expected);
+        });
+    }
+
+    #[test]
+    fn an_improper_row_is_an_error() {
+        let error = entropy(&array![[0.0, 1.0], [0.0, f64::NAN]]).unwrap_err();
+        assert_eq!(error.to_string(), "`logits`[1, 1] is NaN, allowed is finite or -inf");
+    }
+}

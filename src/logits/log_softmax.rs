@@ -97,3 +97,86 @@ fn normalise<E: Element>(mut row: Row<'_, E>) -> Result<f64> {
     }
     Ok(0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, ShapeBuilder, array};
+
+    use super::*;
+    use crate::logits::testing::{assert_close, other_layouts, sample, worked};
+
+    #[test]
+    fn worked_rows_agree_with_fifty_digits() {
+        let expected = [
+            -1.937_228_058_613_902_6,
+            -3.687_228_058_613_902_6,
+            -0.437_228_058_613_902_56,
+            -1.687_228_058_613_902_6,
+            -4.919_199_658_242_903_8,
+            -0.419_199_658_242_903_85,
+            -1.919_199_658_242_903_8,
+            -1.669_199_658_242_903_8,
+        ];
+        assert_close(&log_softmax(&worked()).unwrap(), &expected, 4e-16);
+        assert_close(&log_softmax(&worked().mapv(|x| x as f32)).unwrap(), &expected, 2e-7);
+    }
+
+    #[test]
+    fn the_log_prob_of_a_certain_class_keeps_its_digits() {
+        let x = array![0.0_f32, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0, -30.0];
+        let log_probs = log_softmax(&x).unwrap();
+        assert!((log_probs[0] / -9.357_623e-13 - 1.0).abs() < 1e-6);
+        assert_eq!(log_probs[1], -30.0);
+    }
+
+    #[test]
+    fn a_shift_of_the_row_changes_no_bit_and_neither_does_a_second_pass_much() {
+        let x = sample::<f64>(3, 2100);
+        let log_probs = log_softmax(&x).unwrap();
+        assert_eq!(log_softmax(&(&x + 1000.0)).unwrap(), log_probs);
+        assert_close(&log_softmax(&log_probs).unwrap(), &log_probs, 1e-14);
+    }
+
+    #[test]
+    fn the_three_forms_and_all_layouts_agree_bit_by_bit() {
+        let x = sample::<f32>(5, 4500);
+        let expected = log_softmax(&x).unwrap();
+        let mut in_place = x.clone();
+        log_softmax_in_place(&mut in_place).unwrap();
+        assert_eq!(in_place, expected);
+        other_layouts(&x, |x| assert_eq!(log_softmax(x).unwrap(), expected));
+        let mut out = Array2::zeros((5, 4500).f());
+        log_softmax_into(&x, &mut out).unwrap();
+        assert_eq!(out, expected);
+        let mut columns = Array2::zeros((5, 4500).f());
+        columns.assign(&x);
+        log_softmax_in_place(&mut columns).unwrap();
+        assert_eq!(columns, expected);
+    }
+
+    #[test]
+    fn a_logit_of_minus_infinity_stays_and_a_single_class_is_certain() {
+        let inf = f64::INFINITY;
+        assert_eq!(log_softmax(&array![[-inf, 5.0, -inf]]).unwrap(), array![[-inf, 0.0, -inf]]);
+        assert_eq!(log_softmax(&array![[5.0_f32], [-7.0]]).unwrap(), array![[0.0], [0.0]]);
+    }
+
+    #[test]
+    fn a_finite_logit_beyond_the_reach_of_the_type_is_an_error() {
+        let error = log_softmax(&array![[0.0_f32, 1.0], [f32::MAX, f32::MIN]]).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `logits`[1] overflows f32");
+        assert!(log_softmax(&array![f32::MAX, f32::NEG_INFINITY]).is_ok());
+        assert!(log_softmax(&array![f32::MIN, 0.0, 1.0]).is_ok());
+    }
+
+    #[test]
+    fn a_wrong_buffer_is_refused_before_anything_is_written() {
+        let mut out = array![9.0, 9.0, 9.0];
+        let error = log_softmax_into(&array![0.0, 1.0], &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "`out` has shape [3], expected [2]");
+        assert_eq!(out, array![9.0, 9.0, 9.0]);
+        let error = log_softmax_in_place(&mut array![[0.0, 1.0], [0.0, f64::NAN]]).unwrap_err();
+        assert_eq!(error.to_string(), "`logits`[1, 1] is NaN, allowed is finite or -inf");
+        assert!(log_softmax_in_place(&mut Array2::<f32>::zeros((3, 0))).is_err());
+    }
+}

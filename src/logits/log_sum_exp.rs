@@ -73,3 +73,112 @@ pub fn log_sum_exp_grad<E: Element, D: Dimension>(
     })?;
     Ok((by_row(&values, &leading), softmax))
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, Array3, ArrayD, Axis, IxDyn, array, aview1};
+
+    use super::*;
+    use crate::Error;
+    use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
+
+    const INF: f64 = f64::INFINITY;
+
+    #[test]
+    fn worked_rows_agree_with_fifty_digits() {
+        let (lse, softmax) = log_sum_exp_grad(&worked()).unwrap();
+        assert_close(&lse, &[2.437_228_058_613_902_6, 1.919_199_658_242_903_8], 4e-16);
+        let expected = [
+            0.144_102_841_299_984_82,
+            0.025_041_318_995_112_031,
+            0.645_824_128_858_802_66,
+            0.185_031_710_846_100_49,
+            0.007_304_974_984_337_479_4,
+            0.657_572_892_312_134_16,
+            0.146_724_344_770_872_7,
+            0.188_397_787_932_655_66,
+        ];
+        assert_close(&softmax, &expected, 4e-16);
+        assert_close(&log_sum_exp(&worked().mapv(|x| x as f32)).unwrap(), &[2.437_228_058_6, 1.919_199_658_2], 1e-7);
+    }
+
+    #[test]
+    fn the_gradient_is_the_difference_quotient_and_sums_to_one() {
+        let x: Array2<f64> = sample(3, 7);
+        let (lse, softmax) = log_sum_exp_grad(&x).unwrap();
+        assert_eq!(lse, log_sum_exp(&x).unwrap());
+        assert_close(&softmax, &differences(&x, |x| log_sum_exp(x).unwrap().sum()), 1e-11);
+        assert_close(&softmax.sum_axis(Axis(1)), &[1.0, 1.0, 1.0], 1e-15);
+    }
+
+    #[test]
+    fn a_shift_of_the_row_shifts_the_result_and_keeps_the_gradient() {
+        for shift in [1000.0_f32, -1000.0] {
+            let x = sample::<f32>(4, 2500);
+            let (lse, softmax) = log_sum_exp_grad(&x).unwrap();
+            let (moved, same) = log_sum_exp_grad(&(&x + shift)).unwrap();
+            assert_eq!(softmax, same);
+            assert_close(&moved, &lse.mapv(|l| f64::from(l + shift)), 1e-7);
+        }
+    }
+
+    #[test]
+    fn huge_finite_logits_do_not_overflow() {
+        assert_eq!(log_sum_exp(&aview1(&[f64::MAX, f64::MIN])).unwrap()[()], f64::MAX);
+        assert_eq!(log_sum_exp(&aview1(&[f32::MIN, f32::MIN])).unwrap()[()], f32::MIN);
+    }
+
+    #[test]
+    fn every_layout_gives_the_same_bits() {
+        let x = sample::<f32>(5, 4500);
+        let expected = log_sum_exp_grad(&x).unwrap();
+        assert_eq!(log_sum_exp(&x).unwrap(), expected.0);
+        other_layouts(&x, |x| {
+            assert_eq!(log_sum_exp(x).unwrap(), expected.0);
+            assert_eq!(log_sum_exp_grad(x).unwrap(), expected);
+        });
+        let row = array![1.0, 2.0, 3.0];
+        assert!(log_sum_exp(&row.broadcast((4, 3)).unwrap()).unwrap().iter().all(|l| *l == 3.407_605_964_444_380_3));
+    }
+
+    #[test]
+    fn the_result_has_the_shape_without_the_last_axis() {
+        assert_eq!(log_sum_exp(&array![7.0]).unwrap().shape(), &[] as &[usize]);
+        assert_eq!(log_sum_exp(&Array3::<f32>::zeros((2, 3, 4))).unwrap().shape(), &[2, 3]);
+        assert_eq!(log_sum_exp(&ArrayD::<f32>::zeros(IxDyn(&[2, 1, 3, 4]))).unwrap().shape(), &[2, 1, 3]);
+        assert_eq!(log_sum_exp(&Array2::<f32>::zeros((0, 4))).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn improper_rows_are_named_with_what_is_wrong() {
+        let message = |x: &Array2<f64>| log_sum_exp(x).unwrap_err().to_string();
+        let mut x = Array2::zeros((3, 3000));
+        x[[1, 2999]] = f64::NAN;
+        assert_eq!(message(&x), "`logits`[1, 2999] is NaN, allowed is finite or -inf");
+        x[[0, 7]] = INF;
+        assert_eq!(message(&x), "`logits`[0, 7] is inf, allowed is finite or -inf");
+        let x = array![[0.0, 1.0], [-INF, -INF]];
+        assert_eq!(message(&x), "`logits`[1] is -inf, allowed is a row with at least one finite logit");
+        assert_eq!(log_sum_exp_grad(&x).unwrap_err().to_string(), message(&x));
+        assert_eq!(log_sum_exp(&Array2::<f64>::zeros((2, 0))), Err(Error::Empty { argument: "logits" }));
+        assert_eq!(log_sum_exp(&ndarray::arr0(1.0)), Err(Error::Empty { argument: "logits" }));
+    }
+
+    #[test]
+    fn the_first_wrong_row_is_named_whatever_job_finds_it() {
+        let mut x = Array2::<f32>::zeros((3000, 500));
+        x[[2999, 0]] = f32::NAN;
+        x[[1234, 5]] = f32::NAN;
+        let error = log_sum_exp(&x).unwrap_err();
+        assert_eq!(error.to_string(), "`logits`[1234, 5] is NaN, allowed is finite or -inf");
+    }
+
+    #[cfg(feature = "half")]
+    #[test]
+    fn half_precision_is_widened_exactly() {
+        let x = sample::<f32>(3, 2500).mapv(half::bf16::from_f32);
+        let widened = x.mapv(half::bf16::to_f32);
+        assert_eq!(log_sum_exp_grad(&x).unwrap(), log_sum_exp_grad(&widened).unwrap());
+        assert_eq!(log_sum_exp(&x).unwrap(), log_sum_exp(&widened).unwrap());
+    }
+}

@@ -24,6 +24,8 @@ mod log_softmax;
 mod log_sum_exp;
 mod scales;
 mod soft_cross_entropy;
+#[cfg(test)]
+mod testing;
 mod token_log_probs;
 mod walk;
 

@@ -225,7 +225,8 @@ impl<T: Real> Blend<'_, T> {
         }
         let extra = 2.0 * z * sum.log_sum_exp();
         let lost = T::of(loss).is_infinite() && !self.is_infinite(&row);
-        if lost || T::of(scale * (total + extra.abs() + total)).is_infinite() {
+        let bound = scale * (2.0 * total + extra.abs());
+        if lost || (row.out.is_some() && T::of(bound).is_infinite()) {
             return Err(row.overflow());
         }
         if let Some(out) = row.out {
@@ -296,5 +297,181 @@ impl<T: Real> Blend<'_, T> {
         }
         let entry = mass.others - total * sum.complement(sum.max) + extra * sum.prob(sum.max);
         out[mass.class] = T::of(scale * entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, Axis, ShapeBuilder, array};
+
+    use super::*;
+    use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
+    use crate::logits::{CrossEntropy, entropy, log_sum_exp_grad};
+
+    const INF: f64 = f64::INFINITY;
+
+    /// Everything switched on, with the weights of the worked numbers.
+    fn full() -> SoftCrossEntropy {
+        let class_weights = Some(vec![0.5, 2.0, 1.5, 0.0]);
+        SoftCrossEntropy { label_smoothing: 0.2, z_loss: 0.01, class_weights }
+    }
+
+    fn plain() -> SoftCrossEntropy {
+        SoftCrossEntropy::default()
+    }
+
+    fn worked_targets() -> Array2<f64> {
+        array![[0.1, 0.2, 0.4, 0.3], [0.0, 0.5, 0.25, 0.25]]
+    }
+
+    /// One-hot rows.
+    fn hot<T: Real>(targets: &Array1<usize>, classes: usize) -> Array2<T> {
+        Array2::from_shape_fn((targets.len(), classes), |(i, v)| T::of(f64::from(u8::from(targets[i] == v))))
+    }
+
+    #[test]
+    fn worked_rows_agree_with_fifty_digits() {
+        let (x, q) = (worked(), worked_targets());
+        let each = [1.979_588_027_360_255, 1.270_605_306_478_520_6];
+        assert_close(&full().each(&x, &q).unwrap(), &each, 4e-16);
+        let (_, grad) = full().grad(&x, &q, Reduction::Sum).unwrap();
+        let expected = [
+            0.092_242_396_202_972_71,
+            -0.392_675_368_734_212_13,
+            0.149_711_528_456_630_4,
+            0.201_903_233_305_500_97,
+            -0.015_117_990_619_292_407,
+            -0.010_449_864_063_856_33,
+            -0.176_514_535_708_510_74,
+            0.254_860_380_993_339_33,
+        ];
+        assert_close(&grad, &expected, 4e-16);
+        let (mean, grad) = full().grad(&x, &q, Reduction::Mean).unwrap();
+        assert_close(&[mean], &[1.625_096_666_919_387_8], 4e-16);
+        assert_close(&grad, &expected.map(|g| g / 2.0), 4e-16); // two rows
+    }
+
+    #[test]
+    fn the_gradient_is_the_difference_quotient_for_every_reduction() {
+        let (x, w) = (sample::<f64>(3, 4), array![0.5, 0.0, 2.0]);
+        let q = log_sum_exp_grad(&(sample::<f64>(3, 4) * -0.3)).unwrap().1;
+        for loss in [plain(), full(), SoftCrossEntropy { label_smoothing: 1.0, ..full() }] {
+            for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Weighted(&w)] {
+                let (value, grad) = loss.grad(&x, &q, reduction).unwrap();
+                assert_eq!(value, loss.value(&x, &q, reduction).unwrap());
+                assert_close(&grad, &differences(&x, |x| loss.value(x, &q, reduction).unwrap()), 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_of_a_single_one_is_the_hard_target() {
+        let (x, targets) = (sample::<f64>(4, 2500), array![0, 2499, 2048, 100]);
+        let q = hot(&targets, 2500);
+        let class_weights = Some((0..2500).map(|v| 0.5 + f64::from(v % 3)).collect::<Vec<_>>());
+        let hard = CrossEntropy { label_smoothing: 0.1, z_loss: 0.01, class_weights, ..CrossEntropy::default() };
+        let soft = SoftCrossEntropy { label_smoothing: 0.1, z_loss: 0.01, class_weights: hard.class_weights.clone() };
+        let (expected, slope) = hard.grad(&x, &targets, Reduction::Sum).unwrap();
+        let (value, grad) = soft.grad(&x, &q, Reduction::Sum).unwrap();
+        assert_close(&[value], &[expected], 1e-14);
+        assert_close(&grad, &slope, 1e-14);
+    }
+
+    #[test]
+    fn a_certain_class_keeps_its_digits_in_f32() {
+        let x = array![[0.0_f32, -30., -30., -30., -30., -30., -30., -30., -30., -30., -30.]];
+        let (loss, grad) = plain().grad(&x, &hot(&array![0], 11), Reduction::Mean).unwrap();
+        assert!((loss / 9.357_623e-13 - 1.0).abs() < 1e-6);
+        assert!((grad[[0, 0]] / -9.357_623e-13 - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_loss_of_its_own_softmax_is_the_entropy_and_has_no_slope() {
+        let x = sample::<f64>(3, 40);
+        let (_, p) = log_sum_exp_grad(&x).unwrap();
+        assert_close(&plain().each(&x, &p).unwrap(), &entropy(&x).unwrap(), 1e-14);
+        let (_, grad) = plain().grad(&x, &p, Reduction::Sum).unwrap();
+        assert_close(&grad, &Array2::zeros((3, 40)), 1e-15);
+        let (_, grad) = plain().grad(&x, &(p * 0.5), Reduction::Sum).unwrap();
+        assert_close(&grad.sum_axis(Axis(1)), &[0.0; 3], 1e-15); // half the mass, half the pull
+    }
+
+    #[test]
+    fn smoothing_is_a_mixture_of_the_targets_with_the_uniform() {
+        let (x, q) = (worked(), worked_targets());
+        let smooth = SoftCrossEntropy { label_smoothing: 0.2, ..plain() };
+        let mixed = q.mapv(|q| 0.8 * q + 0.05);
+        let (a, b) = (smooth.each(&x, &q).unwrap(), plain().each(&x, &mixed).unwrap());
+        assert_close(&a, &b, 1e-15);
+    }
+
+    #[test]
+    fn a_class_of_no_mass_costs_infinity_only_where_it_is_asked_for() {
+        let x = array![[0.0, -INF, 0.0]];
+        let (loss, grad) = plain().grad(&x, &array![[0.5, 0.0, 0.5]], Reduction::Sum).unwrap();
+        assert_eq!((loss, grad), (std::f64::consts::LN_2, array![[0.0, 0.0, 0.0]]));
+        let (loss, grad) = plain().grad(&x, &array![[0.5, 0.5, 0.0]], Reduction::Sum).unwrap();
+        assert_eq!((loss, grad), (INF, array![[0.0, -0.5, 0.5]]));
+    }
+
+    #[test]
+    fn a_row_of_weight_zero_is_never_looked_at() {
+        let x = array![[0.0, 0.0], [f64::NAN, INF]];
+        let q = array![[1.0, 0.0], [f64::NAN, -3.0]];
+        let (loss, grad) = plain().grad(&x, &q, Reduction::Weighted(&array![2.0, 0.0])).unwrap();
+        assert_eq!((loss, grad), (2.0 * std::f64::consts::LN_2, array![[-1.0, 1.0], [0.0, 0.0]]));
+    }
+
+    #[test]
+    fn all_forms_and_layouts_agree_bit_by_bit() {
+        let x = sample::<f32>(3, 4500);
+        let (_, q) = log_sum_exp_grad(&(&x * -0.5)).unwrap();
+        let loss = SoftCrossEntropy { label_smoothing: 0.1, ..plain() };
+        let expected = loss.grad(&x, &q, Reduction::Mean).unwrap();
+        let mut in_place = x.clone();
+        assert_eq!(loss.grad_in_place(&mut in_place, &q, Reduction::Mean).unwrap(), expected.0);
+        assert_eq!(in_place, expected.1);
+        let mut columns = Array2::zeros((3, 4500).f());
+        columns.assign(&q);
+        other_layouts(&x, |x| {
+            let mut out = Array2::zeros((3, 4500).f());
+            assert_eq!(loss.grad_into(x, &columns, Reduction::Mean, &mut out).unwrap(), expected.0);
+            assert_eq!(out, expected.1);
+            assert_eq!(loss.value(x, &q, Reduction::Mean).unwrap(), expected.0);
+        });
+    }
+
+    #[test]
+    fn parts_count_rows_and_a_mean_over_none_is_an_error() {
+        let parts = plain().parts(&worked(), &worked_targets()).unwrap();
+        assert_eq!(parts.count, 2.0);
+        assert_close(
+            &[parts.mean().unwrap()],
+            &[plain().value(&worked(), &worked_targets(), Reduction::Mean).unwrap()],
+            1e-15,
+        );
+        let none = Array2::<f64>::zeros((0, 4));
+        assert_eq!(plain().parts(&none, &none).unwrap(), Parts::default());
+        assert_eq!(plain().value(&none, &none, Reduction::Mean), Err(Error::Empty { argument: "targets" }));
+    }
+
+    #[test]
+    fn errors_say_what_came_and_what_is_allowed() {
+        let x = worked();
+        let message = |q: Array2<f64>| plain().value(&x, &q, Reduction::Sum).unwrap_err().to_string();
+        let mut q = worked_targets();
+        q[[1, 2]] = -0.25;
+        assert_eq!(message(q.clone()), "`targets`[1, 2] is -0.25, allowed is finite and >= 0");
+        q[[0, 3]] = f64::NAN;
+        assert_eq!(message(q), "`targets`[0, 3] is NaN, allowed is finite and >= 0");
+        assert_eq!(message(array![[1.0]]), "`targets` has shape [1, 1], expected [2, 4]");
+        let mut nan = worked();
+        nan[[0, 1]] = f64::NAN;
+        let error = plain().value(&nan, &worked_targets(), Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "`logits`[0, 1] is NaN, allowed is finite or -inf");
+        let far = array![[f32::MAX, f32::MIN]];
+        assert_eq!(plain().value(&far, &array![[0.5, 0.5]], Reduction::Sum), Ok(f32::MAX));
+        let error = plain().value(&far, &array![[0.0, 1.0]], Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `logits`[0] overflows f32");
     }
 }

@@ -179,3 +179,110 @@ fn check_finite(cotangent: &[f64], leading: &[usize]) -> Result<()> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, ArrayD, Axis, IxDyn, arr0, array};
+
+    use super::*;
+    use crate::logits::log_softmax;
+    use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
+
+    const INF: f64 = f64::INFINITY;
+
+    #[test]
+    fn worked_rows_agree_with_fifty_digits() {
+        let log_probs = token_log_probs(&worked(), &array![1_u32, 0]).unwrap();
+        assert_close(&log_probs, &[-3.687_228_058_613_902_6, -4.919_199_658_242_903_8], 4e-16);
+    }
+
+    #[test]
+    fn a_certain_target_keeps_its_digits_in_value_and_gradient() {
+        let mut x = array![[0.0_f32, -30., -30., -30., -30., -30., -30., -30., -30., -30., -30.]];
+        for _ in 0..2 {
+            let log_prob = token_log_probs(&x, &array![0]).unwrap();
+            assert!((log_prob[0] / -9.357_623e-13 - 1.0).abs() < 1e-6);
+            let grad = token_log_probs_backward(&x, &array![0], &array![1.0]).unwrap();
+            assert!((grad[[0, 0]] / 9.357_623e-13 - 1.0).abs() < 1e-6);
+            x += 1000.0;
+        }
+    }
+
+    #[test]
+    fn it_is_the_entry_of_the_log_softmax() {
+        let x = sample::<f64>(6, 3000);
+        let targets = array![0_usize, 2999, 2048, 2047, 17, 1];
+        let log_probs = token_log_probs(&x, &targets).unwrap();
+        let all = log_softmax(&x).unwrap();
+        assert_close(&log_probs, &Array1::from_shape_fn(6, |i| all[[i, targets[i]]]), 1e-15);
+    }
+
+    #[test]
+    fn the_backward_is_the_difference_quotient_and_sums_to_zero() {
+        let (x, targets, c) = (sample::<f64>(3, 7), array![2_i64, 0, 6], array![1.5, -0.25, 2.0]);
+        let grad = token_log_probs_backward(&x, &targets, &c).unwrap();
+        assert_close(&grad, &differences(&x, |x| (token_log_probs(x, &targets).unwrap() * &c).sum()), 1e-10);
+        assert_close(&grad.sum_axis(Axis(1)), &[0.0; 3], 1e-15);
+    }
+
+    #[test]
+    fn what_is_masked_is_never_looked_at() {
+        let x = array![[0.0, 1.0], [f64::NAN, INF], [-INF, -INF]];
+        let log_probs = token_log_probs_masked(&x, &array![1, 7, -1], &array![true, false, false]).unwrap();
+        assert_close(&log_probs, &[-0.313_261_687_518_222_83, 0.0, 0.0], 1e-16);
+        let grad = token_log_probs_backward(&x, &array![1, 7, -1], &array![1.0, 0.0, -0.0]).unwrap();
+        assert_close(&grad, &[-0.268_941_421_369_995_12, 0.268_941_421_369_995_12, 0.0, 0.0, 0.0, 0.0], 1e-16);
+    }
+
+    #[test]
+    fn a_target_of_no_mass_is_minus_infinity_with_a_finite_gradient() {
+        let x = array![[0.0, -INF, 0.0]];
+        assert_eq!(token_log_probs(&x, &array![1]).unwrap(), array![-INF]);
+        assert_eq!(token_log_probs_backward(&x, &array![1], &array![2.0]).unwrap(), array![[-1.0, 2.0, -1.0]]);
+    }
+
+    #[test]
+    fn one_class_is_certain_and_any_leading_shape_is_right() {
+        assert_eq!(token_log_probs(&array![[3.0_f32], [5.0]], &array![0, 0]).unwrap(), array![0.0, 0.0]);
+        assert_eq!(token_log_probs(&array![0.0, 0.0], &arr0(1)).unwrap()[()], -std::f64::consts::LN_2);
+        let x = sample::<f64>(6, 5);
+        let flat = token_log_probs(&x, &array![0, 1, 2, 3, 4, 0]).unwrap();
+        let deep: ArrayD<f64> = x.into_shape_with_order(IxDyn(&[3, 2, 5])).unwrap();
+        let targets = array![[0, 1], [2, 3], [4, 0]].into_dyn();
+        let log_probs = token_log_probs(&deep, &targets).unwrap();
+        assert_eq!(log_probs.shape(), &[3, 2]);
+        assert!(log_probs.iter().eq(&flat));
+        assert_eq!(token_log_probs(&Array2::<f32>::zeros((0, 3)), &Array1::<i64>::zeros(0)).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn every_layout_gives_the_same_bits() {
+        let (x, targets, c) = (sample::<f32>(3, 4500), array![4499, 0, 2048], array![1.0, -2.0, 0.5]);
+        let value = token_log_probs(&x, &targets).unwrap();
+        let grad = token_log_probs_backward(&x, &targets, &c).unwrap();
+        let reversed = array![2048, 0, 4499];
+        other_layouts(&x, |x| {
+            assert_eq!(token_log_probs(x, &reversed.slice(ndarray::s![..;-1])).unwrap(), value);
+            assert_eq!(token_log_probs_backward(x, &targets, &c).unwrap(), grad);
+        });
+    }
+
+    #[test]
+    fn errors_say_what_came_and_what_is_allowed() {
+        let x = sample::<f32>(2, 3);
+        let message = |targets: Array1<i64>| token_log_probs(&x, &targets).unwrap_err().to_string();
+        assert_eq!(message(array![0, 3]), "`targets`[1] is 3, allowed are the classes 0 to 2");
+        assert_eq!(message(array![-100, 0]), "`targets`[0] is -100, allowed are the classes 0 to 2");
+        assert_eq!(message(array![0]), "`targets` has shape [1], expected [2]");
+        let (targets, mut out) = (array![0, 1], Array2::from_elem((2, 3), 9.0));
+        let error = token_log_probs_backward_into(&x, &targets, &array![1.0, f32::NAN], &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "`cotangent`[1] is NaN, allowed is finite");
+        let error = token_log_probs_backward_into(&x, &array![0, 9], &array![1.0, 1.0], &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "`targets`[1] is 9, allowed are the classes 0 to 2");
+        assert!(out.iter().all(|g| *g == 9.0));
+        let error = token_log_probs_masked(&x, &targets, &array![true]).unwrap_err();
+        assert_eq!(error.to_string(), "`mask` has shape [1], expected [2]");
+        let error = token_log_probs(&array![[f32::MAX, f32::MIN]], &array![1]).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `logits`[0] overflows f32");
+    }
+}
