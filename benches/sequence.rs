@@ -1,9 +1,9 @@
-//! Sums over sequences, their backward and the causal shift, at small to large sizes, beside a plain loop.
+//! Sums over sequences, their backward, the causal shift, and the whole chain from the logits of pairs to a gradient.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use loglik::ndarray::{Array1, Array2};
+use loglik::ndarray::{Array1, Array2, Array3};
 use loglik::prelude::*;
 
 /// Sequences and tokens of each: one short pair, a micro-batch, a long-context batch, one far beyond any cache.
@@ -69,5 +69,36 @@ fn shift(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sums, backward, shift);
+/// Pairs, tokens and classes: a toy model, and a vocabulary of common size.
+const LOGITS: [(usize, usize, usize); 2] = [(4, 64, 256), (2, 128, 32_000)];
+
+fn logit_pairs(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("logit_pairs");
+    for (rows, width, classes) in LOGITS {
+        let logits =
+            Array3::from_shape_fn((rows, width, classes), |(i, t, v)| ((i + 3 * t + 7 * v) % 101) as f32 / 25.0);
+        let targets = Array2::from_shape_fn((rows, width), |(i, t)| (i + 5 * t) % classes);
+        let (_, mask) = batch(rows, width);
+        let responses = Responses {
+            logits: logits.view(),
+            targets: targets.view(),
+            mask: TokenMask::padded(mask.view()),
+            alignment: Alignment::Next,
+        };
+        let reference = Array1::from_elem(rows, -100.0_f32);
+        let pairs = LogitPairs::new(Pairs { chosen: responses, rejected: responses })
+            .reference(Pairs { chosen: reference.view(), rejected: reference.view() });
+        let size = format!("{rows}x{width}x{classes}");
+        group.throughput(Throughput::Bytes(2 * size_of_val(logits.as_slice().unwrap_or_default()) as u64));
+        group.bench_function(BenchmarkId::new("value", &size), |bencher| {
+            bencher.iter(|| black_box(&pairs).value(&Dpo::default(), Reduction::Mean))
+        });
+        let mut out = Pairs { chosen: logits.clone(), rejected: logits.clone() };
+        group.bench_function(BenchmarkId::new("grad_into", &size), |bencher| {
+            bencher.iter(|| black_box(&pairs).grad_into(&Dpo::default(), Reduction::Mean, out.view_mut()))
+        });
+    }
+}
+
+criterion_group!(benches, sums, backward, shift, logit_pairs);
 criterion_main!(benches);

@@ -114,6 +114,22 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same error under the name that the argument has one floor up.
+    pub(crate) fn rename(mut self, name: impl Fn(&'static str) -> &'static str) -> Self {
+        if let Self::Shape { argument, .. }
+        | Self::Value { argument, .. }
+        | Self::Target { argument, .. }
+        | Self::Missing { argument, .. }
+        | Self::Empty { argument }
+        | Self::Overflow { argument, .. } = &mut self
+        {
+            *argument = name(argument);
+        }
+        self
+    }
+}
+
 /// Where in an array something is: one index for each axis, printed as `[3, 17]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position(pub Vec<usize>);

@@ -11,6 +11,7 @@ pub use crate::logits::{
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
     token_log_probs_masked,
 };
+pub use crate::preference::LogitPairs;
 pub use crate::preference::{
     Dpo, Ipo, JensenShannon, Length, Nll, Orpo, Out, PairBatch, PairConfig, PairObjective, Pairs, PairsMut, PairsView,
     ReverseKl, Scored, Term, WeightedSum,

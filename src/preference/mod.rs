@@ -6,6 +6,7 @@
 //! | to do this | use |
 //! |---|---|
 //! | compute a loss of pairs | [`Dpo`], [`Ipo`], [`Orpo`], [`Nll`] |
+//! | go from logits to a loss, and back | [`LogitPairs`] |
 //! | add several, each with a weight | [`WeightedSum`] |
 //! | read the choice from a file | [`PairConfig`] |
 //! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`JensenShannon`] |
@@ -18,6 +19,7 @@ mod columns;
 mod config;
 mod driver;
 mod inspect;
+mod logit_pairs;
 mod loss;
 mod objective;
 mod pairs;
@@ -28,6 +30,7 @@ mod score;
 mod weighted_sum;
 
 pub use config::PairConfig;
+pub use logit_pairs::LogitPairs;
 pub use loss::{Against, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
 pub use objective::{Out, PairObjective};
 pub use pairs::{PairBatch, Pairs, PairsMut, PairsView};
