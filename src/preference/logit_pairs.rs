@@ -304,7 +304,8 @@ mod tests {
         for (objective, alignment) in objectives.into_iter().zip([Alignment::Next, Alignment::Same]) {
             let mut case = Case::new(alignment);
             let (_, gradient) = case.pairs().grad(objective, Reduction::Sum).unwrap();
-            let sides: [(_, fn(&mut Case) -> &mut Array3<f64>); 2] = [
+            type Side = fn(&mut Case) -> &mut Array3<f64>;
+            let sides: [(_, Side); 2] = [
                 (gradient.chosen, |case| &mut case.logits.chosen),
                 (gradient.rejected, |case| &mut case.logits.rejected),
             ];

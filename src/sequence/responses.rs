@@ -235,7 +235,7 @@ mod tests {
             let sequences = responses.sequences().unwrap();
             assert_eq!((sequences.sums.to_vec(), sequences.lengths.to_vec()), (vec![0.0; batch], vec![0.0; batch]));
             let gradient = responses.backward(&ndarray::Array1::ones(batch)).unwrap();
-            assert_eq!(gradient, Array3::zeros((batch, width, 5)));
+            assert_eq!(gradient, Array3::<f64>::zeros((batch, width, 5)));
         }
     }
 }
