@@ -226,6 +226,20 @@ mod tests {
         assert!(out.iter().all(|&x| x == 7.0));
     }
 
+    #[cfg(feature = "half")]
+    #[test]
+    fn half_precision_logits_score_as_the_numbers_that_they_hold() {
+        let half = logits(2, 3).mapv(half::bf16::from_f64);
+        let wide = half.mapv(f32::from);
+        let (targets, mask) = (array![[0, 1, 2], [3, 4, 0]], array![[false, true, true], [true, true, false]]);
+        let (mask, alignment) = (TokenMask::padded(mask.view()), Alignment::Next);
+        let half = Responses { logits: half.view(), targets: targets.view(), mask, alignment };
+        let wide = Responses { logits: wide.view(), targets: targets.view(), mask, alignment };
+        assert_eq!(half.sequences().unwrap(), wide.sequences().unwrap());
+        let cotangent = aview1(&[1.0_f32, -0.5]);
+        assert_eq!(half.backward(&cotangent).unwrap(), wide.backward(&cotangent).unwrap());
+    }
+
     #[test]
     fn nothing_to_score_is_a_sum_of_nothing() {
         for (batch, width) in [(0, 3), (2, 0), (2, 1)] {

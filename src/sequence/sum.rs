@@ -52,8 +52,8 @@ pub fn sum_tokens<T: Real, D: Dimension>(
             (*sum, *length) = (T::of(kept_sum(tokens, mask)), T::of(count(mask) as f64));
         }
     });
-    for (sequence, _) in result.sums.iter().enumerate().filter(|(_, sum)| !sum.is_finite()) {
-        explain(&mask, sequence, tokens[sequence], masks[sequence])?;
+    for (sequence, &sum) in result.sums.iter().enumerate().filter(|(_, sum)| !sum.is_finite()) {
+        explain(sum, &mask, sequence, tokens[sequence], masks[sequence])?;
     }
     Ok(result)
 }
@@ -136,6 +136,7 @@ fn spread<T: Real>(value: T, mask: ArrayView1<'_, bool>, out: &mut [T]) {
 
 /// Why a sum is not finite: a scored token that is no log-probability, or an overflow. A scored -inf is no error.
 fn explain<T: Real, D: Dimension>(
+    sum: T,
     mask: &TokenMask<'_, D>,
     sequence: usize,
     tokens: ArrayView1<'_, T>,
@@ -147,7 +148,7 @@ fn explain<T: Real, D: Dimension>(
         let (position, value) = (mask.position(sequence, at), x.wide());
         return Err(Error::Value { argument, position, value, allowed: "finite or -inf" });
     }
-    match scored.any(|(_, x)| x == T::neg_infinity()) {
+    match sum == T::neg_infinity() && scored.any(|(_, x)| x == T::neg_infinity()) {
         true => Ok(()),
         false => Err(Error::Overflow { argument, position: sequence.into(), type_name: T::NAME }),
     }
@@ -291,7 +292,13 @@ mod tests {
         let message = |x| padded(x).unwrap_err().to_string();
         assert_eq!(message(f64::NAN), "`token_log_probs`[1, 1] is NaN, allowed is finite or -inf");
         assert_eq!(message(f64::INFINITY), "`token_log_probs`[1, 1] is inf, allowed is finite or -inf");
+        assert_eq!(message(1.7e308), "the result at `token_log_probs`[1] overflows f64");
         assert_eq!(message(-1.7e308), "the result at `token_log_probs`[1] overflows f64");
+        let whole = Array2::from_elem((1, 64), true);
+        let mut values = Array2::from_elem((1, 64), 1.7e308); // two in each lane
+        values[[0, 0]] = f64::NEG_INFINITY;
+        let error = sum_tokens(&values, TokenMask::padded(whole.view())).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `token_log_probs`[0] overflows f64");
         let flat = array![true, true, true, true];
         let packed = TokenMask::packed(flat.view(), &[0, 2, 4]).unwrap();
         let error = sum_tokens(&array![-1.0, f32::NEG_INFINITY, f32::NEG_INFINITY, f32::NAN], packed).unwrap_err();
