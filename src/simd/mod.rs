@@ -13,6 +13,7 @@ mod sum;
 mod transform;
 
 pub(crate) use dispatch::{Kernel, dispatch};
+pub(crate) use lanes::{LANES, join};
 pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use row::{RowSum, scale_exp};
 pub(crate) use special::Lanes;

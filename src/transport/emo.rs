@@ -1,0 +1,290 @@
+//! Earth mover distance optimisation (EMO): likelihood and expected embedding distance, one scaled to match the other.
+
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
+
+use super::CosineCost;
+use super::expected_cost::{Found, Pass, Slopes, narrow, overflow};
+use crate::error::Position;
+use crate::{Element, Error, Parts, Real, Reduction, Result, Target, reduction};
+
+/// Which of the two terms is scaled to the size of the other, by a factor that counts as a constant in the gradient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum EmoMode {
+    /// `½ [M + sg(M / (D + ε)) D]`, whose value is M: language modelling and adaptation to a domain ("EMO-1").
+    #[default]
+    ScaleDemd,
+    /// `sg(D / (M + ε)) M + D`, whose value is 2 D: continued pre-training and instruction tuning ("EMO-2").
+    ScaleMle,
+}
+
+/// Negative log-likelihood M and expected cost D ([`demd`](super::demd)) of the next token, balanced by a detached factor.
+///
+/// ```math
+/// \begin{aligned}
+/// L_1 &= \tfrac12 \bigl[ M + \operatorname{sg}\bigl(\tfrac{M}{D + \varepsilon}\bigr) D \bigr], &
+/// L_2 &= \operatorname{sg}\bigl(\tfrac{D}{M + \varepsilon}\bigr) M + D, \\
+/// M &= -\ln q_y, & D &= \textstyle\sum_i q_i\, C_{iy}, \qquad \varepsilon = 10^{-10}
+/// \end{aligned}
+/// ```
+///
+/// `logits` are `[N, V]` with `q` their softmax, `targets` y `[N]`, and `C = 1 - cos` comes from a [`CosineCost`] of V
+/// classes, held fixed. `sg` stops the gradient: with the factor `w` frozen it is `½ [(q - 1_y) + w ∇D]` or
+/// `w (q - 1_y) + ∇D`, where `∇D_k = q_k (C_ky - D)`. [`Emo::terms`] returns the factor. Memory and time are those of
+/// [`demd`](super::demd); the gradient is the only array of `[N, V]`.
+///
+/// **Not a likelihood.** It is no proper scoring rule: trained on one position whose targets come from `(0.5, 0.3, 0.2)`,
+/// with the costs of the example below, L₁ comes to rest at `(0.4725, 0.4602, 0.0673)` and L₂ at
+/// `(0.7960, 0.0986, 0.1054)`. It trades calibration for nearness in the embedding.
+///
+/// Limits: where `q_y` rounds to 1 (`M = D = 0`) loss, factor and gradient are 0. Where all embeddings point one way
+/// (`D = 0 < M`) L₁ is `½ M` and L₂ is 0. Where the target's logit is -inf, L₂ is its limit `2 D` with the gradient `∇D`;
+/// in L₁ the factor itself is infinite, which is [`Error::Overflow`]. The factor is good to a few units of the last place
+/// of 1 divided by D: where costs are as small as rounding, so is the sense of scaling by them.
+///
+/// With [`Reduction::Mean`] the denominator is the number of targets that are not ignored. Rows that are, and rows with a
+/// weight of zero, are never looked at; their terms and gradient are 0.
+///
+/// # Errors
+///
+/// - [`Error::Shape`]: not one target for each row, or not one logit for each class of the cost.
+/// - [`Error::Target`]: a target that is neither a class nor ignored.
+/// - [`Error::Value`]: a logit is NaN or +inf, or all of a row are -inf; a weight is not finite or below zero.
+/// - [`Error::Empty`]: a mean over no targets.
+/// - [`Error::Overflow`]: a factor or a gradient that does not fit the type.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let cost = CosineCost::new(&array![[1.0_f64, 0.0], [0.8, 0.6], [0.0, 1.0]])?; // C_01 = 0.2, C_02 = 1
+/// let logits = array![[0.5_f64, 0.3, 0.2]].ln();
+/// let (loss, gradient) = Emo::default().grad(&logits, &array![0], &cost, Reduction::Mean)?;
+/// assert!((loss - 0.693_147_18).abs() < 1e-8);
+/// assert!((gradient[[0, 0]] + 0.423_286_8).abs() < 1e-8);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Ren et al., ICLR 2024, eq. 9, [arXiv:2310.04691](https://arxiv.org/abs/2310.04691); ε and L₂ as in the authors' code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct Emo {
+    /// Which term is scaled. Default [`EmoMode::ScaleDemd`], the paper's.
+    pub mode: EmoMode,
+    /// Target of the rows that take no part. Default -100 (PyTorch).
+    pub ignore_index: Option<i64>,
+}
+
+impl Default for Emo {
+    fn default() -> Self {
+        Self { mode: EmoMode::default(), ignore_index: Some(-100) }
+    }
+}
+
+/// What an EMO loss is made of, one number for each row, `[N]`; 0 where a row is ignored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmoTerms<T> {
+    /// The loss.
+    pub loss: Array1<T>,
+    /// `M = -ln q_y`.
+    pub mle: Array1<T>,
+    /// `D = Σ q_i C_iy`.
+    pub demd: Array1<T>,
+    /// The detached factor: `M / (D + ε)` or `D / (M + ε)`.
+    pub weight: Array1<T>,
+}
+
+impl Emo {
+    /// What the authors add to the denominator of the factor.
+    pub const EPSILON: f64 = 1e-10;
+
+    /// The reduced loss.
+    ///
+    /// # Errors
+    ///
+    /// See [`Emo`].
+    pub fn value<E: Element, I: Target>(
+        &self,
+        logits: &ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &CosineCost<E::Real>,
+        reduction: Reduction<'_, E::Real>,
+    ) -> Result<E::Real> {
+        let (pass, weights) = self.pass(logits, targets, cost, reduction)?;
+        let scale = scale(&pass, reduction)?;
+        self.reduce(&pass.values()?, weights.as_deref(), scale)
+    }
+
+    /// The loss of each row.
+    ///
+    /// # Errors
+    ///
+    /// See [`Emo`].
+    pub fn each<E: Element, I: Target>(
+        &self,
+        logits: &ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &CosineCost<E::Real>,
+    ) -> Result<Array1<E::Real>> {
+        Ok(self.terms(logits, targets, cost)?.loss)
+    }
+
+    /// The loss of each row, what it is made of, and the factor that its gradient takes for a constant.
+    ///
+    /// # Errors
+    ///
+    /// See [`Emo`].
+    pub fn terms<E: Element, I: Target>(
+        &self,
+        logits: &ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &CosineCost<E::Real>,
+    ) -> Result<EmoTerms<E::Real>> {
+        let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
+        let terms = self.all::<E::Real>(&pass.values()?)?;
+        let column = |of: fn(&Term) -> f64| -> Result<Array1<E::Real>> {
+            terms.iter().enumerate().map(|(row, term)| narrow(of(term), row.into())).collect()
+        };
+        Ok(EmoTerms {
+            loss: column(|term| term.loss)?,
+            mle: column(|term| term.mle)?,
+            demd: column(|term| term.demd)?,
+            weight: column(|term| term.weight)?,
+        })
+    }
+
+    /// The reduced loss and its gradient in the logits, `[N, V]`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Emo`].
+    pub fn grad<E: Element, I: Target>(
+        &self,
+        logits: &ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &CosineCost<E::Real>,
+        reduction: Reduction<'_, E::Real>,
+    ) -> Result<(E::Real, Array2<E::Real>)> {
+        let mut gradient = Array2::zeros(logits.raw_dim());
+        let loss = self.grad_into(logits, targets, cost, reduction, &mut gradient)?;
+        Ok((loss, gradient))
+    }
+
+    /// The reduced loss; its gradient is written to `out`, `[N, V]`, in which the cosines are formed. Rows that are not
+    /// contiguous cost a copy of it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Emo`]. Where a logit is at fault, `out` is left unspecified.
+    pub fn grad_into<E: Element, I: Target>(
+        &self,
+        logits: &ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &CosineCost<E::Real>,
+        reduction: Reduction<'_, E::Real>,
+        out: &mut ArrayRef2<E::Real>,
+    ) -> Result<E::Real> {
+        let (pass, weights) = self.pass(logits, targets, cost, reduction)?;
+        let scale = scale(&pass, reduction)?;
+        let found = pass.gradient(out, |row, found| {
+            let (nll, cost) = self.slopes(self.term(found).weight);
+            let scale = weights.as_ref().map_or(scale, |weights| weights[row].wide());
+            Slopes { nll: scale * nll, cost: scale * cost }
+        })?;
+        self.reduce(&found, weights.as_deref(), scale)
+    }
+
+    /// Sum of the losses and number of rows that are not ignored, by which micro-batches combine.
+    ///
+    /// # Errors
+    ///
+    /// See [`Emo`].
+    pub fn parts<E: Element, I: Target>(
+        &self,
+        logits: &ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &CosineCost<E::Real>,
+    ) -> Result<Parts> {
+        let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
+        let losses: Vec<f64> = self.all::<E::Real>(&pass.values()?)?.iter().map(|term| term.loss).collect();
+        Ok(Parts { sum: reduction::sum(&losses), count: pass.kept().filter(|kept| *kept).count() as f64 })
+    }
+}
+
+/// One row.
+struct Term {
+    loss: f64,
+    mle: f64,
+    demd: f64,
+    weight: f64,
+}
+
+type Checked<'a, E> = (Pass<'a, E>, Option<Vec<<E as Element>::Real>>);
+
+impl Emo {
+    fn pass<'a, E: Element, I: Target>(
+        &self,
+        logits: &'a ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &'a CosineCost<E::Real>,
+        reduction: Reduction<'_, E::Real>,
+    ) -> Result<Checked<'a, E>> {
+        reduction.check(&[logits.nrows()])?;
+        let weights = reduction.weights();
+        Ok((Pass::new(logits, targets, cost, self.ignore_index, weights.as_deref())?, weights))
+    }
+
+    /// Forms the products in the order that has their limits: `M / (M + ε)` is 1 at infinity, where `D / (M + ε)` is 0.
+    fn term<T>(&self, &Found { nll: mle, cost: demd, .. }: &Found<T>) -> Term {
+        let (loss, weight) = match self.mode {
+            EmoMode::ScaleDemd => {
+                let epsilon_free = demd / (demd + Self::EPSILON);
+                (0.5 * mle * (1.0 + epsilon_free), mle / (demd + Self::EPSILON))
+            }
+            EmoMode::ScaleMle => {
+                let epsilon_free = if mle.is_infinite() { 1.0 } else { mle / (mle + Self::EPSILON) };
+                (demd * (epsilon_free + 1.0), demd / (mle + Self::EPSILON))
+            }
+        };
+        Term { loss, mle, demd, weight }
+    }
+
+    /// Every row, unless the factor of one does not fit the type.
+    fn all<T: Real>(&self, found: &[Found<T>]) -> Result<Vec<Term>> {
+        let terms: Vec<Term> = found.iter().map(|found| self.term(found)).collect();
+        match terms.iter().position(|term| !T::of(term.weight).is_finite()) {
+            Some(row) => Err(overflow::<T>(row.into())),
+            None => Ok(terms),
+        }
+    }
+
+    /// Derivatives of the loss by M and by D, the factor held.
+    fn slopes(&self, weight: f64) -> (f64, f64) {
+        match self.mode {
+            EmoMode::ScaleDemd => (0.5, 0.5 * weight),
+            EmoMode::ScaleMle => (weight, 1.0),
+        }
+    }
+
+    fn reduce<T: Real>(&self, found: &[Found<T>], weights: Option<&[T]>, scale: f64) -> Result<T> {
+        let mut losses: Vec<f64> = self.all(found)?.iter().map(|term| term.loss).collect();
+        if let Some(weights) = weights {
+            losses.iter_mut().zip(weights).for_each(|(loss, w)| *loss *= w.wide());
+        }
+        narrow(scale * reduction::sum(&losses), Position::default())
+    }
+}
+
+/// What every row's loss is multiplied by, apart from weights.
+fn scale<E: Element>(pass: &Pass<'_, E>, reduction: Reduction<'_, E::Real>) -> Result<f64> {
+    match (reduction, pass.kept().filter(|kept| *kept).count()) {
+        (Reduction::Mean, 0) => Err(Error::Empty { argument: "targets" }),
+        (Reduction::Mean, kept) => Ok((kept as f64).recip()),
+        _ => Ok(1.0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

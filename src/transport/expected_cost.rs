@@ -1,0 +1,270 @@
+//! The one pass behind [`super::demd`] and [`super::Emo`]: each row's negative log-likelihood and expected cost, and a
+//! gradient that is any combination of theirs.
+//!
+//! Rows go in blocks of [`ROWS`] and classes in blocks of [`CLASSES`], so that the cosines of a block come from one
+//! matrix product. With a gradient they are left in its place and overwritten; without, they live in scratch.
+
+use std::ops::Range;
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
+use num_traits::{Float, One, Zero};
+
+use super::CosineCost;
+use super::lanes::{CostSlope, ExpectedCost};
+use crate::error::Position;
+use crate::rows::Rows;
+use crate::simd::{RowSum, dispatch};
+use crate::target::{self, Class};
+use crate::{Element, Error, Real, Result, Target, check, parallel, rows};
+
+/// Rows of logits whose cosines are computed together, and that make one job.
+const ROWS: usize = 64;
+
+/// Classes whose cosines are computed together: with [`ROWS`] of them, 256 KiB of `f32`.
+const CLASSES: usize = 1024;
+
+/// What the pass finds of a row; all zero where the row takes no part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<T> {
+    /// `-ln q_y`.
+    pub(super) nll: f64,
+    /// `D = Σ q_i C_iy`.
+    pub(super) cost: f64,
+    sum: RowSum<T>,
+    fault: Option<Fault>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// The logits are no distribution.
+    Improper,
+    /// The gradient does not fit the type.
+    Overflow,
+}
+
+/// The loss of a row as the gradient sees it: derivatives by its negative log-likelihood and by its expected cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slopes {
+    pub(super) nll: f64,
+    pub(super) cost: f64,
+}
+
+/// The arguments of one call, checked.
+pub(super) struct Pass<'a, E: Element> {
+    logits: Rows<'a, E>,
+    shape: [usize; 2],
+    /// The class of each row; `None` where it takes no part.
+    targets: Vec<Option<usize>>,
+    cost: &'a CosineCost<E::Real>,
+}
+
+struct Job<'a, T> {
+    first: usize,
+    found: &'a mut [Found<T>],
+    out: Option<ArrayViewMut2<'a, T>>,
+}
+
+impl<'a, E: Element> Pass<'a, E> {
+    /// Checks shapes and targets. Rows with the ignored target, or with a weight of zero, are never looked at.
+    pub(super) fn new<I: Target>(
+        logits: &'a ArrayRef2<E>,
+        targets: &ArrayRef1<I>,
+        cost: &'a CosineCost<E::Real>,
+        ignore_index: Option<i64>,
+        weights: Option<&[E::Real]>,
+    ) -> Result<Self> {
+        let classes = cost.classes();
+        check::shape("logits", logits.shape(), &[logits.nrows(), classes])?;
+        check::shape("targets", targets.shape(), &[logits.nrows()])?;
+        let dropped = |i: usize| weights.is_some_and(|w| w[i] == E::Real::zero());
+        let class = |(i, &t): (usize, &I)| match target::class(t, ignore_index, classes) {
+            _ if dropped(i) => Ok(None),
+            Class::Is(class) => Ok(Some(class)),
+            Class::Ignored => Ok(None),
+            Class::Invalid => Err(Error::Target { argument: "targets", position: i.into(), value: t.index(), classes }),
+        };
+        let targets = targets.iter().enumerate().map(class).collect::<Result<_>>()?;
+        Ok(Self { logits: Rows::new("logits", logits)?, shape: [logits.nrows(), classes], targets, cost })
+    }
+
+    /// Whether each row takes part.
+    pub(super) fn kept(&self) -> impl Iterator<Item = bool> {
+        self.targets.iter().map(Option::is_some)
+    }
+
+    /// Both numbers of each row.
+    pub(super) fn values(&self) -> Result<Vec<Found<E::Real>>> {
+        self.run(None, |_, _| Slopes { nll: 0.0, cost: 0.0 })
+    }
+
+    /// Both numbers of each row, and the gradient of the loss whose slopes at a row are `slopes(row, found)`.
+    pub(super) fn gradient(
+        &self,
+        out: &mut ArrayRef2<E::Real>,
+        slopes: impl Fn(usize, &Found<E::Real>) -> Slopes + Sync + Send,
+    ) -> Result<Vec<Found<E::Real>>> {
+        check::shape("out", out.shape(), &self.shape)?;
+        if out.rows().into_iter().next().is_some_and(|row| row.as_slice().is_none()) {
+            let mut packed = Array2::zeros(self.shape);
+            let found = self.gradient(&mut packed, slopes)?;
+            out.assign(&packed);
+            return Ok(found);
+        }
+        self.run(Some(out.view_mut()), slopes)
+    }
+
+    fn run(
+        &self,
+        mut out: Option<ArrayViewMut2<'_, E::Real>>,
+        slopes: impl Fn(usize, &Found<E::Real>) -> Slopes + Sync + Send,
+    ) -> Result<Vec<Found<E::Real>>> {
+        let mut found = vec![Found { nll: 0.0, cost: 0.0, sum: RowSum::new(), fault: None }; self.shape[0]];
+        let mut outs = out.as_mut().map(|out| out.axis_chunks_iter_mut(Axis(0), ROWS));
+        let blocks = found.chunks_mut(ROWS).enumerate();
+        let job = |(block, found)| Job { first: block * ROWS, found, out: outs.as_mut().and_then(Iterator::next) };
+        let jobs = blocks.map(job).collect();
+        parallel::for_each(jobs, self.logits.bytes() * self.cost.directions().ncols(), |job| self.block(job, &slopes));
+        match found.iter().position(|found| found.fault.is_some()) {
+            Some(row) => Err(self.fault(row, found[row].fault)),
+            None => Ok(found),
+        }
+    }
+
+    /// All that is done for one block of rows.
+    fn block(&self, mut job: Job<'_, E::Real>, slopes: &impl Fn(usize, &Found<E::Real>) -> Slopes) {
+        let targets = &self.targets[job.first..][..job.found.len()];
+        if targets.iter().all(Option::is_none) {
+            return job.out.into_iter().for_each(|mut out| out.fill(E::Real::zero()));
+        }
+        for (r, found) in job.found.iter_mut().enumerate().filter(|(r, _)| targets[*r].is_some()) {
+            rows::for_each_block(self.logits.row(job.first + r), |block| found.sum.push(block));
+        }
+        self.expected_costs(&mut job, targets);
+        for (r, (found, target)) in job.found.iter_mut().zip(targets).enumerate() {
+            if let Some(target) = *target {
+                let logit = self.logits.row(job.first + r)[target].real();
+                found.nll = found.sum.nll(logit);
+                found.cost /= 1.0 + found.sum.others;
+                found.fault = (!found.sum.is_proper()).then_some(Fault::Improper);
+            }
+            if let Some(out) = &mut job.out {
+                let mut row = out.row_mut(r);
+                self.slope_row(job.first + r, *target, found, row.as_slice_mut().unwrap_or_default(), slopes);
+            }
+        }
+    }
+
+    /// `Σ e^(x - max) C` of each row, leaving the cosines in the output if there is one.
+    fn expected_costs(&self, job: &mut Job<'_, E::Real>, targets: &[Option<usize>]) {
+        let classes = self.shape[1];
+        let mut directions = Array2::zeros((targets.len(), self.cost.directions().ncols()));
+        for (mut to, target) in directions.rows_mut().into_iter().zip(targets) {
+            target.iter().for_each(|&target| to.assign(&self.cost.direction(target)));
+        }
+        let mut scratch = match job.out {
+            None => Array2::zeros((targets.len(), CLASSES.min(classes))),
+            Some(_) => Array2::zeros((0, 0)),
+        };
+        let mut logits = vec![E::Real::zero(); CLASSES.min(classes)];
+        for start in (0..classes).step_by(CLASSES) {
+            let range = start..classes.min(start + CLASSES);
+            let mut cosines = match &mut job.out {
+                None => scratch.slice_mut(s![.., ..range.len()]),
+                Some(out) => out.slice_mut(s![.., range.clone()]),
+            };
+            self.cosines(directions.view(), range.clone(), &mut cosines, targets);
+            for (r, mut cosines) in cosines.rows_mut().into_iter().enumerate().filter(|(r, _)| targets[*r].is_some()) {
+                let logits = part(self.logits.row(job.first + r), range.clone(), &mut logits);
+                let cosines = cosines.as_slice_mut().unwrap_or_default();
+                let max = job.found[r].sum.max;
+                job.found[r].cost += dispatch(ExpectedCost { logits, cosines, max }).wide();
+            }
+        }
+    }
+
+    /// The cosines of these classes with each row's target; exactly 1 with the target itself.
+    fn cosines(
+        &self,
+        directions: ArrayView2<'_, E::Real>,
+        classes: Range<usize>,
+        out: &mut ArrayViewMut2<'_, E::Real>,
+        targets: &[Option<usize>],
+    ) {
+        let (zero, one) = (E::Real::zero(), E::Real::one());
+        let block = self.cost.directions();
+        let block = block.slice(s![classes.clone(), ..]);
+        general_mat_mul(one, &directions, &block.t(), zero, out);
+        for (mut row, target) in out.rows_mut().into_iter().zip(targets) {
+            if let Some(target) = target.filter(|target| classes.contains(target)) {
+                row[target - classes.start] = one;
+            }
+        }
+    }
+
+    /// Turns a row of cosines into the gradient.
+    fn slope_row(
+        &self,
+        index: usize,
+        target: Option<usize>,
+        found: &mut Found<E::Real>,
+        row: &mut [E::Real],
+        slopes: &impl Fn(usize, &Found<E::Real>) -> Slopes,
+    ) {
+        let (Some(target), None) = (target, found.fault) else {
+            return row.fill(E::Real::zero());
+        };
+        let Slopes { nll, cost } = slopes(index, found);
+        let total = 1.0 + found.sum.others;
+        let (base, per_cost) = (E::Real::of((nll - cost * found.cost) / total), E::Real::of(cost / total));
+        let logits = self.logits.row(index);
+        let logit = logits[target].real();
+        let at_target = E::Real::of(-nll * found.sum.complement(logit) - cost * found.sum.prob(logit) * found.cost);
+        if !(base.abs() + per_cost.abs() + per_cost.abs() + at_target.abs()).is_finite() {
+            found.fault = Some(Fault::Overflow);
+        }
+        let mut scratch = vec![E::Real::zero(); CLASSES.min(row.len())];
+        for (block, slopes) in row.chunks_mut(CLASSES).enumerate() {
+            let logits = part(logits, block * CLASSES..block * CLASSES + slopes.len(), &mut scratch);
+            dispatch(CostSlope { logits, slopes, max: found.sum.max, base, per_cost });
+        }
+        row[target] = at_target;
+    }
+
+    /// The error for a row that cannot be used.
+    fn fault(&self, row: usize, fault: Option<Fault>) -> Error {
+        if let Some(Fault::Overflow) = fault {
+            return overflow::<E::Real>(row.into());
+        }
+        let logits: Array1<f64> = self.logits.row(row).mapv(|x| x.real().wide());
+        let bad = logits.iter().position(|x| x.is_nan() || *x == f64::INFINITY);
+        let (position, value, allowed) = match bad {
+            Some(column) => (vec![row, column], logits[column], "finite or -inf"),
+            None => (vec![row], f64::NEG_INFINITY, "a row with at least one finite logit"),
+        };
+        Error::Value { argument: "logits", position: Position(position), value, allowed }
+    }
+}
+
+/// The number in the type that the caller computes in, or why it cannot be.
+pub(super) fn narrow<T: Real>(value: f64, position: Position) -> Result<T> {
+    let narrow = T::of(value);
+    if narrow.is_infinite() && value.is_finite() { Err(overflow::<T>(position)) } else { Ok(narrow) }
+}
+
+/// The result at this row of logits does not fit.
+pub(super) fn overflow<T: Real>(position: Position) -> Error {
+    Error::Overflow { argument: "logits", position, type_name: T::NAME }
+}
+
+/// Part of a row, contiguous: itself where it is, else copied.
+fn part<'s, E: Element>(row: ArrayView1<'s, E>, range: Range<usize>, scratch: &'s mut [E::Real]) -> &'s [E::Real] {
+    match row.to_slice().and_then(E::as_real) {
+        Some(row) => &row[range],
+        None => {
+            let scratch = &mut scratch[..range.len()];
+            rows::copy(row.slice_move(s![range]), scratch);
+            scratch
+        }
+    }
+}

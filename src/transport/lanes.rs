@@ -1,0 +1,55 @@
+//! The two vectorised loops over a row of logits and its cosines with the target.
+
+use crate::Real;
+use crate::math::{exp, mul_add};
+use crate::simd::{Kernel, LANES, join};
+
+/// What a cosine costs: its distance from 1, which no rounding takes below zero.
+#[inline(always)]
+fn cost<T: Real>(cosine: T) -> T {
+    let cost = T::one() - cosine;
+    if cost > T::zero() { cost } else { T::zero() }
+}
+
+/// `Σ e^(x - max) C` over a block.
+pub(super) struct ExpectedCost<'a, T> {
+    pub(super) logits: &'a [T],
+    pub(super) cosines: &'a [T],
+    pub(super) max: T,
+}
+
+impl<T: Real> Kernel for ExpectedCost<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> T {
+        let mut sums = [T::zero(); LANES];
+        for (logits, cosines) in self.logits.chunks(LANES).zip(self.cosines.chunks(LANES)) {
+            for ((sum, &x), &cosine) in sums.iter_mut().zip(logits).zip(cosines) {
+                *sum = mul_add::<T, FMA>(exp::<T, FMA>(x - self.max), cost(cosine), *sum);
+            }
+        }
+        join(sums, |a, b| a + b)
+    }
+}
+
+/// Replaces each cosine by `e^(x - max) (base + per_cost C)`.
+pub(super) struct CostSlope<'a, T> {
+    pub(super) logits: &'a [T],
+    pub(super) slopes: &'a mut [T],
+    pub(super) max: T,
+    pub(super) base: T,
+    pub(super) per_cost: T,
+}
+
+impl<T: Real> Kernel for CostSlope<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (slope, &x) in self.slopes.iter_mut().zip(self.logits) {
+            let value = mul_add::<T, FMA>(self.per_cost, cost(*slope), self.base);
+            *slope = exp::<T, FMA>(x - self.max) * value;
+        }
+    }
+}
