@@ -30,12 +30,17 @@ impl<T, D: Dimension> Copy for Reduction<'_, T, D> {}
 impl<T: Real, D: Dimension> Reduction<'_, T, D> {
     /// Checks the weights, if there are any: shape, finite, not negative.
     pub(crate) fn check(&self, shape: &[usize]) -> Result<()> {
+        self.check_as("weights", shape)
+    }
+
+    /// [`Reduction::check`], for a call in which several arguments have weights.
+    pub(crate) fn check_as(&self, argument: &'static str, shape: &[usize]) -> Result<()> {
         let Self::Weighted(weights) = self else { return Ok(()) };
-        check::shape("weights", weights.shape(), shape)?;
+        check::shape(argument, weights.shape(), shape)?;
         match weights.iter().position(|w| !(w.is_finite() && *w >= T::zero())) {
             None => Ok(()),
             Some(flat) => Err(Error::Value {
-                argument: "weights",
+                argument,
                 position: Position::unravel(flat, shape),
                 value: weights.iter().nth(flat).map_or(f64::NAN, |w| w.wide()),
                 allowed: "finite and >= 0",

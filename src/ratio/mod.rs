@@ -1,1 +1,41 @@
-//! Likelihood-ratio discriminators.
+//! Likelihood ratios as discriminators: objectives of log-ratios on real and on generated samples.
+//!
+//! The caller's side is [`RatioObjective`], which can be a `dyn` object; the author's is [`RatioLoss`]: loss and slope at
+//! one log-ratio, of each side. Between them a driver does blocks, weights, sums, SIMD and threads. A loss of one's own
+//! takes a few lines:
+//!
+//! ```
+//! use loglik::{Real, Result, math, prelude::*, ratio::RatioLoss, ndarray::aview1};
+//!
+//! /// Square loss of the log-ratio against ±1.
+//! struct LeastSquares;
+//!
+//! impl RatioLoss for LeastSquares {
+//!     fn check(&self) -> Result<()> {
+//!         Ok(())
+//!     }
+//!     fn real<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
+//!         let gap = ratio - T::one();
+//!         (gap * gap, gap + gap)
+//!     }
+//!     fn fake<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
+//!         let gap = ratio + T::one();
+//!         (gap * gap, gap + gap)
+//!     }
+//! }
+//!
+//! let ratios = Samples { real: aview1(&[1.0, 2.0]), fake: aview1(&[0.0_f64]) };
+//! assert_eq!(LeastSquares.value(ratios, Samples::both(Reduction::Mean))?, 0.5 + 1.0);
+//! # Ok::<(), loglik::Error>(())
+//! ```
+
+mod ddo;
+mod driver;
+mod loss;
+mod objective;
+mod samples;
+
+pub use ddo::Ddo;
+pub use loss::RatioLoss;
+pub use objective::{RatioObjective, RatioOut};
+pub use samples::Samples;

@@ -1,0 +1,78 @@
+//! Transport: the distance on a line beside the two sorts that it cannot do without, and EMO beside its matrix product.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use loglik::ndarray::linalg::general_mat_mul;
+use loglik::ndarray::{Array1, Array2};
+use loglik::prelude::*;
+
+/// Scattered over `[0, 1)`, the same in every run.
+fn noise(i: usize) -> f64 {
+    (i as f64 * 0.618_033_988_749_895).fract() * ((i as f64 * 12.9898).sin() * 43_758.545).fract().abs()
+}
+
+fn line(c: &mut Criterion) {
+    let mut group = c.benchmark_group("wasserstein_1d");
+    for n in [64, 4_096, 65_536, 1_048_576] {
+        group.throughput(Throughput::Elements(2 * n as u64));
+        let x = Array1::from_shape_fn(n, noise);
+        let y = Array1::from_shape_fn(n, |i| noise(i + 7 * n));
+        let mass = |points: &Array1<f64>| {
+            let mass = points.mapv(|x| 0.1 + x);
+            let total = mass.sum();
+            mass / total
+        };
+        let (a, b) = (mass(&x), mass(&y));
+        for p in [1.0, 2.0, 1.5] {
+            group.bench_function(BenchmarkId::new(format!("uniform_p{p}"), n), |bench| {
+                bench.iter(|| wasserstein_1d(Measure::uniform(x.view()), Measure::uniform(y.view()), p));
+            });
+        }
+        group.bench_function(BenchmarkId::new("weighted_p1", n), |bench| {
+            let (x, y) = (Measure::weighted(x.view(), a.view()), Measure::weighted(y.view(), b.view()));
+            bench.iter(|| wasserstein_1d(x, y, 1.0));
+        });
+        group.bench_function(BenchmarkId::new("baseline_two_sorts", n), |bench| {
+            bench.iter(|| {
+                let (mut x, mut y) = (x.to_vec(), y.to_vec());
+                x.sort_unstable_by(f64::total_cmp);
+                y.sort_unstable_by(f64::total_cmp);
+                black_box((x, y));
+            });
+        });
+    }
+    group.finish();
+}
+
+fn emo(c: &mut Criterion) {
+    let mut group = c.benchmark_group("emo");
+    group.sample_size(10);
+    for (rows, classes, width) in [(64, 256, 64), (64, 4_096, 128), (256, 32_000, 128)] {
+        let size = format!("{rows}x{classes}x{width}");
+        group.throughput(Throughput::Elements((rows * classes) as u64));
+        let embeddings = Array2::from_shape_fn((classes, width), |(i, j)| noise(i * width + j) as f32 - 0.5);
+        let logits = Array2::from_shape_fn((rows, classes), |(n, k)| 4.0 * noise(n * classes + k) as f32);
+        let targets = Array1::from_shape_fn(rows, |n| (n * 37 % classes) as i64);
+        let cost = CosineCost::new(&embeddings).unwrap_or_else(|error| panic!("{error}"));
+        let mut out = Array2::zeros((rows, classes));
+        group.bench_function(BenchmarkId::new("cosine_cost", &size), |bench| {
+            bench.iter(|| CosineCost::new(&embeddings));
+        });
+        group.bench_function(BenchmarkId::new("demd", &size), |bench| bench.iter(|| demd(&logits, &targets, &cost)));
+        group.bench_function(BenchmarkId::new("value", &size), |bench| {
+            bench.iter(|| Emo::default().value(&logits, &targets, &cost, Reduction::Mean));
+        });
+        group.bench_function(BenchmarkId::new("grad_into", &size), |bench| {
+            bench.iter(|| Emo::default().grad_into(&logits, &targets, &cost, Reduction::Mean, &mut out));
+        });
+        let directions = Array2::from_shape_fn((rows, width), |(n, j)| noise(n * width + j) as f32);
+        group.bench_function(BenchmarkId::new("baseline_matrix_product", &size), |bench| {
+            bench.iter(|| general_mat_mul(1.0, &directions, &embeddings.t(), 0.0, &mut out));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, line, emo);
+criterion_main!(benches);
