@@ -65,10 +65,20 @@ impl<T: Real, L: RatioLoss> Kernel for Losses<'_, T, L> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let both = self.ratios.iter().zip(self.loss);
+        // Plain loops: the body of a closure would not take on the features of the instruction set.
+        let n = self.loss.len();
+        let ratios = &self.ratios[..n];
         match self.side {
-            Side::Real => both.for_each(|(&ratio, loss)| *loss = self.of.real::<T, FMA>(ratio).0),
-            Side::Fake => both.for_each(|(&ratio, loss)| *loss = self.of.fake::<T, FMA>(ratio).0),
+            Side::Real => {
+                for i in 0..n {
+                    self.loss[i] = self.of.real::<T, FMA>(ratios[i]).0;
+                }
+            }
+            Side::Fake => {
+                for i in 0..n {
+                    self.loss[i] = self.of.fake::<T, FMA>(ratios[i]).0;
+                }
+            }
         }
     }
 }
@@ -86,10 +96,19 @@ impl<T: Real, L: RatioLoss> Kernel for Slopes<'_, T, L> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let all = self.ratios.iter().zip(self.loss).zip(self.slope);
+        let n = self.loss.len();
+        let (ratios, slope) = (&self.ratios[..n], &mut self.slope[..n]);
         match self.side {
-            Side::Real => all.for_each(|((&ratio, loss), slope)| (*loss, *slope) = self.of.real::<T, FMA>(ratio)),
-            Side::Fake => all.for_each(|((&ratio, loss), slope)| (*loss, *slope) = self.of.fake::<T, FMA>(ratio)),
+            Side::Real => {
+                for i in 0..n {
+                    (self.loss[i], slope[i]) = self.of.real::<T, FMA>(ratios[i]);
+                }
+            }
+            Side::Fake => {
+                for i in 0..n {
+                    (self.loss[i], slope[i]) = self.of.fake::<T, FMA>(ratios[i]);
+                }
+            }
         }
     }
 }
