@@ -24,12 +24,24 @@ impl<T: Real> Kernel for ExpectedCost<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) -> T {
         let mut sums = [T::zero(); LANES];
-        for (logits, cosines) in self.logits.chunks(LANES).zip(self.cosines.chunks(LANES)) {
-            for ((sum, &x), &cosine) in sums.iter_mut().zip(logits).zip(cosines) {
-                *sum = mul_add::<T, FMA>(exp::<T, FMA>(x - self.max), cost(cosine), *sum);
-            }
+        let ((logits, last_logits), (cosines, last)) = (self.logits.as_chunks(), self.cosines.as_chunks());
+        for (logits, cosines) in logits.iter().zip(cosines) {
+            add::<T, FMA>(&mut sums, logits, cosines, self.max);
+        }
+        if !last.is_empty() {
+            let (mut logits, mut cosines) = ([T::neg_infinity(); LANES], [T::one(); LANES]);
+            logits[..last.len()].copy_from_slice(last_logits);
+            cosines[..last.len()].copy_from_slice(last);
+            add::<T, FMA>(&mut sums, &logits, &cosines, self.max);
         }
         join(sums, |a, b| a + b)
+    }
+}
+
+#[inline(always)]
+fn add<T: Real, const FMA: bool>(sums: &mut [T; LANES], logits: &[T; LANES], cosines: &[T; LANES], max: T) {
+    for i in 0..LANES {
+        sums[i] = mul_add::<T, FMA>(exp::<T, FMA>(logits[i] - max), cost(cosines[i]), sums[i]);
     }
 }
 
