@@ -16,9 +16,9 @@ pub use crate::preference::{
     Dpo, Ipo, JensenShannon, Length, Nll, Orpo, Out, PairBatch, PairConfig, PairObjective, Pairs, PairsMut, PairsView,
     ReverseKl, Scored, Term, WeightedSum,
 };
+pub use crate::ratio::{Ddo, RatioObjective, Samples};
 pub use crate::sequence::{
     Alignment, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
 };
-pub use crate::ratio::{Ddo, RatioObjective, Samples};
 pub use crate::transport::{CosineCost, Emo, EmoMode, EmoTerms, Measure, demd, demd_grad, wasserstein_1d};
 pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};

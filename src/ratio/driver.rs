@@ -66,17 +66,15 @@ impl<T: Real, L: RatioLoss> Kernel for Losses<'_, T, L> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         // Plain loops: the body of a closure would not take on the features of the instruction set.
-        let n = self.loss.len();
-        let ratios = &self.ratios[..n];
         match self.side {
             Side::Real => {
-                for i in 0..n {
-                    self.loss[i] = self.of.real::<T, FMA>(ratios[i]).0;
+                for (loss, &ratio) in self.loss.iter_mut().zip(self.ratios) {
+                    *loss = self.of.real::<T, FMA>(ratio).0;
                 }
             }
             Side::Fake => {
-                for i in 0..n {
-                    self.loss[i] = self.of.fake::<T, FMA>(ratios[i]).0;
+                for (loss, &ratio) in self.loss.iter_mut().zip(self.ratios) {
+                    *loss = self.of.fake::<T, FMA>(ratio).0;
                 }
             }
         }

@@ -241,7 +241,7 @@ fn reductions_agree_and_ignored_rows_are_never_looked_at() {
     logits.row_mut(1).fill(f64::NAN);
     let (mean, gradient) = ONE.grad(&logits, &targets, &cost, Reduction::Mean).unwrap();
     close([mean], [(each[0] + each[2]) / 2.0], 1e-15);
-    assert_eq!(gradient.row(1), Array1::zeros(5));
+    assert_eq!(gradient.row(1), Array1::<f64>::zeros(5));
     close(gradient.row(2).to_owned(), whole.row(2).mapv(|g| g / 2.0), 1e-14);
     let parts = ONE.parts(&logits, &targets, &cost).unwrap();
     assert_eq!(parts.count, 2.0);
