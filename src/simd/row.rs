@@ -45,25 +45,39 @@ impl<T: Real> Kernel for SumExp<'_, T> {
     }
 }
 
-/// `Σ (x - shift) e^(x - shift)`, in which an element of -inf counts as zero.
-struct SumShiftedExp<'a, T> {
+/// `Σ e^(x - shift)` and `Σ (x - shift) e^(x - shift)`, where no `x` is above `shift` and -inf counts as zero in both.
+struct SumMoment<'a, T> {
     block: &'a [T],
     shift: T,
 }
 
-impl<T: Real> Kernel for SumShiftedExp<'_, T> {
-    type Output = T;
+impl<T: Real> Kernel for SumMoment<'_, T> {
+    type Output = (T, T);
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> T {
+    fn run<const FMA: bool>(self) -> (T, T) {
         let floor = T::of(-1e4); // far below where exp is zero in every type, and finite
-        let term = |s: T, x: T| {
-            let d = x - self.shift;
-            let finite = if d < floor { floor } else { d };
-            let (mantissa, power) = d.exp_parts_lane::<FMA>();
-            mul_add::<T, FMA>(finite * mantissa, power, s)
+        let (mut sums, mut moments) = ([T::zero(); LANES], [T::zero(); LANES]);
+        let mut add = |chunk: &[T; LANES]| {
+            for (i, &x) in chunk.iter().enumerate() {
+                let d = x - self.shift;
+                let finite = if d < floor { floor } else { d };
+                let (mantissa, power) = d.exp_parts_lane::<FMA>();
+                let term = mantissa * power;
+                sums[i] += term;
+                moments[i] = mul_add::<T, FMA>(finite, term, moments[i]);
+            }
         };
-        T::SCALE * join(fold(self.block, T::neg_infinity(), T::zero(), term), |a, b| a + b)
+        let (chunks, rest) = self.block.as_chunks::<LANES>();
+        let mut last = [T::neg_infinity(); LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        add(&last);
+        for chunk in chunks {
+            fetch_ahead(chunk);
+            add(chunk);
+        }
+        let total = |lanes| T::SCALE * join(lanes, |a, b| a + b);
+        (total(sums), total(moments))
     }
 }
 
@@ -116,7 +130,7 @@ fn fetch_ahead<T>(chunk: &[T; LANES]) {
 pub(crate) struct RowSum<T> {
     /// Largest element, -inf before the first.
     pub(crate) max: T,
-    /// `Σ e^(x - max)` over all elements but one that equals the maximum. NaN where the row holds NaN or +inf.
+    /// `Σ e^(x - max)` over all elements but one that equals the maximum. NaN where the row holds NaN.
     pub(crate) others: f64,
     /// `Σ (x - max) e^(x - max)`, kept only by [`RowSum::push_with_moment`].
     pub(crate) moment: f64,
@@ -130,30 +144,39 @@ impl<T: Real> RowSum<T> {
 
     /// Takes in the next block.
     pub(crate) fn push(&mut self, block: &[T]) {
-        self.advance(block, |_, _| 0.0);
+        self.advance(block, |block, shift| (dispatch(SumExp { block, shift }).wide(), 0.0));
     }
 
     /// Takes in the next block and keeps the first moment too, which the entropy needs.
     pub(crate) fn push_with_moment(&mut self, block: &[T]) {
-        self.advance(block, |block, shift| dispatch(SumShiftedExp { block, shift }).wide());
+        self.advance(block, |block, shift| {
+            let (sum, moment) = dispatch(SumMoment { block, shift });
+            (sum.wide(), moment.wide())
+        });
     }
 
-    fn advance(&mut self, block: &[T], moment: impl Fn(&[T], T) -> f64) {
+    fn advance(&mut self, block: &[T], terms: impl Fn(&[T], T) -> (f64, f64)) {
         let max = dispatch(Max(block));
         if max > self.max {
             let shrink = (self.max - max).wide();
             let factor = shrink.exp();
             // Where this is the first block there is no earlier maximum to count: the factor is zero.
-            let moved = if factor == 0.0 { 0.0 } else { factor * (self.moment + shrink * (1.0 + self.others)) };
-            self.moment = moved + moment(block, max);
-            self.others = factor * (1.0 + self.others) + sum_exp_but_first(block, max);
+            self.moment = if factor == 0.0 { 0.0 } else { factor * (self.moment + shrink * (1.0 + self.others)) };
+            self.others = factor * (1.0 + self.others);
             self.max = max;
+            let first = position(block, max);
+            self.add(terms(&block[..first], max));
+            self.add(terms(&block[first + 1..], max));
         } else if self.max > T::neg_infinity() {
-            self.others += dispatch(SumExp { block, shift: self.max }).wide();
-            self.moment += moment(block, self.max);
+            self.add(terms(block, self.max));
         } else if block.iter().any(|x| x.is_nan()) {
             self.others = f64::NAN; // nothing but -inf and NaN so far
         }
+    }
+
+    fn add(&mut self, (sum, moment): (f64, f64)) {
+        self.others += sum;
+        self.moment += moment;
     }
 
     /// `ln Σ e^x`.
@@ -188,15 +211,12 @@ impl<T: Real> RowSum<T> {
     }
 }
 
-/// `Σ e^(x - max)` over all but the first element that equals `max`.
-fn sum_exp_but_first<T: Real>(block: &[T], max: T) -> f64 {
+/// Where the first element that equals `max` stands; there is one.
+fn position<T: Real>(block: &[T], max: T) -> usize {
     // By chunks, which unlike single elements are compared side by side.
     let found = |chunk: &[T]| chunk.iter().fold(false, |found, &x| found | (x == max));
     let chunk = block.chunks(LANES).position(found).unwrap_or(0) * LANES;
-    let first = chunk + block[chunk..].iter().position(|&x| x == max).unwrap_or(0);
-    let (before, rest) = block.split_at(first);
-    let sum = |block| dispatch(SumExp { block, shift: max }).wide();
-    sum(before) + sum(&rest[1..])
+    chunk + block[chunk..].iter().position(|&x| x == max).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -225,10 +245,12 @@ mod tests {
             let gaps = || block.iter().map(|&x| (x - shift).wide());
             let max = block.iter().map(|x| x.wide()).fold(f64::NEG_INFINITY, f64::max);
             assert_eq!(run_at(level, Max(&block)).wide(), max, "max of {n} at {level:?}");
-            let sum = gaps().map(f64::exp).sum();
+            let sum: f64 = gaps().map(f64::exp).sum();
             close(run_at(level, SumExp { block: &block, shift }), sum, "sum", level, n);
             let moment = gaps().map(|d| if d == f64::NEG_INFINITY { 0.0 } else { d * d.exp() }).sum();
-            close(run_at(level, SumShiftedExp { block: &block, shift }), moment, "moment", level, n);
+            let both = run_at(level, SumMoment { block: &block, shift });
+            close(both.0, sum, "sum beside the moment", level, n);
+            close(both.1, moment, "moment", level, n);
             let mut scaled = block.clone();
             run_at(level, ScaleExp { block: &mut scaled, shift, scale: T::of(0.125) });
             gaps().zip(scaled).for_each(|(d, got)| close(got, 0.125 * d.exp(), "element", level, n));
@@ -260,10 +282,8 @@ mod tests {
                 let mut block = [0.0; 41];
                 block[place] = bad;
                 assert!(run_at(level, SumExp { block: &block, shift: 0.0 }).is_nan(), "{level:?}, place {place}");
-                assert!(
-                    run_at(level, SumShiftedExp { block: &block, shift: 0.0 }).is_nan(),
-                    "{level:?}, place {place}"
-                );
+                let both = run_at(level, SumMoment { block: &block, shift: 0.0 });
+                assert!(both.0.is_nan() && both.1.is_nan(), "{level:?}, place {place}");
             }
         }
     }
