@@ -50,8 +50,9 @@ impl Options {
 /// The sizes of all arrays.
 struct Sizes {
     classes: usize,
-    /// Rows of logits in `f32`.
+    /// Rows of logits in `f32`; half as many in `f64`.
     rows: usize,
+    /// Elements of each of the four columns of a batch of pairs.
     pairs: usize,
     repeats: usize,
 }
@@ -63,7 +64,7 @@ impl Sizes {
         }
         let least = 4 * last_level_cache();
         let rows = (least / (CLASSES * size_of::<f32>()) + 1).max(4096);
-        Self { classes: CLASSES, rows, pairs: (least / size_of::<f32>()).max(1 << 23), repeats: 9 }
+        Self { classes: CLASSES, rows, pairs: (least / (4 * size_of::<f32>())).max(1 << 24), repeats: 9 }
     }
 }
 
@@ -279,6 +280,24 @@ fn transformations<T: Real>(session: &mut Session, logits: &Array2<T>) {
     session.measure_prepared(of("cross_entropy_grad_in_place", labels), &mut out, restore, grad);
 }
 
+/// Losses of one number out of several columns: pairs, and a density.
+fn columns(session: &mut Session) {
+    let n = session.sizes.pairs;
+    let data = Array2::<f32>::from_shape_fn((4, n), |(column, i)| bell(column * n + i));
+    let columns = data.as_slice().unwrap_or_default();
+    let of = |name, read: usize, written: usize| {
+        let bytes = (read + written) * n * size_of::<f32>();
+        Loop { name, input: &columns[..read * n], size: n.to_string(), bytes }
+    };
+    let [a, b, c, d] = [0, 1, 2, 3].map(|column| data.row(column));
+    let batch = PairBatch::new(Pairs { chosen: a, rejected: b }).reference(Pairs { chosen: c, rejected: d });
+    let loss = Dpo::default();
+    session.measure(of("dpo_value", 4, 0), || keep(loss.value(batch, Reduction::Mean)));
+    let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
+    session.measure(of("dpo_grad_into", 4, 2), || keep(loss.grad_into(batch, Reduction::Mean, out.view_mut())));
+    session.measure(of("gaussian_nll", 3, 0), || keep(gaussian_nll(&a, &b, &c, Reduction::Mean)));
+}
+
 fn main() {
     let mut session = Session::new();
     let Sizes { rows, classes, .. } = session.sizes;
@@ -286,6 +305,7 @@ fn main() {
     reductions(&mut session, &logits, true);
     transformations(&mut session, &logits);
     drop(logits);
+    columns(&mut session);
     reductions(&mut session, &rows_of_logits::<f64>(rows / 2, classes), false);
     if session.options.check && !session.options.quick && !session.passes() {
         std::process::exit(1);

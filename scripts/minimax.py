@@ -71,6 +71,8 @@ def main():
     ratio = lambda z: 2 * atanh(sqrt(z)) / sqrt(z)
     for to_type, n in ((single, 4), (double, 7)):
         fit("2 atanh(s) = s (2 + z p(z)), z = s^2", to_type, n, ratio, lambda z: 2, lambda z: z, tiny, widest)
+    for to_type, n in ((single, 5), (double, 11)):
+        fit("the same up to s = 1/3", to_type, n, ratio, lambda z: 2, lambda z: z, tiny, mpf(1) / 9)
 
 
 main()

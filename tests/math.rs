@@ -49,9 +49,9 @@ macro_rules! all {
             exp_m1 2.0, |x, _| x.exp_m1(), own;
             ln 1.0, |x, _| x.ln(), own;
             ln_1p 1.5, |x, _| x.ln_1p(), own;
-            softplus 2.0, |x, _| std_softplus(x), own;
+            softplus 2.5, |x, _| std_softplus(x), own;
             sigmoid 2.5, |x, _| 1.0 / (1.0 + (-x).exp()), own;
-            log_sigmoid 2.0, |x, _| -std_softplus(-x), own;
+            log_sigmoid 2.5, |x, _| -std_softplus(-x), own;
             log1mexp 2.5, |x, _| std_log1mexp(x), own;
             log1mexp_slope 3.0, |x, _| -1.0 / (-x).exp_m1(), own;
             log_odds 2.0, |x, _| x - std_log1mexp(x), |_, _, y| y.abs().max(1.0);
@@ -60,7 +60,7 @@ macro_rules! all {
         functions.push(Function {
             name: "log_add_exp",
             run: [math::log_add_exp::<$type, false>, math::log_add_exp::<$type, true>],
-            bound: 2.5,
+            bound: 3.0,
             unit: |a, b, y| y.abs().max(a.max(b).abs()),
             std: std_log_add_exp,
         });

@@ -1,6 +1,6 @@
 //! From a log-probability to the log-probability of the opposite, and to log-odds.
 
-use super::{exp, exp_m1, ln, ln_1p};
+use super::{exp, exp_m1, ln};
 use crate::Real;
 
 /// `ln(1 - e^x)` for `x <= 0`, to 2.5 ulp; -inf at 0, NaN above.
@@ -8,9 +8,9 @@ use crate::Real;
 /// Above `-ln 2` as `ln(-expm1(x))`, below as `ln_1p(-e^x)` (Mächler 2012): each form cancels where the other does not.
 #[inline(always)]
 pub fn log1mexp<T: Real, const FMA: bool>(x: T) -> T {
-    let near = x > -T::LN_2();
-    let complement = if near { -exp_m1::<T, FMA>(x) } else { -exp::<T, FMA>(x) };
-    if near { ln::<T, FMA>(complement) } else { ln_1p::<T, FMA>(complement) }
+    let near = ln::<T, FMA>(-exp_m1::<T, FMA>(x));
+    let far = (-x.exp_down_lane::<FMA>()).ln_1p_near_lane::<FMA>();
+    if x < -T::LN_2() { far } else { near }
 }
 
 /// The derivative of [`log1mexp`], `e^x / expm1(x)`, to 3 ulp; -inf at 0, of no meaning above.

@@ -14,12 +14,23 @@ pub trait Lanes: Copy {
     fn exp_parts_lane<const FMA: bool>(self) -> (Self, Self);
     /// The power of two that [`Lanes::exp_parts_lane`] leaves to its caller.
     const SCALE: Self;
+    /// `e^x` for `x <= 0` from [`Lanes::exp_parts_lane`].
+    #[inline(always)]
+    fn exp_down_lane<const FMA: bool>(self) -> Self
+    where
+        Self: std::ops::Mul<Output = Self>,
+    {
+        let (mantissa, power) = self.exp_parts_lane::<FMA>();
+        mantissa * power * Self::SCALE
+    }
     /// `e^x - 1`.
     fn exp_m1_lane<const FMA: bool>(self) -> Self;
     /// `ln x`.
     fn ln_lane<const FMA: bool>(self) -> Self;
     /// `ln(1 + x)`.
     fn ln_1p_lane<const FMA: bool>(self) -> Self;
+    /// `ln(1 + x)` for `x` in `[-½, 1]`, where no power of two need be split off.
+    fn ln_1p_near_lane<const FMA: bool>(self) -> Self;
 }
 
 /// `a b + c`, fused where that is one instruction.
@@ -51,6 +62,7 @@ macro_rules! lanes {
         exp: [$($exp:expr),*],
         exp_short: [$($exp_short:expr),*],
         ln: [$($ln:expr),*],
+        ln_wide: [$($ln_wide:expr),*],
     ) => {
         impl Lanes for $type {
             const SCALE: Self = SCALE_DOWN;
@@ -101,6 +113,14 @@ macro_rules! lanes {
                 let f = if sum < SCALE_UP { f + lost } else { f };
                 let result = within_domain(sum, log::<FMA>(exponent, f));
                 if self == 0.0 { self } else { result }
+            }
+
+            #[inline(always)]
+            fn ln_1p_near_lane<const FMA: bool>(self) -> Self {
+                let s = self / (2.0 + self);
+                let z = s * s;
+                let r = z * horner!($type, z; $($ln_wide),*);
+                fma!(-s, self - r, self) // 2 s + s r, without the rounding errors of 2 s
             }
         }
 
@@ -194,6 +214,7 @@ mod single {
         exp: [1.982_412e-4, 1.393_325_3e-3, 8.333_419e-3, 4.166_648e-2, 1.666_666_6e-1],
         exp_short: [1.386_378_2e-3, 8.367_483e-3, 4.166_723_8e-2, 1.666_653_4e-1],
         ln: [2.358_161_2e-1, 2.853_734e-1, 4.000_033_4e-1, 6.666_666e-1],
+        ln_wide: [2.428_955_1e-1, 2.143_074_3e-1, 2.861_659_5e-1, 3.999_889e-1, 6.666_667_5e-1],
     }
 }
 
@@ -240,6 +261,20 @@ mod double {
             2.857_142_874_210_210_6e-1,
             3.999_999_999_941_602e-1,
             6.666_666_666_666_734e-1
+        ],
+        // The first was lowered from 0.164590 until ln_1p_near(1) rounded to ln 2 with and without fused multiply-add.
+        ln_wide: [
+            1.645_888e-1,
+            6.999_471_178_109_07e-2,
+            1.097_119_627_099_640_4e-1,
+            1.171_615_356_239_379_5e-1,
+            1.333_678_720_717_513_8e-1,
+            1.538_445_302_550_421_3e-1,
+            1.818_182_316_187_152e-1,
+            2.222_222_212_642_362_7e-1,
+            2.857_142_857_249_731_5e-1,
+            3.999_999_999_999_406e-1,
+            6.666_666_666_666_667e-1
         ],
     }
 }
