@@ -52,9 +52,9 @@ macro_rules! loops {
     )*};
 }
 loops! {
-    exp, exp_vector, |x| math::exp::<f32, false>(x), |x| math::exp::<f32, true>(x);
-    ln, ln_vector, |x| math::ln::<f32, false>(x), |x| math::ln::<f32, true>(x);
-    softplus, softplus_vector, |x| math::softplus::<f32, false>(x), |x| math::softplus::<f32, true>(x);
+    exp, exp_vector, math::exp::<f32, false>, math::exp::<f32, true>;
+    ln, ln_vector, math::ln::<f32, false>, math::ln::<f32, true>;
+    softplus, softplus_vector, math::softplus::<f32, false>, math::softplus::<f32, true>;
 }
 
 type Slices = fn(&[f32], &mut [f32]);
