@@ -43,7 +43,7 @@ use crate::{Element, Real, Result, Target};
 ///
 /// # References
 ///
-/// Ren et al., ICLR 2024, eq. 8, [arXiv:2310.04691](https://arxiv.org/abs/2310.04691).
+/// Ren et al., ICLR 2024, [arXiv:2310.04691](https://arxiv.org/abs/2310.04691).
 pub fn demd<E: Element, I: Target>(
     logits: &ArrayRef2<E>,
     targets: &ArrayRef1<I>,

@@ -67,7 +67,7 @@ pub enum EmoMode {
 ///
 /// # References
 ///
-/// Ren et al., ICLR 2024, eq. 9, [arXiv:2310.04691](https://arxiv.org/abs/2310.04691); ε and L₂ as in the authors' code.
+/// Ren et al., ICLR 2024, [arXiv:2310.04691](https://arxiv.org/abs/2310.04691); ε and L₂ as in the authors' code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Emo {

@@ -43,7 +43,7 @@ use crate::{Error, Real, Result, check, parallel, reduction};
 ///
 /// # References
 ///
-/// Villani, *Topics in Optimal Transportation*, 2003, theorem 2.18.
+/// Villani, *Topics in Optimal Transportation*, 2003, theorem 2.18 and remark 2.19.
 pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> Result<T> {
     check::parameter("p", p, "finite and >= 1", p >= 1.0 && p.is_finite())?;
     let mut x = Atoms::new(x, Names { points: "x.points", weights: "x.weights" })?;

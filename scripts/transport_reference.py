@@ -1,0 +1,94 @@
+"""Prints the values that the tests of `transport` expect.
+
+Needs mpmath 1.4, numpy, scipy and POT 0.9.7. Nothing here shares code with the crate: distances come from POT and from
+scipy's linear programmes, EMO and its gradient from mpmath with 40 digits.
+"""
+
+import mpmath as mp
+import numpy as np
+import ot
+from scipy.optimize import linprog
+
+mp.mp.dps = 40
+EPSILON = mp.mpf(10) ** -10
+
+
+def text(value):
+    return mp.nstr(value, 17)
+
+
+def transport(cost, left, right):
+    """The least cost of moving `left` onto `right`."""
+    n, m = cost.shape
+    rows = np.kron(np.eye(n), np.ones(m))
+    columns = np.kron(np.ones(n), np.eye(m))
+    result = linprog(cost.ravel(), A_eq=np.vstack([rows, columns]), b_eq=np.concatenate([left, right]), method="highs")
+    return result.fun
+
+
+def line():
+    x, a = np.array([0.7, -1.2, 3.5, 0.7, 2.25]), np.array([0.1, 0.3, 0.05, 0.35, 0.2])
+    y, b = np.array([1.5, -0.25, 0.7, -2.0]), np.array([0.25, 0.15, 0.4, 0.2])
+    for p in (1, 1.5, 2, 3.7, 10):
+        cost = abs(x[:, None] - y[None]) ** p
+        even = np.full(5, 0.2), np.full(4, 0.25)
+        print(f"p = {p}: weighted {ot.wasserstein_1d(x, y, a, b, p=p)!r}, programme {transport(cost, a, b)!r}")
+        print(f"    uniform {ot.wasserstein_1d(x, y, p=p)!r}, programme {transport(cost, *even)!r}")
+    for mass in (1, 2):
+        print(f"POT, both totals {mass}:", ot.wasserstein_1d(x, y, mass * a, mass * b, p=1))
+
+
+def emo(logits, target, cost):
+    """M, D, and factor, loss and gradient of both modes; the gradient of the target without cancellation."""
+    total = sum(mp.exp(z) for z in logits)
+    q = [mp.exp(z) / total for z in logits]
+    others = sum(p for k, p in enumerate(q) if k != target)
+    nll = mp.log1p(others / q[target])
+    mean = sum(p * c for p, c in zip(q, cost))
+    likelihood = [-others if k == target else p for k, p in enumerate(q)]
+    moved = [p * (c - mean) for p, c in zip(q, cost)]
+    one, two = nll / (mean + EPSILON), mean / (nll + EPSILON)
+    return {
+        "M": nll,
+        "D": mean,
+        "w1": one,
+        "w2": two,
+        "L1": (nll + one * mean) / 2,
+        "L2": two * nll + mean,
+        "g1": [(l + one * d) / 2 for l, d in zip(likelihood, moved)],
+        "g2": [two * l + d for l, d in zip(likelihood, moved)],
+    }
+
+
+def show(name, values):
+    for key, value in values.items():
+        print(name, key, [text(v) for v in value] if isinstance(value, list) else text(value))
+
+
+def five_tokens():
+    embeddings = [[mp.sin(1 + 3 * i + j * j) for j in range(3)] for i in range(5)]
+
+    def dot(u, v):
+        return sum(a * b for a, b in zip(u, v))
+
+    def cost(i, j):
+        u, v = embeddings[i], embeddings[j]
+        return mp.mpf(0) if i == j else 1 - dot(u, v) / mp.sqrt(dot(u, u) * dot(v, v))
+
+    for n, target in enumerate((4, 0, 2)):
+        logits = [mp.mpf(3) / 10 * mp.cos(2 * n + 5 * k) + mp.mpf(k) / 10 for k in range(5)]
+        costs = [cost(k, target) for k in range(5)]
+        show(f"row {n}", emo(logits, target, costs))
+        q = np.exp(np.array([float(z) for z in logits]))
+        matrix = np.array([[float(cost(i, j)) for j in range(5)] for i in range(5)])
+        print(f"row {n} programme", transport(matrix, q / q.sum(), np.eye(5)[target]))
+
+
+def certain():
+    for logit in (20, 40, 300):
+        show(f"logit {logit}", emo([mp.mpf(logit), mp.mpf(0), mp.mpf(0)], 0, [mp.mpf(0), mp.mpf(2) / 10, mp.mpf(1)]))
+
+
+line()
+five_tokens()
+certain()
