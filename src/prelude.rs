@@ -13,8 +13,8 @@ pub use crate::logits::{
 };
 pub use crate::preference::LogitPairs;
 pub use crate::preference::{
-    Dpo, Ipo, JensenShannon, Length, Nll, Orpo, Out, PairBatch, PairConfig, PairObjective, Pairs, PairsMut, PairsView,
-    ReverseKl, Scored, Term, WeightedSum,
+    Dpo, Ipo, JensenShannon, Length, Nll, Orpo, Out, PairBatch, PairConfig, PairMetrics, PairObjective, Pairs,
+    PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
 };
 pub use crate::ratio::{Ddo, RatioObjective, Samples};
 pub use crate::sequence::{

@@ -65,3 +65,41 @@ impl<T: Real> PairObjective<T> for PairConfig {
         self.objective().parts(batch)
     }
 }
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use super::*;
+    use crate::preference::{Length, Term};
+
+    #[test]
+    fn a_configuration_is_read_back_as_it_was_written() {
+        let config = PairConfig::WeightedSum(WeightedSum {
+            terms: vec![
+                Term { weight: 0.8, objective: PairConfig::Sigmoid(Dpo { beta: 0.3, label_smoothing: 0.1 }) },
+                Term { weight: 0.2, objective: PairConfig::Ipo(Ipo { beta: 0.1, length: Length::Mean }) },
+                Term { weight: 1.0, objective: PairConfig::Orpo(Orpo::default()) },
+                Term { weight: 1.0, objective: PairConfig::Nll(Nll { length: Length::Sum }) },
+            ],
+        });
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<PairConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn absent_fields_are_defaults_where_there_are_defaults() {
+        let read = |text| serde_json::from_str::<PairConfig>(text);
+        assert_eq!(read(r#"{"loss_type": "sigmoid"}"#).unwrap(), PairConfig::Sigmoid(Dpo::default()));
+        assert!(
+            read(r#"{"loss_type": "ipo", "beta": 0.1}"#).unwrap_err().to_string().contains("missing field `length`")
+        );
+        let ipo = read(r#"{"loss_type": "ipo", "beta": 0.1, "length": "sum"}"#).unwrap();
+        assert_eq!(ipo, PairConfig::Ipo(Ipo { beta: 0.1, length: Length::Sum }));
+    }
+
+    #[test]
+    fn unknown_fields_and_names_are_refused() {
+        let read = |text| serde_json::from_str::<PairConfig>(text).unwrap_err().to_string();
+        assert!(read(r#"{"loss_type": "sigmoid", "betta": 0.1}"#).contains("unknown field `betta`"));
+        assert!(read(r#"{"loss_type": "sigmoidal"}"#).contains("unknown variant `sigmoidal`"));
+    }
+}

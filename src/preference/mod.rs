@@ -9,6 +9,7 @@
 //! | go from logits to a loss, and back | [`LogitPairs`] |
 //! | add several, each with a weight | [`WeightedSum`] |
 //! | read the choice from a file | [`PairConfig`] |
+//! | watch rewards, margin and accuracy | [`pair_metrics`] |
 //! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`JensenShannon`] |
 //! | write a new loss | [`MarginLoss`], for one number; [`PairLoss`], for anything of one pair |
 //!
@@ -21,17 +22,21 @@ mod driver;
 mod inspect;
 mod logit_pairs;
 mod loss;
+mod metrics;
 mod objective;
 mod pairs;
 mod pairwise;
 mod row;
 mod scale;
 mod score;
+#[cfg(test)]
+mod testing;
 mod weighted_sum;
 
 pub use config::PairConfig;
 pub use logit_pairs::LogitPairs;
 pub use loss::{Against, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
+pub use metrics::{PairMetrics, pair_metrics};
 pub use objective::{Out, PairObjective};
 pub use pairs::{PairBatch, Pairs, PairsMut, PairsView};
 pub use pairwise::*;

@@ -124,3 +124,87 @@ pub(crate) fn scored_pair<T: Real, L: MarginLoss, S: Score, const FMA: bool>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::LN_2;
+
+    use super::*;
+    use crate::Reduction;
+    use crate::preference::testing::{Sample, agrees_with_differences, close, one, pair};
+    use crate::preference::{Dpo, Ipo, PairObjective};
+
+    /// Log-ratio, score, slope: scripts/pair_reference.py.
+    const JENSEN_SHANNON: [(f64, f64, f64); 11] = [
+        (0.0, 0.0, 0.5),
+        (1e-9, 4.999_999_998_75e-10, 0.499_999_999_75),
+        (-1e-9, -5.000_000_001_25e-10, 0.500_000_000_25),
+        (0.5, 0.219_070_196_379_838_63, 0.377_540_668_798_145_46),
+        (-1.25, -0.808_781_900_785_427_6, 0.777_299_861_174_691_2),
+        (1.5, 0.491_733_902_577_192_9, 0.182_425_523_806_356_35),
+        (-4.0, -3.325_002_747_357_864_5, 0.982_013_790_037_908_5),
+        (30.0, 0.693_147_180_559_851_7, 9.357_622_968_839_299e-14),
+        (-30.0, -29.306_852_819_440_15, 0.999_999_999_999_906_4),
+        (1000.0, LN_2, 0.0), // 5e-435
+        (-1000.0, -999.306_852_819_44, 1.0),
+    ];
+
+    #[test]
+    fn jensen_shannon_is_that_of_exact_arithmetic() {
+        for (ratio, score, slope) in JENSEN_SHANNON {
+            for (s, d) in [JensenShannon.at::<f64, false>(ratio), JensenShannon.at::<f64, true>(ratio)] {
+                close(s, score, 1e-15);
+                close(d, slope, 1e-15);
+            }
+            let (s, d) = JensenShannon.at::<f32, false>(ratio as f32);
+            close(s.wide(), score, 4e-7);
+            if slope > 1e-30 {
+                close(d.wide(), slope, 4e-7);
+            }
+        }
+        let inf = f64::INFINITY;
+        assert_eq!(JensenShannon.at::<f64, false>(-inf), (-inf, 1.0));
+        assert_eq!(JensenShannon.at::<f64, false>(inf), (LN_2, 0.0));
+    }
+
+    #[test]
+    fn dpo_with_jensen_shannon_is_that_of_the_peers() {
+        let policy = [[-12.5, -14.25], [-30.25, -28.5], [-8.0, -20.0]];
+        let reference = [[-13.0, -13.5], [-29.0, -29.75], [-9.5, -16.0]];
+        let expected = [
+            (0.660_556_498_876_136_3, -0.018_251_683_105_562_5, 0.032_833_957_806_079_75),
+            (0.757_599_035_317_169_1, -0.041_290_897_217_811_54, 0.011_830_040_119_564_084),
+            (0.520_410_231_262_183_8, -0.007_401_428_423_239_138, 0.039_842_586_859_252_384),
+        ];
+        let scored = Scored { loss: Dpo::default(), score: JensenShannon };
+        for ((p, r), (loss, chosen, rejected)) in policy.iter().zip(reference).zip(expected) {
+            let ratios = [p[0] - r[0], p[1] - r[1]];
+            let (a, b, c) = pair::<f64>(&scored, one(&ratios, &[0.0], &[1.0]));
+            close(a, loss, 1e-14);
+            close(b, chosen, 1e-14);
+            close(c, rejected, 1e-14);
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_value() {
+        agrees_with_differences(&Scored { loss: Dpo::default(), score: JensenShannon });
+        agrees_with_differences(&Scored { loss: Ipo { beta: 0.1, length: Length::Mean }, score: JensenShannon });
+    }
+
+    #[test]
+    fn reverse_kl_is_the_plain_loss() {
+        let sample = Sample::<f32>::of(100);
+        let ipo = Ipo { beta: 0.1, length: Length::Mean };
+        let scored = Scored { loss: ipo, score: ReverseKl };
+        assert_eq!(scored.grad(sample.full(), Reduction::Mean), ipo.grad(sample.full(), Reduction::Mean));
+    }
+
+    #[test]
+    fn messages_name_the_inner_loss() {
+        let sample = Sample::<f32>::of(1);
+        let batch = crate::preference::PairBatch::new(sample.policy.view());
+        let error = Scored { loss: Dpo::default(), score: JensenShannon }.value(batch, Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "Dpo needs `reference`");
+    }
+}

@@ -40,7 +40,7 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 /// assert_eq!(values[1], 12.5);
 /// # Ok::<(), loglik::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct WeightedSum<O> {
     /// The terms, at least one.
@@ -48,7 +48,7 @@ pub struct WeightedSum<O> {
 }
 
 /// One term of a [`WeightedSum`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Term<O> {
     /// What the objective is multiplied by, `>= 0`; 0 selects the term away.
@@ -117,4 +117,93 @@ fn add_each<T: Real>(to: ArrayViewMut1<'_, T>, run: impl FnOnce(Out<'_, T>) -> R
         }
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preference::testing::{Sample, agrees_with_differences, one};
+    use crate::preference::{Dpo, Ipo, JensenShannon, Length, Nll, Orpo, PairConfig, Scored};
+
+    fn terms(weights: [f64; 3]) -> WeightedSum<PairConfig> {
+        let objectives = [
+            PairConfig::Sigmoid(Dpo::default()),
+            PairConfig::Nll(Nll { length: Length::Mean }),
+            PairConfig::Orpo(Orpo::default()),
+        ];
+        let terms = weights.into_iter().zip(objectives);
+        WeightedSum { terms: terms.map(|(weight, objective)| Term { weight, objective }).collect() }
+    }
+
+    #[test]
+    fn value_losses_gradient_and_parts_are_linear_in_the_terms() {
+        let sample = Sample::<f64>::of(3000);
+        let batch = sample.full();
+        let sum = terms([0.8, 0.2, 1.5]);
+        let (loss, grad) = sum.grad(batch, Reduction::Mean).unwrap();
+        let (mut value, mut chosen, mut rejected) = (0.0, Array1::zeros(3000), Array1::zeros(3000));
+        let mut each = Array1::zeros(3000);
+        for Term { weight, objective } in &sum.terms {
+            let (part, slope) = objective.grad(batch, Reduction::Mean).unwrap();
+            value += weight * part;
+            chosen.scaled_add(*weight, &slope.chosen);
+            rejected.scaled_add(*weight, &slope.rejected);
+            each.scaled_add(*weight, &objective.each(batch).unwrap());
+        }
+        assert!((loss - value).abs() < 1e-14 * value);
+        assert!((chosen - grad.chosen).iter().all(|d| d.abs() < 1e-17));
+        assert!((rejected - grad.rejected).iter().all(|d| d.abs() < 1e-17));
+        assert!((each - sum.each(batch).unwrap()).iter().all(|d| d.abs() < 1e-14));
+        assert_eq!(sum.value(batch, Reduction::Mean), Ok(loss));
+        assert!((sum.parts(&batch).unwrap().mean().unwrap() - loss).abs() < 1e-14 * loss);
+        let parts = sum.term_parts(&batch).unwrap();
+        let mean: f64 = parts.iter().zip([0.8, 0.2, 1.5]).map(|(part, w)| w * part.mean().unwrap()).sum();
+        assert!((mean - loss).abs() < 1e-14 * loss);
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_value() {
+        agrees_with_differences(&terms([0.8, 0.2, 1.5]));
+        agrees_with_differences(&WeightedSum {
+            terms: vec![Term { weight: 2.0, objective: PairConfig::WeightedSum(terms([0.1, 0.0, 1.0])) }],
+        });
+    }
+
+    #[test]
+    fn terms_may_be_anyones_objectives() {
+        let sample = Sample::<f32>::of(10);
+        type Boxed = Box<dyn PairObjective<f32> + Send + Sync>;
+        let first: Boxed = Box::new(Scored { loss: Dpo::default(), score: JensenShannon });
+        let second: Boxed = Box::new(Ipo { beta: 0.1, length: Length::Mean });
+        let (a, b) = (first.parts(&sample.batch()).unwrap(), second.parts(&sample.batch()).unwrap());
+        let sum = WeightedSum {
+            terms: vec![Term { weight: 1.0, objective: first }, Term { weight: 0.5, objective: second }],
+        };
+        let value = f64::from(sum.value(sample.batch(), Reduction::Sum).unwrap());
+        assert!((value - (a.sum + 0.5 * b.sum)).abs() < 1e-6 * value);
+    }
+
+    #[test]
+    fn a_term_of_weight_zero_is_selected_away() {
+        let batch = one(&[-1.0, f64::NEG_INFINITY], &[-1.0], &[1.0]); // IPO has no gradient here
+        let ipo = PairConfig::Ipo(Ipo { beta: 0.1, length: Length::Sum });
+        let sum = |weight| WeightedSum {
+            terms: vec![
+                Term { weight, objective: ipo.clone() },
+                Term { weight: 1.0, objective: PairConfig::Nll(Nll { length: Length::Sum }) },
+            ],
+        };
+        assert!(sum(1.0).value(batch, Reduction::Mean).is_err());
+        let (loss, grad) = sum(0.0).grad(batch, Reduction::Mean).unwrap();
+        assert_eq!((loss, grad.chosen[0], grad.rejected[0]), (1.0, -1.0, 0.0));
+        assert_eq!(sum(0.0).parts(&batch), Ok(Parts { sum: 1.0, count: 1.0 }));
+    }
+
+    #[test]
+    fn no_terms_or_a_negative_weight_are_errors() {
+        let sample = Sample::<f64>::of(2);
+        let message = |sum: WeightedSum<PairConfig>| sum.value(sample.batch(), Reduction::Sum).unwrap_err().to_string();
+        assert_eq!(message(WeightedSum { terms: Vec::new() }), "`terms` holds nothing to average over");
+        assert_eq!(message(terms([1.0, -0.5, 1.0])), "`weight` is -0.5, allowed is finite and >= 0");
+    }
 }

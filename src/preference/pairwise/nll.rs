@@ -62,3 +62,45 @@ impl PairLoss for Nll {
         (loss, Pairs { chosen: -share, rejected: T::zero() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reduction;
+    use crate::preference::testing::{Sample, agrees_with_differences, one, pair};
+    use crate::preference::{PairBatch, PairObjective};
+
+    #[test]
+    fn the_gradient_is_that_of_the_value() {
+        agrees_with_differences(&Nll { length: Length::Sum });
+        agrees_with_differences(&Nll { length: Length::Mean });
+    }
+
+    #[test]
+    fn the_rejected_response_counts_for_nothing() {
+        let sample = Sample::<f64>::of(5);
+        let (loss, grad) = Nll { length: Length::Sum }.grad(sample.batch(), Reduction::Sum).unwrap();
+        assert!((loss + sample.policy.chosen.sum()).abs() < 1e-12);
+        assert_eq!(grad.chosen, ndarray::Array1::from_elem(5, -1.0));
+        assert_eq!(grad.rejected, ndarray::Array1::<f64>::zeros(5));
+    }
+
+    #[test]
+    fn a_response_of_probability_zero_has_an_infinite_loss_and_a_finite_gradient() {
+        let nll = Nll { length: Length::Mean };
+        assert_eq!(pair(&nll, one(&[f64::NEG_INFINITY, -1.0], &[0.0], &[4.0])), (f64::INFINITY, -0.25, 0.0));
+    }
+
+    #[test]
+    fn the_mean_form_asks_for_lengths_above_zero() {
+        let sample = Sample::<f64>::of(2);
+        let nll = Nll { length: Length::Mean };
+        let error = nll.value(PairBatch::new(sample.policy.view()), Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "Nll needs `lengths`");
+        for (length, shown) in [(0.0, "0"), (-3.0, "-3"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+            let error = nll.value(one(&[-1.0, -1.0], &[0.0], &[length]), Reduction::Sum).unwrap_err();
+            assert_eq!(error.to_string(), format!("`lengths.chosen`[0] is {shown}, allowed is finite and > 0"));
+            assert!(Nll { length: Length::Sum }.value(one(&[-1.0, -1.0], &[0.0], &[length]), Reduction::Sum).is_ok());
+        }
+    }
+}
