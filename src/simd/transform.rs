@@ -1,5 +1,6 @@
 //! What becomes of a row of logits once its maximum and its sum are known.
 
+use super::lanes::{LANES, join};
 use super::{Kernel, dispatch};
 use crate::Real;
 
@@ -26,7 +27,7 @@ pub(crate) fn shift_down<T: Real>(block: &mut [T], shift: T, log: T) {
     dispatch(ShiftDown { block, shift, log });
 }
 
-/// `x <- scale e^d (d - mean)` with `d = x - shift`, zero where `x` is -inf.
+/// `x <- scale e^d (d - mean)` with `d = x - shift <= 0`, zero where `x` is -inf.
 struct EntropySlope<'a, T> {
     block: &'a mut [T],
     shift: T,
@@ -43,7 +44,8 @@ impl<T: Real> Kernel for EntropySlope<'_, T> {
         for x in self.block {
             let d = *x - self.shift;
             let finite = if d < floor { floor } else { d };
-            *x = self.scale * d.exp_lane::<FMA>() * (finite - self.mean);
+            let (mantissa, power) = d.exp_parts_lane::<FMA>();
+            *x = self.scale * (T::SCALE * (mantissa * power)) * (finite - self.mean);
         }
     }
 }
@@ -52,9 +54,6 @@ impl<T: Real> Kernel for EntropySlope<'_, T> {
 pub(crate) fn entropy_slope<T: Real>(block: &mut [T], shift: T, mean: T, scale: T) {
     dispatch(EntropySlope { block, shift, mean, scale });
 }
-
-/// Independent sums of a [`Drop`]: wide enough for four vectors of eight.
-const SUMS: usize = 32;
 
 /// `Σ w (top - x)`, in `f64`, where a weight of zero hides even an x of -inf.
 struct WeightedDrop<'a, T> {
@@ -76,18 +75,18 @@ impl<T: Real> Kernel for WeightedDrop<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> f64 {
-        let mut sums = [0.0; SUMS];
-        let (blocks, rest) = self.block.as_chunks::<SUMS>();
-        let (weights, last) = self.weights.as_chunks::<SUMS>();
+        let mut sums = [0.0; LANES];
+        let (blocks, rest) = self.block.as_chunks::<LANES>();
+        let (weights, last) = self.weights.as_chunks::<LANES>();
         for (xs, ws) in blocks.iter().zip(weights) {
-            for i in 0..SUMS {
+            for i in 0..LANES {
                 sums[i] += self.term(xs[i], ws[i]);
             }
         }
         for (sum, (&x, &w)) in sums.iter_mut().zip(rest.iter().zip(last)) {
             *sum += self.term(x, w);
         }
-        super::lanes::join(sums, |a, b| a + b)
+        join(sums, |a, b| a + b)
     }
 }
 
