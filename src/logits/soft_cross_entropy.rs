@@ -239,13 +239,11 @@ impl<T: Real> Blend<'_, T> {
     fn fill(&self, first: usize, b: &mut [f64]) -> f64 {
         let weights = self.weights.block(first, b.len());
         let targets = self.targets.slice(ndarray::s![first..first + b.len()]);
-        let (mut unsmoothed, mut proper) = (0.0, true);
-        for ((b, &w), q) in b.iter_mut().zip(weights).zip(targets) {
-            proper &= *q >= T::zero() && *q < T::infinity();
-            unsmoothed += w * q.wide();
-            *b = w * (self.kept * q.wide() + self.spread);
+        let parts = (self.kept, self.spread);
+        match targets.to_slice() {
+            Some(targets) => simd::blend(targets, weights, parts, b),
+            None => simd::blend(&targets.to_vec(), weights, parts, b),
         }
-        if proper { unsmoothed } else { f64::NAN }
     }
 
     fn mass<E: Element<Real = T>>(&self, row: &Row<'_, E>, max: T) -> Result<Mass> {

@@ -18,4 +18,4 @@ pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use row::{RowSum, scale_exp};
 pub(crate) use special::Lanes;
 pub(crate) use sum::sum;
-pub(crate) use transform::{entropy_slope, shift_down, subtract_scaled, weighted_drop};
+pub(crate) use transform::{blend, entropy_slope, shift_down, subtract_scaled, weighted_drop};

@@ -45,6 +45,25 @@ impl<T: Real> Kernel for SumExp<'_, T> {
     }
 }
 
+/// The largest of at most [`LANES`] elements and the sum `Σ e^(x - max)` of the others, in one go: for rows so short that
+/// every further call costs more than its work.
+struct Short<'a, T>(&'a [T]);
+
+impl<T: Real> Kernel for Short<'_, T> {
+    type Output = (T, T);
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> (T, T) {
+        let mut lanes = [T::neg_infinity(); LANES];
+        lanes.iter_mut().zip(self.0).for_each(|(lane, &x)| *lane = x);
+        let max = join(lanes, |a, b| if b > a { b } else { a });
+        if let Some(first) = self.0.iter().position(|&x| x == max) {
+            lanes[first] = T::neg_infinity();
+        }
+        (max, SumExp { block: &lanes, shift: max }.run::<FMA>())
+    }
+}
+
 /// `Σ e^(x - shift)` and `Σ (x - shift) e^(x - shift)`, where no `x` is above `shift` and -inf counts as zero in both.
 struct SumMoment<'a, T> {
     block: &'a [T],
@@ -144,6 +163,14 @@ impl<T: Real> RowSum<T> {
 
     /// Takes in the next block.
     pub(crate) fn push(&mut self, block: &[T]) {
+        let is_new = self.max == T::neg_infinity() && self.others == 0.0;
+        if is_new && block.len() <= LANES {
+            let (max, others) = dispatch(Short(block));
+            if max > T::neg_infinity() {
+                (self.max, self.others) = (max, others.wide());
+                return;
+            }
+        }
         self.advance(block, |block, shift| (dispatch(SumExp { block, shift }).wide(), 0.0));
     }
 
@@ -247,6 +274,12 @@ mod tests {
             assert_eq!(run_at(level, Max(&block)).wide(), max, "max of {n} at {level:?}");
             let sum: f64 = gaps().map(f64::exp).sum();
             close(run_at(level, SumExp { block: &block, shift }), sum, "sum", level, n);
+            if (1..=LANES).contains(&n) {
+                let (top, others) = run_at(level, Short(&block));
+                let all: f64 = block.iter().map(|&x| (x - top).wide().exp()).sum();
+                assert_eq!(top.wide(), max, "short maximum of {n} at {level:?}");
+                close(others + T::one(), all, "short sum", level, n);
+            }
             let moment = gaps().map(|d| if d == f64::NEG_INFINITY { 0.0 } else { d * d.exp() }).sum();
             let both = run_at(level, SumMoment { block: &block, shift });
             close(both.0, sum, "sum beside the moment", level, n);

@@ -95,6 +95,40 @@ pub(crate) fn weighted_drop<T: Real>(block: &[T], weights: &[f64], top: f64) -> 
     dispatch(WeightedDrop { block, weights, top })
 }
 
+/// `b <- w (kept q + spread)`; the sum of `w q`, NaN where some q is no probability.
+struct Blend<'a, T> {
+    targets: &'a [T],
+    weights: &'a [f64],
+    kept: f64,
+    spread: f64,
+    blend: &'a mut [f64],
+}
+
+impl<T: Real> Kernel for Blend<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f64 {
+        let mut sums = [0.0; LANES];
+        let blocks = self.targets.chunks(LANES).zip(self.weights.chunks(LANES)).zip(self.blend.chunks_mut(LANES));
+        for ((targets, weights), blend) in blocks {
+            for (((sum, &q), &w), b) in sums.iter_mut().zip(targets).zip(weights).zip(blend) {
+                let proper = q >= T::zero() && q < T::infinity();
+                let q = if proper { q.wide() } else { f64::NAN };
+                *sum += w * q;
+                *b = w * (self.kept * q + self.spread);
+            }
+        }
+        join(sums, |a, b| a + b)
+    }
+}
+
+/// Writes `weight · (kept · target + spread)` to `out`, and returns the sum of `weight · target`: NaN where some target
+/// is negative or not finite.
+pub(crate) fn blend<T: Real>(targets: &[T], weights: &[f64], (kept, spread): (f64, f64), out: &mut [f64]) -> f64 {
+    dispatch(Blend { targets, weights, kept, spread, blend: out })
+}
+
 /// `x <- x - scale w`.
 struct SubtractScaled<'a, T> {
     block: &'a mut [T],
