@@ -87,14 +87,14 @@ mod tests {
     #[test]
     fn worked_rows_agree_with_fifty_digits() {
         let (lse, softmax) = log_sum_exp_grad(&worked()).unwrap();
-        assert_close(&lse, &[2.437_228_058_613_902_6, 1.919_199_658_242_903_8], 4e-16);
+        assert_close(&lse, &[2.437_228_058_613_903, 1.919_199_658_242_903_8], 4e-16);
         let expected = [
             0.144_102_841_299_984_82,
-            0.025_041_318_995_112_031,
-            0.645_824_128_858_802_66,
+            0.025_041_318_995_112_03,
+            0.645_824_128_858_802_7,
             0.185_031_710_846_100_49,
-            0.007_304_974_984_337_479_4,
-            0.657_572_892_312_134_16,
+            0.007_304_974_984_337_479,
+            0.657_572_892_312_134_1,
             0.146_724_344_770_872_7,
             0.188_397_787_932_655_66,
         ];
@@ -138,7 +138,7 @@ mod tests {
             assert_eq!(log_sum_exp_grad(x).unwrap(), expected);
         });
         let row = array![1.0, 2.0, 3.0];
-        assert!(log_sum_exp(&row.broadcast((4, 3)).unwrap()).unwrap().iter().all(|l| *l == 3.407_605_964_444_380_3));
+        assert!(log_sum_exp(&row.broadcast((4, 3)).unwrap()).unwrap().iter().all(|l| *l == 3.407_605_964_444_38));
     }
 
     #[test]

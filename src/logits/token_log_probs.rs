@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn worked_rows_agree_with_fifty_digits() {
         let log_probs = token_log_probs(&worked(), &array![1_u32, 0]).unwrap();
-        assert_close(&log_probs, &[-3.687_228_058_613_902_6, -4.919_199_658_242_903_8], 4e-16);
+        assert_close(&log_probs, &[-3.687_228_058_613_903, -4.919_199_658_242_904], 4e-16);
     }
 
     #[test]
@@ -229,9 +229,9 @@ mod tests {
     fn what_is_masked_is_never_looked_at() {
         let x = array![[0.0, 1.0], [f64::NAN, INF], [-INF, -INF]];
         let log_probs = token_log_probs_masked(&x, &array![1, 7, -1], &array![true, false, false]).unwrap();
-        assert_close(&log_probs, &[-0.313_261_687_518_222_83, 0.0, 0.0], 1e-16);
+        assert_close(&log_probs, &[-0.313_261_687_518_222_8, 0.0, 0.0], 1e-16);
         let grad = token_log_probs_backward(&x, &array![1, 7, -1], &array![1.0, 0.0, -0.0]).unwrap();
-        assert_close(&grad, &[-0.268_941_421_369_995_12, 0.268_941_421_369_995_12, 0.0, 0.0, 0.0, 0.0], 1e-16);
+        assert_close(&grad, &[-0.268_941_421_369_995_1, 0.268_941_421_369_995_1, 0.0, 0.0, 0.0, 0.0], 1e-16);
     }
 
     #[test]
