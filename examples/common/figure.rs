@@ -1,0 +1,76 @@
+//! Curves as data: what one CSV file and one SVG file show.
+
+use std::fmt::Write;
+
+/// A picture of one or more panels that share the meaning of their axes.
+#[derive(Debug)]
+pub struct Figure {
+    /// Name of the files, without extension.
+    pub name: &'static str,
+    /// What is shown.
+    pub title: &'static str,
+    /// What the panels tell apart: the name of a CSV column.
+    pub panels_by: &'static str,
+    /// Quantity and unit of the vertical axis.
+    pub y: &'static str,
+    /// Whether panels can be compared by eye.
+    pub scale: Scale,
+    /// The panels, in reading order.
+    pub panels: Vec<Panel>,
+}
+
+/// The range of the vertical axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// The same for all panels.
+    Shared,
+    /// What the curves of each panel need.
+    Own,
+}
+
+/// One pair of axes; the horizontal one counts steps of the optimiser.
+#[derive(Debug)]
+pub struct Panel {
+    /// What this panel shows.
+    pub title: String,
+    /// The curves.
+    pub lines: Vec<Line>,
+}
+
+/// One curve.
+#[derive(Debug)]
+pub struct Line {
+    /// Its name in the legend.
+    pub label: String,
+    /// Which colour of the palette it has.
+    pub colour: usize,
+    /// How it is drawn.
+    pub stroke: Stroke,
+    /// Step and value.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// Without gaps.
+    Solid,
+    /// With gaps.
+    Dashed,
+}
+
+impl Figure {
+    /// One row for each point; numbers have as many digits as tell them apart from all others.
+    pub fn csv(&self) -> String {
+        let mut text = format!("{},line,step,value\n", self.panels_by);
+        for panel in &self.panels {
+            for line in &panel.lines {
+                for (step, value) in &line.points {
+                    // Writing to a string cannot fail.
+                    let _ = writeln!(text, "{},{},{step},{value}", panel.title, line.label);
+                }
+            }
+        }
+        text
+    }
+}
