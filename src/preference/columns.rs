@@ -6,10 +6,13 @@ use ndarray::{ArrayView1, s};
 
 use crate::preference::{Needs, PairBatch, Pairs, Row, TargetUse};
 use crate::simd::{Kernel, dispatch};
-use crate::{Real, reduction, rows};
+use crate::{Real, math, reduction, rows};
 
 /// Pairs that a kernel takes at a time: few enough that everything about them stays in the first-level cache.
 pub(crate) const BLOCK: usize = reduction::BLOCK;
+
+/// Pairs that a kernel works on side by side.
+pub(crate) const LANES: usize = 32;
 
 /// One block of every column.
 pub(crate) type Columns<'a, T> = Row<&'a [T]>;
@@ -87,29 +90,44 @@ impl<T: Real> Slots<T> {
 
 /// Whether all numbers of the block are ordinary: finite, and lengths above zero.
 pub(crate) fn are_ordinary<T: Real>(sources: Row<Source<'_, T>>, columns: Columns<'_, T>) -> bool {
-    let low = Row { lengths: both(T::zero()), ..Row::default().map(|()| T::neg_infinity()) };
-    let ordinary = |((source, values), low): ((Source<'_, T>, &[T]), T)| match source {
-        Source::Absent => true,
-        _ => dispatch(AllBetween { values, low }),
-    };
-    sources.zip(columns).zip(low).into_array().into_iter().all(ordinary)
+    let absent = |source: &Source<'_, T>| matches!(source, Source::Absent);
+    let finite = |(source, values): (Source<'_, T>, &[T])| absent(&source) || dispatch(AllFinite(values));
+    let lengths =
+        sources.lengths.zip(columns.lengths).map(|(source, values)| absent(&source) || dispatch(AllPositive(values)));
+    lengths.chosen && lengths.rejected && sources.zip(columns).into_array().into_iter().all(finite)
 }
 
-/// Whether each of the values lies strictly between `low` and +inf.
-struct AllBetween<'a, T> {
-    values: &'a [T],
-    low: T,
-}
+/// Whether each of the values is finite: only then are all `0 · x` zero. One instruction for each vector.
+struct AllFinite<'a, T>(&'a [T]);
 
-impl<T: Real> Kernel for AllBetween<'_, T> {
+impl<T: Real> Kernel for AllFinite<'_, T> {
     type Output = bool;
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> bool {
-        let mut outside = false;
-        for &x in self.values {
-            outside |= !(x > self.low && x < T::infinity());
+        let mut zeros = [T::zero(); LANES];
+        let (groups, rest) = self.0.as_chunks::<LANES>();
+        for group in groups {
+            for (zero, &x) in zeros.iter_mut().zip(group) {
+                *zero = math::mul_add::<T, FMA>(x, T::zero(), *zero);
+            }
         }
-        !outside
+        zeros.iter().all(|zero| *zero == T::zero()) && rest.iter().all(|x| x.is_finite())
+    }
+}
+
+/// Whether each of the values is above zero.
+struct AllPositive<'a, T>(&'a [T]);
+
+impl<T: Real> Kernel for AllPositive<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> bool {
+        let mut positive = true;
+        for &x in self.0 {
+            positive &= x > T::zero();
+        }
+        positive
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use ndarray::{ArrayViewMut1, Axis};
 
 use crate::error::Error;
-use crate::preference::columns::{BLOCK, Columns, Slots, Source, are_ordinary, sources};
+use crate::preference::columns::{BLOCK, Columns, LANES, Slots, Source, are_ordinary, sources};
 use crate::preference::inspect::Inspection;
 use crate::preference::scale::{Mode, Scale, weigh};
 use crate::preference::{Needs, Out, PairBatch, PairLoss, Pairs, Row};
@@ -44,9 +44,6 @@ impl<T: Real, L: PairLoss> Block<T> for L {
         PairLoss::explain(self, row, position)
     }
 }
-
-/// Pairs that a kernel works on side by side.
-const LANES: usize = 32;
 
 /// Losses and both derivatives of some pairs.
 ///

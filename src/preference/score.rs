@@ -40,7 +40,7 @@ impl Score for JensenShannon {
         // (1 + e^-|λ|) / 2 = 1 + expm1(-|λ|) / 2
         let half = T::of(0.5) * math::exp_m1::<T, FMA>(-ratio.abs());
         let negative = if ratio < T::zero() { ratio } else { T::zero() };
-        (negative - math::ln_1p::<T, FMA>(half), math::sigmoid::<T, FMA>(-ratio))
+        (negative - half.ln_1p_near_lane::<FMA>(), math::sigmoid::<T, FMA>(-ratio))
     }
 }
 
