@@ -1,14 +1,12 @@
 //! Cross-entropy of class indices.
 
 use ndarray::{Array, ArrayRef, Dimension};
-use num_traits::Float;
 
 use super::class_weights::ClassWeights;
+use super::hard_target::HardTarget;
 use super::labels::Labels;
 use super::scales::Scales;
-use super::walk::{Row, Walk, by_row, zeros};
-use crate::rows::BLOCK;
-use crate::simd::{self, RowSum};
+use super::walk::{Walk, by_row, zeros};
 use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
 
 /// Negative log-likelihood of the target classes under the softmax of the logits, in nats.
@@ -218,8 +216,8 @@ impl CrossEntropy {
         walk.run(|i, row| match labels.get(i) {
             Some(target) if !scales.skips(i) => {
                 let kept = (1.0 - self.label_smoothing) * weights.of(target);
-                let blend = Blend { target, kept, spread, weights, z: self.z_loss * weights.of(target) };
-                if blend.mass() == 0.0 { Ok(row.skip()) } else { blend.row(row, scales.at(i)) }
+                let wanted = HardTarget { target, kept, spread, weights, z: self.z_loss * weights.of(target) };
+                if wanted.mass() == 0.0 { Ok(row.skip()) } else { wanted.row(row, scales.at(i)) }
             }
             _ => Ok(row.skip()),
         })
@@ -230,81 +228,6 @@ impl CrossEntropy {
 fn count<I: Target>(labels: &Labels<'_, I>, weights: ClassWeights<'_>) -> f64 {
     let of_row = |row| labels.get(row).map_or(0.0, |target| weights.of(target));
     reduction::sum(&(0..labels.len()).map(of_row).collect::<Vec<_>>())
-}
-
-/// What one row asks for: the kept share of its target, and the rest spread over all classes.
-struct Blend<'a> {
-    target: usize,
-    kept: f64,
-    spread: f64,
-    weights: ClassWeights<'a>,
-    z: f64,
-}
-
-impl Blend<'_> {
-    fn mass(&self) -> f64 {
-        self.kept + self.spread * self.weights.total
-    }
-
-    /// The loss of the row; where it has an output, `scale` times the gradient goes there.
-    fn row<E: Element>(&self, mut row: Row<'_, E>, scale: f64) -> Result<f64> {
-        let sum = row.sum()?;
-        let x = row.logit(self.target);
-        let mut loss = if self.kept == 0.0 { 0.0 } else { self.kept * sum.nll(x) };
-        if self.spread > 0.0 {
-            loss += self.spread * self.smoothing(&row, &sum);
-        }
-        if self.z > 0.0 {
-            loss += self.z * sum.log_sum_exp().powi(2);
-        }
-        let pull = self.mass() + 2.0 * self.z * sum.log_sum_exp();
-        let bound = scale * (pull.abs() + self.spread * self.weights.total);
-        let lost = E::Real::of(loss).is_infinite() && !self.is_infinite(&row);
-        if lost || (row.out.is_some() && E::Real::of(bound).is_infinite()) {
-            return Err(row.overflow());
-        }
-        if let Some(out) = row.out {
-            self.gradient(out, &sum, x, pull, scale);
-        }
-        Ok(loss)
-    }
-
-    /// `Σ w (lse - x)` over all classes.
-    fn smoothing<E: Element>(&self, row: &Row<'_, E>, sum: &RowSum<E::Real>) -> f64 {
-        let (mut drop, mut at) = (0.0, 0);
-        row.for_each_block(|block| {
-            drop += simd::weighted_drop(block, self.weights.block(at, block.len()), sum.max.wide());
-            at += block.len();
-        });
-        drop + self.weights.total * sum.others.ln_1p()
-    }
-
-    /// Whether a class that is asked for has a logit of -inf.
-    fn is_infinite<E: Element>(&self, row: &Row<'_, E>) -> bool {
-        let (mut found, mut class) = (false, 0);
-        row.for_each_block(|block| {
-            for x in block {
-                let asked = (class == self.target && self.kept > 0.0) || self.spread * self.weights.of(class) > 0.0;
-                found |= asked && *x == E::Real::neg_infinity();
-                class += 1;
-            }
-        });
-        found
-    }
-
-    /// `scale (pull p - kept [v = target] - spread w)`. The target's entry is made from `1 - p`, which keeps its digits
-    /// where the target has almost all the mass.
-    fn gradient<T: Real>(&self, out: &mut [T], sum: &RowSum<T>, x: T, pull: f64, scale: f64) {
-        simd::scale_exp(out, sum.max, T::of(scale * pull / (1.0 + sum.others)));
-        if self.spread > 0.0 {
-            for (i, block) in out.chunks_mut(BLOCK).enumerate() {
-                simd::subtract_scaled(block, self.weights.block(i * BLOCK, block.len()), scale * self.spread);
-            }
-        }
-        let elsewhere = self.spread * (self.weights.total - self.weights.of(self.target));
-        let z = (pull - self.mass()) * sum.prob(x);
-        out[self.target] = T::of(scale * (elsewhere - self.mass() * sum.complement(x) + z));
-    }
 }
 
 #[cfg(test)]
@@ -529,6 +452,9 @@ mod tests {
         assert_eq!(message(z, far / 2.0), "the result at `logits`[1] overflows f32");
         let both = array![[0.0, 3e38], [3e38, 0.0]];
         assert_eq!(message(plain(), both), "the result at `logits`[0] overflows f32");
+        let (x, weight) = (array![[0.0, 1e308]], array![100.0]);
+        let error = plain().value(&x, &array![0], Reduction::Weighted(&weight)).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `logits`[0] overflows f64");
     }
 
     #[test]

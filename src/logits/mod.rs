@@ -19,11 +19,13 @@
 mod class_weights;
 mod cross_entropy;
 mod entropy;
+mod hard_target;
 mod labels;
 mod log_softmax;
 mod log_sum_exp;
 mod scales;
 mod soft_cross_entropy;
+mod soft_target;
 #[cfg(test)]
 mod testing;
 mod token_log_probs;

@@ -53,13 +53,14 @@ impl<T: Real> Scales<T> {
 
     /// The reduced loss. +inf only where the loss of some row is.
     pub(super) fn reduce(&self, mut values: Vec<f64>, leading: &[usize]) -> Result<T> {
+        let is_exact = values.iter().any(|value| value.is_infinite());
         if let Some(weights) = &self.weights {
             for (value, weight) in values.iter_mut().zip(weights) {
                 *value = if *weight == T::zero() { 0.0 } else { *value * weight.wide() };
             }
         }
         let result = T::of(reduction::sum(&values) / self.count);
-        if result.is_infinite() && !values.iter().any(|value| value.is_infinite()) {
+        if result.is_infinite() && !is_exact {
             let largest =
                 values.iter().enumerate().fold((0, 0.0), |top, (row, &x)| if x > top.1 { (row, x) } else { top });
             let position = Position::unravel(largest.0, leading);
