@@ -42,7 +42,9 @@ pub fn tuning(runs: &[Run]) -> Vec<Figure> {
     vec![
         loss(runs),
         log_prob(runs),
-        by_split("margin", "Log-ratio of chosen less that of rejected", "margin (nats)", runs, |r| r.pairs.margin),
+        by_split("margin", "Margin: log-ratio of chosen less that of rejected", "margin (nats)", runs, |r| {
+            r.pairs.margin
+        }),
         by_split(
             "accuracy",
             "Pairs whose margin is positive: none at the start, where policy and reference agree",

@@ -23,11 +23,12 @@ pub struct Options {
     pub corpus: Option<PathBuf>,
 
     /// Steps of the first training; each objective continues for a fifteenth of them [default: 3000, with --quick 600]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub steps: Option<u32>,
 
     /// Seed of everything that is drawn at random
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     pub seed: u64,
 
     /// Folder for the CSV and SVG files; it is made where it is missing
