@@ -1,4 +1,53 @@
 //! Likelihood and preference objectives over [`ndarray`]: value and exact analytic gradient, in `f32` and `f64`.
+//!
+//! Every objective is a small struct of hyper-parameters (or, where it has none, a function) whose pure methods turn
+//! borrowed arrays into a value, per-example losses and a closed-form gradient.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`logits`] | kernels over `[.., V]` logits: log-sum-exp, log-softmax, token log-probabilities, entropy, cross-entropy |
+//! | [`sequence`] | masks and segments: from token log-probabilities to those of responses, and back |
+//! | [`preference`] | objectives over pairs of responses: DPO, IPO, ORPO, NLL, weighted sums, metrics |
+//! | [`transport`] | one-dimensional Wasserstein distance, the DEMD bound, EMO |
+//! | [`ratio`] | likelihood-ratio discriminators: DDO |
+//! | [`likelihood`] | Gaussian, Bernoulli and Poisson |
+//! | [`diagnostics`] | what one watches while training |
+//! | [`math`] | the scalar functions that all are made of, each with a stated error bound |
+//!
+//! # Example
+//!
+//! ```
+//! use loglik::prelude::*;
+//! use loglik::ndarray::aview1;
+//!
+//! let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.0, -7.5]), rejected: aview1(&[-14.0, -7.0]) })
+//!     .reference(Pairs { chosen: aview1(&[-12.5, -7.0]), rejected: aview1(&[-13.0, -7.5]) });
+//! let (loss, grad) = Dpo { beta: 0.1, ..Dpo::default() }.grad(batch, Reduction::Mean)?;
+//! assert!((loss - 0.682_677_f64).abs() < 1e-6);
+//! assert_eq!(grad.chosen.len(), 2); // with respect to the policy's log-probabilities
+//! # Ok::<(), loglik::Error>(())
+//! ```
+//!
+//! # Conventions
+//!
+//! - **Verbs.** `value` is the reduced loss, `each` the loss of each example, `grad` value and gradient in one pass,
+//!   `grad_into` the same into the caller's arrays, `parts` a sum and its count. Functions without hyper-parameters have
+//!   the verb as a suffix: `gaussian_nll`, `gaussian_nll_each`, `gaussian_nll_grad`.
+//! - **Shapes.** The last axis holds the classes; nothing broadcasts. Plain arguments are `&ArrayRef`, which any owned
+//!   array or view coerces to; bundles hold views; results are owned and contiguous.
+//! - **Units.** Log-probabilities and entropies are in nats unless an item says otherwise.
+//! - **Reduction.** [`Reduction`] is an argument without default. [`Parts`] combine micro-batches exactly.
+//! - **Errors.** No input panics: an [`enum@Error`] names the argument, the position and the allowed range. An exact loss of
+//!   +inf with a finite gradient is a value; NaN, or a gradient that overflows, is an error. Over nothing a sum is 0 and a
+//!   mean an error. An error in the data leaves `_into` and in-place buffers unspecified.
+//! - **Selection.** Masked, ignored and zero-weighted positions are never read.
+//! - **Determinism.** The same input gives the same bits for any number of threads and any memory layout. Machines with
+//!   and without fused multiply-add differ in the last bits.
+//!
+//! # Features
+//!
+//! `rayon` (default) runs large inputs on rayon's current pool; `half` adds bf16 and f16 logits, computed in `f32`; `serde`
+//! makes hyper-parameters serialisable.
 
 mod check;
 mod error;
@@ -25,3 +74,12 @@ pub use ndarray;
 pub use real::{Element, Real};
 pub use reduction::{Parts, Reduction};
 pub use target::Target;
+
+/// The code in the README and in the book, compiled and run.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/adding-an-objective.md")]
+    mod adding_an_objective {}
+}
