@@ -46,7 +46,8 @@ impl<T: Real> SoftTarget<'_, T> {
             loss += z * sum.log_sum_exp().powi(2);
         }
         let extra = 2.0 * z * sum.log_sum_exp();
-        let lost = T::of(loss).is_infinite() && !self.is_infinite(&row);
+        // Targets whose sum overflows may meet a zero, as inf · 0.
+        let lost = loss.is_nan() || (T::of(loss).is_infinite() && !self.is_infinite(&row));
         let bound = scale * (2.0 * total + extra.abs());
         if lost || (row.out.is_some() && T::of(bound).is_infinite()) {
             return Err(row.overflow());

@@ -56,7 +56,8 @@ impl PairMetrics {
 ///
 /// # Errors
 ///
-/// `beta` out of range; arrays of different lengths; a log-probability that is not finite; a batch without pairs.
+/// `beta` out of range; arrays of different lengths; a log-probability that is not finite, or a mean that is not; a batch
+/// without pairs.
 ///
 /// # Examples
 ///
@@ -88,6 +89,12 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     }
     let [log_prob_chosen, log_prob_rejected, chosen, rejected, accuracy] =
         sums.map(|sums| reduction::pairwise(&sums) / n as f64);
+    if ![log_prob_chosen, log_prob_rejected, beta * chosen, beta * rejected, beta * (chosen - rejected)]
+        .iter()
+        .all(|mean| mean.is_finite())
+    {
+        return Err(Error::Overflow { argument: "batch", position: Position::default(), type_name: f64::NAME });
+    }
     Ok(PairMetrics {
         reward_chosen: beta * chosen,
         reward_rejected: beta * rejected,
