@@ -1,0 +1,33 @@
+//! From the name of an objective in a golden file to a call of this crate.
+//!
+//! Each adapter asks for every parameter and input that its objective may have and hands over everything that can be
+//! compared. What a file holds beyond that is a failure.
+
+mod likelihood;
+mod logits;
+mod pairs;
+mod transport;
+
+use loglik::Real;
+
+use super::Failure;
+use super::case::Case;
+
+/// Calls the objective of this name.
+pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
+    match objective {
+        "log_sum_exp" => logits::log_sum_exp(case),
+        "log_softmax" => logits::log_softmax(case),
+        "token_log_probs" => logits::token_log_probs(case),
+        "entropy" => logits::entropy(case),
+        "cross_entropy" => logits::cross_entropy(case),
+        "dpo" => pairs::dpo(case),
+        "ipo" => pairs::ipo(case),
+        "orpo_odds_ratio" => pairs::orpo_odds_ratio(case),
+        "wasserstein_1d" => transport::wasserstein_1d(case),
+        "nll_normal" => likelihood::normal(case),
+        "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),
+        "nll_poisson_log" => likelihood::poisson_log(case),
+        _ => Err(format!("unknown objective {objective:?}").into()),
+    }
+}

@@ -1,0 +1,23 @@
+//! Optimal transport on the line.
+
+use loglik::Real;
+use loglik::transport::{Measure, wasserstein_1d as distance};
+use ndarray::{Array1, Ix1};
+
+use super::{Case, Failure};
+
+/// `W_p^p`; a side without weights is uniform.
+pub fn wasserstein_1d<T: Real>(case: &Case<T>) -> Result<(), Failure> {
+    let p = case.number("p")?.unwrap_or(1.0);
+    let (x, y) = (case.input::<Ix1>("x")?, case.input::<Ix1>("y")?);
+    let (x_weights, y_weights) = (case.optional("x_weights")?, case.optional("y_weights")?);
+    case.give_scalar("out", distance(measure(&x, &x_weights), measure(&y, &y_weights), p)?);
+    Ok(())
+}
+
+fn measure<'a, T: Real>(points: &'a Array1<T>, weights: &'a Option<Array1<T>>) -> Measure<'a, T> {
+    match weights {
+        None => Measure::uniform(points.view()),
+        Some(weights) => Measure::weighted(points.view(), weights.view()),
+    }
+}
