@@ -1,0 +1,130 @@
+//! Kernels over logits.
+
+use loglik::logits::{
+    CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into,
+    log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
+    token_log_probs_masked,
+};
+use loglik::{Real, Reduction};
+use ndarray::{Ix2, Ix3};
+
+use super::{Call, Entry, Inputs, Random, Results, Size, dot};
+
+const CLASSES: usize = 5;
+
+pub fn entries<T: Real>() -> Vec<Entry<T>> {
+    vec![
+        Entry::new("log_sum_exp", logits, |call, out| {
+            out.array("each", log_sum_exp(&call.real::<Ix3>(0)));
+            let result = log_sum_exp_grad(&call.real::<Ix3>(0));
+            out.array("grad: each", result.clone().map(|(each, _)| each));
+            out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("log_softmax", logits, |call, out| {
+            let x = call.real::<Ix3>(0);
+            out.array("each", log_softmax(&x));
+            out.array("into: each", call.into(x.raw_dim(), |mut to| log_softmax_into(&x, &mut to)).map(|(_, to)| to));
+            let in_place = call.in_place::<Ix3, _>(0, |mut x| log_softmax_in_place(&mut x));
+            out.array("in place: each", in_place.map(|(_, x)| x));
+        }),
+        Entry::new("entropy", logits, |call, out| {
+            out.array("each", entropy(&call.real::<Ix3>(0)));
+            let result = entropy_grad(&call.real::<Ix3>(0));
+            out.array("grad: each", result.clone().map(|(each, _)| each));
+            out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("token_log_probs", tokens, |call, out| {
+            let (x, targets, mask) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.mask::<Ix2>(0));
+            out.array("token_log_probs", token_log_probs(&x, &targets));
+            out.array("masked", token_log_probs_masked(&x, &targets, &mask));
+        }),
+        Entry::new("token_log_probs_backward", tokens, |call, out| {
+            let (x, targets, cotangent) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.real::<Ix2>(1));
+            out.scalar("value", token_log_probs(&x, &targets).map(|each| dot(&each, cotangent)));
+            out.array("grad 0", token_log_probs_backward(&x, &targets, &cotangent));
+            let into =
+                call.into(x.raw_dim(), |mut to| token_log_probs_backward_into(&x, &targets, &cotangent, &mut to));
+            out.array("into: grad 0", into.map(|(_, to)| to));
+        }),
+        Entry::new("CrossEntropy, sum", tokens, |call, out| hard(call, out, &CrossEntropy::default(), Reduction::Sum)),
+        Entry::new("CrossEntropy, mean, everything on", tokens, |call, out| {
+            hard(call, out, &everything(), Reduction::Mean);
+        }),
+        Entry::new("CrossEntropy, weighted, everything on", tokens, |call, out| {
+            hard(call, out, &everything(), Reduction::Weighted(&call.real(2)));
+        }),
+        Entry::new("SoftCrossEntropy, sum", soft_tokens, |call, out| {
+            soft(call, out, &SoftCrossEntropy::default(), Reduction::Sum);
+        }),
+        Entry::new("SoftCrossEntropy, mean, everything on", soft_tokens, |call, out| {
+            soft(call, out, &soft_everything(), Reduction::Mean);
+        }),
+        Entry::new("SoftCrossEntropy, weighted, everything on", soft_tokens, |call, out| {
+            soft(call, out, &soft_everything(), Reduction::Weighted(&call.real(2)));
+        }),
+    ]
+}
+
+/// The last class is ignored.
+fn everything() -> CrossEntropy {
+    CrossEntropy {
+        ignore_index: Some(CLASSES as i64 - 1),
+        label_smoothing: 0.2,
+        z_loss: 0.03,
+        class_weights: Some(vec![0.5, 1.5, 0.0, 2.0, 1.0]),
+    }
+}
+
+fn soft_everything() -> SoftCrossEntropy {
+    let CrossEntropy { label_smoothing, z_loss, class_weights, .. } = everything();
+    SoftCrossEntropy { label_smoothing, z_loss, class_weights }
+}
+
+/// The loss has one method for each thing it gives, over hard or soft targets, and the two share no trait.
+macro_rules! methods {
+    ($call:ident, $out:ident, $loss:ident, $targets:expr, $reduction:ident) => {{
+        let (x, targets) = ($call.real::<Ix3>(0), $targets);
+        $out.scalar("value", $loss.value(&x, &targets, $reduction));
+        $out.array("each", $loss.each(&x, &targets));
+        $out.parts($loss.parts(&x, &targets));
+        $out.grad("", [0], $loss.grad(&x, &targets, $reduction).map(|(value, gradient)| (value, [gradient])));
+        let into = $call.into(x.raw_dim(), |mut to| $loss.grad_into(&x, &targets, $reduction, &mut to));
+        $out.grad("into: ", [0], into.map(|(value, gradient)| (value, [gradient])));
+        let in_place = $call.in_place::<Ix3, _>(0, |mut x| $loss.grad_in_place(&mut x, &targets, $reduction));
+        $out.grad("in place: ", [0], in_place.map(|(value, gradient)| (value, [gradient])));
+    }};
+}
+
+fn hard<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &CrossEntropy, reduction: Reduction<T, Ix2>) {
+    methods!(call, out, loss, call.class::<Ix2>(0), reduction);
+}
+
+fn soft<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &SoftCrossEntropy, reduction: Reduction<T, Ix2>) {
+    methods!(call, out, loss, call.real::<Ix3>(1), reduction);
+}
+
+/// Logits of two batches of rows.
+fn logits(random: &mut Random, size: Size) -> Inputs {
+    // Large rows are longer than a block, and their number is odd.
+    let shape = [2, size.pick(3, 21), size.pick(7, 20_011)];
+    Inputs::reals([random.uniform(&shape, -4.0, 4.0)])
+}
+
+/// Logits, cotangent, weights; targets; mask.
+fn tokens(random: &mut Random, size: Size) -> Inputs {
+    let rows = [2, size.pick(4, 70_001)];
+    let shape = [rows[0], rows[1], CLASSES];
+    let reals = [random.uniform(&shape, -4.0, 4.0), random.uniform(&rows, -1.0, 1.0), random.uniform(&rows, 0.0, 1.0)];
+    Inputs::reals(reals).classes([random.classes(&rows, CLASSES)]).masks([random.mask(&rows)])
+}
+
+/// Logits, probabilities of the same shape, weights.
+fn soft_tokens(random: &mut Random, size: Size) -> Inputs {
+    let mut inputs = tokens(random, size);
+    let mut probs = random.uniform(inputs.reals[0].shape(), 0.0, 1.0);
+    for mut row in probs.rows_mut() {
+        row /= row.sum();
+    }
+    inputs.reals[1] = probs;
+    inputs
+}

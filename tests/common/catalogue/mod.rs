@@ -1,0 +1,70 @@
+//! Every public function once, as a call that tests can repeat: in every layout, with any number of threads, at
+//! neighbouring points, with broken arguments.
+
+mod chain;
+mod likelihood;
+mod logits;
+mod pairs;
+mod sequence;
+mod transport;
+
+use loglik::Real;
+
+use super::call::{Call, Inputs, Results, dot};
+use super::random::Random;
+
+/// How much data a call gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// A few rows, for differences and layouts.
+    Small,
+    /// Several megabytes, which go to threads.
+    Large,
+}
+
+impl Size {
+    pub fn pick(self, small: usize, large: usize) -> usize {
+        match self {
+            Self::Small => small,
+            Self::Large => large,
+        }
+    }
+}
+
+/// A public function, or an objective with its hyper-parameters and a reduction.
+#[derive(Debug)]
+pub struct Entry<T> {
+    pub name: &'static str,
+    /// Well-scaled arguments.
+    pub inputs: fn(&mut Random, Size) -> Inputs,
+    /// Every route to its results.
+    pub call: fn(&Call<T>, &mut Results<T>),
+}
+
+impl<T> Entry<T> {
+    pub fn new(
+        name: &'static str,
+        inputs: fn(&mut Random, Size) -> Inputs,
+        call: fn(&Call<T>, &mut Results<T>),
+    ) -> Self {
+        Self { name, inputs, call }
+    }
+
+    /// The same arguments every time, different ones for different names.
+    pub fn sample(&self, size: Size) -> Inputs {
+        let seed = self.name.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        (self.inputs)(&mut Random(seed), size)
+    }
+}
+
+pub fn all<T: Real>() -> Vec<Entry<T>> {
+    let rooms = [
+        logits::entries(),
+        sequence::entries(),
+        pairs::entries(),
+        chain::entries(),
+        transport::entries(),
+        likelihood::entries(),
+    ];
+    rooms.into_iter().flatten().collect()
+}

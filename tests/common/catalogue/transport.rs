@@ -1,0 +1,104 @@
+//! Optimal transport, and ratios of likelihoods.
+
+use loglik::ratio::{Ddo, RatioObjective, Samples};
+use loglik::transport::{CosineCost, Emo, EmoMode, Measure, demd, demd_grad, wasserstein_1d};
+use loglik::{Real, Reduction};
+use ndarray::{Ix1, Ix2};
+
+use super::{Call, Entry, Inputs, Random, Results, Size};
+
+pub fn entries<T: Real>() -> Vec<Entry<T>> {
+    vec![
+        Entry::new("wasserstein_1d", line, |call, out| {
+            let (x, y, v, w) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.real::<Ix1>(2), call.real::<Ix1>(3));
+            for (name, p) in [("p = 1", 1.0), ("p = 1.5", 1.5), ("p = 2", 2.0), ("p = 3", 3.0)] {
+                let (x, y) = (Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
+                out.scalar(name, wasserstein_1d(x, y, p));
+            }
+            out.scalar("uniform", wasserstein_1d(Measure::uniform(x.view()), Measure::uniform(y.view()), 2.0));
+        }),
+        Entry::new("demd", embedded, |call, out| {
+            let (x, targets) = (call.real::<Ix2>(0), call.class::<Ix1>(0));
+            let cost = CosineCost::new(&call.real::<Ix2>(1));
+            out.array("each", cost.clone().and_then(|cost| demd(&x, &targets, &cost)));
+            let result = cost.and_then(|cost| demd_grad(&x, &targets, &cost));
+            out.array("grad: each", result.clone().map(|(each, _)| each));
+            out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("Emo, DEMD scaled, sum", embedded, |call, out| emo(call, out, EmoMode::ScaleDemd, Reduction::Sum)),
+        Entry::new("Emo, DEMD scaled, weighted", embedded, |call, out| {
+            emo(call, out, EmoMode::ScaleDemd, Reduction::Weighted(&call.real(2)));
+        }),
+        Entry::new("Emo, MLE scaled, mean", embedded, |call, out| emo(call, out, EmoMode::ScaleMle, Reduction::Mean)),
+        Entry::new("Ddo, mean", ratios, |call, out| {
+            ddo(call, out, Samples { real: Reduction::Mean, fake: Reduction::Mean });
+        }),
+        Entry::new("Ddo, weighted and sum", ratios, |call, out| {
+            ddo(call, out, Samples { real: Reduction::Weighted(&call.real(2)), fake: Reduction::Sum });
+        }),
+    ]
+}
+
+/// The last class is ignored.
+fn emo<T: Real>(call: &Call<T>, out: &mut Results<T>, mode: EmoMode, reduction: Reduction<T>) {
+    let (x, targets) = (call.real::<Ix2>(0), call.class::<Ix1>(0));
+    let cost = match CosineCost::new(&call.real::<Ix2>(1)) {
+        Ok(cost) => cost,
+        Err(error) => return out.scalar("cost", Err(error)),
+    };
+    let emo = Emo { mode, ignore_index: Some(6) };
+    out.scalar("value", emo.value(&x, &targets, &cost, reduction));
+    out.array("each", emo.each(&x, &targets, &cost));
+    out.parts(emo.parts(&x, &targets, &cost));
+    let terms = emo.terms(&x, &targets, &cost);
+    out.array("mle", terms.clone().map(|terms| terms.mle));
+    out.array("demd", terms.clone().map(|terms| terms.demd));
+    out.array("weight", terms.map(|terms| terms.weight));
+    out.grad("", [0], emo.grad(&x, &targets, &cost, reduction).map(|(value, g)| (value, [g])));
+    let into = call.into(x.raw_dim(), |mut to| emo.grad_into(&x, &targets, &cost, reduction, &mut to));
+    out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));
+}
+
+fn ddo<T: Real>(call: &Call<T>, out: &mut Results<T>, reductions: Samples<Reduction<T>>) {
+    let ddo = Ddo { alpha: 3.0, beta: 0.4 };
+    let (real, fake) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
+    let samples = Samples { real: real.view(), fake: fake.view() };
+    out.scalar("value", ddo.value(samples, reductions));
+    let parts = ddo.parts(samples);
+    out.scalar("sum of real", parts.clone().map(|parts| T::of(parts.real.sum)));
+    out.scalar("sum of fake", parts.map(|parts| T::of(parts.fake.sum)));
+    out.scalar("accuracy on real", ddo.accuracy(samples).map(|accuracy| accuracy.real));
+    out.scalar("accuracy on fake", ddo.accuracy(samples).map(|accuracy| accuracy.fake));
+    let each = ddo.each(samples);
+    out.array("each real", each.clone().map(|each| each.real));
+    out.array("each fake", each.map(|each| each.fake));
+    out.grad("", [0, 1], ddo.grad(samples, reductions).map(|(value, g)| (value, [g.real, g.fake])));
+    let (mut a, mut b) = (call.buffer(real.raw_dim()), call.buffer(fake.raw_dim()));
+    let result = ddo.grad_into(samples, reductions, Samples { real: a.view_mut(), fake: b.view_mut() });
+    out.grad("into: ", [0, 1], result.map(|value| (value, [a, b].map(|side| side.view().to_owned()))));
+}
+
+/// Two sets of points, weights of both with one total.
+fn line(random: &mut Random, size: Size) -> Inputs {
+    let (n, m) = ([size.pick(6, 150_001)], [size.pick(9, 100_001)]);
+    let weights = [random.uniform(&n, 0.0, 1.0), random.uniform(&m, 0.0, 1.0)];
+    let [v, w] = weights.map(|weights| &weights / weights.sum());
+    Inputs::reals([random.uniform(&n, -3.0, 3.0), random.uniform(&m, -2.0, 4.0), v, w])
+}
+
+/// Logits, embeddings, weights; targets.
+fn embedded(random: &mut Random, size: Size) -> Inputs {
+    let (n, classes) = (size.pick(4, 301), size.pick(7, 1_511));
+    let reals = [
+        random.uniform(&[n, classes], -2.0, 2.0),
+        random.uniform(&[classes, 5], -1.0, 1.0),
+        random.uniform(&[n], 0.0, 1.0),
+    ];
+    Inputs::reals(reals).classes([random.classes(&[n], classes)])
+}
+
+/// Log-ratios on real and fake samples, weights of the real ones.
+fn ratios(random: &mut Random, size: Size) -> Inputs {
+    let (n, m) = ([size.pick(5, 300_007)], [size.pick(4, 200_003)]);
+    Inputs::reals([random.uniform(&n, -4.0, 4.0), random.uniform(&m, -4.0, 4.0), random.uniform(&n, 0.0, 1.0)])
+}

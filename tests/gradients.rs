@@ -1,0 +1,88 @@
+//! Every analytic gradient against differences of its value.
+
+mod common;
+
+use common::call::{Inputs, Results};
+use common::catalogue::{self, Entry, Size};
+use loglik::Real;
+use ndarray::ArrayD;
+
+/// The number of which the gradients are, at these inputs.
+///
+/// Detached factors are constants: they keep the values that they had at `base`.
+fn objective(entry: &Entry<f64>, inputs: &Inputs, base: &Results<f64>) -> f64 {
+    let results = inputs.packed(entry.call);
+    if !entry.name.starts_with("Emo") {
+        return results.objective();
+    }
+    let (mle, demd, weight) = (results.get("mle"), results.get("demd"), base.get("weight"));
+    let each = match entry.name.contains("DEMD scaled") {
+        true => 0.5 * (mle + weight * demd),
+        false => weight * mle + demd,
+    };
+    match entry.name.rsplit(", ").next() {
+        Some("sum") => each.sum(),
+        Some("mean") => each.sum() / base.get("parts: count").sum(),
+        _ => (each * &inputs.reals[2]).sum(),
+    }
+}
+
+/// The derivative by each element of one input, from four neighbouring points.
+fn differences(entry: &Entry<f64>, inputs: &Inputs, base: &Results<f64>, input: usize) -> ArrayD<f64> {
+    const STEP: f64 = 1e-3;
+    let mut slopes = inputs.reals[input].clone();
+    let mut moved = inputs.clone();
+    for (index, slope) in slopes.indexed_iter_mut() {
+        let centre = inputs.reals[input][&index];
+        let mut at = |steps: f64| {
+            moved.reals[input][&index] = centre + steps * STEP;
+            objective(entry, &moved, base)
+        };
+        *slope = (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * STEP);
+        moved.reals[input][&index] = centre;
+    }
+    slopes
+}
+
+/// What is wrong with a gradient, if anything is.
+fn compare(got: &ArrayD<f64>, expected: &ArrayD<f64>, tolerance: f64) -> Result<(), String> {
+    if got.shape() != expected.shape() {
+        return Err(format!("has shape {:?}, expected {:?}", got.shape(), expected.shape()));
+    }
+    let largest = expected.iter().fold(1e-3_f64, |max, x| max.max(x.abs()));
+    let close = |got: f64, expected: f64| (got - expected).abs() <= tolerance * largest;
+    match got.indexed_iter().zip(expected).find(|((_, got), expected)| !close(**got, **expected)) {
+        None => Ok(()),
+        Some(((index, got), expected)) => Err(format!("{index:?} is {got}, differences give {expected}")),
+    }
+}
+
+fn check<T: Real>(tolerance: f64) {
+    let (mut checked, mut failures) = (0, Vec::new());
+    for (narrow, wide) in catalogue::all::<T>().into_iter().zip(catalogue::all::<f64>()) {
+        let mut inputs = wide.sample(Size::Small);
+        inputs.reals.iter_mut().for_each(|x| x.mapv_inplace(|x| T::of(x).wide()));
+        let (results, base) = (inputs.packed(narrow.call), inputs.packed(wide.call));
+        for (name, _) in &results.0 {
+            let Some((_, input)) = name.rsplit_once("grad ") else { continue };
+            let factor = if name.starts_with("added twice") { 2.0 } else { 1.0 };
+            let expected = factor * differences(&wide, &inputs, &base, input.parse().unwrap());
+            let got = results.get(name).mapv(|x| x.wide());
+            let outcome = compare(&got, &expected, tolerance);
+            failures.extend(outcome.err().map(|what| format!("{}: {name} {what}", wide.name)));
+            checked += 1;
+        }
+    }
+    assert!(failures.is_empty(), "{} of {checked} gradients are wrong\n{}", failures.len(), failures.join("\n"));
+    assert!(checked > 100, "only {checked} gradients were checked");
+}
+
+#[test]
+fn gradients_are_the_slopes_of_their_values_in_f64() {
+    check::<f64>(1e-8);
+}
+
+#[test]
+fn gradients_are_the_slopes_of_their_values_in_f32() {
+    check::<f32>(2e-5);
+}
