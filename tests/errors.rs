@@ -1,0 +1,80 @@
+//! Bad input: an error that names the argument, the position and the allowed range; never a panic, never a NaN.
+
+#![allow(unreachable_pub)] // private to the test binary as a whole
+
+#[path = "errors/arrays.rs"]
+mod arrays;
+mod common;
+#[path = "errors/messages.rs"]
+mod messages;
+
+use loglik::{Error, Position};
+
+const fn shared_between_threads<T: Send + Sync>() {}
+
+/// Every public type can be sent to and shared between threads.
+const _: () = {
+    use loglik::preference::{Against, Margin, Needs, PairMetrics, Row, TargetUse};
+    use loglik::prelude::*;
+    use ndarray::{ArrayView1, Ix1, Ix2, Ix3};
+
+    shared_between_threads::<Error>();
+    shared_between_threads::<Position>();
+    shared_between_threads::<Parts>();
+    shared_between_threads::<Reduction<'_, f64, Ix2>>();
+    shared_between_threads::<CrossEntropy>();
+    shared_between_threads::<SoftCrossEntropy>();
+    shared_between_threads::<TokenMask<'_, Ix2>>();
+    shared_between_threads::<Sequences<f64>>();
+    shared_between_threads::<Shifted<'_, i64, Ix1>>();
+    shared_between_threads::<Responses<'_, f64, i64, Ix3>>();
+    shared_between_threads::<Alignment>();
+    shared_between_threads::<Pairs<ArrayView1<'_, f64>>>();
+    shared_between_threads::<PairBatch<'_, f64>>();
+    shared_between_threads::<LogitPairs<'_, f64, i64, Ix3>>();
+    shared_between_threads::<PairConfig>();
+    shared_between_threads::<PairMetrics>();
+    shared_between_threads::<(Dpo, Ipo, Orpo, Nll, ReverseKl, JensenShannon, Scored<Dpo, JensenShannon>)>();
+    shared_between_threads::<WeightedSum<Box<dyn PairObjective<f64> + Send + Sync>>>();
+    shared_between_threads::<Term<PairConfig>>();
+    shared_between_threads::<(Length, Against, Margin, Needs, TargetUse, Row<f64>, Out<'_, f64>)>();
+    shared_between_threads::<Measure<'_, f64>>();
+    shared_between_threads::<(CosineCost<f64>, Emo, EmoMode, EmoTerms<f64>)>();
+    shared_between_threads::<(Samples<f64>, Ddo)>();
+    shared_between_threads::<Gaussian<f64>>();
+    shared_between_threads::<(TopK, TopKStats<f64>, Normalisation)>();
+};
+
+#[test]
+fn errors_travel_through_boxes() {
+    let boxed: Box<dyn std::error::Error + Send + Sync> = Error::Empty { argument: "batch" }.into();
+    assert_eq!(boxed.to_string(), "`batch` holds nothing to average over");
+}
+
+/// Hyper-parameters in files: what is misspelt is refused, and ranges are checked at the call.
+#[cfg(feature = "serde")]
+mod files {
+    use loglik::prelude::*;
+
+    #[test]
+    fn a_misspelt_field_is_refused() {
+        assert!(serde_json::from_str::<Dpo>(r#"{ "beta": 0.1, "label_smooting": 0.1 }"#).is_err());
+        assert!(serde_json::from_str::<CrossEntropy>(r#"{ "ignored_index": 3 }"#).is_err());
+        assert!(serde_json::from_str::<Ipo>(r#"{ "beta": 0.1 }"#).is_err()); // the length rule is no default
+        assert!(serde_json::from_str::<PairConfig>(r#"{ "loss_type": "sigmoidal", "beta": 0.1 }"#).is_err());
+    }
+
+    #[test]
+    fn a_config_comes_back_as_it_went() {
+        let sum = WeightedSum {
+            terms: vec![
+                Term { weight: 1.0, objective: PairConfig::Sigmoid(Dpo { beta: 0.3, label_smoothing: 0.1 }) },
+                Term { weight: 0.5, objective: PairConfig::Ipo(Ipo { beta: 0.2, length: Length::Mean }) },
+                Term { weight: 0.1, objective: PairConfig::Nll(Nll { length: Length::Sum }) },
+            ],
+        };
+        let config = PairConfig::WeightedSum(sum);
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<PairConfig>(&text).unwrap(), config, "{text}");
+    }
+}
