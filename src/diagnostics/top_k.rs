@@ -5,7 +5,7 @@ use num_traits::Float;
 
 use super::largest::Largest;
 use crate::error::Position;
-use crate::rows::{Rows, for_each_block, rows_per_job};
+use crate::rows::{BLOCK, Rows, for_each_block, rows_per_job};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result, check, parallel, reduction};
 
@@ -146,7 +146,7 @@ impl TopK {
             return (T::nan(), T::nan());
         }
         let mut sum = RowSum::new();
-        sum.push_with_moment(top);
+        top.chunks(BLOCK).for_each(|block| sum.push_with_moment(block));
         let total = 1.0 + sum.others;
         let mass = (total / (1.0 + all.others)).min(1.0); // rounding alone can lift it above
         let mean = sum.moment / total;
@@ -209,6 +209,19 @@ mod tests {
             let single = TopK { k, ..TopK::default() }.of(&aview1(&row.map(|x| x as f32))).unwrap();
             assert!((single.entropy.into_scalar().wide() - raw).abs() < 4e-7, "k = {k} in f32");
             assert!((single.mass.into_scalar().wide() - mass).abs() < 2e-7, "k = {k} in f32");
+        }
+    }
+
+    #[test]
+    fn a_million_classes_keep_the_precision_of_f32() {
+        let n = 1 << 20;
+        for below in [-0.1, -0.3] {
+            let x = Array1::from_shape_fn(n, |i| if i == 0 { 0.0_f32 } else { below });
+            let top = |x: &Array1<f64>| TopK { k: n, ..TopK::default() }.of(x).unwrap().entropy.into_scalar();
+            let got = TopK { k: n, ..TopK::default() }.of(&x).unwrap();
+            let (exact, entropy) = (top(&x.mapv(f64::from)), f64::from(got.entropy.into_scalar()));
+            assert!((entropy / exact - 1.0).abs() < 2.0 * f64::from(f32::EPSILON), "{entropy} against {exact}");
+            assert_eq!(got.mass.into_scalar(), 1.0);
         }
     }
 
