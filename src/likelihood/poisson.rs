@@ -57,7 +57,9 @@ impl Density<2, 1> for PoissonNll {
         let rate = math::exp::<T, FMA>(log_rate);
         let log_x = math::ln::<T, FMA>(x);
         let d = log_rate - log_x;
-        let deviance = x * (math::exp_m1::<T, FMA>(d) - d);
+        // Far above the count the rate itself is better: a rounding error of d would reach the result e^d times.
+        let near = x * (math::exp_m1::<T, FMA>(d) - d);
+        let deviance = if d > T::of(2.0) { (rate - x) - x * d } else { near };
         let constant = T::of(0.5) * (T::of(super::LN_2_PI) + log_x) + stirling_error::<T, FMA>(x);
         (if x == T::zero() { rate } else { deviance + constant }, [rate - x])
     }
@@ -143,6 +145,16 @@ mod tests {
         }
         let (loss, slope) = point(700.0, 2.0);
         assert!(close(loss, 1.014_232_054_735_004_5e304, 2e-13) && close(slope, loss, 2e-13));
+    }
+
+    #[test]
+    fn nothing_is_lost_where_the_rate_is_far_above_the_count() {
+        let (loss, _) = point(71.09375, 20.0); // mpmath
+        assert!((loss / 7.509_712_705_958_759e30 - 1.0).abs() < 3.0 * f64::EPSILON, "{loss}");
+        let (loss, _) = at::<PoissonNll, f32, 2, 1>([67.75, 7.0]);
+        assert!((loss.wide() / 2.651_252_853_478_068_5e29 - 1.0).abs() < 3.0 * f32::EPSILON.wide(), "{loss}");
+        let (loss, _) = point(3.0625, 2.0); // just past where one form follows the other
+        assert!((loss / 15.949_089_939_683_289 - 1.0).abs() < 3.0 * f64::EPSILON, "{loss}");
     }
 
     #[test]
