@@ -5,7 +5,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 use super::class_weights::ClassWeights;
 use super::hard_target::HardTarget;
 use super::labels::Labels;
-use super::scales::Scales;
+use super::scales::{self, Scales};
 use super::walk::{Walk, by_row, zeros};
 use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
 
@@ -124,7 +124,7 @@ impl CrossEntropy {
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<Parts> {
         let (values, count) = self.unreduced(logits, targets)?;
-        Ok(Parts { sum: reduction::sum(&values), count })
+        scales::parts(&values, count, targets.shape())
     }
 
     /// The reduced loss and its gradient in the logits.
@@ -455,6 +455,42 @@ mod tests {
         let (x, weight) = (array![[0.0, 1e308]], array![100.0]);
         let error = plain().value(&x, &array![0], Reduction::Weighted(&weight)).unwrap_err();
         assert_eq!(error.to_string(), "the result at `logits`[0] overflows f64");
+    }
+
+    #[test]
+    fn weights_and_sums_beyond_the_type_are_an_error_and_never_nan() {
+        let overflow = |error: crate::Error| {
+            let message = error.to_string();
+            assert!(message.contains("overflows f64"), "{message}");
+            message
+        };
+        let (x, targets) = (Array2::<f64>::zeros((100, 2)), Array1::from_elem(100, 0));
+        let heavy = CrossEntropy { class_weights: Some(vec![1e308, 0.0]), ..plain() };
+        let counted = "the result at `class_weights` overflows f64";
+        assert_eq!(overflow(heavy.value(&x, &targets, Reduction::Mean).unwrap_err()), counted);
+        assert_eq!(overflow(heavy.grad(&x, &targets, Reduction::Mean).unwrap_err()), counted);
+        overflow(heavy.parts(&x, &targets).unwrap_err());
+        let far = array![[0.0, -1.7e308], [0.0, -1.7e308]];
+        overflow(plain().parts(&far, &array![1, 1]).unwrap_err());
+        for (z_loss, weight) in [(1.7e308, 1.0), (1e300, 1e10)] {
+            let loss = CrossEntropy { z_loss, class_weights: Some(vec![weight]), ..plain() };
+            match loss.grad(&array![[0.0]], &array![0], Reduction::Sum) {
+                Ok((value, grad)) => assert_eq!((value, grad), (0.0, array![[0.0]])),
+                Err(error) => assert_eq!(overflow(error), "the result at `logits`[0] overflows f64"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_targets_entry_keeps_its_digits_on_both_sides() {
+        // A weight of 0 on an unlikely target: W p alone is left, 0.125 e^-44 / (1 + e^-44).
+        let loss = CrossEntropy { label_smoothing: 0.25, class_weights: Some(vec![1.0, 0.0]), ..plain() };
+        let (_, grad) = loss.grad(&array![[0.0_f64, -44.0]], &array![1], Reduction::Sum).unwrap();
+        assert_close(&[grad[[0, 1]] / 9.726_415_301_417_246e-21], &[1.0], 1e-15);
+        // A certain target: the z-loss alone is left, 2 ζ lse.
+        let loss = CrossEntropy { z_loss: 1e-10, ..plain() };
+        let (_, grad) = loss.grad(&array![[100.0_f64, -900.0]], &array![0], Reduction::Sum).unwrap();
+        assert_close(&[grad[[0, 0]] / 2e-8], &[1.0], 1e-15);
     }
 
     #[test]

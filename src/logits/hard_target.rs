@@ -37,14 +37,15 @@ impl HardTarget<'_> {
         if self.z > 0.0 {
             loss += self.z * sum.log_sum_exp().powi(2);
         }
-        let pull = self.mass() + 2.0 * self.z * sum.log_sum_exp();
-        let bound = scale * (pull.abs() + self.spread * self.weights.total);
-        let lost = E::Real::of(loss).is_infinite() && !self.is_infinite(&row);
-        if lost || (row.out.is_some() && E::Real::of(bound).is_infinite()) {
+        let z_pull = 2.0 * (self.z * sum.log_sum_exp());
+        let bound = scale * ((self.mass() + z_pull).abs() + self.spread * self.weights.total);
+        // A weight of the z-loss that overflows may meet a zero, as inf · 0.
+        let lost = loss.is_nan() || (E::Real::of(loss).is_infinite() && !self.is_infinite(&row));
+        if lost || (row.out.is_some() && !E::Real::of(bound).is_finite()) {
             return Err(row.overflow());
         }
         if let Some(out) = row.out {
-            self.gradient(out, &sum, x, pull, scale);
+            self.gradient(out, &sum, x, z_pull, scale);
         }
         Ok(loss)
     }
@@ -72,17 +73,21 @@ impl HardTarget<'_> {
         found
     }
 
-    /// `scale (pull p - kept [v = target] - spread w)`. The target's entry is made from `1 - p`, which keeps its digits
-    /// where the target has almost all the mass.
-    fn gradient<T: Real>(&self, out: &mut [T], sum: &RowSum<T>, x: T, pull: f64, scale: f64) {
-        simd::scale_exp(out, sum.max, T::of(scale * pull / (1.0 + sum.others)));
+    /// `scale ((mass + z_pull) p - kept [v = target] - spread w)`. The target's entry is made from `1 - p` where the target
+    /// has most of the mass, and from `p` elsewhere: each keeps its digits where the other cancels.
+    fn gradient<T: Real>(&self, out: &mut [T], sum: &RowSum<T>, x: T, z_pull: f64, scale: f64) {
+        simd::scale_exp(out, sum.max, T::of(scale * (self.mass() + z_pull) / (1.0 + sum.others)));
         if self.spread > 0.0 {
             for (i, block) in out.chunks_mut(BLOCK).enumerate() {
                 simd::subtract_scaled(block, self.weights.block(i * BLOCK, block.len()), scale * self.spread);
             }
         }
-        let elsewhere = self.spread * (self.weights.total - self.weights.of(self.target));
-        let z = (pull - self.mass()) * sum.prob(x);
-        out[self.target] = T::of(scale * (elsewhere - self.mass() * sum.complement(x) + z));
+        let (prob, weight) = (sum.prob(x), self.weights.of(self.target));
+        let pulled = if prob > 0.5 || self.spread == 0.0 {
+            self.spread * (self.weights.total - weight) - self.mass() * sum.complement(x)
+        } else {
+            self.mass() * prob - (self.kept + self.spread * weight)
+        };
+        out[self.target] = T::of(scale * (pulled + z_pull * prob));
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::Dimension;
 
 use crate::error::Position;
-use crate::{Error, Real, Reduction, Result, reduction};
+use crate::{Error, Parts, Real, Reduction, Result, reduction};
 
 /// The factors of the rows.
 pub(super) struct Scales<T> {
@@ -28,10 +28,10 @@ impl<T: Real> Scales<T> {
             return Ok(self);
         }
         let count = count();
-        if count == 0.0 {
-            return Err(Error::Empty { argument: "targets" });
+        match count {
+            0.0 => Err(Error::Empty { argument: "targets" }),
+            _ => Ok(Self { count: finite(count)?, ..self }),
         }
-        Ok(Self { count, ..self })
     }
 
     /// No factor: every loss as it is.
@@ -60,12 +60,27 @@ impl<T: Real> Scales<T> {
             }
         }
         let result = T::of(reduction::sum(&values) / self.count);
-        if result.is_infinite() && !is_exact {
-            let largest =
-                values.iter().enumerate().fold((0, 0.0), |top, (row, &x)| if x > top.1 { (row, x) } else { top });
-            let position = Position::unravel(largest.0, leading);
-            return Err(Error::Overflow { argument: "logits", position, type_name: T::NAME });
-        }
-        Ok(result)
+        if result.is_infinite() && !is_exact { Err(overflow::<T>(&values, leading)) } else { Ok(result) }
     }
+}
+
+/// Sum and count of the losses. The sum is +inf only where the loss of some row is.
+pub(super) fn parts(values: &[f64], count: f64, leading: &[usize]) -> Result<Parts> {
+    let sum = reduction::sum(values);
+    if sum.is_infinite() && values.iter().all(|value| value.is_finite()) {
+        return Err(overflow::<f64>(values, leading));
+    }
+    Ok(Parts { sum, count: finite(count)? })
+}
+
+/// The total weight of the rows, unless it does not fit.
+fn finite(count: f64) -> Result<f64> {
+    let (argument, position) = ("class_weights", Position::default());
+    if count.is_finite() { Ok(count) } else { Err(Error::Overflow { argument, position, type_name: f64::NAME }) }
+}
+
+/// The sum of finite losses does not fit; it is told at the largest.
+fn overflow<T: Real>(values: &[f64], leading: &[usize]) -> Error {
+    let largest = values.iter().enumerate().fold((0, 0.0), |top, (row, &x)| if x > top.1 { (row, x) } else { top });
+    Error::Overflow { argument: "logits", position: Position::unravel(largest.0, leading), type_name: T::NAME }
 }

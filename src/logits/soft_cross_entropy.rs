@@ -3,11 +3,11 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::class_weights::ClassWeights;
-use super::scales::Scales;
+use super::scales::{self, Scales};
 use super::soft_target::SoftTarget;
 use super::walk::{Walk, by_row, zeros};
 use crate::rows::Rows;
-use crate::{Element, Parts, Real, Reduction, Result, check, reduction};
+use crate::{Element, Parts, Real, Reduction, Result, check};
 
 /// Cross-entropy between target probabilities and the softmax of the logits, in nats.
 ///
@@ -103,8 +103,10 @@ impl SoftCrossEntropy {
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<E::Real, D>,
     ) -> Result<Parts> {
-        let values = self.rows(Walk::over(logits)?, targets, &Scales::ones())?;
-        Ok(Parts { sum: reduction::sum(&values), count: values.len() as f64 })
+        let walk = Walk::over(logits)?;
+        let leading = walk.leading().to_vec();
+        let values = self.rows(walk, targets, &Scales::ones())?;
+        scales::parts(&values, values.len() as f64, &leading)
     }
 
     /// The reduced loss and its gradient in the logits.
@@ -363,5 +365,20 @@ mod tests {
         assert_eq!(plain().value(&far, &array![[0.5, 0.5]], Reduction::Sum), Ok(f32::MAX));
         let error = plain().value(&far, &array![[0.0, 1.0]], Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "the result at `logits`[0] overflows f32");
+    }
+
+    #[test]
+    fn targets_beyond_the_type_are_an_error_and_never_nan() {
+        let far = array![[0.0, -1e30, -1e30]];
+        let message = |error: crate::Error| error.to_string();
+        let expected = "the result at `logits`[0] overflows f64";
+        let huge = Array2::from_elem((1, 3), 1e308);
+        assert_eq!(message(plain().value(&far, &huge, Reduction::Sum).unwrap_err()), expected);
+        assert_eq!(message(plain().grad(&far, &huge, Reduction::Sum).unwrap_err()), expected);
+        let z = SoftCrossEntropy { z_loss: 1e300, class_weights: Some(vec![1e10]), ..plain() };
+        assert_eq!(message(z.grad(&array![[0.0]], &array![[1.0]], Reduction::Sum).unwrap_err()), expected);
+        let two = array![[0.0, -1.7e308], [0.0, -1.7e308]];
+        let parts = plain().parts(&two, &array![[0.0, 1.0], [0.0, 1.0]]);
+        assert_eq!(message(parts.unwrap_err()), expected);
     }
 }

@@ -49,7 +49,7 @@ impl<T: Real> SoftTarget<'_, T> {
         // Targets whose sum overflows may meet a zero, as inf · 0.
         let lost = loss.is_nan() || (T::of(loss).is_infinite() && !self.is_infinite(&row));
         let bound = scale * (2.0 * total + extra.abs());
-        if lost || (row.out.is_some() && T::of(bound).is_infinite()) {
+        if lost || (row.out.is_some() && !T::of(bound).is_finite()) {
             return Err(row.overflow());
         }
         if let Some(out) = row.out {
@@ -105,8 +105,8 @@ impl<T: Real> SoftTarget<'_, T> {
         })
     }
 
-    /// `scale (pull p - b)`. The entry of the largest logit is made from `1 - p`, which keeps its digits where that class
-    /// has almost all the mass.
+    /// `scale (pull p - b)`. The entry of the largest logit is made from `1 - p` where that class has most of the mass,
+    /// which keeps its digits where it has almost all.
     fn gradient(&self, out: &mut [T], sum: &RowSum<T>, mass: &Mass, extra: f64, scale: f64) {
         let total = mass.others + mass.top;
         simd::scale_exp(out, sum.max, T::of(scale * (total + extra) / (1.0 + sum.others)));
@@ -116,7 +116,8 @@ impl<T: Real> SoftTarget<'_, T> {
             self.fill(i * BLOCK, b);
             simd::subtract_scaled(block, b, scale);
         }
-        let entry = mass.others - total * sum.complement(sum.max) + extra * sum.prob(sum.max);
-        out[mass.class] = T::of(scale * entry);
+        let prob = sum.prob(sum.max);
+        let pulled = if prob > 0.5 { mass.others - total * sum.complement(sum.max) } else { total * prob - mass.top };
+        out[mass.class] = T::of(scale * (pulled + extra * prob));
     }
 }
