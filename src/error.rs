@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Real;
+
 /// Shorthand for results whose error is [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -115,6 +117,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What leads out of the range of `T`.
+    pub(crate) fn overflow<T: Real>(argument: &'static str, position: impl Into<Position>) -> Self {
+        Self::Overflow { argument, position: position.into(), type_name: T::NAME }
+    }
+
     /// The same error under the name that the argument has one floor up.
     pub(crate) fn rename(mut self, name: impl Fn(&'static str) -> &'static str) -> Self {
         if let Self::Shape { argument, .. }

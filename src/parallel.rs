@@ -1,5 +1,7 @@
 //! The one place that knows of threads: independent jobs, run in order or on rayon's current pool.
 
+use crate::Result;
+
 /// Bytes of work below which waking another thread costs more than it saves.
 #[cfg(feature = "rayon")]
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -15,4 +17,40 @@ pub(crate) fn for_each<J: Send>(jobs: Vec<J>, bytes: usize, f: impl Fn(J) + Sync
     }
     let _ = bytes;
     jobs.into_iter().for_each(f);
+}
+
+/// [`for_each`] for jobs that can fail: of their errors, that of the first job, whichever came first in time.
+pub(crate) fn try_for_each<J: Send>(
+    jobs: Vec<J>,
+    bytes: usize,
+    f: impl Fn(J) -> Result<()> + Sync + Send,
+) -> Result<()> {
+    let mut results = vec![Ok(()); jobs.len()];
+    for_each(jobs.into_iter().zip(&mut results).collect(), bytes, |(job, result)| *result = f(job));
+    results.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn the_error_is_that_of_the_first_job_for_any_amount_of_work() {
+        for bytes in [0, usize::MAX] {
+            let mut done = [false; 9];
+            let jobs = done.iter_mut().enumerate().collect();
+            let result = try_for_each(jobs, bytes, |(job, done)| {
+                *done = true;
+                if job < 3 {
+                    Ok(())
+                } else {
+                    Err(Error::Target { argument: "x", position: job.into(), value: 0, classes: 0 })
+                }
+            });
+            assert!(matches!(result, Err(Error::Target { position, .. }) if position == 3.into()));
+            assert_eq!(done, [true; 9], "every job has run");
+        }
+        assert_eq!(try_for_each(Vec::<()>::new(), 0, |()| unreachable!("no jobs")), Ok(()));
+    }
 }

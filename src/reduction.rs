@@ -97,6 +97,15 @@ impl Parts {
     }
 }
 
+/// A value in the type of the caller. One that is finite in `f64` and does not fit, or is NaN, is an [`Error::Overflow`].
+pub(crate) fn narrow<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
+    let value = T::of(wide);
+    if value.is_nan() || (value.is_infinite() && wide.is_finite()) {
+        return Err(Error::overflow::<T>(argument, position));
+    }
+    Ok(value)
+}
+
 /// Elements that are added in lanes of the element type before `f64` takes over.
 pub(crate) const BLOCK: usize = 1024;
 
@@ -135,6 +144,16 @@ mod tests {
     #[test]
     fn a_mean_over_nothing_is_an_error() {
         assert_eq!(Parts::default().mean(), Err(Error::Empty { argument: "batch" }));
+    }
+
+    #[test]
+    fn only_an_infinity_that_was_one_before_passes() {
+        assert_eq!(narrow::<f32>(0.5, "x", Position::default()), Ok(0.5));
+        assert_eq!(narrow::<f32>(f64::INFINITY, "x", Position::default()), Ok(f32::INFINITY));
+        assert_eq!(narrow::<f64>(1e300, "x", Position::default()), Ok(1e300));
+        let error = narrow::<f32>(1e300, "x", 3).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `x`[3] overflows f32");
+        assert!(narrow::<f64>(f64::NAN, "x", 3).is_err());
     }
 
     #[test]

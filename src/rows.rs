@@ -3,9 +3,12 @@
 //! Kernels see contiguous blocks of a [`Real`] only. What is strided or of half precision is copied to scratch block by
 //! block, so that the same numbers give the same bits in every layout.
 
-use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Dimension};
+use std::ops::Range;
+
+use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Dimension, s};
 use num_traits::Zero;
 
+use crate::error::Position;
 use crate::{Element, Error, Real, Result, check};
 
 /// Elements of a row that a kernel takes at a time: 8 KiB of `f32`, which stays in the first-level cache.
@@ -89,6 +92,41 @@ pub(crate) fn copy<E: Element>(from: ArrayView1<'_, E>, to: &mut [E::Real]) {
         Some(from) => to.copy_from_slice(from),
         None => to.iter_mut().zip(from).for_each(|(to, from)| *to = from.real()),
     }
+}
+
+/// A part of a row as a slice: itself where it lies in one piece, else copied to scratch that is no shorter.
+pub(crate) fn part<'s, E: Element>(
+    row: ArrayView1<'s, E>,
+    at: Range<usize>,
+    scratch: &'s mut [E::Real],
+) -> &'s [E::Real] {
+    match row.to_slice().and_then(E::as_real) {
+        Some(row) => &row[at],
+        None => {
+            let scratch = &mut scratch[..at.len()];
+            copy(row.slice_move(s![at]), scratch);
+            scratch
+        }
+    }
+}
+
+/// What keeps a row of log-weights from being a distribution: the first NaN or +inf in it, or else that all is -inf.
+///
+/// `leading` is the shape of the array without its last axis, `index` the row's place in row-major order.
+pub(crate) fn improper<E: Element>(
+    argument: &'static str,
+    leading: &[usize],
+    index: usize,
+    row: ArrayView1<'_, E>,
+) -> Error {
+    let mut position = Position::unravel(index, leading);
+    let wrong = row.iter().map(|x| x.real().wide()).enumerate().find(|(_, x)| x.is_nan() || *x == f64::INFINITY);
+    position.0.extend(wrong.map(|(class, _)| class));
+    let (value, allowed) = match wrong {
+        Some((_, value)) => (value, "finite or -inf"),
+        None => (f64::NEG_INFINITY, "a row with at least one finite logit"),
+    };
+    Error::Value { argument, position, value, allowed }
 }
 
 /// Rows that are written to.
@@ -175,6 +213,25 @@ mod tests {
             rows.for_each(|i, row| row.fill((4 * group + i) as f32));
         }
         assert_eq!(array.map_axis(ndarray::Axis(2), |row| row.sum()), ndarray::array![[0., 4., 8.], [12., 16., 20.]]);
+    }
+
+    #[test]
+    fn a_part_is_copied_only_where_it_must_be() {
+        let array = ndarray::Array1::from_shape_fn(9, |i| i as f32);
+        let mut scratch = [f32::NAN; 4];
+        assert_eq!(part(array.view(), 2..5, &mut scratch), [2.0, 3.0, 4.0]);
+        assert!(scratch[0].is_nan());
+        assert_eq!(part(array.slice(s![..;-2]), 1..4, &mut scratch), [6.0, 4.0, 2.0]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_row_is_named_by_its_place() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        let message = |row: &[f64]| improper("logits", &[2, 3], 4, ndarray::aview1(row)).to_string();
+        assert_eq!(message(&[-inf, 0.0, nan, inf]), "`logits`[1, 1, 2] is NaN, allowed is finite or -inf");
+        assert_eq!(message(&[inf, nan]), "`logits`[1, 1, 0] is inf, allowed is finite or -inf");
+        let allowed = "allowed is a row with at least one finite logit";
+        assert_eq!(message(&[-inf, -inf]), format!("`logits`[1, 1] is -inf, {allowed}"));
     }
 
     #[test]

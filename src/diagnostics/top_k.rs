@@ -4,8 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
 use super::largest::Largest;
-use crate::error::Position;
-use crate::rows::{BLOCK, Rows, for_each_block, rows_per_job};
+use crate::rows::{BLOCK, Rows, for_each_block, improper, rows_per_job};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result, check, parallel, reduction};
 
@@ -113,7 +112,7 @@ impl TopK {
         self.fill(&rows, entropy.unwrap_or_default(), mass.unwrap_or_default());
         match stats.mass.iter().position(|mass| mass.is_nan()) {
             None => Ok(stats),
-            Some(row) => Err(improper(&rows, row, logits.shape())),
+            Some(row) => Err(improper("logits", leading, row, rows.row(row))),
         }
     }
 
@@ -155,26 +154,6 @@ impl TopK {
             Normalisation::Renormalised => sum.others.ln_1p() - mean,
         };
         (T::of(nats / std::f64::consts::LN_2), T::of(mass))
-    }
-}
-
-/// The error at a row that is no distribution.
-fn improper<E: Element>(rows: &Rows<'_, E>, row: usize, shape: &[usize]) -> Error {
-    let bad = |x: &E| x.real().is_nan() || x.real() == E::Real::infinity();
-    let elements = rows.row(row);
-    match elements.iter().position(bad) {
-        Some(class) => Error::Value {
-            argument: "logits",
-            position: Position::unravel(row * rows.width() + class, shape),
-            value: elements[class].real().wide(),
-            allowed: "finite or -inf",
-        },
-        None => Error::Value {
-            argument: "logits",
-            position: Position::unravel(row, &shape[..shape.len() - 1]),
-            value: f64::NEG_INFINITY,
-            allowed: "a row with at least one finite logit",
-        },
     }
 }
 

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::Density;
 use crate::Real;
-use crate::simd::{self, Kernel};
+use crate::simd::{self, Kernel, select};
 
 /// The losses of a block; NaN marks an element that must not be.
 pub(super) struct Losses<'a, L, T, const N: usize, const G: usize> {
@@ -80,15 +80,14 @@ impl<T: Real, const G: usize> Kernel for Weigh<'_, T, G> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let times = |w: T, x: T| if w == T::zero() { w } else { w * x };
         for (loss, &w) in self.losses.iter_mut().zip(self.weights) {
             let finite = loss.abs() < T::infinity();
-            let product = times(w, *loss);
+            let product = select(w, *loss);
             *loss = if finite & product.is_infinite() { T::nan() } else { product };
         }
         for column in self.slopes.into_iter().flatten() {
             for ((slope, loss), &w) in column.iter_mut().zip(self.losses.iter_mut()).zip(self.weights) {
-                *slope = times(w, *slope);
+                *slope = select(w, *slope);
                 *loss = if slope.abs() < T::infinity() { *loss } else { T::nan() };
             }
         }

@@ -2,67 +2,27 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, s};
+use ndarray::ArrayView1;
 
 use crate::preference::{Needs, PairBatch, Pairs, Row, TargetUse};
-use crate::simd::{Kernel, dispatch};
-use crate::{Real, math, reduction, rows};
-
-/// Pairs that a kernel takes at a time: few enough that everything about them stays in the first-level cache.
-pub(crate) const BLOCK: usize = reduction::BLOCK;
-
-/// Pairs that a kernel works on side by side.
-pub(crate) const LANES: usize = 32;
+use crate::simd::{Kernel, LANES, dispatch};
+use crate::{Real, math, rows};
 
 /// One block of every column.
 pub(crate) type Columns<'a, T> = Row<&'a [T]>;
 
-/// Where the numbers of one column come from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Source<'a, T> {
-    /// From a slice.
-    Packed(&'a [T]),
-    /// From anywhere, with any stride.
-    Scattered(ArrayView1<'a, T>),
-    /// The batch has none, or the objective does not look at it.
-    Absent,
-}
-
-impl<'a, T: Real> Source<'a, T> {
-    /// The column as it lies in memory.
-    pub(crate) fn new(column: ArrayView1<'a, T>) -> Self {
-        column.to_slice().map_or(Self::Scattered(column), Self::Packed)
-    }
-
-    /// The numbers at these places; `slot` holds the neutral ones of an absent column, or takes the copy.
-    pub(crate) fn block<'s>(&self, at: Range<usize>, slot: &'s mut [T]) -> &'s [T]
-    where
-        'a: 's,
-    {
-        match *self {
-            Self::Packed(slice) => &slice[at],
-            Self::Absent => &slot[..at.len()],
-            Self::Scattered(column) => {
-                let slot = &mut slot[..at.len()];
-                rows::copy(column.slice(s![at]), slot);
-                slot
-            }
-        }
-    }
-}
+/// The column of each entry; `None` where the batch has none or the objective does not look at it.
+pub(crate) type Sources<'a, T> = Row<Option<ArrayView1<'a, T>>>;
 
 /// The columns that an objective looks at.
-pub(crate) fn sources<'a, T: Real>(batch: &'a PairBatch<'_, T>, needs: Needs) -> Row<Source<'a, T>> {
+pub(crate) fn sources<'a, T: Real>(batch: &'a PairBatch<'_, T>, needs: Needs) -> Sources<'a, T> {
     let used = Row {
         policy: both(true),
         reference: both(needs.reference),
         lengths: both(needs.lengths),
         target: needs.target != TargetUse::Unused,
     };
-    batch.columns().zip(used).map(|(column, used)| match column {
-        Some(column) if used => Source::new(column),
-        _ => Source::Absent,
-    })
+    batch.columns().zip(used).map(|(column, used)| column.filter(|_| used))
 }
 
 fn both<A: Copy>(a: A) -> Pairs<A> {
@@ -73,27 +33,29 @@ fn both<A: Copy>(a: A) -> Pairs<A> {
 pub(crate) struct Slots<T>(Row<Vec<T>>);
 
 impl<T: Real> Slots<T> {
-    /// Slots for blocks of up to `len` pairs; packed columns need none.
-    pub(crate) fn new(sources: Row<Source<'_, T>>, len: usize) -> Self {
+    /// Slots for blocks of up to `len` pairs, filled with what is neutral; contiguous columns need none.
+    pub(crate) fn new(sources: Sources<'_, T>, len: usize) -> Self {
         let neutral = Row { lengths: both(T::one()), ..Row::default() };
-        Self(sources.zip(neutral).map(|(source, neutral)| match source {
-            Source::Packed(_) => Vec::new(),
-            _ => vec![neutral; len],
+        Self(sources.zip(neutral).map(|(source, neutral)| match source.and_then(|column| column.to_slice()) {
+            Some(_) => Vec::new(),
+            None => vec![neutral; len],
         }))
     }
 
     /// One block of every column.
-    pub(crate) fn columns<'s, 'a: 's>(&'s mut self, sources: Row<Source<'a, T>>, at: Range<usize>) -> Columns<'s, T> {
-        sources.zip(self.0.as_mut()).map(|(source, slot)| source.block(at.clone(), slot))
+    pub(crate) fn columns<'s, 'a: 's>(&'s mut self, sources: Sources<'a, T>, at: Range<usize>) -> Columns<'s, T> {
+        sources.zip(self.0.as_mut()).map(|(source, slot)| match source {
+            Some(column) => rows::part(column, at.clone(), slot),
+            None => &slot[..at.len()],
+        })
     }
 }
 
 /// Whether all numbers of the block are ordinary: finite, and lengths above zero.
-pub(crate) fn are_ordinary<T: Real>(sources: Row<Source<'_, T>>, columns: Columns<'_, T>) -> bool {
-    let absent = |source: &Source<'_, T>| matches!(source, Source::Absent);
-    let finite = |(source, values): (Source<'_, T>, &[T])| absent(&source) || dispatch(AllFinite(values));
+pub(crate) fn are_ordinary<T: Real>(sources: Sources<'_, T>, columns: Columns<'_, T>) -> bool {
+    let finite = |(source, values): (Option<ArrayView1<'_, T>>, &[T])| source.is_none() || dispatch(AllFinite(values));
     let lengths =
-        sources.lengths.zip(columns.lengths).map(|(source, values)| absent(&source) || dispatch(AllPositive(values)));
+        sources.lengths.zip(columns.lengths).map(|(source, values)| source.is_none() || dispatch(AllPositive(values)));
     lengths.chosen && lengths.rejected && sources.zip(columns).into_array().into_iter().all(finite)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Position};
 use crate::preference::columns::Columns;
-use crate::preference::driver::Block;
+use crate::preference::kernel::Block;
 use crate::preference::scale::Scale;
 use crate::preference::{Out, Pairs, Row};
 use crate::{Real, Result};
@@ -88,6 +88,6 @@ impl<T: Real> Inspection<'_, T> {
     }
 
     fn overflow(&self, argument: &'static str, i: usize) -> Error {
-        Error::Overflow { argument, position: Position::from(self.start + i), type_name: T::NAME }
+        Error::overflow::<T>(argument, self.start + i)
     }
 }

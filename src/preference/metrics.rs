@@ -1,9 +1,10 @@
 //! What one watches while training on pairs: rewards, margin, accuracy, log-probabilities.
 
 use crate::error::Position;
-use crate::preference::columns::{BLOCK, Slots, sources};
+use crate::preference::columns::{Slots, sources};
 use crate::preference::{Needs, PairBatch, Row, TargetUse};
-use crate::{Error, Real, Result, check, reduction};
+use crate::reduction::{self, BLOCK};
+use crate::{Error, Real, Result, check};
 
 /// Means over the pairs of a batch, in `f64` for every element type.
 ///
@@ -127,7 +128,7 @@ fn first_infinite<T: Real>(row: Row<f64>, position: usize) -> Error {
     let position = Position::from(position);
     match row.zip(Row::NAMES).into_array().into_iter().find(|(value, _)| !value.is_finite()) {
         Some((value, argument)) => Error::Value { argument, position, value, allowed: "finite" },
-        None => Error::Overflow { argument: Row::NAMES.policy.chosen, position, type_name: T::NAME },
+        None => Error::overflow::<T>(Row::NAMES.policy.chosen, position),
     }
 }
 

@@ -20,6 +20,7 @@ mod columns;
 mod config;
 mod driver;
 mod inspect;
+mod kernel;
 mod logit_pairs;
 mod loss;
 mod metrics;

@@ -3,8 +3,10 @@
 use ndarray::{Array1, ArrayViewMut1};
 
 use crate::error::Position;
-use crate::preference::driver::{self, Block};
+use crate::preference::driver;
+use crate::preference::kernel::Block;
 use crate::preference::{Needs, PairBatch, PairLoss, Pairs, PairsMut, TargetUse};
+use crate::reduction::narrow;
 use crate::{Error, Parts, Real, Reduction, Result, check};
 
 /// Where [`PairObjective::run`] puts what it finds beside the loss. Arrays have one entry for each pair, in any layout.
@@ -110,7 +112,7 @@ impl<T: Real, L: PairLoss> PairObjective<T> for L {
 
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
         let total = run_wide(self, batch, reduction, scale, out)?;
-        narrow(total)
+        narrow(total, "loss", Position::default())
     }
 
     fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
@@ -153,15 +155,6 @@ fn run_wide<T: Real, L: PairLoss>(
     }
     let block: &dyn Block<T> = loss;
     driver::run(block, needs, batch, reduction, scale, out)
-}
-
-/// The value in the element type; a finite one that does not fit is an error.
-pub(crate) fn narrow<T: Real>(wide: f64) -> Result<T> {
-    let value = T::of(wide);
-    if value.is_nan() || (value.is_infinite() && wide.is_finite()) {
-        return Err(Error::Overflow { argument: "loss", position: Position::default(), type_name: T::NAME });
-    }
-    Ok(value)
 }
 
 impl<T: Real> PairObjective<T> for Box<dyn PairObjective<T> + Send + Sync> {

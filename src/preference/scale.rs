@@ -3,7 +3,7 @@
 use ndarray::ArrayViewMut1;
 
 use crate::preference::{Pairs, PairsMut};
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Kernel, dispatch, select};
 use crate::{Real, rows};
 
 /// What the losses and slopes of a block are multiplied by. A factor of zero selects: not even a NaN comes through.
@@ -76,31 +76,4 @@ fn each<T: Real>(weights: &[T], from: &[T], to: &mut [T], f: impl Fn(T, T, T) ->
         infinite |= !to.is_finite();
     }
     !infinite
-}
-
-/// `factor · x`, 0 where the factor is, whatever `x` is.
-#[inline(always)]
-fn select<T: Real>(factor: T, x: T) -> T {
-    if factor == T::zero() { T::zero() } else { factor * x }
-}
-
-/// Multiplies each loss by its weight.
-pub(crate) fn weigh<T: Real>(losses: &mut [T], weights: &[T]) {
-    dispatch(Weigh { losses, weights });
-}
-
-struct Weigh<'a, T> {
-    losses: &'a mut [T],
-    weights: &'a [T],
-}
-
-impl<T: Real> Kernel for Weigh<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (loss, &weight) in self.losses.iter_mut().zip(self.weights) {
-            *loss = select(weight, *loss);
-        }
-    }
 }

@@ -2,8 +2,9 @@
 
 use ndarray::{Array1, ArrayViewMut1};
 
-use crate::preference::objective::narrow;
+use crate::error::Position;
 use crate::preference::{Out, PairBatch, PairObjective};
+use crate::reduction::narrow;
 use crate::{Error, Parts, Real, Reduction, Result, check};
 
 /// `Σ w L`: objectives of the same pairs, each with its weight.
@@ -94,7 +95,7 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
             };
             total += value?.wide();
         }
-        narrow(total)
+        narrow(total, "loss", Position::default())
     }
 
     fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
@@ -113,7 +114,7 @@ fn add_each<T: Real>(to: ArrayViewMut1<'_, T>, run: impl FnOnce(Out<'_, T>) -> R
         let finite = to.is_finite() && other.is_finite();
         *to += other;
         if finite && !to.is_finite() {
-            return Err(Error::Overflow { argument: "out", position: index.into(), type_name: T::NAME });
+            return Err(Error::overflow::<T>("out", index));
         }
     }
     Ok(value)

@@ -31,6 +31,7 @@
 
 mod ddo;
 mod driver;
+mod kernel;
 mod loss;
 mod objective;
 mod samples;

@@ -5,6 +5,7 @@ use ndarray::{Array1, ArrayView1, ArrayViewMut1};
 use crate::error::Position;
 use crate::ratio::driver::{self, Side};
 use crate::ratio::{RatioLoss, Samples};
+use crate::reduction::narrow;
 use crate::{Error, Parts, Real, Reduction, Result};
 
 /// Where a pass writes what it finds of each sample of one side.
@@ -117,10 +118,9 @@ impl<T: Real, L: RatioLoss> RatioObjective<T> for L {
 
 /// Both sides together, in the caller's type.
 fn total<T: Real>(sides: Samples<f64>) -> Result<T> {
-    let wide = sides.real + sides.fake;
-    let total = T::of(wide);
+    let total = sides.real + sides.fake;
     if total.is_infinite() && sides.real.is_finite() && sides.fake.is_finite() {
-        return Err(Error::Overflow { argument: "real", position: Position::default(), type_name: T::NAME });
+        return Err(Error::overflow::<T>("real", Position::default()));
     }
-    Ok(total)
+    narrow(total, "real", Position::default())
 }

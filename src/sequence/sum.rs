@@ -150,7 +150,7 @@ fn explain<T: Real, D: Dimension>(
     }
     match sum == T::neg_infinity() && scored.any(|(_, x)| x == T::neg_infinity()) {
         true => Ok(()),
-        false => Err(Error::Overflow { argument, position: sequence.into(), type_name: T::NAME }),
+        false => Err(Error::overflow::<T>(argument, sequence)),
     }
 }
 

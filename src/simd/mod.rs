@@ -11,11 +11,15 @@ mod row;
 mod special;
 mod sum;
 mod transform;
+mod weigh;
 
 pub(crate) use dispatch::{Kernel, dispatch};
+#[cfg(test)]
+pub(crate) use dispatch::{available, run_at};
 pub(crate) use lanes::{LANES, join};
 pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use row::{RowSum, scale_exp};
 pub(crate) use special::Lanes;
 pub(crate) use sum::sum;
 pub(crate) use transform::{blend, entropy_slope, shift_down, subtract_scaled, weighted_drop};
+pub(crate) use weigh::{select, weigh};

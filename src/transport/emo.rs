@@ -3,9 +3,10 @@
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use super::CosineCost;
-use super::expected_cost::{Found, Pass, Slopes, narrow, overflow};
+use super::expected_cost::{Found, Pass, Slopes};
 use crate::error::Position;
-use crate::{Element, Error, Parts, Real, Reduction, Result, Target, reduction};
+use crate::reduction::{self, narrow};
+use crate::{Element, Error, Parts, Real, Reduction, Result, Target};
 
 /// Which of the two terms is scaled to the size of the other, by a factor that counts as a constant in the gradient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,7 +146,7 @@ impl Emo {
         let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
         let terms = self.all::<E::Real>(&pass.values()?)?;
         let column = |of: fn(&Term) -> f64| -> Result<Array1<E::Real>> {
-            terms.iter().enumerate().map(|(row, term)| narrow(of(term), row.into())).collect()
+            terms.iter().enumerate().map(|(row, term)| narrow(of(term), "logits", row)).collect()
         };
         Ok(EmoTerms {
             loss: column(|term| term.loss)?,
@@ -255,7 +256,7 @@ impl Emo {
     fn all<T: Real>(&self, found: &[Found<T>]) -> Result<Vec<Term>> {
         let terms: Vec<Term> = found.iter().map(|found| self.term(found)).collect();
         match terms.iter().position(|term| !T::of(term.weight).is_finite()) {
-            Some(row) => Err(overflow::<T>(row.into())),
+            Some(row) => Err(Error::overflow::<T>("logits", row)),
             None => Ok(terms),
         }
     }
@@ -273,7 +274,7 @@ impl Emo {
         if let Some(weights) = weights {
             losses.iter_mut().zip(weights).for_each(|(loss, w)| *loss *= w.wide());
         }
-        narrow(scale * reduction::sum(&losses), Position::default())
+        narrow(scale * reduction::sum(&losses), "logits", Position::default())
     }
 }
 

@@ -7,12 +7,11 @@
 use std::ops::Range;
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 use num_traits::{Float, One, Zero};
 
 use super::CosineCost;
 use super::lanes::{CostSlope, ExpectedCost};
-use crate::error::Position;
 use crate::rows::Rows;
 use crate::simd::{RowSum, dispatch};
 use crate::target::{self, Class};
@@ -175,7 +174,7 @@ impl<'a, E: Element> Pass<'a, E> {
             };
             self.cosines(directions.view(), range.clone(), &mut cosines, targets);
             for (r, mut cosines) in cosines.rows_mut().into_iter().enumerate().filter(|(r, _)| targets[*r].is_some()) {
-                let logits = part(self.logits.row(job.first + r), range.clone(), &mut logits);
+                let logits = rows::part(self.logits.row(job.first + r), range.clone(), &mut logits);
                 let cosines = cosines.as_slice_mut().unwrap_or_default();
                 let max = job.found[r].sum.max;
                 job.found[r].cost += dispatch(ExpectedCost { logits, cosines, max }).wide();
@@ -225,7 +224,7 @@ impl<'a, E: Element> Pass<'a, E> {
         }
         let mut scratch = vec![E::Real::zero(); CLASSES.min(row.len())];
         for (block, slopes) in row.chunks_mut(CLASSES).enumerate() {
-            let logits = part(logits, block * CLASSES..block * CLASSES + slopes.len(), &mut scratch);
+            let logits = rows::part(logits, block * CLASSES..block * CLASSES + slopes.len(), &mut scratch);
             dispatch(CostSlope { logits, slopes, max: found.sum.max, base, per_cost });
         }
         row[target] = at_target;
@@ -233,38 +232,9 @@ impl<'a, E: Element> Pass<'a, E> {
 
     /// The error for a row that cannot be used.
     fn fault(&self, row: usize, fault: Option<Fault>) -> Error {
-        if let Some(Fault::Overflow) = fault {
-            return overflow::<E::Real>(row.into());
-        }
-        let logits: Array1<f64> = self.logits.row(row).mapv(|x| x.real().wide());
-        let bad = logits.iter().position(|x| x.is_nan() || *x == f64::INFINITY);
-        let (position, value, allowed) = match bad {
-            Some(column) => (vec![row, column], logits[column], "finite or -inf"),
-            None => (vec![row], f64::NEG_INFINITY, "a row with at least one finite logit"),
-        };
-        Error::Value { argument: "logits", position: Position(position), value, allowed }
-    }
-}
-
-/// The number in the type that the caller computes in, or why it cannot be.
-pub(super) fn narrow<T: Real>(value: f64, position: Position) -> Result<T> {
-    let narrow = T::of(value);
-    if narrow.is_infinite() && value.is_finite() { Err(overflow::<T>(position)) } else { Ok(narrow) }
-}
-
-/// The result at this row of logits does not fit.
-pub(super) fn overflow<T: Real>(position: Position) -> Error {
-    Error::Overflow { argument: "logits", position, type_name: T::NAME }
-}
-
-/// Part of a row, contiguous: itself where it is, else copied.
-fn part<'s, E: Element>(row: ArrayView1<'s, E>, range: Range<usize>, scratch: &'s mut [E::Real]) -> &'s [E::Real] {
-    match row.to_slice().and_then(E::as_real) {
-        Some(row) => &row[range],
-        None => {
-            let scratch = &mut scratch[..range.len()];
-            rows::copy(row.slice_move(s![range]), scratch);
-            scratch
+        match fault {
+            Some(Fault::Overflow) => Error::overflow::<E::Real>("logits", row),
+            _ => rows::improper("logits", &self.shape[..1], row, self.logits.row(row)),
         }
     }
 }

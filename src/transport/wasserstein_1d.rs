@@ -60,14 +60,14 @@ pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> 
         plan.cost(|d| d.abs().powf(p))
     };
     let result = T::of(cost);
-    if result.is_finite() { Ok(result) } else { Err(overflow::<T>("x.points")) }
+    if result.is_finite() { Ok(result) } else { Err(Error::overflow::<T>("x.points", Position::default())) }
 }
 
 /// Both totals must be finite and agree.
 fn balanced<T: Real>(left_sum: f64, right_sum: f64) -> Result<()> {
     for (argument, sum) in [("x.weights", left_sum), ("y.weights", right_sum)] {
         if !sum.is_finite() {
-            return Err(overflow::<f64>(argument));
+            return Err(Error::overflow::<f64>(argument, Position::default()));
         }
     }
     let tolerance = if size_of::<T>() < size_of::<f64>() { 1e-6 } else { 1e-9 };
@@ -75,10 +75,6 @@ fn balanced<T: Real>(left_sum: f64, right_sum: f64) -> Result<()> {
         return Ok(());
     }
     Err(Error::Unbalanced { left: "x.weights", left_sum, right: "y.weights", right_sum, tolerance })
-}
-
-fn overflow<T: Real>(argument: &'static str) -> Error {
-    Error::Overflow { argument, position: Position::default(), type_name: T::NAME }
 }
 
 /// The optimal plan between sorted atoms: first to first, as much as both hold, then on.

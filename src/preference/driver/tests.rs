@@ -1,0 +1,201 @@
+use ndarray::{Array1, Array2, aview1, s};
+
+use crate::preference::testing::{Sample, one};
+use crate::preference::{Dpo, Ipo, Length, Nll, Orpo, Out, PairBatch, PairObjective, Pairs};
+use crate::{Error, Parts, Real, Reduction};
+
+const IPO: Ipo = Ipo { beta: 0.1, length: Length::Mean };
+
+fn sizes() -> [usize; 7] {
+    [1, 31, 32, 1023, 1024, 1025, 70_001]
+}
+
+/// Every column as every second row of a table, and every column backwards.
+fn layouts<T: Real>(sample: &Sample<T>, check: impl Fn(PairBatch<'_, T>)) {
+    let spread = |x: &Array1<T>| {
+        let mut table = Array2::from_elem((x.len(), 3), T::nan());
+        table.column_mut(1).assign(x);
+        table
+    };
+    let backwards = |x: &Array1<T>| x.slice(s![..;-1]).to_owned();
+    let [p, r, n] = [&sample.policy, &sample.reference, &sample.lengths]
+        .map(|pairs| (pairs.as_ref().map(spread), pairs.as_ref().map(backwards)));
+    let tables = [&p.0, &r.0, &n.0];
+    let target = spread(&sample.target);
+    let view = |i: usize| Pairs { chosen: tables[i].chosen.column(1), rejected: tables[i].rejected.column(1) };
+    check(PairBatch::new(view(0)).reference(view(1)).lengths(view(2)).target(target.column(1)));
+    let reversed = [&p.1, &r.1, &n.1]
+        .map(|side| Pairs { chosen: side.chosen.slice(s![..;-1]), rejected: side.rejected.slice(s![..;-1]) });
+    let target = backwards(&sample.target);
+    let [p, r, n] = reversed;
+    check(PairBatch::new(p).reference(r).lengths(n).target(target.slice(s![..;-1])));
+}
+
+fn layouts_agree<T: Real>() {
+    for n in sizes() {
+        let sample = Sample::<T>::of(n);
+        let expected = IPO.grad(sample.full(), Reduction::Mean).unwrap();
+        let each = IPO.each(sample.full()).unwrap();
+        layouts(&sample, |batch| {
+            assert_eq!(IPO.grad(batch, Reduction::Mean).unwrap(), expected);
+            assert_eq!(IPO.value(batch, Reduction::Mean).unwrap(), expected.0);
+            assert_eq!(IPO.each(batch).unwrap(), each);
+            let mut out = Array2::from_elem((n, 4), T::nan());
+            let (mut left, mut right) = out.multi_slice_mut((s![.., 1], s![..;-1, 3]));
+            let pairs = Pairs { chosen: left.view_mut(), rejected: right.view_mut() };
+            assert_eq!(IPO.grad_into(batch, Reduction::Mean, pairs).unwrap(), expected.0);
+            assert_eq!((left.to_owned(), right.to_owned()), (expected.1.chosen.clone(), expected.1.rejected.clone()));
+        });
+    }
+}
+
+#[test]
+fn every_layout_gives_the_same_bits() {
+    layouts_agree::<f32>();
+    layouts_agree::<f64>();
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn every_number_of_threads_gives_the_same_bits() {
+    let sample = Sample::<f32>::of(300_000);
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| Dpo::default().grad(sample.full(), Reduction::Mean).unwrap())
+    };
+    let expected = run(1);
+    assert_eq!(run(2), expected);
+    assert_eq!(run(5), expected);
+}
+
+#[test]
+fn a_mean_is_a_sum_over_n_and_weights_of_one_over_n() {
+    for n in sizes() {
+        let sample = Sample::<f64>::of(n);
+        let weights = Array1::from_elem(n, 1.0 / n as f64);
+        let (mean, grad) = Dpo::default().grad(sample.batch(), Reduction::Mean).unwrap();
+        let (weighted, other) = Dpo::default().grad(sample.batch(), Reduction::Weighted(&weights)).unwrap();
+        let sum = Dpo::default().value(sample.batch(), Reduction::Sum).unwrap();
+        assert!((mean - weighted).abs() <= 1e-14 * mean && (mean - sum / n as f64).abs() <= 1e-14 * mean);
+        assert_eq!(grad, other);
+        let exact: f64 = Dpo::default().each(sample.batch()).unwrap().iter().sum();
+        assert!((sum - exact).abs() <= 1e-12 * sum);
+        assert_eq!(PairObjective::<f64>::parts(&Dpo::default(), &sample.batch()), Ok(Parts { sum, count: n as f64 }));
+    }
+}
+
+#[test]
+fn a_weight_of_zero_selects_the_pair_away() {
+    let mut sample = Sample::<f64>::of(1500);
+    let mut weights = Array1::ones(1500);
+    let clean = Dpo::default().grad(sample.batch(), Reduction::Sum).unwrap();
+    let lost = Dpo::default().each(sample.batch()).unwrap();
+    for (i, bad) in [(3, f64::NAN), (1024, f64::INFINITY), (1499, f64::NEG_INFINITY)] {
+        weights[i] = 0.0;
+        sample.policy.chosen[i] = bad;
+        sample.policy.rejected[i] = bad;
+    }
+    assert!(Dpo::default().value(sample.batch(), Reduction::Sum).is_err());
+    let (loss, grad) = Dpo::default().grad(sample.batch(), Reduction::Weighted(&weights)).unwrap();
+    let expected = clean.0 - lost[3] - lost[1024] - lost[1499];
+    assert!((loss - expected).abs() < 1e-12 * loss);
+    for i in 0..1500 {
+        assert_eq!(grad.chosen[i], if weights[i] == 0.0 { 0.0 } else { clean.1.chosen[i] });
+    }
+    let mut each = Array1::zeros(1500);
+    let out = Out::Each(each.view_mut());
+    Dpo::default().run(&sample.batch(), Reduction::Weighted(&weights), 2.0, out).unwrap();
+    assert_eq!((each[2], each[3]), (2.0 * lost[2], 0.0));
+}
+
+#[test]
+fn a_gradient_is_added_to_what_is_there() {
+    let sample = Sample::<f64>::of(2000);
+    let (loss, grad) = Dpo::default().grad(sample.batch(), Reduction::Sum).unwrap();
+    let mut out = Pairs { chosen: Array1::from_elem(2000, 4.0), rejected: Array1::from_elem(2000, -1.0) };
+    let scaled = Dpo::default().run(&sample.batch(), Reduction::Sum, 0.5, Out::AddGrad(out.view_mut())).unwrap();
+    assert_eq!(scaled, 0.5 * loss);
+    assert_eq!(out.chosen, 4.0 + 0.5 * grad.chosen);
+    assert_eq!(out.rejected, -1.0 + 0.5 * grad.rejected);
+}
+
+#[test]
+fn nothing_sums_to_zero_and_has_no_mean() {
+    let nothing = Sample::<f64>::of(0);
+    for objective in [&Dpo::default() as &dyn PairObjective<f64>, &IPO, &Orpo::default()] {
+        assert_eq!(objective.value(nothing.batch(), Reduction::Sum), Ok(0.0));
+        assert_eq!(objective.parts(&nothing.batch()), Ok(Parts { sum: 0.0, count: 0.0 }));
+        assert!(objective.grad(nothing.batch(), Reduction::Sum).unwrap().1.chosen.is_empty());
+        assert!(objective.each(nothing.batch()).unwrap().is_empty());
+        assert_eq!(objective.value(nothing.batch(), Reduction::Mean), Err(Error::Empty { argument: "batch" }));
+    }
+}
+
+#[test]
+fn the_first_bad_number_is_named_wherever_it_is() {
+    let message = |change: &dyn Fn(&mut Sample<f64>)| {
+        let mut sample = Sample::<f64>::of(70_000);
+        change(&mut sample);
+        IPO.grad(sample.full(), Reduction::Mean).unwrap_err().to_string()
+    };
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    let allowed = "allowed is finite or -inf";
+    assert_eq!(message(&|s| s.policy.chosen[17] = nan), format!("`policy.chosen`[17] is NaN, {allowed}"));
+    assert_eq!(message(&|s| s.policy.rejected[69_999] = inf), format!("`policy.rejected`[69999] is inf, {allowed}"));
+    assert_eq!(message(&|s| s.reference.chosen[2000] = nan), format!("`reference.chosen`[2000] is NaN, {allowed}"));
+    assert_eq!(message(&|s| s.reference.rejected[0] = inf), format!("`reference.rejected`[0] is inf, {allowed}"));
+    assert_eq!(message(&|s| s.lengths.rejected[5] = 0.0), "`lengths.rejected`[5] is 0, allowed is finite and > 0");
+    assert_eq!(message(&|s| s.target[9] = -inf), "`target`[9] is -inf, allowed is finite");
+    let two = |s: &mut Sample<f64>| (s.policy.chosen[66_000], s.policy.rejected[400]) = (nan, nan);
+    assert_eq!(message(&|s| two(s)), format!("`policy.rejected`[400] is NaN, {allowed}"));
+}
+
+#[test]
+fn two_infinities_that_have_no_difference_are_named() {
+    let inf = f64::INFINITY;
+    let error = Dpo::default().value(one(&[-inf, -inf], &[-1.0], &[1.0]), Reduction::Sum).unwrap_err();
+    let allowed = "allowed is finite where another log-probability of its pair is -inf";
+    assert_eq!(error.to_string(), format!("`policy.chosen`[0] is -inf, {allowed}"));
+}
+
+#[test]
+fn shapes_are_checked_before_anything_is_written() {
+    let (two, three) = ([-1.0_f64, -2.0], [-1.0_f64, -2.0, -3.0]);
+    let both = |chosen, rejected| Pairs { chosen: aview1(chosen), rejected: aview1(rejected) };
+    let (even, odd) = (both(&three, &three), both(&three, &two));
+    let message = |batch| Dpo::default().value(batch, Reduction::Sum).unwrap_err().to_string();
+    let shown = |name: &str| format!("`{name}` has shape [2], expected [3]");
+    assert_eq!(message(PairBatch::new(odd)), shown("policy.rejected"));
+    assert_eq!(message(PairBatch::new(even).reference(odd)), shown("reference.rejected"));
+    assert_eq!(message(PairBatch::new(even).reference(both(&two, &three))), shown("reference.chosen"));
+    assert_eq!(message(PairBatch::new(even).lengths(odd)), shown("lengths.rejected"));
+    assert_eq!(message(PairBatch::new(even).target(aview1(&two))), shown("target"));
+    assert_eq!(message(PairBatch::new(even)), "Dpo needs `reference`");
+
+    let batch = PairBatch::new(even).reference(even);
+    let mut out = Pairs { chosen: Array1::from_elem(3, 7.0), rejected: Array1::from_elem(2, 7.0) };
+    let error = Dpo::default().grad_into(batch, Reduction::Sum, out.view_mut()).unwrap_err();
+    assert_eq!(error.to_string(), shown("out.rejected"));
+    assert_eq!(out.chosen, Array1::from_elem(3, 7.0));
+    let weights = Array1::ones(2);
+    let error = Dpo::default().value(batch, Reduction::Weighted(&weights)).unwrap_err();
+    assert_eq!(error.to_string(), shown("weights"));
+}
+
+#[test]
+fn what_the_type_cannot_hold_is_an_error() {
+    let nll = Nll { length: Length::Sum };
+    let huge = [-3e38_f32, -3e38];
+    let batch = PairBatch::new(Pairs { chosen: aview1(&huge), rejected: aview1(&huge) });
+    assert_eq!(nll.value(batch, Reduction::Mean), Ok(3e38));
+    assert_eq!(PairObjective::<f32>::parts(&nll, &batch).unwrap().sum, 2.0 * f64::from(3e38_f32));
+    let error = nll.value(batch, Reduction::Sum).unwrap_err();
+    assert_eq!(error.to_string(), "the result at `loss` overflows f32");
+    let mut each = Array1::zeros(2);
+    let error = nll.run(&batch, Reduction::Mean, 4.0, Out::Each(each.view_mut())).unwrap_err();
+    assert_eq!(error.to_string(), "the result at `out`[0] overflows f32");
+    let mut grad = Pairs { chosen: Array1::from_elem(2, -3e38), rejected: Array1::zeros(2) };
+    let error = nll.run(&batch, Reduction::Mean, 2e38, Out::AddGrad(grad.view_mut())).unwrap_err();
+    assert_eq!(error.to_string(), "the result at `out.chosen`[0] overflows f32");
+    assert!(nll.run(&batch, Reduction::Sum, f32::NAN, Out::Nothing).is_err());
+}
