@@ -11,10 +11,9 @@ pub use crate::logits::{
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
     token_log_probs_masked,
 };
-pub use crate::preference::LogitPairs;
 pub use crate::preference::{
-    Dpo, Ipo, JensenShannon, Length, Nll, Orpo, Out, PairBatch, PairConfig, PairMetrics, PairObjective, Pairs,
-    PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
+    Dpo, Ipo, JensenShannon, Length, LogitPairs, Nll, Orpo, Out, PairBatch, PairConfig, PairMetrics, PairObjective,
+    Pairs, PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
 };
 pub use crate::ratio::{Ddo, RatioObjective, Samples};
 pub use crate::sequence::{

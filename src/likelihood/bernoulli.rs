@@ -18,9 +18,10 @@ density! {
     /// In nats. The label `x` is 0 or 1, or anything between: a soft label, the probability of a 1. It is data and gets
     /// no gradient. The arrays have one shape, nothing is broadcast.
     ///
-    /// The loss is a sum of positive terms and good to 2 machine epsilons. The gradient is `(1 - x) σ(l) - x σ(-l)`, good to
-    /// 2 of the larger term: nothing is lost where a label is almost certain. No finite input overflows. A logit of ±inf is a certain
-    /// outcome: the loss is 0 where the label agrees and +inf where it does not, the gradient finite in both cases.
+    /// The loss is a sum of positive terms and good to 2 machine epsilons. The gradient is `(1 - x) σ(l) - x σ(-l)`, good
+    /// to 2 of the larger term: nothing is lost where a label is almost certain. No finite input overflows. A logit of
+    /// ±inf is a certain outcome: the loss is 0 where the label agrees and +inf where it does not, the gradient finite in
+    /// both cases.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ mod tests {
     use ndarray::{Array0, ArrayD, array};
     use proptest::prelude::*;
 
-    use super::super::driver::testing::{at, close, derivatives_match};
+    use super::super::testing::{at, close, derivatives_match};
     use super::*;
 
     fn point(logit: f64, x: f64) -> (f64, f64) {

@@ -201,38 +201,5 @@ fn reborrow<'s, T, const G: usize>(slopes: &'s mut Option<[&mut [T]; G]>) -> Opt
     slopes.as_mut().map(|slopes| slopes.each_mut().map(|column| &mut **column))
 }
 
-/// Oracles that the tests of every density share.
-#[cfg(test)]
-pub(super) mod testing {
-    use super::*;
-
-    /// Loss and derivatives at one point.
-    pub(crate) fn at<L: Density<N, G>, T: Real, const N: usize, const G: usize>(point: [T; N]) -> (T, [T; G]) {
-        L::at::<T, false>(point)
-    }
-
-    /// Whether the numbers agree to a relative error; two zeros do.
-    pub(crate) fn close(found: f64, expected: f64, tolerance: f64) -> bool {
-        (found - expected).abs() <= tolerance * expected.abs()
-    }
-
-    /// The derivatives at a point must be central differences of the loss.
-    pub(crate) fn derivatives_match<L: Density<N, G>, const N: usize, const G: usize>(point: [f64; N], tolerance: f64) {
-        let (_, slopes) = at::<L, f64, N, G>(point);
-        for (i, slope) in slopes.into_iter().enumerate() {
-            let h = 1e-5;
-            let moved = |by: f64| {
-                let mut moved = point;
-                moved[i] += by;
-                at::<L, f64, N, G>(moved).0
-            };
-            let difference = (moved(h) - moved(-h)) / (2.0 * h);
-            let name = L::ARGUMENTS[i].0;
-            let error = (slope - difference).abs();
-            assert!(error <= tolerance * (1.0 + slope.abs()), "{name} at {point:?}: {slope} against {difference}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;

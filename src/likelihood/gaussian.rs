@@ -33,7 +33,8 @@ density! {
     /// In nats, all constants kept; negative where the density is above 1. The arrays have one shape, nothing is
     /// broadcast. A standard deviation σ enters as `2 ln σ`, and a gradient in σ is `2/σ` times that in the log-variance.
     ///
-    /// The loss is good to 3 machine epsilons of the largest of `|L|`, 1 and `|s|`, the gradients in μ and x to 3 of their own.
+    /// The loss is good to 3 machine epsilons of the largest of `|L|`, 1 and `|s|`, the gradients in μ and x to 3 of
+    /// their own.
     ///
     /// With `μ = x` the residual counts as zero whatever the variance, so that the loss is `½ (ln 2π + s)` even where
     /// `e^-s` overflows.
@@ -64,7 +65,7 @@ density! {
     gaussian_nll, gaussian_nll_parts, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into;
 }
 
-struct GaussianNll;
+pub(super) struct GaussianNll;
 
 impl Density<3, 3> for GaussianNll {
     const ARGUMENTS: [(&'static str, Domain); 3] =
@@ -90,7 +91,7 @@ mod tests {
     use proptest::prelude::*;
     use statrs::distribution::{Continuous, Normal};
 
-    use super::super::driver::testing::{at, close, derivatives_match};
+    use super::super::testing::{at, close, derivatives_match};
     use super::*;
     use crate::Error;
 

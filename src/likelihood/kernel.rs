@@ -114,3 +114,37 @@ pub(super) fn sum<T: Real>(losses: &[T]) -> Result<f64, usize> {
     }
     Ok(sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::likelihood::gaussian::GaussianNll;
+    use crate::likelihood::testing::{at, close};
+    use crate::simd::{available, run_at};
+
+    #[test]
+    fn every_level_agrees_with_one_point_and_marks_what_is_wrong() {
+        let column = |seed: usize| (0..75).map(|i| ((i * 7 + seed * 5) % 31) as f64 * 0.1 - 1.5).collect::<Vec<_>>();
+        let (mut mean, log_variance, x) = (column(1), column(2), column(3));
+        mean[40] = f64::NAN;
+        for level in available() {
+            let (mut losses, mut alone) = ([0.0; 75], [0.0; 75]);
+            let mut slopes = [[0.0; 75]; 3];
+            let (density, points) = (PhantomData::<GaussianNll>, [&mean[..], &log_variance, &x]);
+            run_at(level, Losses { density, points, losses: &mut alone });
+            let places = slopes.each_mut().map(|column| &mut column[..]);
+            run_at(level, Slopes { density, points, scale: 2.0, losses: &mut losses, slopes: places });
+            for i in (0..75).filter(|&i| i != 40) {
+                let (loss, slope) = at::<GaussianNll, f64, 3, 3>([mean[i], log_variance[i], x[i]]);
+                assert!(close(losses[i], loss, 1e-14) && alone[i] == losses[i], "{i} at {level:?}");
+                for (found, expected) in slopes.iter().zip(slope) {
+                    assert!((found[i] - 2.0 * expected).abs() < 1e-14, "{i} at {level:?}");
+                }
+            }
+            assert!(losses[40].is_nan() && alone[40].is_nan(), "{level:?}");
+            let weights: Vec<f64> = (0..75).map(|i| if i == 40 { 0.0 } else { 1.0 }).collect();
+            run_at(level, Weigh::<_, 3> { weights: &weights, losses: &mut losses, slopes: None });
+            assert_eq!((losses[40], losses[41]), (0.0, alone[41]), "{level:?}");
+        }
+    }
+}

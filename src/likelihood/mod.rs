@@ -16,6 +16,8 @@ mod driver;
 mod gaussian;
 mod kernel;
 mod poisson;
+#[cfg(test)]
+mod testing;
 
 pub use bernoulli::{
     bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,

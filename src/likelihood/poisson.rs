@@ -18,9 +18,9 @@ density! {
     /// nothing is broadcast.
     ///
     /// The loss is formed as a sum of positive terms, `½ ln 2πx + δ(x) + x (e^d - 1 - d)` with `d = l - ln x` and δ the
-    /// error of Stirling's formula. It is good to 3 machine epsilons of `L + |e^l - x| ln x`, which is what a last bit of the
-    /// log-rate is worth; the gradient to 2 of the larger of `e^l` and `x`. The three terms of the formula above grow as `x ln x` and cancel: at a count of a
-    /// million nothing is left of them in `f32`.
+    /// error of Stirling's formula. It is good to 3 machine epsilons of `L + |e^l - x| ln x`, which is what a last bit of
+    /// the log-rate is worth; the gradient to 2 of the larger of `e^l` and `x`. The three terms of the formula above grow
+    /// as `x ln x` and cancel: at a count of a million nothing is left of them in `f32`.
     ///
     /// A log-rate of -inf is a rate of zero: the loss is 0 for the count 0 and +inf for any other, the gradient `-x`.
     ///
@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
     use statrs::distribution::{Discrete, Poisson};
 
-    use super::super::driver::testing::{at, close, derivatives_match};
+    use super::super::testing::{at, close, derivatives_match};
     use super::*;
 
     fn point(log_rate: f64, x: f64) -> (f64, f64) {

@@ -115,3 +115,39 @@ impl<T: Real, L: PairLoss> Kernel for Slopes<'_, T, L> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preference::{Length, Orpo};
+    use crate::simd::{available, run_at};
+
+    #[test]
+    fn every_level_agrees_with_one_pair() {
+        let orpo = Orpo { lambda: 0.5, length: Length::Sum };
+        let column = |seed: usize| (0..75).map(|i| -0.1 - ((i * 7 + seed) % 29) as f64).collect::<Vec<_>>();
+        let (chosen, rejected, zeros, ones) = (column(1), column(12), vec![0.0; 75], vec![1.0; 75]);
+        let both = |column| Pairs { chosen: column, rejected: column };
+        let columns = Row {
+            policy: Pairs { chosen: &chosen[..], rejected: &rejected },
+            reference: both(&zeros[..]),
+            lengths: both(&ones[..]),
+            target: &zeros[..],
+        };
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-14 * b.abs();
+        for level in available() {
+            let (mut alone, mut loss) = ([0.0; 75], [0.0; 75]);
+            let mut slope = Pairs { chosen: [0.0; 75], rejected: [0.0; 75] };
+            run_at(level, Losses { of: &orpo, columns, loss: &mut alone });
+            let places = slope.as_mut().map(|side| &mut side[..]);
+            run_at(level, Slopes { of: &orpo, columns, loss: &mut loss, slope: places });
+            assert_eq!(alone, loss, "{level:?}");
+            for i in 0..75 {
+                let (expected, slopes) = orpo.pair::<f64, false>(columns.map(|column| column[i]));
+                assert!(close(loss[i], expected), "{i} at {level:?}");
+                assert!(close(slope.chosen[i], slopes.chosen), "{i} at {level:?}");
+                assert!(close(slope.rejected[i], slopes.rejected), "{i} at {level:?}");
+            }
+        }
+    }
+}

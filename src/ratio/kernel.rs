@@ -78,3 +78,30 @@ impl<T: Real, L: RatioLoss> Kernel for Slopes<'_, T, L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ratio::Ddo;
+    use crate::simd::{available, run_at};
+
+    #[test]
+    fn every_level_agrees_with_one_sample() {
+        let ddo = Ddo { alpha: 4.0, beta: 0.5 };
+        let ratios: Vec<f64> = (0..75).map(|i| 0.75 * f64::from(i) - 30.0).collect();
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-14 * b.abs();
+        for (level, side) in available().into_iter().flat_map(|level| [(level, Side::Real), (level, Side::Fake)]) {
+            let (mut alone, mut loss, mut slope) = ([0.0; 75], [0.0; 75], [0.0; 75]);
+            run_at(level, Losses { of: &ddo, side, ratios: &ratios, loss: &mut alone });
+            run_at(level, Slopes { of: &ddo, side, ratios: &ratios, loss: &mut loss, slope: &mut slope });
+            assert_eq!(alone, loss, "{side:?} at {level:?}");
+            for (i, &ratio) in ratios.iter().enumerate() {
+                let expected = match side {
+                    Side::Real => ddo.real::<f64, false>(ratio),
+                    Side::Fake => ddo.fake::<f64, false>(ratio),
+                };
+                assert!(close(loss[i], expected.0) && close(slope[i], expected.1), "{ratio}, {side:?} at {level:?}");
+            }
+        }
+    }
+}

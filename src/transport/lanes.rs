@@ -65,3 +65,28 @@ impl<T: Real> Kernel for CostSlope<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{available, run_at};
+
+    #[test]
+    fn every_level_agrees_with_the_formula() {
+        for n in [0, 1, 32, 75] {
+            let logits: Vec<f64> = (0..n).map(|i| -0.25 * (i % 40) as f64).collect();
+            let cosines: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
+            let terms = || logits.iter().zip(&cosines).map(|(x, cosine)| ((x - 0.5).exp(), 1.0 - cosine));
+            let expected: f64 = terms().map(|(weight, cost)| weight * cost).sum();
+            for level in available() {
+                let sum = run_at(level, ExpectedCost { logits: &logits, cosines: &cosines, max: 0.5 });
+                assert!((sum - expected).abs() <= 1e-14 * expected, "{n} at {level:?}: {sum}, not {expected}");
+                let mut slopes = cosines.clone();
+                run_at(level, CostSlope { logits: &logits, slopes: &mut slopes, max: 0.5, base: 2.0, per_cost: -3.0 });
+                for (slope, (weight, cost)) in slopes.into_iter().zip(terms()) {
+                    assert!((slope - weight * (2.0 - 3.0 * cost)).abs() < 1e-14, "{n} at {level:?}");
+                }
+            }
+        }
+    }
+}

@@ -83,7 +83,7 @@ fn the_vectorised_loop_agrees_with_the_kernel_at_one_point() {
     let each = poisson_nll_each(&log_rate, &x).unwrap();
     let (_, gradient) = poisson_nll_grad(&log_rate, &x, Reduction::Sum).unwrap();
     for (i, (&log_rate, &x)) in log_rate.iter().zip(&x).enumerate() {
-        let (loss, [slope]) = super::testing::at::<poisson::PoissonNll, f64, 2, 1>([log_rate, x]);
+        let (loss, [slope]) = testing::at::<poisson::PoissonNll, f64, 2, 1>([log_rate, x]);
         let at = [i / 700, i % 700];
         assert!((each[at] - loss).abs() <= 1e-14 * (loss + x + log_rate.exp()), "{at:?}");
         assert!((gradient[at] - slope).abs() <= 1e-15 * (x + log_rate.exp()), "{at:?}");
