@@ -94,7 +94,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
         .iter()
         .all(|mean| mean.is_finite())
     {
-        return Err(Error::Overflow { argument: "batch", position: Position::default(), type_name: f64::NAME });
+        return Err(Error::overflow::<f64>("batch", Position::default()));
     }
     Ok(PairMetrics {
         reward_chosen: beta * chosen,
