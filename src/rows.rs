@@ -23,7 +23,6 @@ pub(crate) fn rows_per_job<E>(width: usize) -> usize {
 }
 
 /// Borrowed rows.
-#[derive(Clone)]
 pub(crate) enum Rows<'a, E> {
     /// One after the other in memory.
     Packed { data: &'a [E], width: usize },

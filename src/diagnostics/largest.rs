@@ -10,7 +10,6 @@ const CHUNK: usize = 32;
 ///
 /// What does not exceed the threshold is passed over at the speed of a comparison. The rest is kept until there are
 /// `2k`, and then cut to the best `k`, whose least is the new threshold: a constant cost for each element, whatever `k`.
-#[derive(Debug)]
 pub(super) struct Largest<T> {
     k: usize,
     held: Vec<T>,

@@ -14,7 +14,7 @@ pub(crate) struct Scale<'a, T> {
 }
 
 /// What happens to what was there.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Mode {
     Set,
     Add,

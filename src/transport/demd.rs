@@ -83,17 +83,7 @@ mod tests {
     use ndarray::{Array2, array, s};
 
     use super::*;
-
-    /// Costs 0.2, 1 and 0.4 between three tokens.
-    fn three() -> CosineCost<f64> {
-        CosineCost::new(&array![[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]).unwrap()
-    }
-
-    fn five() -> (Array2<f64>, Array1<i64>, CosineCost<f64>) {
-        let embeddings = Array2::from_shape_fn((5, 3), |(i, j)| ((1 + 3 * i + j * j) as f64).sin());
-        let logits = Array2::from_shape_fn((3, 5), |(n, k)| 0.3 * ((2 * n + 5 * k) as f64).cos() + 0.1 * k as f64);
-        (logits, array![4, 0, 2], CosineCost::new(&embeddings).unwrap())
-    }
+    use crate::transport::testing::{five, three};
 
     /// Large enough for several blocks of rows and of classes.
     fn large() -> (Array2<f32>, Array1<u32>, CosineCost<f32>) {

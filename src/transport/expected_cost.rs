@@ -24,7 +24,7 @@ const ROWS: usize = 64;
 const CLASSES: usize = 1024;
 
 /// What the pass finds of a row; all zero where the row takes no part.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Found<T> {
     /// `-ln q_y`.
     pub(super) nll: f64,
@@ -34,7 +34,7 @@ pub(super) struct Found<T> {
     fault: Option<Fault>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Fault {
     /// The logits are no distribution.
     Improper,
@@ -43,7 +43,6 @@ enum Fault {
 }
 
 /// The loss of a row as the gradient sees it: derivatives by its negative log-likelihood and by its expected cost.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Slopes {
     pub(super) nll: f64,
     pub(super) cost: f64,

@@ -42,14 +42,12 @@ impl<'a, T> Measure<'a, T> {
 }
 
 /// How the parts of a measure are called in errors.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Names {
     pub(super) points: &'static str,
     pub(super) weights: &'static str,
 }
 
 /// The points that hold mass, in `f64`.
-#[derive(Clone, Debug)]
 pub(super) enum Atoms {
     /// Each holds `1/n`.
     Equal(Vec<f64>),

@@ -10,6 +10,8 @@ mod emo;
 mod expected_cost;
 mod lanes;
 mod measure;
+#[cfg(test)]
+mod testing;
 mod wasserstein_1d;
 
 pub use cosine_cost::CosineCost;

@@ -3,20 +3,10 @@
 use ndarray::{array, s};
 
 use super::*;
+use crate::transport::testing::{five, three};
 
 const ONE: Emo = Emo { mode: EmoMode::ScaleDemd, ignore_index: Some(-100) };
 const TWO: Emo = Emo { mode: EmoMode::ScaleMle, ignore_index: Some(-100) };
-
-/// Costs 0.2, 1 and 0.4 between three tokens.
-fn three() -> CosineCost<f64> {
-    CosineCost::new(&array![[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]).unwrap()
-}
-
-fn five() -> (Array2<f64>, Array1<i64>, CosineCost<f64>) {
-    let embeddings = Array2::from_shape_fn((5, 3), |(i, j)| ((1 + 3 * i + j * j) as f64).sin());
-    let logits = Array2::from_shape_fn((3, 5), |(n, k)| 0.3 * ((2 * n + 5 * k) as f64).cos() + 0.1 * k as f64);
-    (logits, array![4, 0, 2], CosineCost::new(&embeddings).unwrap())
-}
 
 fn close(got: impl IntoIterator<Item = f64>, expected: impl IntoIterator<Item = f64>, tolerance: f64) {
     let (got, expected): (Vec<_>, Vec<_>) = (got.into_iter().collect(), expected.into_iter().collect());
