@@ -106,6 +106,14 @@ pub(crate) fn narrow<T: Real>(wide: f64, argument: &'static str, position: impl 
     Ok(value)
 }
 
+/// A total of these parts. One that is infinite or NaN although every part is finite is an [`Error::Overflow`].
+pub(crate) fn total_of(parts: &[f64], total: f64, argument: &'static str) -> Result<f64> {
+    if total.is_finite() || parts.iter().any(|part| !part.is_finite()) {
+        return Ok(total);
+    }
+    Err(Error::overflow::<f64>(argument, Position::default()))
+}
+
 /// Elements that are added in lanes of the element type before `f64` takes over.
 pub(crate) const BLOCK: usize = 1024;
 

@@ -40,7 +40,7 @@ pub(crate) fn run<T: Real>(
     parallel::try_for_each(jobs, 6 * n * size_of::<T>(), |(job, (sums, out))| {
         pass.job(job * JOB..n.min((job + 1) * JOB), sums, out)
     })?;
-    if factor == 0.0 { Ok(0.0) } else { Ok(reduction::pairwise(&sums) * factor) }
+    if factor == 0.0 { Ok(0.0) } else { reduction::total_of(&sums, reduction::pairwise(&sums) * factor, "loss") }
 }
 
 /// What all jobs share.

@@ -25,7 +25,11 @@ impl<T: Real> Inspection<'_, T> {
         for i in (0..loss.len()).filter(|&i| self.scale.at(i) != T::zero()) {
             let slope = Pairs { chosen: slope.chosen[i].wide(), rejected: slope.rejected[i].wide() };
             self.pair(i, loss[i].wide(), slope)?;
-            sum += self.scale.weights.map_or(1.0, |weights| weights[i].wide()) * loss[i].wide();
+            let share = self.scale.weights.map_or(1.0, |weights| weights[i].wide()) * loss[i].wide();
+            if loss[i].is_finite() && f64::is_finite(sum) && !(sum + share).is_finite() {
+                return Err(self.overflow("loss", i));
+            }
+            sum += share;
         }
         self.written(loss, out)?;
         Ok(sum)

@@ -4,7 +4,7 @@ use ndarray::{Array1, ArrayViewMut1};
 
 use crate::error::Position;
 use crate::preference::{Out, PairBatch, PairObjective};
-use crate::reduction::narrow;
+use crate::reduction::{narrow, total_of};
 use crate::{Error, Parts, Real, Reduction, Result, check};
 
 /// `Σ w L`: objectives of the same pairs, each with its weight.
@@ -75,6 +75,7 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
         }
         self.terms.iter().try_for_each(|term| {
             check::non_negative("weight", term.weight)?;
+            check::parameter("weight", term.weight, "finite in the element type", T::of(term.weight).is_finite())?;
             term.objective.validate(batch)
         })
     }
@@ -82,7 +83,7 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, mut out: Out<'_, T>) -> Result<T> {
         self.validate(batch)?;
         out.check_shapes(batch.len())?;
-        let mut total = 0.0;
+        let mut values = Vec::with_capacity(self.terms.len());
         for (index, term) in self.terms.iter().enumerate() {
             let scale = T::of(scale.wide() * term.weight);
             let run = |out: Out<'_, T>| term.objective.run(batch, reduction, scale, out);
@@ -93,16 +94,18 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
                 Out::Grad(grad) if index == 0 => run(Out::Grad(grad.view_mut())),
                 Out::Grad(grad) | Out::AddGrad(grad) => run(Out::AddGrad(grad.view_mut())),
             };
-            total += value?.wide();
+            values.push(value?.wide());
         }
-        narrow(total, "loss", Position::default())
+        narrow(total_of(&values, values.iter().sum(), "loss")?, "loss", Position::default())
     }
 
     fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
         self.validate(batch)?;
         let kept = self.terms.iter().filter(|term| term.weight > 0.0);
-        let sums = kept.map(|term| Ok(term.weight * term.objective.parts(batch)?.sum));
-        Ok(Parts { sum: sums.sum::<Result<f64>>()?, count: batch.len() as f64 })
+        let sums = kept.map(|term| Ok((term.weight, term.objective.parts(batch)?.sum)));
+        let (weights, sums): (Vec<f64>, Vec<f64>) = sums.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let sum = weights.iter().zip(&sums).map(|(weight, sum)| weight * sum).sum();
+        Ok(Parts { sum: total_of(&sums, sum, "loss")?, count: batch.len() as f64 })
     }
 }
 
@@ -122,9 +125,11 @@ fn add_each<T: Real>(to: ArrayViewMut1<'_, T>, run: impl FnOnce(Out<'_, T>) -> R
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{array, aview1};
+
     use super::*;
     use crate::preference::testing::{Sample, agrees_with_differences, one};
-    use crate::preference::{Dpo, Ipo, JensenShannon, Length, Nll, Orpo, PairConfig, Scored};
+    use crate::preference::{Dpo, Ipo, JensenShannon, Length, Nll, Orpo, PairConfig, Pairs, Scored};
 
     fn terms(weights: [f64; 3]) -> WeightedSum<PairConfig> {
         let objectives = [
@@ -206,5 +211,24 @@ mod tests {
         let message = |sum: WeightedSum<PairConfig>| sum.value(sample.batch(), Reduction::Sum).unwrap_err().to_string();
         assert_eq!(message(WeightedSum { terms: Vec::new() }), "`terms` holds nothing to average over");
         assert_eq!(message(terms([1.0, -0.5, 1.0])), "`weight` is -0.5, allowed is finite and >= 0");
+    }
+
+    #[test]
+    fn weights_and_totals_that_do_not_fit_are_named_before_anything_is_written() {
+        let nll = PairConfig::Nll(Nll { length: Length::Sum });
+        let sum = |weight| WeightedSum {
+            terms: vec![Term { weight: 1.0, objective: nll.clone() }, Term { weight, objective: nll.clone() }],
+        };
+        let (near, mut out) = ([-1.0_f32], Pairs { chosen: array![9.0], rejected: array![9.0] });
+        let batch = PairBatch::new(Pairs { chosen: aview1(&near), rejected: aview1(&near) });
+        let error = sum(1e300).grad_into(batch, Reduction::Sum, out.view_mut()).unwrap_err();
+        assert!(error.to_string().ends_with(", allowed is finite in the element type"), "{error}");
+        assert!(error.to_string().starts_with("`weight` is 1"), "{error}");
+        assert_eq!(out, Pairs { chosen: array![9.0], rejected: array![9.0] });
+        let far = [-1.7e308_f64];
+        let batch = PairBatch::new(Pairs { chosen: aview1(&far), rejected: aview1(&far) });
+        let message = "the result at `loss` overflows f64";
+        assert_eq!(sum(1.0).value(batch, Reduction::Sum).unwrap_err().to_string(), message);
+        assert_eq!(sum(1.0).parts(&batch).unwrap_err().to_string(), message);
     }
 }

@@ -78,11 +78,7 @@ pub(super) fn run<T: Real>(
     parallel::try_for_each(jobs, 2 * n * size_of::<T>(), |(job, (sums, out))| {
         pass.job(job * JOB..n.min((job + 1) * JOB), sums, out)
     })?;
-    let total = reduction::pairwise(&sums);
-    if total.is_infinite() && sums.iter().all(|sum| sum.is_finite()) {
-        return Err(pass.overflow(Position::default()));
-    }
-    Ok(total * factor)
+    reduction::total_of(&sums, reduction::pairwise(&sums) * factor, side.names().ratios)
 }
 
 /// What all jobs of a side share.
@@ -122,7 +118,9 @@ impl<T: Real> Pass<'_, T> {
             }
             *sum = simd::sum(loss).wide();
             if !(sum.is_finite() && simd::sum(slope).is_finite()) {
-                *sum = self.inspect(from, ratios, loss, slope)?;
+                let exact = self.inspect(from, ratios, loss, slope)?;
+                // Where only slopes are large the sum stays, so that a value has the same bits without a gradient.
+                *sum = if sum.is_finite() { *sum } else { exact };
             }
         }
         Ok(())
@@ -155,7 +153,14 @@ impl<T: Real> Pass<'_, T> {
                 allowed: "not NaN",
             });
         }
-        Ok(loss.iter().map(|loss| loss.wide()).sum())
+        let mut sum = 0.0;
+        for (i, loss) in loss.iter().enumerate() {
+            if loss.is_finite() && f64::is_finite(sum) && !(sum + loss.wide()).is_finite() {
+                return Err(self.overflow(Position::from(from + i)));
+            }
+            sum += loss.wide();
+        }
+        Ok(sum)
     }
 
     fn overflow(&self, position: Position) -> Error {

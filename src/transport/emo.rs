@@ -210,7 +210,7 @@ impl Emo {
     ) -> Result<Parts> {
         let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
         let losses: Vec<f64> = self.all::<E::Real>(&pass.values()?)?.iter().map(|term| term.loss).collect();
-        Ok(Parts { sum: reduction::sum(&losses), count: pass.kept().filter(|kept| *kept).count() as f64 })
+        Ok(Parts { sum: finite(reduction::sum(&losses))?, count: pass.kept().filter(|kept| *kept).count() as f64 })
     }
 }
 
@@ -274,8 +274,13 @@ impl Emo {
         if let Some(weights) = weights {
             losses.iter_mut().zip(weights).for_each(|(loss, w)| *loss *= w.wide());
         }
-        narrow(scale * reduction::sum(&losses), "logits", Position::default())
+        narrow(finite(scale * reduction::sum(&losses))?, "logits", Position::default())
     }
+}
+
+/// A total of losses, each of which is finite.
+fn finite(total: f64) -> Result<f64> {
+    reduction::total_of(&[], total, "logits")
 }
 
 /// What every row's loss is multiplied by, apart from weights.

@@ -199,3 +199,19 @@ fn what_the_type_cannot_hold_is_an_error() {
     assert_eq!(error.to_string(), "the result at `out.chosen`[0] overflows f32");
     assert!(nll.run(&batch, Reduction::Sum, f32::NAN, Out::Nothing).is_err());
 }
+
+#[test]
+fn sums_of_finite_losses_beyond_f64_are_an_error_and_never_infinite() {
+    let (far, near) = ([-1.7e308, -1.7e308], [-1.0, -1.0]);
+    let batch = PairBatch::new(Pairs { chosen: aview1(&far), rejected: aview1(&near) });
+    let nll = Nll { length: Length::Sum };
+    let message = |result: crate::Result<f64>| result.unwrap_err().to_string();
+    assert_eq!(message(nll.value(batch, Reduction::Sum)), "the result at `loss`[1] overflows f64");
+    assert_eq!(message(nll.parts(&batch).map(|parts| parts.sum)), "the result at `loss`[1] overflows f64");
+    let weights = ndarray::array![1.0, 2.0];
+    let error = nll.grad(batch, Reduction::Weighted(&weights)).map(|(loss, _)| loss);
+    assert_eq!(message(error), "the result at `loss`[1] overflows f64");
+    let blocks = ndarray::Array1::from_shape_fn(2048, |i| if i % 1024 == 0 { -1.7e308 } else { 0.0 });
+    let batch = PairBatch::new(Pairs { chosen: blocks.view(), rejected: blocks.view() });
+    assert_eq!(message(nll.value(batch, Reduction::Sum)), "the result at `loss` overflows f64");
+}

@@ -129,3 +129,22 @@ fn an_objective_can_be_a_trait_object() {
     let ratios = Samples::both(aview1(&[0.0_f32]));
     assert_eq!(objective.value(ratios, Samples::both(Reduction::Sum)), Ok(2.0 * std::f32::consts::LN_2));
 }
+
+#[test]
+fn sums_of_finite_losses_beyond_f64_are_an_error_and_never_infinite() {
+    let far = [-1.7e308, -1.7e308];
+    let ratios = Samples { real: aview1(&far), fake: aview1(&[]) };
+    let sums = Samples::both(Reduction::Sum);
+    let message = "the result at `real`[1] overflows f64";
+    assert_eq!(Ddo::default().value(ratios, sums).unwrap_err().to_string(), message);
+    assert_eq!(Ddo::default().grad(ratios, sums).unwrap_err().to_string(), message);
+    assert_eq!(Ddo::default().parts(ratios).unwrap_err().to_string(), message);
+}
+
+#[test]
+fn large_slopes_leave_the_bits_of_the_value_alone() {
+    let ratios: Vec<f32> = (0..1000).map(|i| 1e-38 * i as f32 / 1000.0).collect();
+    let ratios = Samples { real: aview1(&ratios), fake: aview1(&[]) };
+    let (ddo, sums) = (Ddo { alpha: 1.0, beta: 1e38 }, Samples::both(Reduction::Sum));
+    assert_eq!(ddo.value(ratios, sums), ddo.grad(ratios, sums).map(|(loss, _)| loss));
+}

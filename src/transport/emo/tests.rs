@@ -282,3 +282,13 @@ fn half_precision_is_computed_in_f32() {
     let expected = ONE.grad(&logits, &array![1, 2], &cost, Reduction::Mean);
     assert_eq!(ONE.grad(&logits.mapv(half::bf16::from_f32), &array![1, 2], &cost, Reduction::Mean), expected);
 }
+
+#[test]
+fn sums_of_finite_losses_beyond_f64_are_an_error_and_never_infinite() {
+    let cost = CosineCost::new(&array![[1.0_f64, 0.0], [0.0, 1.0]]).unwrap();
+    let (logits, weights) = (array![[0.0, 0.0], [0.0, 0.0]], array![1.7e308, 1.7e308]);
+    let error = Emo { mode: EmoMode::ScaleMle, ..Emo::default() }
+        .value(&logits, &array![0, 1], &cost, Reduction::Weighted(&weights))
+        .unwrap_err();
+    assert_eq!(error.to_string(), "the result at `logits` overflows f64");
+}
