@@ -59,7 +59,8 @@ impl<T: Real, D: Dimension> Reduction<'_, T, D> {
 
 /// A sum of losses and what a mean would divide it by, in `f64` for every element type.
 ///
-/// A mean of micro-batch means is not the mean of the whole batch. Add the parts instead, then divide once.
+/// A mean of micro-batch means is not the mean of the whole batch. Add the parts instead, then divide once. Gradients go
+/// the same way: take each with [`Reduction::Sum`], add them, and divide by the merged `count`.
 ///
 /// ```
 /// # use loglik::Parts;

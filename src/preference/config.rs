@@ -5,8 +5,22 @@ use crate::{Parts, Real, Reduction, Result};
 
 /// One of the objectives over pairs, by the name that configurations give it.
 ///
-/// With the feature `serde` it is tagged by `loss_type`, as in `{"loss_type": "sigmoid", "beta": 0.1}`. Unknown fields are
-/// refused; a value out of range is read, and refused at the call.
+/// With the feature `serde` it is tagged by `loss_type`: `sigmoid` (DPO, by TRL's name), `ipo`, `orpo`, `nll` or
+/// `weighted_sum`. A field that is left out has its default where there is one, a length is `sum` or `mean`, and unknown
+/// fields are refused. A value out of range is read, and refused at the call. The whole ORPO objective:
+///
+/// ```json
+/// {
+///   "loss_type": "weighted_sum",
+///   "terms": [
+///     { "weight": 1.0, "objective": { "loss_type": "nll", "length": "mean" } },
+///     { "weight": 1.0, "objective": { "loss_type": "orpo", "lambda": 0.1 } }
+///   ]
+/// }
+/// ```
+///
+/// [`Scored`](crate::preference::Scored) losses and those of one's own are not among them: where a choice at run time must
+/// reach these, use a `Box<dyn PairObjective<f64> + Send + Sync>`.
 ///
 /// # Examples
 ///

@@ -108,7 +108,8 @@ impl<'a, T: Real> PairBatch<'a, T> {
         self
     }
 
-    /// Adds the number of scored tokens of each response, finite and above zero.
+    /// Adds the number of scored tokens of each response, finite and above zero, in the element type: those of
+    /// [`Sequences`](crate::sequence::Sequences).
     pub fn lengths(mut self, lengths: PairsView<'a, T>) -> Self {
         self.lengths = Some(lengths);
         self

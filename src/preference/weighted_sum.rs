@@ -60,6 +60,10 @@ pub struct Term<O> {
 
 impl<O> WeightedSum<O> {
     /// The parts of each term by itself, without its weight: what one watches while training.
+    ///
+    /// # Errors
+    ///
+    /// Those of the terms.
     pub fn term_parts<T: Real>(&self, batch: &PairBatch<'_, T>) -> Result<Vec<Parts>>
     where
         O: PairObjective<T>,

@@ -68,7 +68,8 @@ impl<E: Element, I: Target, D: Dimension> Responses<'_, E, I, D> {
     ///
     /// # Errors
     ///
-    /// Those of [`token_log_probs_masked`]. Positions are those in the fields, also where targets are shifted.
+    /// Those of [`token_log_probs_masked`] and of [`sum_tokens`]. Positions are those in the fields, also where targets are
+    /// shifted.
     pub fn sequences(&self) -> Result<Sequences<E::Real>> {
         self.sequences_of(|_| true)
     }
