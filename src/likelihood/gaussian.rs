@@ -42,8 +42,9 @@ density! {
     /// # Errors
     ///
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where an argument is NaN or infinite
-    /// (a variance of zero or infinity has no density); [`Error::Overflow`](crate::Error::Overflow) where the residual in
-    /// units of σ, or its square, does not fit the type; [`Error::Empty`](crate::Error::Empty) for a mean over nothing.
+    /// (a variance of zero or infinity has no density); [`Error::Overflow`](crate::Error::Overflow) where the residual,
+    /// `1/σ`, their product or its square does not fit the type; [`Error::Empty`](crate::Error::Empty) for a mean over
+    /// nothing.
     ///
     /// # Examples
     ///

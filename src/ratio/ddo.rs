@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView1;
 
+use crate::error::Position;
 use crate::ratio::{RatioLoss, Samples};
 use crate::{Error, Real, Result, check, math};
 
@@ -83,11 +84,13 @@ impl Ddo {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`]: a hyper-parameter is out of its range.
+    /// - [`Error::Parameter`]: a hyper-parameter is out of its range.
+    /// - [`Error::Overflow`]: the result does not fit `f64`.
     pub fn curvature(&self) -> Result<f64> {
         self.check()?;
         let half = 0.5 * self.beta;
-        Ok(half * ((1.0 - self.alpha) + half * (1.0 + self.alpha)))
+        let curvature = half * ((1.0 - self.alpha) + half * (1.0 + self.alpha));
+        if curvature.is_finite() { Ok(curvature) } else { Err(Error::overflow::<f64>("beta", Position::default())) }
     }
 
     /// Whether training would leave a perfect reference alone: `(α - 1) / (α + 1) <= β/2`, where [`Ddo::curvature`] is not
@@ -108,7 +111,8 @@ impl Ddo {
     ///
     /// [`Error::Parameter`]: a hyper-parameter is out of its range.
     pub fn is_stable(&self) -> Result<bool> {
-        Ok(self.curvature()? >= 0.0)
+        self.check()?;
+        Ok(self.alpha - 1.0 <= 0.5 * self.beta * (1.0 + self.alpha))
     }
 }
 
@@ -333,7 +337,13 @@ mod tests {
         assert!(stable(3.0, 1.0) && !stable(3.001, 1.0));
         assert!(stable(1.105, 0.1) && !stable(1.106, 0.1));
         assert!(stable(1.0202, 0.02) && !stable(1.0203, 0.02));
-        assert!(stable(1e6, 2.0));
+        assert!(stable(1e6, 2.0) && stable(1.7e308, 1.7e308) && !stable(1.7e308, 1e-300));
+    }
+
+    #[test]
+    fn a_curvature_beyond_the_type_is_an_error() {
+        let error = Ddo { alpha: 1e300, beta: 1e10 }.curvature().unwrap_err();
+        assert_eq!(error.to_string(), "the result at `beta` overflows f64");
     }
 
     #[test]
