@@ -82,15 +82,15 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
         Needs { reference: batch.columns().reference.chosen.is_some(), lengths: false, target: TargetUse::Unused };
     let sources = sources(&batch, needs);
     let mut slots = Slots::new(sources, BLOCK.min(n));
-    let mut sums: [Vec<f64>; 5] = Default::default();
+    let mut sums: [Vec<f64>; 6] = Default::default();
     for start in (0..n).step_by(BLOCK) {
         let at = start..n.min(start + BLOCK);
         let block = totals(slots.columns(sources, at.clone()), at)?;
         sums.iter_mut().zip(block).for_each(|(sums, sum)| sums.push(sum));
     }
-    let [log_prob_chosen, log_prob_rejected, chosen, rejected, accuracy] =
+    let [log_prob_chosen, log_prob_rejected, chosen, rejected, margin, accuracy] =
         sums.map(|sums| reduction::pairwise(&sums) / n as f64);
-    if ![log_prob_chosen, log_prob_rejected, beta * chosen, beta * rejected, beta * (chosen - rejected)]
+    if ![log_prob_chosen, log_prob_rejected, beta * chosen, beta * rejected, beta * margin]
         .iter()
         .all(|mean| mean.is_finite())
     {
@@ -99,7 +99,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     Ok(PairMetrics {
         reward_chosen: beta * chosen,
         reward_rejected: beta * rejected,
-        margin: beta * (chosen - rejected),
+        margin: beta * margin,
         accuracy,
         log_prob_chosen,
         log_prob_rejected,
@@ -107,9 +107,9 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     })
 }
 
-/// Sums over one block: log-probabilities, log-ratios, wins.
-fn totals<T: Real>(columns: Row<&[T]>, at: std::ops::Range<usize>) -> Result<[f64; 5]> {
-    let mut sums = [0.0; 5];
+/// Sums over one block: log-probabilities, log-ratios, their differences, wins.
+fn totals<T: Real>(columns: Row<&[T]>, at: std::ops::Range<usize>) -> Result<[f64; 6]> {
+    let mut sums = [0.0; 6];
     for (i, position) in at.enumerate() {
         let row = columns.map(|column| column[i].wide());
         let (chosen, rejected) =
@@ -118,7 +118,7 @@ fn totals<T: Real>(columns: Row<&[T]>, at: std::ops::Range<usize>) -> Result<[f6
             return Err(first_infinite::<T>(row, position));
         }
         let win = f64::from(u8::from(chosen > rejected));
-        let values = [row.policy.chosen, row.policy.rejected, chosen, rejected, win];
+        let values = [row.policy.chosen, row.policy.rejected, chosen, rejected, chosen - rejected, win];
         sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
     }
     Ok(sums)
@@ -193,5 +193,12 @@ mod tests {
         assert_eq!(message(nan, 0.0), "`beta` is 0, allowed is finite and > 0");
         let empty = PairBatch::new(Pairs { chosen: aview1(&[]), rejected: aview1(&[]) });
         assert_eq!(message(empty, 0.1), "`batch` holds nothing to average over");
+    }
+
+    #[test]
+    fn a_margin_keeps_its_digits_beside_large_rewards() {
+        let (chosen, rejected) = ([-1e16, -1.0], [-1e16, -2.0]);
+        let batch = PairBatch::new(Pairs { chosen: aview1(&chosen), rejected: aview1(&rejected) });
+        assert_eq!(pair_metrics(batch, 1.0).unwrap().margin, 0.5);
     }
 }
