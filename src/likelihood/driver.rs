@@ -11,7 +11,7 @@ use ndarray::{Array, ArrayRef, ArrayViewMut, CowArray, Dimension};
 use super::Density;
 use super::kernel::{self, Losses, Slopes, Weigh};
 use crate::error::Position;
-use crate::reduction::{BLOCK, narrow, pairwise};
+use crate::reduction::{BLOCK, narrow, pairwise, total_of};
 use crate::simd::dispatch;
 use crate::{Error, Parts, Real, Reduction, Result, check, parallel};
 
@@ -139,8 +139,7 @@ impl<'a, L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize
         if sums.contains(&f64::INFINITY) {
             return Ok(f64::INFINITY); // an element is: where finite ones overflow there is an error instead
         }
-        let sum = pairwise(&sums);
-        if sum.is_finite() { Ok(sum) } else { Err(Error::overflow::<T>(L::ARGUMENTS[0].0, Position::default())) }
+        total_of(&sums, pairwise(&sums), L::ARGUMENTS[0].0)
     }
 
     /// The blocks from `start` on, one for each place in `sums`.

@@ -5,8 +5,8 @@ use ndarray::{Array1, ArrayView1, ArrayViewMut1};
 use crate::error::Position;
 use crate::ratio::driver::{self, Side};
 use crate::ratio::{RatioLoss, Samples};
-use crate::reduction::narrow;
-use crate::{Error, Parts, Real, Reduction, Result};
+use crate::reduction::{narrow, total_of};
+use crate::{Parts, Real, Reduction, Result};
 
 /// Where a pass writes what it finds of each sample of one side.
 #[derive(Debug)]
@@ -31,11 +31,11 @@ pub enum RatioOut<'a, T> {
 ///
 /// Of every method:
 ///
-/// - [`Error::Parameter`]: a hyper-parameter is out of its range.
-/// - [`Error::Shape`]: weights, or an output, of another length than the ratios of their side.
-/// - [`Error::Value`]: a ratio is NaN (argument `real` or `fake`), or a weight is not finite or below zero.
-/// - [`Error::Empty`]: a mean over a side without samples.
-/// - [`Error::Overflow`]: a finite ratio whose loss or derivative does not fit the type.
+/// - [`Error::Parameter`](crate::Error::Parameter): a hyper-parameter is out of its range.
+/// - [`Error::Shape`](crate::Error::Shape): weights, or an output, of another length than the ratios of their side.
+/// - [`Error::Value`](crate::Error::Value): a ratio is NaN (argument `real` or `fake`), or a weight is not finite or below zero.
+/// - [`Error::Empty`](crate::Error::Empty): a mean over a side without samples.
+/// - [`Error::Overflow`](crate::Error::Overflow): a finite ratio whose loss or derivative does not fit the type.
 ///
 /// Outputs are left unspecified where a ratio is at fault.
 pub trait RatioObjective<T: Real> {
@@ -118,9 +118,6 @@ impl<T: Real, L: RatioLoss> RatioObjective<T> for L {
 
 /// Both sides together, in the caller's type.
 fn total<T: Real>(sides: Samples<f64>) -> Result<T> {
-    let total = sides.real + sides.fake;
-    if total.is_infinite() && sides.real.is_finite() && sides.fake.is_finite() {
-        return Err(Error::overflow::<T>("real", Position::default()));
-    }
-    narrow(total, "real", Position::default())
+    let Samples { real, fake } = sides;
+    narrow(total_of(&[real, fake], real + fake, "real")?, "real", Position::default())
 }
