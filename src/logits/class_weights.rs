@@ -1,5 +1,6 @@
 //! One weight for each class, or 1 for all.
 
+use crate::error::Position;
 use crate::rows::BLOCK;
 use crate::{Error, Result, check};
 
@@ -25,7 +26,7 @@ impl<'a> ClassWeights<'a> {
         }
         let total = crate::reduction::sum(values);
         if total.is_infinite() {
-            return Err(Error::Overflow { argument, position: Default::default(), type_name: "f64" });
+            return Err(Error::overflow::<f64>(argument, Position::default()));
         }
         Ok(Self { weights, total })
     }

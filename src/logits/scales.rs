@@ -75,12 +75,11 @@ pub(super) fn parts(values: &[f64], count: f64, leading: &[usize]) -> Result<Par
 
 /// The total weight of the rows, unless it does not fit.
 fn finite(count: f64) -> Result<f64> {
-    let (argument, position) = ("class_weights", Position::default());
-    if count.is_finite() { Ok(count) } else { Err(Error::Overflow { argument, position, type_name: f64::NAME }) }
+    if count.is_finite() { Ok(count) } else { Err(Error::overflow::<f64>("class_weights", Position::default())) }
 }
 
 /// The sum of finite losses does not fit; it is told at the largest.
 fn overflow<T: Real>(values: &[f64], leading: &[usize]) -> Error {
     let largest = values.iter().enumerate().fold((0, 0.0), |top, (row, &x)| if x > top.1 { (row, x) } else { top });
-    Error::Overflow { argument: "logits", position: Position::unravel(largest.0, leading), type_name: T::NAME }
+    Error::overflow::<T>("logits", Position::unravel(largest.0, leading))
 }

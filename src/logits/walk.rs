@@ -63,21 +63,16 @@ impl<'a, E: Element> Walk<'a, E> {
         let bytes = self.logits.as_ref().map_or(0, Rows::bytes)
             + self.out.as_ref().map_or(0, |_| elements * size_of::<E::Real>());
         let mut values = vec![0.0; self.rows()];
-        let mut faults: Vec<Option<Error>> = vec![None; values.len().div_ceil(per_job)];
         let outs: Vec<Option<RowsMut<'_, E::Real>>> = match self.out {
             Some(out) => out.split(per_job).into_iter().map(Some).collect(),
-            None => faults.iter().map(|_| None).collect(),
+            None => (0..values.len().div_ceil(per_job)).map(|_| None).collect(),
         };
         let (shape, logits) = (self.shape.as_slice(), self.logits.as_ref());
-        let places = values.chunks_mut(per_job).zip(&mut faults).zip(outs).enumerate();
-        let jobs: Vec<_> = places
-            .map(|(job, ((values, fault), out))| Job { first: job * per_job, shape, logits, values, fault, out })
-            .collect();
-        parallel::for_each(jobs, bytes, |job| job.run(&f));
-        match faults.into_iter().flatten().next() {
-            Some(fault) => Err(fault),
-            None => Ok(values),
-        }
+        let places = values.chunks_mut(per_job).zip(outs).enumerate();
+        let jobs: Vec<_> =
+            places.map(|(job, (values, out))| Job { first: job * per_job, shape, logits, values, out }).collect();
+        parallel::try_for_each(jobs, bytes, |job| job.run(&f))?;
+        Ok(values)
     }
 }
 
@@ -87,29 +82,30 @@ struct Job<'j, 'a, E: Element> {
     shape: &'j [usize],
     logits: Option<&'j Rows<'a, E>>,
     values: &'j mut [f64],
-    fault: &'j mut Option<Error>,
     out: Option<RowsMut<'a, E::Real>>,
 }
 
 impl<E: Element> Job<'_, '_, E> {
-    fn run(self, f: &impl Fn(usize, Row<'_, E>) -> Result<f64>) {
-        let Self { first, shape, logits, values, fault, out } = self;
+    fn run(self, f: &impl Fn(usize, Row<'_, E>) -> Result<f64>) -> Result<()> {
+        let Self { first, shape, logits, values, out } = self;
         let rows = values.len();
+        let mut result = Ok(());
         let mut visit = |i: usize, out: Option<&mut [E::Real]>| {
-            if fault.is_some() {
+            if result.is_err() {
                 return;
             }
             let index = first + i;
             let row = Row { index, shape, logits: logits.map(|rows| rows.row(index)), out };
             match f(index, row) {
                 Ok(value) => values[i] = value,
-                Err(error) => *fault = Some(error),
+                Err(error) => result = Err(error),
             }
         };
         match out {
             Some(out) => out.for_each(|i, row| visit(i, Some(row))),
             None => (0..rows).for_each(|i| visit(i, None)),
         }
+        result
     }
 }
 
@@ -176,24 +172,17 @@ impl<E: Element> Row<'_, E> {
 
     /// The finite logits of this row lead out of the range of the type.
     pub(super) fn overflow(&self) -> Error {
-        let position = self.position(None);
-        Error::Overflow { argument: "logits", position, type_name: E::Real::NAME }
+        Error::overflow::<E::Real>("logits", self.position(None))
     }
 
     /// What makes the row improper.
     fn fault(&self) -> Error {
-        let mut wrong = None;
-        let mut class = 0;
-        self.for_each_block(|block| {
-            let found = block.iter().position(|x| x.is_nan() || *x == E::Real::infinity());
-            wrong = wrong.or(found.map(|at| (class + at, block[at].wide())));
-            class += block.len();
-        });
-        let (position, value, allowed) = match wrong {
-            Some((class, value)) => (self.position(Some(class)), value, "finite or -inf"),
-            None => (self.position(None), f64::NEG_INFINITY, "a row with at least one finite logit"),
-        };
-        Error::Value { argument: "logits", position, value, allowed }
+        let leading = &self.shape[..self.shape.len() - 1];
+        match (&self.out, &self.logits) {
+            (_, Some(logits)) => rows::improper("logits", leading, self.index, *logits),
+            (Some(out), None) => rows::improper("logits", leading, self.index, ArrayView1::from(&**out)),
+            (None, None) => self.overflow(),
+        }
     }
 
     /// The place of the row, or of one of its classes, in the array.
