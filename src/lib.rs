@@ -58,6 +58,8 @@ mod rows;
 #[allow(unsafe_code)]
 mod simd;
 mod target;
+#[cfg(test)]
+mod testing;
 
 pub mod diagnostics;
 pub mod likelihood;

@@ -37,7 +37,7 @@ use crate::{Element, Error, Real, Result, check, parallel, reduction};
 /// Shi, Land, Locatelli, Geist and Bartolo, "Understanding likelihood over-optimisation in direct alignment
 /// algorithms", 2024, [arXiv:2410.11677](https://arxiv.org/abs/2410.11677).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct TopK {
     /// How many classes count, from 1 to the number of classes. Default 10 (the paper).
     pub k: usize,

@@ -1,5 +1,6 @@
 //! Any objective of this room as one value, to be written to and read from a configuration.
 
+use crate::preference::objective::forward;
 use crate::preference::{Dpo, Ipo, Nll, Orpo, Out, PairBatch, PairObjective, WeightedSum};
 use crate::{Parts, Real, Reduction, Result};
 
@@ -66,19 +67,7 @@ impl PairConfig {
     }
 }
 
-impl<T: Real> PairObjective<T> for PairConfig {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        self.objective().validate(batch)
-    }
-
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.objective().run(batch, reduction, scale, out)
-    }
-
-    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
-        self.objective().parts(batch)
-    }
-}
+forward!(PairConfig, |this| this.objective());
 
 #[cfg(all(test, feature = "serde"))]
 mod tests {

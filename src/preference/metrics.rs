@@ -138,7 +138,8 @@ mod tests {
 
     use super::*;
     use crate::preference::Pairs;
-    use crate::preference::testing::{Sample, close, one};
+    use crate::preference::testing::{Sample, one};
+    use crate::testing::close;
 
     #[test]
     fn metrics_are_means_of_what_they_say() {

@@ -73,8 +73,8 @@ pub trait PairObjective<T: Real> {
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T>;
 
     /// Sum of the losses and number of pairs, by which micro-batches combine exactly; `(0, 0)` over nothing.
-    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
-        let sum = self.run(batch, Reduction::Sum, T::one(), Out::Nothing)?;
+    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+        let sum = self.run(&batch, Reduction::Sum, T::one(), Out::Nothing)?;
         Ok(Parts { sum: sum.wide(), count: batch.len() as f64 })
     }
 
@@ -115,8 +115,8 @@ impl<T: Real, L: PairLoss> PairObjective<T> for L {
         narrow(total, "loss", Position::default())
     }
 
-    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
-        let sum = run_wide(self, batch, Reduction::Sum, T::one(), Out::Nothing)?;
+    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+        let sum = run_wide(self, &batch, Reduction::Sum, T::one(), Out::Nothing)?;
         Ok(Parts { sum, count: batch.len() as f64 })
     }
 }
@@ -157,16 +157,35 @@ fn run_wide<T: Real, L: PairLoss>(
     driver::run(block, needs, batch, reduction, scale, out)
 }
 
-impl<T: Real> PairObjective<T> for Box<dyn PairObjective<T> + Send + Sync> {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        self.as_ref().validate(batch)
-    }
+/// Implements [`PairObjective`] for what holds another objective, by asking that one.
+macro_rules! forward {
+    ($holder:ty, |$this:ident| $objective:expr) => {
+        impl<T: Real> PairObjective<T> for $holder {
+            fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+                let $this = self;
+                $objective.validate(batch)
+            }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.as_ref().run(batch, reduction, scale, out)
-    }
+            fn run(
+                &self,
+                batch: &PairBatch<'_, T>,
+                reduction: Reduction<'_, T>,
+                scale: T,
+                out: Out<'_, T>,
+            ) -> Result<T> {
+                let $this = self;
+                $objective.run(batch, reduction, scale, out)
+            }
 
-    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
-        self.as_ref().parts(batch)
-    }
+            fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+                let $this = self;
+                $objective.parts(batch)
+            }
+        }
+    };
 }
+pub(super) use forward;
+
+forward!(Box<dyn PairObjective<T>>, |this| this.as_ref());
+forward!(Box<dyn PairObjective<T> + Send + Sync>, |this| this.as_ref());
+forward!(&dyn PairObjective<T>, |this| **this);

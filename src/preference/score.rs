@@ -131,8 +131,9 @@ mod tests {
 
     use super::*;
     use crate::Reduction;
-    use crate::preference::testing::{Sample, agrees_with_differences, close, one, pair};
+    use crate::preference::testing::{Sample, agrees_with_differences, one, pair};
     use crate::preference::{Dpo, Ipo, PairObjective};
+    use crate::testing::close;
 
     /// Log-ratio, score, slope: scripts/pair_reference.py.
     const JENSEN_SHANNON: [(f64, f64, f64); 11] = [

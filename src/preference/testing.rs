@@ -92,9 +92,3 @@ pub(crate) fn pair<T: Real>(objective: &dyn PairObjective<T>, batch: PairBatch<'
     let loss = objective.run(&batch, Reduction::Sum, T::one(), Out::Grad(grad.view_mut())).unwrap();
     (loss.wide(), grad.chosen[0].wide(), grad.rejected[0].wide())
 }
-
-/// Equal up to this relative difference.
-#[track_caller]
-pub(crate) fn close(got: f64, expected: f64, tolerance: f64) {
-    assert!(got == expected || (got - expected).abs() <= tolerance * expected.abs(), "{got}, expected {expected}");
-}

@@ -37,7 +37,7 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 /// let (loss, gradient) = rpo.grad(batch, Reduction::Mean)?;
 /// assert!((loss - (0.632_599_035 + 0.005 * 12.5)).abs() < 1e-9);
 /// assert!((gradient.chosen[0] - (-0.046_879_063 - 0.005)).abs() < 1e-9);
-/// let values: Vec<f64> = rpo.term_parts(&batch)?.iter().map(|parts| parts.sum).collect();
+/// let values: Vec<f64> = rpo.term_parts(batch)?.iter().map(|parts| parts.sum).collect();
 /// assert_eq!(values[1], 12.5);
 /// # Ok::<(), loglik::Error>(())
 /// ```
@@ -64,7 +64,7 @@ impl<O> WeightedSum<O> {
     /// # Errors
     ///
     /// Those of the terms.
-    pub fn term_parts<T: Real>(&self, batch: &PairBatch<'_, T>) -> Result<Vec<Parts>>
+    pub fn term_parts<T: Real>(&self, batch: PairBatch<'_, T>) -> Result<Vec<Parts>>
     where
         O: PairObjective<T>,
     {
@@ -103,8 +103,8 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
         narrow(total_of(&values, values.iter().sum(), "loss")?, "loss", Position::default())
     }
 
-    fn parts(&self, batch: &PairBatch<'_, T>) -> Result<Parts> {
-        self.validate(batch)?;
+    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+        self.validate(&batch)?;
         let kept = self.terms.iter().filter(|term| term.weight > 0.0);
         let sums = kept.map(|term| Ok((term.weight, term.objective.parts(batch)?.sum)));
         let (weights, sums): (Vec<f64>, Vec<f64>) = sums.collect::<Result<Vec<_>>>()?.into_iter().unzip();
@@ -165,8 +165,8 @@ mod tests {
         assert!((rejected - grad.rejected).iter().all(|d| d.abs() < 1e-17));
         assert!((each - sum.each(batch).unwrap()).iter().all(|d| d.abs() < 1e-14));
         assert_eq!(sum.value(batch, Reduction::Mean), Ok(loss));
-        assert!((sum.parts(&batch).unwrap().mean().unwrap() - loss).abs() < 1e-14 * loss);
-        let parts = sum.term_parts(&batch).unwrap();
+        assert!((sum.parts(batch).unwrap().mean().unwrap() - loss).abs() < 1e-14 * loss);
+        let parts = sum.term_parts(batch).unwrap();
         let mean: f64 = parts.iter().zip([0.8, 0.2, 1.5]).map(|(part, w)| w * part.mean().unwrap()).sum();
         assert!((mean - loss).abs() < 1e-14 * loss);
     }
@@ -185,7 +185,7 @@ mod tests {
         type Boxed = Box<dyn PairObjective<f32> + Send + Sync>;
         let first: Boxed = Box::new(Scored { loss: Dpo::default(), score: JensenShannon });
         let second: Boxed = Box::new(Ipo { beta: 0.1, length: Length::Mean });
-        let (a, b) = (first.parts(&sample.batch()).unwrap(), second.parts(&sample.batch()).unwrap());
+        let (a, b) = (first.parts(sample.batch()).unwrap(), second.parts(sample.batch()).unwrap());
         let sum = WeightedSum {
             terms: vec![Term { weight: 1.0, objective: first }, Term { weight: 0.5, objective: second }],
         };
@@ -206,7 +206,7 @@ mod tests {
         assert!(sum(1.0).value(batch, Reduction::Mean).is_err());
         let (loss, grad) = sum(0.0).grad(batch, Reduction::Mean).unwrap();
         assert_eq!((loss, grad.chosen[0], grad.rejected[0]), (1.0, -1.0, 0.0));
-        assert_eq!(sum(0.0).parts(&batch), Ok(Parts { sum: 1.0, count: 1.0 }));
+        assert_eq!(sum(0.0).parts(batch), Ok(Parts { sum: 1.0, count: 1.0 }));
     }
 
     #[test]
@@ -233,6 +233,6 @@ mod tests {
         let batch = PairBatch::new(Pairs { chosen: aview1(&far), rejected: aview1(&far) });
         let message = "the result at `loss` overflows f64";
         assert_eq!(sum(1.0).value(batch, Reduction::Sum).unwrap_err().to_string(), message);
-        assert_eq!(sum(1.0).parts(&batch).unwrap_err().to_string(), message);
+        assert_eq!(sum(1.0).parts(batch).unwrap_err().to_string(), message);
     }
 }

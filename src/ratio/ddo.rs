@@ -160,16 +160,9 @@ mod tests {
     use super::*;
     use crate::Reduction;
     use crate::ratio::RatioObjective;
+    use crate::testing::all_close as close;
 
     const INF: f64 = f64::INFINITY;
-
-    fn close(got: impl IntoIterator<Item = f64>, expected: impl IntoIterator<Item = f64>, tolerance: f64) {
-        let (got, expected): (Vec<_>, Vec<_>) = (got.into_iter().collect(), expected.into_iter().collect());
-        assert_eq!(got.len(), expected.len());
-        for (g, e) in got.iter().zip(&expected) {
-            assert!((g - e).abs() <= tolerance * e.abs() || g == e, "{got:?} against {expected:?}");
-        }
-    }
 
     /// Three states: the expected loss of a tabular model, and its gradient in the logits.
     fn tabular(ddo: Ddo, data: &Array1<f64>, reference: &Array1<f64>, logits: &Array1<f64>) -> (f64, Array1<f64>) {

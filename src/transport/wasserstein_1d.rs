@@ -146,6 +146,7 @@ mod tests {
     use ndarray::{Array1, array, aview1, s};
 
     use super::*;
+    use crate::testing;
 
     const X: [f64; 5] = [0.7, -1.2, 3.5, 0.7, 2.25];
     const Y: [f64; 4] = [1.5, -0.25, 0.7, -2.0];
@@ -161,7 +162,7 @@ mod tests {
     }
 
     fn close(got: f64, expected: f64) {
-        assert!((got - expected).abs() <= 4e-15 * expected.abs(), "{got} against {expected}");
+        testing::close(got, expected, 4e-15);
     }
 
     #[test]

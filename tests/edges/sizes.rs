@@ -32,7 +32,7 @@ fn sums_over_nothing_are_zero_and_means_are_errors() {
     let both = Pairs { chosen: none.view(), rejected: none.view() };
     let batch = PairBatch::new(both).reference(both);
     assert_eq!(Dpo::default().value(batch, Reduction::Sum).unwrap(), 0.0);
-    assert_eq!(Dpo::default().parts(&batch).unwrap(), Parts::default());
+    assert_eq!(Dpo::default().parts(batch).unwrap(), Parts::default());
     assert!(matches!(Dpo::default().grad(batch, Reduction::Mean), Err(Error::Empty { .. })));
 
     let sum = Samples { real: Reduction::Sum, fake: Reduction::Sum };

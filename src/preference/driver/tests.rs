@@ -80,7 +80,7 @@ fn a_mean_is_a_sum_over_n_and_weights_of_one_over_n() {
         assert_eq!(grad, other);
         let exact: f64 = Dpo::default().each(sample.batch()).unwrap().iter().sum();
         assert!((sum - exact).abs() <= 1e-12 * sum);
-        assert_eq!(PairObjective::<f64>::parts(&Dpo::default(), &sample.batch()), Ok(Parts { sum, count: n as f64 }));
+        assert_eq!(PairObjective::<f64>::parts(&Dpo::default(), sample.batch()), Ok(Parts { sum, count: n as f64 }));
     }
 }
 
@@ -124,7 +124,7 @@ fn nothing_sums_to_zero_and_has_no_mean() {
     let nothing = Sample::<f64>::of(0);
     for objective in [&Dpo::default() as &dyn PairObjective<f64>, &IPO, &Orpo::default()] {
         assert_eq!(objective.value(nothing.batch(), Reduction::Sum), Ok(0.0));
-        assert_eq!(objective.parts(&nothing.batch()), Ok(Parts { sum: 0.0, count: 0.0 }));
+        assert_eq!(objective.parts(nothing.batch()), Ok(Parts { sum: 0.0, count: 0.0 }));
         assert!(objective.grad(nothing.batch(), Reduction::Sum).unwrap().1.chosen.is_empty());
         assert!(objective.each(nothing.batch()).unwrap().is_empty());
         assert_eq!(objective.value(nothing.batch(), Reduction::Mean), Err(Error::Empty { argument: "batch" }));
@@ -188,7 +188,7 @@ fn what_the_type_cannot_hold_is_an_error() {
     let huge = [-3e38_f32, -3e38];
     let batch = PairBatch::new(Pairs { chosen: aview1(&huge), rejected: aview1(&huge) });
     assert_eq!(nll.value(batch, Reduction::Mean), Ok(3e38));
-    assert_eq!(PairObjective::<f32>::parts(&nll, &batch).unwrap().sum, 2.0 * f64::from(3e38_f32));
+    assert_eq!(PairObjective::<f32>::parts(&nll, batch).unwrap().sum, 2.0 * f64::from(3e38_f32));
     let error = nll.value(batch, Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "the result at `loss` overflows f32");
     let mut each = Array1::zeros(2);
@@ -207,7 +207,7 @@ fn sums_of_finite_losses_beyond_f64_are_an_error_and_never_infinite() {
     let nll = Nll { length: Length::Sum };
     let message = |result: crate::Result<f64>| result.unwrap_err().to_string();
     assert_eq!(message(nll.value(batch, Reduction::Sum)), "the result at `loss`[1] overflows f64");
-    assert_eq!(message(nll.parts(&batch).map(|parts| parts.sum)), "the result at `loss`[1] overflows f64");
+    assert_eq!(message(nll.parts(batch).map(|parts| parts.sum)), "the result at `loss`[1] overflows f64");
     let weights = ndarray::array![1.0, 2.0];
     let error = nll.grad(batch, Reduction::Weighted(&weights)).map(|(loss, _)| loss);
     assert_eq!(message(error), "the result at `loss`[1] overflows f64");

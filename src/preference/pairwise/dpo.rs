@@ -79,8 +79,9 @@ impl MarginLoss for Dpo {
 mod tests {
     use super::*;
     use crate::Reduction;
-    use crate::preference::testing::{Sample, agrees_with_differences, close, one, pair};
+    use crate::preference::testing::{Sample, agrees_with_differences, one, pair};
     use crate::preference::{PairBatch, PairObjective, Pairs};
+    use crate::testing::close;
 
     /// `beta`, `label_smoothing`, margin, loss, slope: scripts/pair_reference.py.
     const EXACT: [(f64, f64, f64, f64, f64); 10] = [

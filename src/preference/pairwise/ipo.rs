@@ -72,8 +72,9 @@ mod tests {
 
     use super::*;
     use crate::Reduction;
-    use crate::preference::testing::{Sample, agrees_with_differences, close, one, pair};
+    use crate::preference::testing::{Sample, agrees_with_differences, one, pair};
     use crate::preference::{PairBatch, PairObjective, Pairs};
+    use crate::testing::close;
 
     const SUM: Ipo = Ipo { beta: 0.1, length: Length::Sum };
     const MEAN: Ipo = Ipo { beta: 0.1, length: Length::Mean };

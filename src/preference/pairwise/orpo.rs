@@ -126,8 +126,9 @@ mod tests {
 
     use super::*;
     use crate::Reduction;
-    use crate::preference::testing::{Sample, agrees_with_differences, close, one, pair};
+    use crate::preference::testing::{Sample, agrees_with_differences, one, pair};
     use crate::preference::{PairBatch, PairObjective};
+    use crate::testing::close;
 
     const PLAIN: Orpo = Orpo { lambda: 1.0, length: Length::Sum };
 

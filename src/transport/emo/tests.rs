@@ -3,18 +3,11 @@
 use ndarray::{array, s};
 
 use super::*;
+use crate::testing::all_close as close;
 use crate::transport::testing::{five, three};
 
 const ONE: Emo = Emo { mode: EmoMode::ScaleDemd, ignore_index: Some(-100) };
 const TWO: Emo = Emo { mode: EmoMode::ScaleMle, ignore_index: Some(-100) };
-
-fn close(got: impl IntoIterator<Item = f64>, expected: impl IntoIterator<Item = f64>, tolerance: f64) {
-    let (got, expected): (Vec<_>, Vec<_>) = (got.into_iter().collect(), expected.into_iter().collect());
-    assert_eq!(got.len(), expected.len());
-    for (g, e) in got.iter().zip(&expected) {
-        assert!((g - e).abs() <= tolerance * e.abs(), "{got:?} against {expected:?}");
-    }
-}
 
 #[test]
 fn values_are_those_of_forty_digits() {

@@ -107,7 +107,7 @@ fn methods<T: Real>(
 ) {
     out.scalar("value", objective.value(batch, reduction));
     out.array("each", objective.each(batch));
-    out.parts(objective.parts(&batch));
+    out.parts(objective.parts(batch));
     out.grad("", [0, 1], objective.grad(batch, reduction).map(|(value, g)| (value, [g.chosen, g.rejected])));
     let buffer = || call.buffer(Ix1(batch.len()));
     let (mut chosen, mut rejected) = (buffer(), buffer());

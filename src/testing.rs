@@ -1,0 +1,17 @@
+//! Comparisons that the tests of several rooms share.
+
+use approx::assert_relative_eq;
+
+/// Equal up to this relative difference; equal infinities are equal.
+#[track_caller]
+pub(crate) fn close(got: f64, expected: f64, tolerance: f64) {
+    assert_relative_eq!(got, expected, max_relative = tolerance, epsilon = 0.0);
+}
+
+/// As many numbers on both sides, each [`close`] to its counterpart.
+#[track_caller]
+pub(crate) fn all_close(got: impl IntoIterator<Item = f64>, expected: impl IntoIterator<Item = f64>, tolerance: f64) {
+    let (got, expected): (Vec<_>, Vec<_>) = (got.into_iter().collect(), expected.into_iter().collect());
+    assert_eq!(got.len(), expected.len());
+    assert_relative_eq!(got[..], expected[..], max_relative = tolerance, epsilon = 0.0);
+}
