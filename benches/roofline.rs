@@ -142,13 +142,13 @@ impl Line {
         if csv {
             println!("{name},{dtype},{size},{threads},{gbps:.2},{probe:.2},{ratio:.3}");
         } else {
-            println!("{name:28} {dtype:5} {size:>12} {threads:>7} {gbps:>9.2} {probe:>9.2} {ratio:>7.3}");
+            println!("{name:30} {dtype:5} {size:>12} {threads:>7} {gbps:>9.2} {probe:>9.2} {ratio:>7.3}");
         }
     }
 }
 
 /// Everything that the measurements share.
-struct Session {
+struct Roofline {
     options: Options,
     sizes: Sizes,
     pools: Vec<ThreadPool>,
@@ -163,18 +163,18 @@ struct Loop<'a, T> {
     bytes: usize,
 }
 
-impl Session {
+impl Roofline {
     fn new() -> Self {
         let options = Options::parse();
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
-        let session = Self { sizes: Sizes::of(&options), pools: [1, 2].map(pool).into(), lines: Vec::new(), options };
-        if session.options.csv {
+        let roofline = Self { sizes: Sizes::of(&options), pools: [1, 2].map(pool).into(), lines: Vec::new(), options };
+        if roofline.options.csv {
             println!("name,dtype,size,threads,gbps,probe_gbps,ratio");
         } else {
             let [a, b, c, d, e, f, g] = ["name", "dtype", "size", "threads", "GB/s", "read GB/s", "ratio"];
-            println!("{a:28} {b:5} {c:>12} {d:>7} {e:>9} {f:>9} {g:>7}");
+            println!("{a:30} {b:5} {c:>12} {d:>7} {e:>9} {f:>9} {g:>7}");
         }
-        session
+        roofline
     }
 
     /// Times `run` and the plain reads in turns.
@@ -247,42 +247,46 @@ fn rows_of_logits<T: Real>(rows: usize, classes: usize) -> Array2<T> {
 }
 
 /// Loops that read the logits once: a number for each row.
-fn reductions<T: Real>(session: &mut Session, logits: &Array2<T>, all: bool) {
+fn reductions<T: Real>(roofline: &mut Roofline, logits: &Array2<T>, all: bool) {
     let (rows, classes) = logits.dim();
     let targets = Array1::from_shape_fn(rows, |i| (i * 7919) as i64 % classes as i64);
     let (size, input) = (format!("{rows}x{classes}"), logits.as_slice().unwrap_or_default());
     let of = |name, bytes| Loop { name, input, size: size.clone(), bytes: size_of_val(input) + bytes };
     let (results, labels) = (rows * size_of::<T>(), rows * size_of::<i64>());
-    session.measure(of("log_sum_exp", results), || keep(log_sum_exp(logits)));
+    roofline.measure(of("log_sum_exp", results), || keep(log_sum_exp(logits)));
     if !all {
         return;
     }
     let loss = CrossEntropy::default();
     let value = || keep(loss.value(logits, &targets, Reduction::Mean));
-    session.measure(of("cross_entropy_value", labels), value);
+    roofline.measure(of("cross_entropy_value", labels), value);
     let log_probs = || keep(token_log_probs(logits, &targets));
-    session.measure(of("token_log_probs", labels + results), log_probs);
-    session.measure(of("entropy", results), || keep(entropy(logits)));
+    roofline.measure(of("token_log_probs", labels + results), log_probs);
+    roofline.measure(of("entropy", results), || keep(entropy(logits)));
+    roofline.measure(of("top_k", 2 * results), || keep(TopK::default().of(logits)));
 }
 
 /// Loops that write an array as large as the logits.
-fn transformations<T: Real>(session: &mut Session, logits: &Array2<T>) {
+fn transformations<T: Real>(roofline: &mut Roofline, logits: &Array2<T>) {
     let (rows, classes) = logits.dim();
     let targets = Array1::from_shape_fn(rows, |i| (i * 7919) as i64 % classes as i64);
     let (size, input) = (format!("{rows}x{classes}"), logits.as_slice().unwrap_or_default());
     let of = |name, bytes| Loop { name, input, size: size.clone(), bytes: 2 * size_of_val(input) + bytes };
     let mut out = logits.clone();
-    session.measure(of("log_softmax_into", 0), || keep(log_softmax_into(logits, &mut out)));
+    roofline.measure(of("log_softmax_into", 0), || keep(log_softmax_into(logits, &mut out)));
     let loss = CrossEntropy::default();
     let restore = |out: &mut Array2<T>| out.assign(logits);
     let grad = |out: &mut Array2<T>| keep(loss.grad_in_place(out, &targets, Reduction::Mean));
     let labels = rows * size_of::<i64>();
-    session.measure_prepared(of("cross_entropy_grad_in_place", labels), &mut out, restore, grad);
+    roofline.measure_prepared(of("cross_entropy_grad_in_place", labels), &mut out, restore, grad);
+    let cotangent = Array1::from_elem(rows, T::one());
+    let backward = || keep(token_log_probs_backward_into(logits, &targets, &cotangent, &mut out));
+    roofline.measure(of("token_log_probs_backward_into", labels + size_of::<T>() * rows), backward);
 }
 
-/// Losses of one number out of several columns: pairs, and a density.
-fn columns(session: &mut Session) {
-    let n = session.sizes.pairs;
+/// Losses of one number out of several columns: pairs, log-ratios, densities, and sums over tokens.
+fn columns(roofline: &mut Roofline) {
+    let n = roofline.sizes.pairs;
     let data = Array2::<f32>::from_shape_fn((4, n), |(column, i)| bell(column * n + i));
     let columns = data.as_slice().unwrap_or_default();
     let of = |name, read: usize, written: usize| {
@@ -292,22 +296,58 @@ fn columns(session: &mut Session) {
     let [a, b, c, d] = [0, 1, 2, 3].map(|column| data.row(column));
     let batch = PairBatch::new(Pairs { chosen: a, rejected: b }).reference(Pairs { chosen: c, rejected: d });
     let loss = Dpo::default();
-    session.measure(of("dpo_value", 4, 0), || keep(loss.value(batch, Reduction::Mean)));
+    roofline.measure(of("dpo_value", 4, 0), || keep(loss.value(batch, Reduction::Mean)));
     let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
-    session.measure(of("dpo_grad_into", 4, 2), || keep(loss.grad_into(batch, Reduction::Mean, out.view_mut())));
-    session.measure(of("gaussian_nll", 3, 0), || keep(gaussian_nll(&a, &b, &c, Reduction::Mean)));
+    roofline.measure(of("dpo_grad_into", 4, 2), || keep(loss.grad_into(batch, Reduction::Mean, out.view_mut())));
+    let ipo = Ipo { beta: 0.1, length: Length::Sum };
+    roofline.measure(of("ipo_value", 4, 0), || keep(ipo.value(batch, Reduction::Mean)));
+    let scored = Scored { loss, score: JensenShannon };
+    roofline.measure(of("dpo_jensen_shannon_value", 4, 0), || keep(scored.value(batch, Reduction::Mean)));
+
+    let (ddo, ratios, both) = (Ddo::default(), Samples { real: a, fake: b }, Samples::both(Reduction::Mean));
+    roofline.measure(of("ddo_value", 2, 0), || keep(ddo.value(ratios, both)));
+    let mut out = Samples { real: Array1::zeros(n), fake: Array1::zeros(n) };
+    let grad = || {
+        let out = Samples { real: out.real.view_mut(), fake: out.fake.view_mut() };
+        keep(ddo.grad_into(ratios, both, out));
+    };
+    roofline.measure(of("ddo_grad_into", 2, 2), grad);
+
+    roofline.measure(of("gaussian_nll", 3, 0), || keep(gaussian_nll(&a, &b, &c, Reduction::Mean)));
+    let outcomes = b.mapv(|x| f32::from(u8::from(x > 0.0)));
+    roofline.measure(of("bernoulli_nll", 2, 0), || keep(bernoulli_nll(&a, &outcomes, Reduction::Mean)));
+    let counts = b.mapv(|x| x.abs().floor());
+    roofline.measure(of("poisson_nll", 2, 0), || keep(poisson_nll(&a, &counts, Reduction::Mean)));
+
+    let below_zero = [a, b].map(|column| column.mapv(|x| -x.abs() - 0.01));
+    let pairs = PairBatch::new(Pairs { chosen: below_zero[0].view(), rejected: below_zero[1].view() });
+    let orpo = Orpo { length: Length::Sum, ..Orpo::default() };
+    roofline.measure(of("orpo_value", 2, 0), || keep(orpo.value(pairs, Reduction::Mean)));
+}
+
+/// Log-probabilities of tokens, half of them masked, summed over responses of 500.
+fn tokens(roofline: &mut Roofline) {
+    const LENGTH: usize = 500;
+    let responses = roofline.sizes.pairs * 2 / LENGTH;
+    let log_probs = Array2::<f32>::from_shape_fn((responses, LENGTH), |(i, j)| bell(i * LENGTH + j));
+    let mask = log_probs.mapv(|x| x > 0.0);
+    let input = log_probs.as_slice().unwrap_or_default();
+    let bytes = size_of_val(input) + mask.len();
+    let what = Loop { name: "sum_tokens", input, size: format!("{responses}x{LENGTH}"), bytes };
+    roofline.measure(what, || keep(sum_tokens(&log_probs, TokenMask::padded(mask.view()))));
 }
 
 fn main() {
-    let mut session = Session::new();
-    let Sizes { rows, classes, .. } = session.sizes;
+    let mut roofline = Roofline::new();
+    let Sizes { rows, classes, .. } = roofline.sizes;
     let logits = rows_of_logits::<f32>(rows, classes);
-    reductions(&mut session, &logits, true);
-    transformations(&mut session, &logits);
+    reductions(&mut roofline, &logits, true);
+    transformations(&mut roofline, &logits);
     drop(logits);
-    columns(&mut session);
-    reductions(&mut session, &rows_of_logits::<f64>(rows / 2, classes), false);
-    if session.options.check && !session.options.quick && !session.passes() {
+    columns(&mut roofline);
+    tokens(&mut roofline);
+    reductions(&mut roofline, &rows_of_logits::<f64>(rows / 2, classes), false);
+    if roofline.options.check && !roofline.options.quick && !roofline.passes() {
         std::process::exit(1);
     }
 }

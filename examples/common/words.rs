@@ -74,8 +74,7 @@ fn verb(change: Change, [up, down, unclear]: [&'static str; 3]) -> &'static str 
 fn anchor(dpo: &Ending, both: &Ending) -> String {
     let [(alone, alone_margin), (with, with_margin)] =
         [dpo, both].map(|ending| (ending.held_out.chosen.mean, ending.held_out.margin.mean));
-    let effect =
-        if with > alone { "held up the real continuations" } else { "did not help the real continuations" };
+    let effect = if with > alone { "held up the real continuations" } else { "did not help the real continuations" };
     format!(
         "The NLL term {effect}: {with:+.2} nats on held-out pairs where DPO alone has {alone:+.2}, \
          for a margin of {with_margin:+.2} against {alone_margin:+.2}.\n"
