@@ -21,7 +21,7 @@ use crate::{Parts, Real, Reduction, Result};
 /// ```
 ///
 /// [`Scored`](crate::preference::Scored) losses and those of one's own are not among them: where a choice at run time must
-/// reach these, use a `Box<dyn PairObjective<f64> + Send + Sync>`.
+/// reach these, use a `Box<dyn PairObjective<f64>>`.
 ///
 /// # Examples
 ///

@@ -13,8 +13,8 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 /// L = \sum_k w_k L_k
 /// ```
 ///
-/// All terms are reduced alike. `O` is [`PairConfig`](crate::preference::PairConfig), or
-/// `Box<dyn PairObjective<f64> + Send + Sync>` for objectives of one's own.
+/// All terms are reduced alike. `O` is [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for
+/// objectives of one's own.
 ///
 /// # Errors
 ///
@@ -186,11 +186,18 @@ mod tests {
         let first: Boxed = Box::new(Scored { loss: Dpo::default(), score: JensenShannon });
         let second: Boxed = Box::new(Ipo { beta: 0.1, length: Length::Mean });
         let (a, b) = (first.parts(sample.batch()).unwrap(), second.parts(sample.batch()).unwrap());
-        let sum = WeightedSum {
-            terms: vec![Term { weight: 1.0, objective: first }, Term { weight: 0.5, objective: second }],
-        };
-        let value = f64::from(sum.value(sample.batch(), Reduction::Sum).unwrap());
-        assert!((value - (a.sum + 0.5 * b.sum)).abs() < 1e-6 * value);
+        let expected = a.sum + 0.5 * b.sum;
+        let total = |sum: &dyn PairObjective<f32>| f64::from(sum.value(sample.batch(), Reduction::Sum).unwrap());
+
+        let references: Vec<&dyn PairObjective<f32>> = vec![first.as_ref(), second.as_ref()];
+        assert!((total(&half_of_the_second(references)) - expected).abs() < 1e-6 * expected);
+        let local: Vec<Box<dyn PairObjective<f32>>> = vec![Box::new(first), Box::new(second)];
+        assert!((total(&half_of_the_second(local)) - expected).abs() < 1e-6 * expected);
+    }
+
+    fn half_of_the_second<O>(objectives: Vec<O>) -> WeightedSum<O> {
+        let terms = objectives.into_iter().zip([1.0, 0.5]);
+        WeightedSum { terms: terms.map(|(objective, weight)| Term { weight, objective }).collect() }
     }
 
     #[test]
