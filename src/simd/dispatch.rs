@@ -41,6 +41,7 @@ impl Level {
     }
 
     /// Whether this machine can run the level. The standard library caches the answer.
+    #[cfg(any(test, target_arch = "x86_64"))]
     #[inline]
     pub(crate) fn is_available(self) -> bool {
         match self {

@@ -125,6 +125,7 @@ pub(crate) fn scale_exp<T: Real>(block: &mut [T], shift: T, scale: T) {
 }
 
 /// How far ahead of its use a cache line is asked for, in bytes: one block of `f32`. Between 4 and 32 KiB it was the best.
+#[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 8 << 10;
 
 /// Asks for the cache lines that lie [`AHEAD`] of this chunk.
