@@ -55,7 +55,6 @@ mod parallel;
 mod real;
 mod reduction;
 mod rows;
-#[allow(unsafe_code)]
 mod simd;
 mod target;
 #[cfg(test)]

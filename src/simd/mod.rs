@@ -4,6 +4,8 @@
 //! AVX-512, with AVX2 and FMA, or with what the target always has. Levels with and without fused multiply-add differ
 //! in the last bits; on one machine the same input always gives the same bits. This is the only room with `unsafe`.
 
+#![allow(unsafe_code)]
+
 mod dispatch;
 mod lanes;
 mod masked;
