@@ -51,6 +51,7 @@
 
 mod check;
 mod error;
+mod gemm;
 mod parallel;
 mod real;
 mod reduction;
