@@ -55,7 +55,7 @@ def measure(library: str, options: list[str], threads: int, pages: dict[str, str
         row = json.loads(line)
         name, shape, error = row.pop("operation"), row.pop("shape"), row.pop("difference")
         times[name, shape] = row
-        ours = f"{1e3 * row['loglik']:.3g} ms, {error:.1e} of the largest number from torch"
+        ours = f"{digits(1e3 * row['loglik'], 3)} ms, {error:.1e} of the largest number from torch"
         print(f"threads: {threads}, pages: {'huge' if pages else 'small'}: {name}, {shape}: {ours}", file=sys.stderr)
     if process.wait():
         raise SystemExit("the comparison failed")
@@ -78,14 +78,19 @@ def provenance() -> str:
     return f"{machine()}; {packages}, rustc {output('rustc', '--version').split()[1]}; {datetime.date.today()}.\n"
 
 
-def ratio(row: dict[str, float], peer: str) -> str:
-    """How many times as long as ours the peer takes, to two digits."""
-    return f"{float(format(row[peer] / row['loglik'], '.2g')):g}"
+def digits(number: float, count: int) -> str:
+    """So many significant digits, without an exponent."""
+    return f"{float(format(number, f'.{count}g')):g}"
 
 
 def line(row: Row, small: dict[str, float], huge: dict[str, float]) -> str:
+    """The time of the crate, and how many times as long each peer takes."""
+
+    def ratio(times: dict[str, float], peer: str) -> str:
+        return digits(times[peer] / times["loglik"], 2)
+
     ratios = [f"{ratio(small, peer)} ({ratio(huge, peer)})" if peer in small else "-" for peer in PEERS]
-    return f"| {' | '.join([*row, format(1e3 * small['loglik'], '.3g'), *ratios])} |\n"
+    return f"| {' | '.join([*row, digits(1e3 * small['loglik'], 3), *ratios])} |\n"
 
 
 def table(threads: int, pages: list[Times], shapes: tuple[str, ...] = ("",)) -> str:
@@ -115,6 +120,8 @@ def main() -> None:
     parser.add_argument("--out", nargs="+", type=Path, default=[], metavar="FILE", help="files with markers to rewrite")
     options = parser.parse_args()
     passed = ["--quick"] * options.quick + (["--only", options.only] if options.only else [])
+    if options.out and passed:
+        parser.error("files hold the whole comparison: --out goes with neither --only nor --quick")
     library = build()
     times = {threads: [measure(library, passed, threads, pages) for pages in ({}, HUGE_PAGES)] for threads in (1, 2)}
     tables = [provenance(), *(table(threads, pages) for threads, pages in times.items())]
