@@ -185,7 +185,8 @@ def measure(case: Case, rounds: int) -> dict[str, dict[str, float]]:
             times[name].append(time.perf_counter() - start)
             del result
     medians = {name: statistics.median(times) for name, times in times.items()}
-    return {name: medians | {"loglik": medians[name], "difference": differences[name]} for name in case.ours}
+    peers = {name: medians[name] for name in case.peers}
+    return {name: {"loglik": medians[name], **peers, "difference": differences[name]} for name in case.ours}
 
 
 def main() -> None:
