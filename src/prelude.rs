@@ -7,9 +7,13 @@ pub use crate::likelihood::{
     poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
 };
 pub use crate::logits::{
-    CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into,
-    log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
-    token_log_probs_masked,
+    CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan,
+    linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
+    linear_token_log_probs_masked,
+};
+pub use crate::logits::{
+    SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp,
+    log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
 pub use crate::preference::{
     Dpo, Ipo, JensenShannon, Length, LogitPairs, Nll, Orpo, Out, PairBatch, PairConfig, PairMetrics, PairObjective,

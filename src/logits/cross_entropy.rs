@@ -198,7 +198,7 @@ impl CrossEntropy {
         Ok((self.rows(walk, &labels, weights, &Scales::ones())?, count(&labels, weights)))
     }
 
-    fn check(&self, classes: usize) -> Result<ClassWeights<'_>> {
+    pub(super) fn check(&self, classes: usize) -> Result<ClassWeights<'_>> {
         let smoothing = self.label_smoothing;
         check::parameter("label_smoothing", smoothing, "[0, 1]", (0.0..=1.0).contains(&smoothing))?;
         check::non_negative("z_loss", self.z_loss)?;
@@ -225,7 +225,7 @@ impl CrossEntropy {
 }
 
 /// `Σ w_y` over the rows that are kept.
-fn count<I: Target>(labels: &Labels<'_, I>, weights: ClassWeights<'_>) -> f64 {
+pub(super) fn count<I: Target>(labels: &Labels<'_, I>, weights: ClassWeights<'_>) -> f64 {
     let of_row = |row| labels.get(row).map_or(0.0, |target| weights.of(target));
     reduction::sum(&(0..labels.len()).map(of_row).collect::<Vec<_>>())
 }

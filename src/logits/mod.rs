@@ -21,6 +21,7 @@ mod cross_entropy;
 mod entropy;
 mod hard_target;
 mod labels;
+mod linear;
 mod log_softmax;
 mod log_sum_exp;
 mod scales;
@@ -33,6 +34,10 @@ mod walk;
 
 pub use cross_entropy::CrossEntropy;
 pub use entropy::{entropy, entropy_grad};
+pub use linear::{
+    LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, linear_token_log_probs,
+    linear_token_log_probs_backward, linear_token_log_probs_backward_into, linear_token_log_probs_masked,
+};
 pub use log_softmax::{log_softmax, log_softmax_in_place, log_softmax_into};
 pub use log_sum_exp::{log_sum_exp, log_sum_exp_grad};
 pub use soft_cross_entropy::SoftCrossEntropy;

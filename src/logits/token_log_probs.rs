@@ -168,7 +168,7 @@ fn backward<E: Element>(mut row: Row<'_, E>, target: usize, cotangent: f64) -> R
     Ok(0.0)
 }
 
-fn check_finite(cotangent: &[f64], leading: &[usize]) -> Result<()> {
+pub(super) fn check_finite(cotangent: &[f64], leading: &[usize]) -> Result<()> {
     match cotangent.iter().position(|c| !c.is_finite()) {
         None => Ok(()),
         Some(row) => Err(Error::Value {

@@ -3,6 +3,7 @@
 
 mod chain;
 mod likelihood;
+mod linear;
 mod logits;
 mod pairs;
 mod sequence;
@@ -60,6 +61,7 @@ impl<T> Entry<T> {
 pub fn all<T: Real>() -> Vec<Entry<T>> {
     let rooms = [
         logits::entries(),
+        linear::entries(),
         sequence::entries(),
         pairs::entries(),
         chain::entries(),

@@ -4,6 +4,7 @@
 //! compared. What a file holds beyond that is a failure.
 
 mod likelihood;
+mod linear;
 mod logits;
 mod pairs;
 mod transport;
@@ -21,6 +22,7 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "token_log_probs" => logits::token_log_probs(case),
         "entropy" => logits::entropy(case),
         "cross_entropy" => logits::cross_entropy(case),
+        "linear_cross_entropy" => linear::cross_entropy(case),
         "dpo" => pairs::dpo(case),
         "ipo" => pairs::ipo(case),
         "orpo_odds_ratio" => pairs::orpo_odds_ratio(case),

@@ -1,0 +1,112 @@
+//! One pass over tokens: the forward sweep, what follows from it, and the way back.
+
+use ndarray::{ArrayViewMut, Dimension};
+
+use super::backward::{Group, backward};
+use super::chunked;
+use super::forward;
+use super::gradient::LinearGradientMut;
+use super::head::Head;
+use super::objective::Objective;
+use super::plan::LinearPlan;
+use super::sink::{HeadSink, HiddenSink};
+use super::slope::Slope;
+use super::state::State;
+use super::tokens::Tokens;
+use crate::{Element, Error, Real, Result};
+
+/// Groups of tokens under one head, after the forward sweep; the log-probability of each target is what is asked for.
+pub(crate) struct Pass<'a, 'h, E: Element> {
+    groups: Vec<Tokens<'a, E::Real>>,
+    head: Head<'h, E>,
+    states: Vec<Vec<State<E::Real>>>,
+}
+
+impl<'a, 'h, E: Element> Pass<'a, 'h, E> {
+    /// The forward sweep.
+    pub(crate) fn new(groups: Vec<Tokens<'a, E::Real>>, head: Head<'h, E>) -> Result<Self> {
+        let objective = Objective::nll(head.classes())?;
+        let states = groups.iter().map(|tokens| forward::states(tokens, &head, &objective));
+        Ok(Self { states: states.collect::<Result<_>>()?, groups, head })
+    }
+
+    /// Log-probability of the target of each of all tokens of a group, 0 where a token takes no part.
+    pub(crate) fn log_probs(&self, group: usize) -> Result<Vec<f64>> {
+        let (tokens, states) = (&self.groups[group], &self.states[group]);
+        let objective = Objective::nll(self.head.classes())?;
+        Ok(tokens.among_all(losses(0, tokens, &self.head, &objective, states)?.into_iter().map(|loss| -loss)))
+    }
+
+    /// The gradients of `Σ cotangent · log_probs`; `cotangents` has one number for each of all tokens of each group.
+    pub(crate) fn backward<D: Dimension>(
+        &self,
+        cotangents: &[Vec<f64>],
+        out: LinearGradientMut<'_, E::Real, Vec<ArrayViewMut<'_, E::Real, D>>>,
+    ) -> Result<()> {
+        let objective = Objective::nll(self.head.classes())?;
+        let inputs = self.groups.iter().zip(&self.states).zip(cotangents);
+        let slopes = inputs
+            .map(|((tokens, states), cotangent)| slopes(0, tokens, &objective, states, |place| -cotangent[place]));
+        let slopes = slopes.collect::<Result<Vec<_>>>()?;
+        let mut hidden: Vec<_> = out.hidden.into_iter().map(HiddenSink::new).collect();
+        let groups = self.groups.iter().zip(&slopes).zip(&mut hidden);
+        let groups = groups.map(|((tokens, slopes), hidden)| Group { tokens, slopes, rows: hidden.rows() }).collect();
+        backward(groups, &self.head, &objective, &mut HeadSink::new(out.weight, out.bias))?;
+        let width = self.head.width();
+        hidden.into_iter().zip(&self.groups).try_for_each(|(hidden, tokens)| hidden.finish(tokens, width))
+    }
+}
+
+/// The loss of each of all tokens, and the gradients of `Σ scale · loss` in one pass.
+pub(super) fn gradient<E: Element, D: Dimension>(
+    tokens: &Tokens<'_, E::Real>,
+    head: &Head<'_, E>,
+    objective: &Objective<'_>,
+    (scale, plan): (impl Fn(usize) -> f64, LinearPlan),
+    out: LinearGradientMut<'_, E::Real, ArrayViewMut<'_, E::Real, D>>,
+) -> Result<Vec<f64>> {
+    let (mut hidden, mut sink) = (HiddenSink::new(out.hidden), HeadSink::new(out.weight, out.bias));
+    let mut values = Vec::new();
+    let mut found = |first: usize, states: &[State<E::Real>]| {
+        values.extend(losses(first, tokens, head, objective, states)?);
+        slopes(first, tokens, objective, states, &scale)
+    };
+    if plan.is_chunked(tokens.len(), head.classes(), size_of::<E::Real>()) {
+        chunked::gradient(tokens, head, objective, found, (hidden.rows(), &mut sink))?;
+    } else {
+        let slopes = found(0, &forward::states(tokens, head, objective)?)?;
+        let group = Group { tokens, slopes: &slopes, rows: hidden.rows() };
+        backward(vec![group], head, objective, &mut sink)?;
+    }
+    hidden.finish(tokens, head.width())?;
+    Ok(tokens.among_all(values))
+}
+
+/// The losses of the tokens from the `first` on.
+pub(super) fn losses<E: Element>(
+    first: usize,
+    tokens: &Tokens<'_, E::Real>,
+    head: &Head<'_, E>,
+    objective: &Objective<'_>,
+    states: &[State<E::Real>],
+) -> Result<Vec<f64>> {
+    let loss = |(token, state): (usize, &State<E::Real>)| {
+        objective.loss(tokens.targets[token], state, head).ok_or_else(|| tokens.overflow(token))
+    };
+    (first..).zip(states).map(loss).collect()
+}
+
+/// The slopes of the tokens from the `first` on, each multiplied by the scale of its place.
+fn slopes<T: Real>(
+    first: usize,
+    tokens: &Tokens<'_, T>,
+    objective: &Objective<'_>,
+    states: &[State<T>],
+    scale: impl Fn(usize) -> f64,
+) -> Result<Vec<Slope<T>>> {
+    let slope = |(token, state): (usize, &State<T>)| -> Result<Slope<T>, Error> {
+        let slope = objective.slope(tokens.targets[token], state, scale(tokens.place(token)));
+        slope.ok_or_else(|| tokens.overflow(token))
+    };
+    (first..).zip(states).map(slope).collect()
+}

@@ -1,0 +1,178 @@
+//! Log-probability of one class for each token, from hidden states, and its way back.
+
+use ndarray::{Array, ArrayRef, ArrayViewMut, Dimension};
+
+use super::gradient::{LinearGradient, LinearGradientMut};
+use super::head::{Head, LinearHead};
+use super::objective::Objective;
+use super::pass::{Pass, gradient};
+use super::plan::LinearPlan;
+use super::sink::check_out;
+use super::tokens::Tokens;
+use crate::logits::labels::Labels;
+use crate::logits::token_log_probs::check_finite;
+use crate::logits::walk::{by_row, zeros};
+use crate::{Element, Error, Result, Target, check};
+
+/// Log-probability, in nats, that the softmax of `hidden · weightᵀ + bias` gives to the target of each token.
+///
+/// ```math
+/// \log p_i = x_{i y_i} - \ln \sum_v e^{x_{iv}}, \qquad x_{iv} = \sum_h W_{vh} z_{ih} + b_v
+/// ```
+///
+/// `hidden` has any shape `[.., H]`; `targets` and the result have the shape without the last axis. It is
+/// [`token_log_probs`](crate::logits::token_log_probs) of logits that are never held: memory beyond the arguments is a
+/// tile of 256 × 512 for each thread.
+///
+/// # Errors
+///
+/// As [`LinearCrossEntropy`](super::LinearCrossEntropy), of which every target must be a class.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let weight = array![[1.0_f64, 0.0], [0.0, 1.0], [1.0, 1.0]];
+/// let head = LinearHead::new(weight.view());
+/// let log_probs = linear_token_log_probs(&array![[1.0, 2.0]], head, &array![2])?; // logits 1, 2, 3
+/// assert!((log_probs[0] + 0.407_605_964_444_380_1).abs() < 1e-15);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn linear_token_log_probs<E: Element, I: Target, D: Dimension>(
+    hidden: &ArrayRef<E, D>,
+    head: LinearHead<'_, E>,
+    targets: &ArrayRef<I, D::Smaller>,
+) -> Result<Array<E::Real, D::Smaller>> {
+    forward(hidden, head, targets, |_| false)
+}
+
+/// [`linear_token_log_probs`] where the mask is true, 0 elsewhere.
+///
+/// What the mask leaves out costs nothing and is never looked at: neither its hidden state, which may be NaN, nor its
+/// target, which may be no class.
+///
+/// # Errors
+///
+/// Those of [`linear_token_log_probs`], for the tokens that the mask keeps.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let weight = array![[1.0_f64], [1.0]];
+/// let (hidden, targets, mask) = (array![[2.0], [f64::NAN]], array![0, -100], array![true, false]);
+/// let log_probs = linear_token_log_probs_masked(&hidden, LinearHead::new(weight.view()), &targets, &mask)?;
+/// assert_eq!(log_probs, array![-std::f64::consts::LN_2, 0.0]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn linear_token_log_probs_masked<E: Element, I: Target, D: Dimension>(
+    hidden: &ArrayRef<E, D>,
+    head: LinearHead<'_, E>,
+    targets: &ArrayRef<I, D::Smaller>,
+    mask: &ArrayRef<bool, D::Smaller>,
+) -> Result<Array<E::Real, D::Smaller>> {
+    check::shape("mask", mask.shape(), split(hidden)?.1)?;
+    let mask: Vec<bool> = mask.iter().copied().collect();
+    forward(hidden, head, targets, |row| !mask[row])
+}
+
+/// Gradients of `Σ cotangent · linear_token_log_probs` in hidden states, weight and bias.
+///
+/// ```math
+/// g_{iv} = c_i \bigl([v = y_i] - p_{iv}\bigr), \qquad
+/// \frac{\partial}{\partial z_i} = \sum_v g_{iv} W_v, \quad
+/// \frac{\partial}{\partial W_v} = \sum_i g_{iv} z_i, \quad
+/// \frac{\partial}{\partial b_v} = \sum_i g_{iv}
+/// ```
+///
+/// `cotangent` has the shape of the targets. A token whose cotangent is 0 is selected away: it costs nothing, its hidden
+/// state and its target are never looked at, and its gradient is 0. Memory as [`LinearPlan`] says.
+///
+/// # Errors
+///
+/// Those of [`linear_token_log_probs`] for the other tokens, and [`Value`](crate::Error::Value) for a cotangent that is
+/// not finite.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let weight = array![[1.0_f64, 0.0], [0.0, 1.0], [1.0, 1.0]];
+/// let (hidden, targets, cotangent) = (array![[1.0, 2.0], [f64::NAN, 0.0]], array![2, -100], array![1.0, 0.0]);
+/// let head = LinearHead::new(weight.view());
+/// let gradient =
+///     linear_token_log_probs_backward(&hidden, head, &targets, &cotangent, LinearPlan::Recompute)?;
+/// assert!((gradient.hidden[[0, 0]] - 0.244_728_471_054_797_6).abs() < 1e-15); // (1 - p₂) - p₀
+/// assert_eq!(gradient.hidden.row(1), array![0.0, 0.0]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn linear_token_log_probs_backward<E: Element, I: Target, D: Dimension>(
+    hidden: &ArrayRef<E, D>,
+    head: LinearHead<'_, E>,
+    targets: &ArrayRef<I, D::Smaller>,
+    cotangent: &ArrayRef<E::Real, D::Smaller>,
+    plan: LinearPlan,
+) -> Result<LinearGradient<E::Real, Array<E::Real, D>>> {
+    let mut gradient = LinearGradient::zeros(zeros(hidden.shape()), head);
+    linear_token_log_probs_backward_into(hidden, head, targets, cotangent, plan, gradient.view_mut())?;
+    Ok(gradient)
+}
+
+/// [`linear_token_log_probs_backward`] into the caller's arrays, every element of which is written.
+///
+/// # Errors
+///
+/// Those of [`linear_token_log_probs_backward`]. Shapes, cotangents, targets and bias are checked before anything is
+/// written; after another error the buffers are unspecified.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::{array, Array2}};
+/// let (weight, hidden) = (array![[1.0_f64], [1.0]], array![[3.0]]);
+/// let mut to = (Array2::zeros((1, 1)), Array2::zeros((2, 1)));
+/// let out = LinearGradientMut { hidden: to.0.view_mut(), weight: to.1.view_mut(), bias: None };
+/// let (head, plan) = (LinearHead::new(weight.view()), LinearPlan::default());
+/// linear_token_log_probs_backward_into(&hidden, head, &array![0], &array![2.0], plan, out)?;
+/// assert_eq!(to, (array![[0.0]], array![[3.0], [-3.0]])); // 2 · (1 - ½) · 3
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn linear_token_log_probs_backward_into<E: Element, I: Target, D: Dimension>(
+    hidden: &ArrayRef<E, D>,
+    head: LinearHead<'_, E>,
+    targets: &ArrayRef<I, D::Smaller>,
+    cotangent: &ArrayRef<E::Real, D::Smaller>,
+    plan: LinearPlan,
+    out: LinearGradientMut<'_, E::Real, ArrayViewMut<'_, E::Real, D>>,
+) -> Result<()> {
+    check::shape("out.hidden", out.hidden.shape(), hidden.shape())?;
+    check_out("linear_token_log_probs", &out, head.weight.dim(), head.bias.is_some())?;
+    let (width, leading) = split(hidden)?;
+    let head = Head::new(head, width)?;
+    check::shape("cotangent", cotangent.shape(), leading)?;
+    let cotangent: Vec<f64> = cotangent.iter().map(|c| crate::Real::wide(*c)).collect();
+    check_finite(&cotangent, leading)?;
+    let labels = Labels::new(targets, leading, head.classes(), None, |row| cotangent[row] == 0.0)?;
+    let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| cotangent[row] != 0.0))?;
+    let scale = |row: usize| -cotangent[row];
+    gradient(&tokens, &head, &Objective::nll(head.classes())?, (scale, plan), out).map(drop)
+}
+
+fn forward<E: Element, I: Target, D: Dimension>(
+    hidden: &ArrayRef<E, D>,
+    head: LinearHead<'_, E>,
+    targets: &ArrayRef<I, D::Smaller>,
+    skipped: impl Fn(usize) -> bool,
+) -> Result<Array<E::Real, D::Smaller>> {
+    let (width, leading) = split(hidden)?;
+    let head = Head::new(head, width)?;
+    let labels = Labels::new(targets, leading, head.classes(), None, &skipped)?;
+    let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| !skipped(row)))?;
+    Ok(by_row(&Pass::new(vec![tokens], head)?.log_probs(0)?, leading))
+}
+
+/// The width of the hidden states, and their shape without it.
+fn split<E, D: Dimension>(hidden: &ArrayRef<E, D>) -> Result<(usize, &[usize])> {
+    let (&width, leading) = hidden.shape().split_last().ok_or(Error::Empty { argument: "hidden" })?;
+    Ok((width, leading))
+}
