@@ -16,12 +16,12 @@ pub use crate::logits::{
     log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
 pub use crate::preference::{
-    Dpo, Ipo, JensenShannon, Length, LogitPairs, Nll, Orpo, Out, PairBatch, PairConfig, PairMetrics, PairObjective,
-    Pairs, PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
+    Dpo, Ipo, JensenShannon, Length, LinearPairs, LogitPairs, Nll, Orpo, Out, PairBatch, PairConfig, PairMetrics,
+    PairObjective, Pairs, PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
 };
 pub use crate::ratio::{Ddo, RatioObjective, Samples};
 pub use crate::sequence::{
-    Alignment, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
+    Alignment, HiddenResponses, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
 };
 pub use crate::transport::{CosineCost, Emo, EmoMode, EmoTerms, Measure, demd, demd_grad, wasserstein_1d};
 pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};

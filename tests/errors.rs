@@ -24,6 +24,8 @@ const _: () = {
     shared_between_threads::<Reduction<'_, f64, Ix2>>();
     shared_between_threads::<CrossEntropy>();
     shared_between_threads::<SoftCrossEntropy>();
+    shared_between_threads::<(LinearCrossEntropy, LinearPlan, LinearHead<'_, f64>)>();
+    shared_between_threads::<LinearPairs<'_, f64, i64, Ix3>>();
     shared_between_threads::<TokenMask<'_, Ix2>>();
     shared_between_threads::<Sequences<f64>>();
     shared_between_threads::<Shifted<'_, i64, Ix1>>();
@@ -60,8 +62,17 @@ mod files {
     fn a_misspelt_field_is_refused() {
         assert!(serde_json::from_str::<Dpo>(r#"{ "beta": 0.1, "label_smooting": 0.1 }"#).is_err());
         assert!(serde_json::from_str::<CrossEntropy>(r#"{ "ignored_index": 3 }"#).is_err());
+        assert!(serde_json::from_str::<LinearCrossEntropy>(r#"{ "plan": "chunk" }"#).is_err());
         assert!(serde_json::from_str::<Ipo>(r#"{ "beta": 0.1 }"#).is_err()); // the length rule is no default
         assert!(serde_json::from_str::<PairConfig>(r#"{ "loss_type": "sigmoidal", "beta": 0.1 }"#).is_err());
+    }
+
+    #[test]
+    fn a_plan_is_read_by_its_name_or_its_bytes() {
+        let read = |text| serde_json::from_str::<LinearCrossEntropy>(text).unwrap().plan;
+        assert_eq!(read("{}"), LinearPlan::Budget(64 << 20));
+        assert_eq!(read(r#"{ "plan": "recompute" }"#), LinearPlan::Recompute);
+        assert_eq!(read(r#"{ "plan": { "budget": 1000 } }"#), LinearPlan::Budget(1000));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Identities and limits that a wrong formula would break, at random points. The seed is fixed: the same points every time.
 
 mod common;
+#[path = "laws/linear.rs"]
+mod linear;
 #[path = "laws/logits.rs"]
 mod logits;
 #[path = "laws/observations.rs"]

@@ -21,7 +21,7 @@ mod cross_entropy;
 mod entropy;
 mod hard_target;
 mod labels;
-mod linear;
+pub(crate) mod linear;
 mod log_softmax;
 mod log_sum_exp;
 mod scales;

@@ -1,8 +1,9 @@
 //! From the logits of both responses to any pair objective, and back to the logits.
 
-use ndarray::{Array, Array1, ArrayRef1, ArrayView1, ArrayViewMut, Dimension};
+use ndarray::{Array, ArrayRef1, ArrayView1, ArrayViewMut, Dimension};
 use num_traits::Zero;
 
+use crate::preference::context::{Context, of_chosen, of_rejected, weights};
 use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::{Responses, Sequences};
 use crate::{Element, Reduction, Result, Target, check};
@@ -64,8 +65,7 @@ use crate::{Element, Reduction, Result, Target, check};
 #[must_use]
 pub struct LogitPairs<'a, E: Element, I, D: Dimension> {
     responses: Pairs<Responses<'a, E, I, D>>,
-    reference: Option<PairsView<'a, E::Real>>,
-    target: Option<ArrayView1<'a, E::Real>>,
+    context: Context<'a, E::Real>,
 }
 
 /// One array for each side, of the shape of its logits.
@@ -74,19 +74,19 @@ type Gradient<E, D> = Pairs<Array<<E as Element>::Real, D>>;
 impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
     /// The policy's logits of both sides.
     pub fn new(responses: Pairs<Responses<'a, E, I, D>>) -> Self {
-        Self { responses, reference: None, target: None }
+        Self { responses, context: Context::new() }
     }
 
     /// Adds the reference's log-probabilities of the same responses, summed over the same tokens: its own
     /// [`sequences`](Self::sequences).
     pub fn reference(mut self, reference: PairsView<'a, E::Real>) -> Self {
-        self.reference = Some(reference);
+        self.context.reference = Some(reference);
         self
     }
 
     /// Adds one number for each pair, as [`PairBatch::target`] has it.
     pub fn target(mut self, target: ArrayView1<'a, E::Real>) -> Self {
-        self.target = Some(target);
+        self.context.target = Some(target);
         self
     }
 
@@ -98,16 +98,7 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
     /// The pairs as an objective sees them, for what else one asks of the same forward pass: the loss of each pair,
     /// parts of micro-batches, metrics.
     pub fn batch<'b>(&'b self, sequences: &'b Pairs<Sequences<E::Real>>) -> PairBatch<'b, E::Real> {
-        let Pairs { chosen, rejected } = sequences;
-        let mut batch = PairBatch::new(Pairs { chosen: chosen.sums.view(), rejected: rejected.sums.view() })
-            .lengths(Pairs { chosen: chosen.lengths.view(), rejected: rejected.lengths.view() });
-        if let Some(Pairs { chosen, rejected }) = &self.reference {
-            batch = batch.reference(Pairs { chosen: chosen.view(), rejected: rejected.view() });
-        }
-        match &self.target {
-            None => batch,
-            Some(target) => batch.target(target.view()),
-        }
+        self.context.batch(sequences)
     }
 
     /// The reduced loss.
@@ -145,18 +136,14 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
         self.check(objective, reduction)?;
         let sequences = self.score(weights(reduction))?;
         let (loss, gradient) = objective.grad(self.batch(&sequences), reduction)?;
-        chosen.backward_into(&gradient.chosen, &mut out.chosen).map_err(|error| error.rename(of_chosen))?;
-        rejected.backward_into(&gradient.rejected, &mut out.rejected).map_err(|error| error.rename(of_rejected))?;
+        chosen.backward_into(&gradient.chosen, &mut out.chosen).map_err(of_chosen)?;
+        rejected.backward_into(&gradient.rejected, &mut out.rejected).map_err(of_rejected)?;
         Ok(loss)
     }
 
     /// What can be known to be wrong without a look at the logits.
     fn check(&self, objective: &dyn PairObjective<E::Real>, reduction: Reduction<'_, E::Real>) -> Result<()> {
-        let Pairs { chosen, rejected } = &self.responses;
-        check::shape("rejected", &[rejected.len()], &[chosen.len()])?;
-        reduction.check(&[chosen.len()])?;
-        let unknown = || Sequences { sums: Array1::zeros(chosen.len()), lengths: Array1::zeros(chosen.len()) };
-        objective.validate(&self.batch(&Pairs { chosen: unknown(), rejected: unknown() }))
+        self.context.check(self.responses.as_ref().map(|side| side.len()), objective, reduction)
     }
 
     /// Sums and lengths of the pairs whose weight is not 0.
@@ -164,34 +151,9 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
         let wanted = |pair: usize| weights.is_none_or(|weights| !weights[pair].is_zero());
         let Pairs { chosen, rejected } = &self.responses;
         Ok(Pairs {
-            chosen: chosen.sequences_of(wanted).map_err(|error| error.rename(of_chosen))?,
-            rejected: rejected.sequences_of(wanted).map_err(|error| error.rename(of_rejected))?,
+            chosen: chosen.sequences_of(wanted).map_err(of_chosen)?,
+            rejected: rejected.sequences_of(wanted).map_err(of_rejected)?,
         })
-    }
-}
-
-fn weights<'a, T>(reduction: Reduction<'a, T>) -> Option<&'a ArrayRef1<T>> {
-    match reduction {
-        Reduction::Weighted(weights) => Some(weights),
-        Reduction::Sum | Reduction::Mean => None,
-    }
-}
-
-fn of_chosen(argument: &'static str) -> &'static str {
-    match argument {
-        "logits" => "chosen.logits",
-        "targets" => "chosen.targets",
-        "mask" => "chosen.mask",
-        other => other,
-    }
-}
-
-fn of_rejected(argument: &'static str) -> &'static str {
-    match argument {
-        "logits" => "rejected.logits",
-        "targets" => "rejected.targets",
-        "mask" => "rejected.mask",
-        other => other,
     }
 }
 

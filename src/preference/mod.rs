@@ -7,6 +7,7 @@
 //! |---|---|
 //! | compute a loss of pairs | [`Dpo`], [`Ipo`], [`Orpo`], [`Nll`] |
 //! | go from logits to a loss, and back | [`LogitPairs`] |
+//! | go from hidden states to a loss, and back, without the logits | [`LinearPairs`] |
 //! | add several, each with a weight | [`WeightedSum`] |
 //! | read the choice from a file | [`PairConfig`] |
 //! | watch rewards, margin and accuracy | [`pair_metrics`] |
@@ -18,9 +19,11 @@
 
 mod columns;
 mod config;
+mod context;
 mod driver;
 mod inspect;
 mod kernel;
+mod linear_pairs;
 mod logit_pairs;
 mod loss;
 mod metrics;
@@ -35,6 +38,7 @@ mod testing;
 mod weighted_sum;
 
 pub use config::PairConfig;
+pub use linear_pairs::LinearPairs;
 pub use logit_pairs::LogitPairs;
 pub use loss::{Against, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
 pub use metrics::{PairMetrics, pair_metrics};

@@ -11,17 +11,22 @@
 //! ```
 //!
 //! [`Responses`] goes the whole way at once, from logits to sums and back; the causal shift is one of its fields.
+//! [`HiddenResponses`] starts one layer earlier, at hidden states, and never holds the logits.
 //!
 //! A masked token is selected away, never multiplied by zero: its log-probability may be -inf or NaN.
 
 mod alignment;
+mod hidden_responses;
 mod mask;
 mod responses;
+mod scored;
 mod sequences;
 mod shift;
 mod sum;
 
 pub use alignment::Alignment;
+pub use hidden_responses::HiddenResponses;
+pub(crate) use hidden_responses::{cotangents, sums};
 pub use mask::TokenMask;
 pub use responses::Responses;
 pub use sequences::Sequences;

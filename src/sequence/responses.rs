@@ -3,9 +3,10 @@
 use ndarray::{Array, ArrayRef, ArrayRef1, ArrayView, Dimension};
 use num_traits::Zero;
 
+use super::scored::Scored;
 use super::{Alignment, Sequences, TokenMask, sum_tokens, sum_tokens_backward};
 use crate::logits::{token_log_probs_backward_into, token_log_probs_masked};
-use crate::{Element, Error, Result, Target, check};
+use crate::{Element, Result, Target, check};
 
 /// A model's logits beside the tokens that they are to predict: one response in each sequence.
 ///
@@ -49,7 +50,7 @@ pub struct Responses<'a, E, I, D: Dimension> {
     pub alignment: Alignment,
 }
 
-impl<E: Element, I: Target, D: Dimension> Responses<'_, E, I, D> {
+impl<'a, E: Element, I: Target, D: Dimension> Responses<'a, E, I, D> {
     /// Number of responses.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -76,13 +77,10 @@ impl<E: Element, I: Target, D: Dimension> Responses<'_, E, I, D> {
 
     /// The same for the responses that are wanted; the others have sum 0 and length 0, and are not looked at.
     pub(crate) fn sequences_of(&self, wanted: impl Fn(usize) -> bool) -> Result<Sequences<E::Real>> {
-        let mut aligned = self.alignment.align(&self.targets, self.mask.clone())?;
-        let masks = self.mask.split_mut(aligned.mask.as_slice_mut().unwrap_or_default());
-        for (_, mask) in masks.into_iter().enumerate().filter(|(response, _)| !wanted(*response)) {
-            mask.fill(false);
-        }
+        let scored = self.scored();
+        let aligned = scored.align(wanted)?;
         let token_log_probs = token_log_probs_masked(&self.logits, &aligned.targets, &aligned.mask);
-        sum_tokens(&token_log_probs.map_err(|error| self.unaligned(error))?, aligned.token_mask())
+        sum_tokens(&token_log_probs.map_err(|error| scored.unaligned(error))?, aligned.token_mask())
     }
 
     /// Gradient with respect to the logits, from that with respect to the sums, `[B]`.
@@ -106,20 +104,15 @@ impl<E: Element, I: Target, D: Dimension> Responses<'_, E, I, D> {
     /// Those of [`backward`](Self::backward); after an error in the logits the buffer is unspecified.
     pub fn backward_into(&self, cotangent: &ArrayRef1<E::Real>, out: &mut ArrayRef<E::Real, D>) -> Result<()> {
         check::shape("out", out.shape(), self.logits.shape())?;
-        let aligned = self.alignment.align(&self.targets, self.mask.clone())?;
+        let scored = self.scored();
+        let aligned = scored.align(|_| true)?;
         let cotangent = sum_tokens_backward(aligned.token_mask(), cotangent)?;
         token_log_probs_backward_into(&self.logits, &aligned.targets, &cotangent, out)
-            .map_err(|error| self.unaligned(error))
+            .map_err(|error| scored.unaligned(error))
     }
 
-    /// The error at the place where the caller's own targets stand.
-    fn unaligned(&self, mut error: Error) -> Error {
-        if let Error::Target { position, .. } = &mut error
-            && let Some(token) = position.0.last_mut()
-        {
-            *token += self.alignment.distance();
-        }
-        error
+    fn scored(&self) -> Scored<'_, 'a, I, D::Smaller> {
+        Scored { targets: &self.targets, mask: &self.mask, alignment: self.alignment }
     }
 }
 

@@ -42,6 +42,15 @@ fn logits_that_are_no_logits_are_named() {
     says(token_log_probs(&infinite, &array![1]), message);
     says(CrossEntropy::default().grad(&infinite, &array![2], Reduction::Sum), message);
 
+    let (eye, hidden) = (Array2::<f64>::eye(2), array![[0.0, 1.0], [NAN, 0.0]]);
+    let (head, y) = (LinearHead::new(eye.view()), array![0, 0]);
+    let message = "`hidden`[1, 0] is NaN, allowed is finite";
+    says(LinearCrossEntropy::default().value(&hidden, head, &y, Reduction::Sum), message);
+    says(LinearCrossEntropy::default().grad(&hidden, head, &y, Reduction::Sum), message);
+    says(linear_token_log_probs(&hidden, head, &y), message);
+    let message = "`weight`[1, 0] is NaN, allowed is finite";
+    says(linear_token_log_probs(&eye, LinearHead::new(hidden.view()), &y), message);
+
     let ruled_out = array![[0.0, 1.0], [-INF, -INF]];
     let message = "`logits`[1] is -inf, allowed is a row with at least one finite logit";
     says(log_sum_exp(&ruled_out), message);

@@ -2,17 +2,19 @@
 //! into the gradients of hidden states, weight and bias.
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
-use num_traits::{One, Zero};
+use num_traits::Zero;
 
-use super::forward::work;
 use super::head::{Block, Head};
 use super::objective::Objective;
 use super::sink::{HeadSink, check_weight, matrix};
 use super::slope::Slope;
 use super::tokens::Tokens;
-use super::{BLOCK, lanes, panel};
+use super::{BLOCK, lanes};
 use crate::gemm::product;
 use crate::{Element, Real, Result, parallel, reduction};
+
+/// Rows of a tile that make one job: 128 KiB of `f32`.
+const ROWS: usize = 64;
 
 /// Tokens with their slopes, and the rows that their gradient is added up in.
 pub(super) struct Group<'g, 'a, T> {
@@ -39,11 +41,13 @@ pub(super) fn backward<E: Element>(
         let mut sums = Vec::new();
         out.block(classes.clone(), |mut weight| {
             for (i, group) in groups.iter_mut().enumerate() {
-                let count = group.tokens.len();
+                let (hidden, count) = (group.tokens.hidden.view(), group.tokens.len());
                 let mut tile = matrix(&mut scratch[..count * classes.len()], count, classes.len())?;
-                sums.extend(tile_gradient(group, head, &block, objective, tile.view_mut())?);
-                let keep = if i == 0 { E::Real::zero() } else { E::Real::one() };
-                product(E::Real::one(), tile.t(), group.tokens.hidden.view(), keep, weight.view_mut());
+                block.multiply(hidden, tile.view_mut());
+                sums.extend(tile_gradient(&block, group.slopes, objective, tile.view_mut()));
+                let rows = matrix(&mut group.rows[..count * head.width()], count, head.width())?;
+                add_product(block.first > 0, tile.view(), block.weight.view(), rows);
+                add_product(i > 0, tile.t(), hidden, weight.view_mut());
             }
             check_weight(classes.start, weight)
         })?;
@@ -55,46 +59,27 @@ pub(super) fn backward<E: Element>(
     Ok(())
 }
 
-/// Writes the gradient in the logits of a block of classes to the tile, and adds what follows from it to the gradient of
-/// the hidden states. Returns the sums over the tokens of each panel, which the bias needs.
-fn tile_gradient<E: Element>(
-    group: &mut Group<'_, '_, E::Real>,
-    head: &Head<'_, E>,
-    block: &Block<'_, E::Real>,
-    objective: &Objective<'_>,
-    mut tile: ArrayViewMut2<'_, E::Real>,
-) -> Result<Vec<Vec<f64>>> {
-    let (count, per_panel) = (group.tokens.len(), panel(group.tokens.len()));
-    let mut rows = matrix(&mut group.rows[..count * head.width()], count, head.width())?;
-    let length = if head.has_bias() { tile.ncols() } else { 0 };
-    let mut sums = vec![vec![0.0; length]; count.div_ceil(per_panel)];
-    let hidden = group.tokens.hidden.axis_chunks_iter(Axis(0), per_panel);
-    let inputs = hidden.zip(group.slopes.chunks(per_panel));
-    let outputs = tile.axis_chunks_iter_mut(Axis(0), per_panel).zip(rows.axis_chunks_iter_mut(Axis(0), per_panel));
-    let jobs = inputs.zip(outputs).zip(&mut sums).collect();
-    let bytes = work(count, head) / head.classes() * tile_width(block);
-    parallel::for_each(jobs, bytes, |((input, (tile, rows)), sums)| {
-        panel_gradient(block, input, objective, (tile, rows), sums);
-    });
-    Ok(sums)
-}
-
-fn tile_width<T>(block: &Block<'_, T>) -> usize {
-    block.weight.nrows()
-}
-
-/// The same for one panel.
-fn panel_gradient<T: Real>(
+/// Turns the products of a tile into the gradient in its logits. Returns the sums over the tokens of each job, which the
+/// gradient of the bias needs.
+fn tile_gradient<T: Real>(
     block: &Block<'_, T>,
-    (hidden, slopes): (ArrayView2<'_, T>, &[Slope<T>]),
+    slopes: &[Slope<T>],
     objective: &Objective<'_>,
-    (mut tile, rows): (ArrayViewMut2<'_, T>, ArrayViewMut2<'_, T>),
-    sums: &mut [f64],
-) {
-    block.logits(hidden, tile.view_mut(), |token, _, row| {
-        slopes[token].replace(row, block.first, objective.weights);
-        lanes::add_to(sums, row);
+    mut tile: ArrayViewMut2<'_, T>,
+) -> Vec<Vec<f64>> {
+    let (bytes, length) = (tile.len() * size_of::<T>(), if block.bias.is_some() { tile.ncols() } else { 0 });
+    let mut sums = vec![vec![0.0; length]; slopes.len().div_ceil(ROWS)];
+    let jobs = tile.axis_chunks_iter_mut(Axis(0), ROWS).zip(slopes.chunks(ROWS)).zip(&mut sums);
+    parallel::for_each(jobs.collect(), bytes, |((tile, slopes), sums)| {
+        block.for_each_row(tile, |token, _, row| {
+            slopes[token].replace(row, block.first, objective.weights);
+            lanes::add_to(sums, row);
+        });
     });
-    let keep = if block.first == 0 { T::zero() } else { T::one() };
-    product(T::one(), tile.view(), block.weight.view(), keep, rows);
+    sums
+}
+
+/// Writes a product, or adds it to what is there.
+fn add_product<T: Real>(add: bool, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, out: ArrayViewMut2<'_, T>) {
+    product(T::one(), a, b, if add { T::one() } else { T::zero() }, out);
 }

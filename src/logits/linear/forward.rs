@@ -65,10 +65,11 @@ pub(super) fn read<T: Real>(
     block: &Block<'_, T>,
     (hidden, targets): (ArrayView2<'_, T>, &[usize]),
     objective: &Objective<'_>,
-    tile: ArrayViewMut2<'_, T>,
+    mut tile: ArrayViewMut2<'_, T>,
     states: &mut [State<T>],
 ) {
-    block.logits(hidden, tile, |token, finite, row| {
+    block.multiply(hidden, tile.view_mut());
+    block.for_each_row(tile, |token, finite, row| {
         let state = &mut states[token];
         state.finite &= finite;
         state.push(row, block.first, targets[token], objective.spread_by());

@@ -43,10 +43,7 @@ impl<T: Real, X> LinearGradient<T, X> {
 impl<T, D: Dimension> LinearGradient<T, Array<T, D>> {
     /// Buffers that write to these arrays.
     pub fn view_mut(&mut self) -> LinearGradientMut<'_, T, ArrayViewMut<'_, T, D>> {
-        LinearGradientMut {
-            hidden: self.hidden.view_mut(),
-            weight: self.weight.view_mut(),
-            bias: self.bias.as_mut().map(|bias| bias.view_mut()),
-        }
+        let bias = self.bias.as_mut().map(|bias| bias.view_mut());
+        LinearGradientMut { hidden: self.hidden.view_mut(), weight: self.weight.view_mut(), bias }
     }
 }

@@ -115,19 +115,18 @@ impl<'a, E: Element> Head<'a, E> {
 pub(super) struct Block<'w, T> {
     pub(super) first: usize,
     pub(super) weight: CowArray<'w, T, Ix2>,
-    bias: Option<&'w [T]>,
+    pub(super) bias: Option<&'w [T]>,
 }
 
 impl<T: Real> Block<'_, T> {
-    /// Writes the logits of these hidden states to a tile, whose rows are contiguous, and gives each row to `f`, with
-    /// whether its products are finite.
-    pub(super) fn logits(
-        &self,
-        hidden: ArrayView2<'_, T>,
-        mut tile: ArrayViewMut2<'_, T>,
-        mut f: impl FnMut(usize, bool, &mut [T]),
-    ) {
-        product(T::one(), hidden, self.weight.t(), T::zero(), tile.view_mut());
+    /// Writes the products of these hidden states with the weight to a tile: the logits but for the bias.
+    pub(super) fn multiply(&self, hidden: ArrayView2<'_, T>, tile: ArrayViewMut2<'_, T>) {
+        product(T::one(), hidden, self.weight.t(), T::zero(), tile);
+    }
+
+    /// Adds the bias to rows of products, each of which is contiguous, and gives them to `f` with their place and whether
+    /// all products are finite.
+    pub(super) fn for_each_row(&self, mut tile: ArrayViewMut2<'_, T>, mut f: impl FnMut(usize, bool, &mut [T])) {
         for (i, row) in tile.axis_iter_mut(Axis(0)).enumerate() {
             let row = row.into_slice().unwrap_or_default();
             let finite = lanes::all_finite(row);

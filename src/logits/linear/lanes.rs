@@ -12,16 +12,16 @@ impl<T: Real> Kernel for AllFinite<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> bool {
-        // `x - x` is zero for a number and NaN for what is none.
+        // Zero times a number is zero; what is none leaves NaN.
         let mut sums = [T::zero(); LANES];
         let (chunks, rest) = self.0.as_chunks::<LANES>();
         for chunk in chunks {
             for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum += x - x;
+                *sum += T::zero() * x;
             }
         }
         for (sum, &x) in sums.iter_mut().zip(rest) {
-            *sum += x - x;
+            *sum += T::zero() * x;
         }
         sums.iter().all(Zero::is_zero)
     }
@@ -99,7 +99,7 @@ mod tests {
             let mut sums = vec![1.0; 35];
             let mut row: Vec<f32> = (0..35).map(|i| i as f32).collect();
             run_at(level, AddTo { sums: &mut sums, row: &row });
-            run_at(level, Add { row: &mut row, terms: &vec![0.5; 35] });
+            run_at(level, Add { row: &mut row, terms: &[0.5; 35] });
             for i in 0..35 {
                 assert_eq!((sums[i], row[i]), (1.0 + i as f64, i as f32 + 0.5), "{i} at {level:?}");
             }

@@ -31,6 +31,7 @@ pub(crate) use head::Head;
 pub use head::LinearHead;
 pub(crate) use pass::Pass;
 pub use plan::LinearPlan;
+pub(crate) use sink::check_out;
 pub use token_log_probs::{
     linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
     linear_token_log_probs_masked,

@@ -1,6 +1,6 @@
 //! One pass over tokens: the forward sweep, what follows from it, and the way back.
 
-use ndarray::{ArrayViewMut, Dimension};
+use ndarray::{Array, ArrayViewMut, Dimension};
 
 use super::backward::{Group, backward};
 use super::chunked;
@@ -13,6 +13,7 @@ use super::sink::{HeadSink, HiddenSink};
 use super::slope::Slope;
 use super::state::State;
 use super::tokens::Tokens;
+use crate::logits::walk::by_row;
 use crate::{Element, Error, Real, Result};
 
 /// Groups of tokens under one head, after the forward sweep; the log-probability of each target is what is asked for.
@@ -31,10 +32,11 @@ impl<'a, 'h, E: Element> Pass<'a, 'h, E> {
     }
 
     /// Log-probability of the target of each of all tokens of a group, 0 where a token takes no part.
-    pub(crate) fn log_probs(&self, group: usize) -> Result<Vec<f64>> {
+    pub(crate) fn log_probs<S: Dimension>(&self, group: usize) -> Result<Array<E::Real, S>> {
         let (tokens, states) = (&self.groups[group], &self.states[group]);
         let objective = Objective::nll(self.head.classes())?;
-        Ok(tokens.among_all(losses(0, tokens, &self.head, &objective, states)?.into_iter().map(|loss| -loss)))
+        let losses = losses(0, tokens, &self.head, &objective, states)?;
+        Ok(by_row(&tokens.among_all(losses.into_iter().map(|loss| -loss)), tokens.leading()))
     }
 
     /// The gradients of `Σ cotangent · log_probs`; `cotangents` has one number for each of all tokens of each group.

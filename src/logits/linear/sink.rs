@@ -120,7 +120,7 @@ pub(super) fn check_weight<T: Real>(first: usize, rows: ArrayViewMut2<'_, T>) ->
 }
 
 /// Checks the shapes of the buffers; a bias has one exactly where the head has one.
-pub(super) fn check_out<T, X>(
+pub(crate) fn check_out<T, X>(
     objective: &'static str,
     out: &LinearGradientMut<'_, T, X>,
     (classes, width): (usize, usize),

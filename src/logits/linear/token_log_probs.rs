@@ -11,7 +11,7 @@ use super::sink::check_out;
 use super::tokens::Tokens;
 use crate::logits::labels::Labels;
 use crate::logits::token_log_probs::check_finite;
-use crate::logits::walk::{by_row, zeros};
+use crate::logits::walk::zeros;
 use crate::{Element, Error, Result, Target, check};
 
 /// Log-probability, in nats, that the softmax of `hidden · weightᵀ + bias` gives to the target of each token.
@@ -43,7 +43,10 @@ pub fn linear_token_log_probs<E: Element, I: Target, D: Dimension>(
     head: LinearHead<'_, E>,
     targets: &ArrayRef<I, D::Smaller>,
 ) -> Result<Array<E::Real, D::Smaller>> {
-    forward(hidden, head, targets, |_| false)
+    let (width, leading) = split(hidden)?;
+    let head = Head::new(head, width)?;
+    let labels = Labels::new(targets, leading, head.classes(), None, |_| false)?;
+    Pass::new(vec![Tokens::new("hidden", hidden, |row| labels.get(row))?], head)?.log_probs(0)
 }
 
 /// [`linear_token_log_probs`] where the mask is true, 0 elsewhere.
@@ -71,9 +74,9 @@ pub fn linear_token_log_probs_masked<E: Element, I: Target, D: Dimension>(
     targets: &ArrayRef<I, D::Smaller>,
     mask: &ArrayRef<bool, D::Smaller>,
 ) -> Result<Array<E::Real, D::Smaller>> {
-    check::shape("mask", mask.shape(), split(hidden)?.1)?;
-    let mask: Vec<bool> = mask.iter().copied().collect();
-    forward(hidden, head, targets, |row| !mask[row])
+    let head = Head::new(head, split(hidden)?.0)?;
+    let tokens = Tokens::masked("hidden", hidden, targets, mask, &head)?;
+    Pass::new(vec![tokens], head)?.log_probs(0)
 }
 
 /// Gradients of `Σ cotangent · linear_token_log_probs` in hidden states, weight and bias.
@@ -156,19 +159,6 @@ pub fn linear_token_log_probs_backward_into<E: Element, I: Target, D: Dimension>
     let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| cotangent[row] != 0.0))?;
     let scale = |row: usize| -cotangent[row];
     gradient(&tokens, &head, &Objective::nll(head.classes())?, (scale, plan), out).map(drop)
-}
-
-fn forward<E: Element, I: Target, D: Dimension>(
-    hidden: &ArrayRef<E, D>,
-    head: LinearHead<'_, E>,
-    targets: &ArrayRef<I, D::Smaller>,
-    skipped: impl Fn(usize) -> bool,
-) -> Result<Array<E::Real, D::Smaller>> {
-    let (width, leading) = split(hidden)?;
-    let head = Head::new(head, width)?;
-    let labels = Labels::new(targets, leading, head.classes(), None, &skipped)?;
-    let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| !skipped(row)))?;
-    Ok(by_row(&Pass::new(vec![tokens], head)?.log_probs(0)?, leading))
 }
 
 /// The width of the hidden states, and their shape without it.

@@ -3,9 +3,10 @@
 use ndarray::{Array2, ArrayRef, ArrayView2, CowArray, Dimension, Ix2};
 use num_traits::Zero;
 
-use super::head::contiguous;
+use super::head::{Head, contiguous};
 use crate::error::Position;
-use crate::{Element, Error, Real, Result, rows};
+use crate::logits::labels::Labels;
+use crate::{Element, Error, Real, Result, Target, check, rows};
 
 /// Hidden states that an objective looks at. What is left out costs nothing from here on, and is never read.
 pub(crate) struct Tokens<'a, T> {
@@ -39,6 +40,23 @@ impl<'a, T: Real> Tokens<'a, T> {
             None => gather(hidden, places.as_deref(), (targets.len(), width)).into(),
         };
         Ok(Self { name, leading: leading.to_vec(), places, targets, hidden })
+    }
+
+    /// The tokens that a mask keeps, all of whose targets must be classes.
+    pub(crate) fn masked<E: Element<Real = T>, I: Target, D: Dimension>(
+        name: &'static str,
+        hidden: &'a ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        mask: &ArrayRef<bool, D::Smaller>,
+        head: &Head<'_, E>,
+    ) -> Result<Self> {
+        let Some((_, leading)) = hidden.shape().split_last() else {
+            return Err(Error::Empty { argument: name });
+        };
+        check::shape("mask", mask.shape(), leading)?;
+        let mask: Vec<bool> = mask.iter().copied().collect();
+        let labels = Labels::new(targets, leading, head.classes(), None, |row| !mask[row])?;
+        Self::new(name, hidden, |row| labels.get(row).filter(|_| mask[row]))
     }
 
     /// Number of tokens that take part.

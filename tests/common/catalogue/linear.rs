@@ -109,7 +109,7 @@ const WEIGHTS: usize = 4;
 /// Hidden states, weight, bias, cotangent, weights of tokens; targets; mask.
 fn tokens(random: &mut Random, size: Size) -> Inputs {
     // Large ones have several panels of tokens, and more classes than one job takes.
-    let (rows, width, classes) = ([2, size.pick(4, 301)], size.pick(3, 11), size.pick(5, 9_001));
+    let (rows, width, classes) = ([2, size.pick(4, 151)], size.pick(3, 11), size.pick(5, 9_001));
     let reals = [
         random.uniform(&[rows[0], rows[1], width], -2.0, 2.0),
         random.uniform(&[classes, width], -1.0, 1.0),
