@@ -78,7 +78,7 @@ fn every_size_is_summed_whole() {
             let (value, gradient) =
                 loss.grad(&hidden, LinearHead::new(weight.view()), &targets, Reduction::Mean).unwrap();
             assert_wide(&format!("{tokens} tokens, {classes} classes"), value, (classes as f64).ln());
-            assert!(gradient.hidden.iter().all(|x| x.abs() < 1e-15)); // a gradient in logits sums to zero
+            assert!(gradient.hidden.iter().all(|x| x.abs() < 1e-12)); // a gradient in logits sums to zero
             assert!(gradient.weight.sum().abs() < 1e-12);
         }
     }
