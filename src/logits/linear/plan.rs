@@ -35,8 +35,8 @@ pub(super) const CHUNK: usize = 256;
 impl LinearPlan {
     /// Whether the plan is to hold whole rows of logits, of elements of this size.
     pub(super) fn is_chunked(self, tokens: usize, classes: usize, size: usize) -> bool {
-        let chunked = CHUNK.min(tokens) * classes;
-        let recompute = tokens * super::BLOCK.min(classes);
+        let chunked = CHUNK.min(tokens).saturating_mul(classes);
+        let recompute = tokens.saturating_mul(super::BLOCK.min(classes));
         match self {
             Self::Chunked => true,
             Self::Recompute => false,
