@@ -1,4 +1,4 @@
-//! `exp`, `ln` and `softplus` over slices: the standard library, a plain loop, and the loop compiled with fused
+//! The elementary functions and `softplus` over slices: the standard library, a plain loop, and the loop compiled with fused
 //! multiply-add for the vectors of this machine, as the kernels of the crate are.
 
 use std::hint::black_box;
@@ -53,7 +53,11 @@ macro_rules! loops {
 }
 loops! {
     exp, exp_vector, math::exp::<f32, false>, math::exp::<f32, true>;
+    exp_m1, exp_m1_vector, math::exp_m1::<f32, false>, math::exp_m1::<f32, true>;
     ln, ln_vector, math::ln::<f32, false>, math::ln::<f32, true>;
+    ln_1p, ln_1p_vector, math::ln_1p::<f32, false>, math::ln_1p::<f32, true>;
+    tanh, tanh_vector, math::tanh::<f32, false>, math::tanh::<f32, true>;
+    tanh_slope, tanh_slope_vector, math::tanh_slope::<f32, false>, math::tanh_slope::<f32, true>;
     softplus, softplus_vector, math::softplus::<f32, false>, math::softplus::<f32, true>;
 }
 
@@ -74,7 +78,11 @@ fn bench(c: &mut Criterion, name: &str, std: Scalar, plain: Slices, vector: Slic
 
 fn benches(c: &mut Criterion) {
     bench(c, "exp", f32::exp, exp, exp_vector);
+    bench(c, "exp_m1", f32::exp_m1, exp_m1, exp_m1_vector);
     bench(c, "ln", f32::ln, ln, ln_vector);
+    bench(c, "ln_1p", f32::ln_1p, ln_1p, ln_1p_vector);
+    bench(c, "tanh", f32::tanh, tanh, tanh_vector);
+    bench(c, "tanh_slope", |x| x.cosh().powi(-2), tanh_slope, tanh_slope_vector);
     bench(c, "softplus", |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), softplus, softplus_vector);
 }
 

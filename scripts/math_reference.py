@@ -80,6 +80,16 @@ def shifted_logarithm(rng):
     return points + magnitudes(rng, -60, 0, 60) + magnitudes(rng, -1074, -60, 10) + magnitudes(rng, 0, 1023, 40, (1,))
 
 
+def hyperbolic(rng):
+    """Around the reduction's break points, where the tangent rounds to 1 and where its slope underflows."""
+    places = [k * LN2 / 4 for k in (1, 3, 5, 7, 47, 49, 51, 53, 99, 101, 103, 107)]
+    places += [1.0, 3.0, 8.66, 9.0109, 18.7150, 19.0615, 43.6, 44.3614, 52.3291, 354.2, 354.8913, 373.2]
+    points = [x for place in places for x in near(place)] + [5e-324, 1.4e-45, 1e-310, 1e-39, 1e-160]
+    points += uniform(rng, 0, 1, 150) + uniform(rng, 0, 10, 120) + uniform(rng, 0, 53, 40) + uniform(rng, 0, 374, 30)
+    points += magnitudes(rng, -60, 0, 60, (1,)) + magnitudes(rng, -1074, -60, 10, (1,))
+    return [sign * x for sign, x in zip([1, -1] * len(points), points)]
+
+
 def log_probability(rng):
     places = [-LN2, -LN2 / 2, -1.5 * LN2, -1.0, -0.1, -math.log(1 + math.sqrt(0.5)), -math.log(math.sqrt(0.5)) - 1, -17.3, -36.7, -103.9, -745.0]
     points = [x for place in places for x in near(place)]
@@ -111,6 +121,8 @@ FUNCTIONS = {
     "exp_m1": (exponential, mpmath.expm1),
     "ln": (logarithm, mpmath.log),
     "ln_1p": (shifted_logarithm, mpmath.log1p),
+    "tanh": (hyperbolic, mpmath.tanh),
+    "tanh_slope": (hyperbolic, lambda x: mpmath.sech(x) ** 2),
     "softplus": (logistic, softplus),
     "sigmoid": (logistic, lambda x: 1 / (1 + mpmath.exp(-x))),
     "log_sigmoid": (logistic, lambda x: -softplus(-x)),
@@ -134,7 +146,7 @@ def main():
         for point in sorted(set(points(random.Random(name)))):
             arguments = point if isinstance(point, tuple) else (point,)
             # Enough digits for 1 ± e^-|x|: what is far from 1 by e^-10000 is not asked for.
-            mp.dps = 60 + int(min(max(map(abs, arguments)), 1500.0) * 0.44)
+            mp.dps = 60 + int(min(max(map(abs, arguments)), 1500.0) * 0.88)
             exact = function(*map(mpf, arguments))
             hi = float(exact)
             if math.isinf(hi):

@@ -9,7 +9,7 @@ Coefficients are printed highest first; the error is that of the polynomial afte
 
 import struct
 
-from mpmath import atanh, cos, exp, expm1, linspace, log, lu_solve, matrix, mp, mpf, pi, polyval, sqrt
+from mpmath import atanh, cos, exp, expm1, linspace, log, log1p, lu_solve, matrix, mp, mpf, pi, polyval, sqrt
 
 mp.dps = 40
 
@@ -71,6 +71,8 @@ def main():
     ratio = lambda z: 2 * atanh(sqrt(z)) / sqrt(z)
     for to_type, n in ((single, 4), (double, 7)):
         fit("2 atanh(s) = s (2 + z p(z)), z = s^2", to_type, n, ratio, lambda z: 2, lambda z: z, tiny, widest)
+    low, high = (sqrt(2) / 2 - 1) * mpf("1.0001"), (sqrt(2) - 1) * mpf("1.0001")
+    fit("ln(1 + f) = f - f^2/2 + f^3/2 p(f)", single, 8, log1p, lambda f: f - f**2 / 2, lambda f: f**3 / 2, low, high + tiny)
     for to_type, n in ((single, 5), (double, 11)):
         fit("the same up to s = 1/3", to_type, n, ratio, lambda z: 2, lambda z: z, tiny, mpf(1) / 9)
 

@@ -48,7 +48,9 @@ macro_rules! all {
             exp 1.0, |x, _| x.exp(), own;
             exp_m1 2.0, |x, _| x.exp_m1(), own;
             ln 1.0, |x, _| x.ln(), own;
-            ln_1p 1.5, |x, _| x.ln_1p(), own;
+            ln_1p 1.0, |x, _| x.ln_1p(), own;
+            tanh 1.0, |x, _| x.tanh(), own;
+            tanh_slope 2.5, |x, _| x.cosh().powi(-2), own;
             softplus 2.5, |x, _| std_softplus(x), own;
             sigmoid 2.5, |x, _| 1.0 / (1.0 + (-x).exp()), own;
             log_sigmoid 2.5, |x, _| -std_softplus(-x), own;
@@ -162,8 +164,9 @@ fn same<T: Real>(a: T, b: T) -> bool {
 fn check_special<T: Real>(functions: &[Function<T>]) {
     let (zero, one, inf, nan) = (T::zero(), T::one(), T::infinity(), T::nan());
     let (tiny, max) = (T::min_positive_value() * T::epsilon(), T::max_value());
-    type Library<T> = [(&'static str, fn(T) -> T); 4];
-    let library: Library<T> = [("exp", T::exp), ("exp_m1", T::exp_m1), ("ln", T::ln), ("ln_1p", T::ln_1p)];
+    type Library<T> = [(&'static str, fn(T) -> T); 5];
+    let library: Library<T> =
+        [("exp", T::exp), ("exp_m1", T::exp_m1), ("ln", T::ln), ("ln_1p", T::ln_1p), ("tanh", T::tanh)];
     for (name, std) in library {
         let function = functions.iter().find(|f| f.name == name).unwrap();
         for x in [nan, inf, -inf, zero, -zero, tiny, -tiny, max, -max, one, -one, one + one, -one - one] {
@@ -185,8 +188,15 @@ fn special_values_are_those_of_the_standard_library() {
 
 fn check_limits<T: Real, const FMA: bool>() {
     let (zero, one, inf, nan, ln_2) = (T::zero(), T::one(), T::infinity(), T::nan(), T::LN_2());
-    type Limits<'a, T> = [(&'static str, fn(T) -> T, &'a [(T, T)]); 7];
+    let tiny = -T::min_positive_value() * T::epsilon();
+    type Limits<'a, T> = [(&'static str, fn(T) -> T, &'a [(T, T)]); 9];
     let limits: Limits<T> = [
+        (
+            "tanh",
+            math::tanh::<T, FMA>,
+            &[(nan, nan), (inf, one), (-inf, -one), (zero, zero), (-zero, -zero), (T::of(20.0), one), (tiny, tiny)],
+        ),
+        ("tanh_slope", math::tanh_slope::<T, FMA>, &[(nan, nan), (inf, zero), (-inf, zero), (zero, one), (-zero, one)]),
         ("softplus", math::softplus::<T, FMA>, &[(nan, nan), (inf, inf), (-inf, zero), (zero, ln_2), (-zero, ln_2)]),
         ("sigmoid", math::sigmoid::<T, FMA>, &[(nan, nan), (inf, one), (-inf, zero), (zero, T::of(0.5))]),
         ("log_sigmoid", math::log_sigmoid::<T, FMA>, &[(nan, nan), (inf, -zero), (-inf, -inf), (zero, -ln_2)]),

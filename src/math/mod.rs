@@ -13,9 +13,11 @@
 //! `FMA`; `tests/math.rs` compares with values of 50 digits.
 
 mod elementary;
+mod hyperbolic;
 mod logistic;
 mod odds;
 
 pub use elementary::{exp, exp_m1, ln, ln_1p, mul_add};
+pub use hyperbolic::{tanh, tanh_slope, tanh_with_slope};
 pub use logistic::{log_add_exp, log_sigmoid, sigmoid, softplus};
 pub use odds::{log_odds, log_odds_slope, log1mexp, log1mexp_slope};

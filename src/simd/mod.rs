@@ -1,8 +1,10 @@
 //! Vectorised kernels: plain Rust over lanes of numbers, compiled once for each instruction set and chosen at run time.
 //!
 //! A [`Kernel`] is written once. [`dispatch`] inlines its body into a function that the compiler may vectorise with
-//! AVX-512, with AVX2 and FMA, or with what the target always has. Levels with and without fused multiply-add differ
-//! in the last bits; on one machine the same input always gives the same bits. This is the only room with `unsafe`.
+//! AVX-512, with AVX2 and FMA, with NEON, or with what the target always has. Results of levels may differ by some ulps,
+//! within the stated bounds: with and without fused multiply-add, and where a level has a kernel of its own, which adds
+//! in another order. On one machine the same input always gives the same bits. Tests force every level that the machine
+//! has. This is the only room with `unsafe`.
 
 #![allow(unsafe_code)]
 
