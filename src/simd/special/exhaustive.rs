@@ -2,14 +2,16 @@
 //!
 //! `cargo test --release --lib -- --ignored --nocapture every_f32`
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use crate::math;
 use crate::simd::{Kernel, available, run_at};
 
 /// Arguments that are computed at once, and how many such blocks a job holds.
-const BLOCK: usize = 4096;
-const BLOCKS: usize = 4096;
+const BLOCK: usize = 1024;
+const BLOCKS: usize = 16_384;
 
 /// One function, for single calls and for vector loops.
 trait Function: Sync {
@@ -18,7 +20,7 @@ trait Function: Sync {
     fn exact(x: f64) -> f64;
 }
 
-struct Loop<'a, F>(std::marker::PhantomData<F>, &'a [f32], &'a mut [f32]);
+struct Loop<'a, F>(PhantomData<F>, &'a [f32], &'a mut [f32]);
 
 impl<F: Function> Kernel for Loop<'_, F> {
     type Output = ();
@@ -29,17 +31,20 @@ impl<F: Function> Kernel for Loop<'_, F> {
     }
 }
 
-/// Exact values, and the inverse of one ulp of each.
+/// Exact values of a block, the inverse of one ulp of each, and whether all are ordinary numbers.
 struct Exact {
-    value: [f64; BLOCK],
-    per_ulp: [f64; BLOCK],
+    value: Vec<f64>,
+    per_ulp: Vec<f64>,
+    ordinary: bool,
 }
 
 impl Exact {
-    fn of(value: [f64; BLOCK]) -> Self {
+    fn of<F: Function>(x: &[f32]) -> Self {
+        let value: Vec<f64> = x.iter().map(|&x| F::exact(f64::from(x))).collect();
         let least = 1023 - 126;
-        let inverse = |x: f64| f64::from_bits((2 * 1023 + 23 - ((x.to_bits() >> 52) & 0x7ff).max(least)) << 52);
-        Self { value, per_ulp: value.map(inverse) }
+        let inverse = |x: &f64| f64::from_bits((2 * 1023 + 23 - ((x.to_bits() >> 52) & 0x7ff).max(least)) << 52);
+        let ordinary = value.iter().all(|x| x.abs() < f64::from(f32::MAX) && *x != 0.0);
+        Self { per_ulp: value.iter().map(inverse).collect(), value, ordinary }
     }
 
     /// The distance in ulp; none where the exact value is no ordinary number and the result is the same.
@@ -53,20 +58,15 @@ impl Exact {
         if same { 0.0 } else { f64::INFINITY }
     }
 
-    /// The first place of the largest error, if that is above `floor`.
-    fn worst(&self, got: &[f32; BLOCK], floor: f64) -> Option<(f64, usize)> {
-        let mut within = true;
-        for i in 0..BLOCK {
-            within &= (f64::from(got[i]) - self.value[i]).abs() * self.per_ulp[i] <= floor; // false for NaN
-        }
-        if within && self.value.iter().all(|x| x.abs() < f64::from(f32::MAX) && *x != 0.0) {
+    /// The largest error and its first place, if it is above `floor`.
+    fn worst(&self, got: &[f32], floor: f64) -> Option<(f64, usize)> {
+        let each = got.iter().zip(&self.value).zip(&self.per_ulp);
+        let outside = |((&got, value), scale): ((&f32, &f64), &f64)| !((f64::from(got) - value).abs() * scale <= floor);
+        if self.ordinary && each.map(outside).fold(0, |n, outside| n + u64::from(outside)) == 0 {
             return None;
         }
         let errors = got.iter().enumerate().map(|(i, &got)| (self.error(i, got), i));
-        errors.fold(
-            None,
-            |worst, next| if next.0 > worst.map_or(floor, |w: (f64, usize)| w.0) { Some(next) } else { worst },
-        )
+        errors.filter(|next| next.0 > floor).reduce(|worst, next| if next.0 > worst.0 { next } else { worst })
     }
 }
 
@@ -75,14 +75,14 @@ fn worst<F: Function>() -> Vec<(String, f64, u32)> {
     let levels = available();
     let job = |job: usize| {
         let mut worst = vec![(0.0, 0); levels.len() + 1];
+        let mut out = vec![0.0; BLOCK];
         for block in job * BLOCKS..(job + 1) * BLOCKS {
-            let x: [f32; BLOCK] = std::array::from_fn(|i| f32::from_bits((block * BLOCK + i) as u32));
-            let exact = Exact::of(x.map(|x| F::exact(f64::from(x))));
+            let x: Vec<f32> = (0..BLOCK).map(|i| f32::from_bits((block * BLOCK + i) as u32)).collect();
+            let exact = Exact::of::<F>(&x);
             for (way, worst) in worst.iter_mut().enumerate() {
-                let mut out = [0.0; BLOCK];
                 match way.checked_sub(1) {
-                    None => out = x.map(F::single),
-                    Some(level) => run_at(levels[level], Loop::<F>(std::marker::PhantomData, &x, &mut out)),
+                    None => out.iter_mut().zip(&x).for_each(|(y, &x)| *y = F::single(x)),
+                    Some(level) => run_at(levels[level], Loop::<F>(PhantomData, &x, &mut out)),
                 }
                 if let Some((error, i)) = exact.worst(&out, worst.0) {
                     *worst = (error, x[i].to_bits());
