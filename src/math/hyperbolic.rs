@@ -11,6 +11,8 @@ use crate::Real;
 /// `t`, the divisor and the quotient are each carried with what their rounding took, so that one rounding remains. Tiny
 /// arguments, subnormal ones too, are their own tangent; from 9.02 (`f32`) or 19.1 (`f64`) on it is 1.
 ///
+/// Over all `f32` the worst is 0.770 ulp at 0.125_140_34, and 0.754 ulp at 0.125_175_43 where fused.
+///
 /// # Examples
 ///
 /// ```
@@ -36,7 +38,7 @@ pub fn tanh<T: Real, const FMA: bool>(x: T) -> T {
 ///
 /// ```
 /// use loglik::math::{tanh, tanh_slope};
-/// let (x, slope) = (20.0_f64, 1.699_341_702_116_633_5e-17); // 4 e^-40 / (1 + e^-40)²
+/// let (x, slope) = (20.0_f64, 1.699_341_702_116_635_6e-17); // 4 e^-40 / (1 + e^-40)²
 /// assert_eq!(1.0 - tanh::<f64, false>(x).powi(2), 0.0);
 /// assert!((tanh_slope::<f64, false>(x) - slope).abs() <= 1e-15 * slope);
 /// ```
