@@ -47,7 +47,8 @@
 //! # Features
 //!
 //! `rayon` (default) runs large inputs on rayon's current pool; `half` adds bf16 and f16 logits, computed in `f32`; `serde`
-//! makes hyper-parameters serialisable.
+//! makes hyper-parameters serialisable; `gemm` computes products of matrices with the crate of this name instead of
+//! `matrixmultiply`, where there are no vectors of 512 bits, for which this crate has loops of its own.
 
 mod check;
 mod error;
@@ -76,6 +77,12 @@ pub use ndarray;
 pub use real::{Element, Real};
 pub use reduction::{Parts, Reduction};
 pub use target::Target;
+
+/// What the benches reach into. No part of the interface: it may change at any time.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::gemm::{Backend, product_by};
+}
 
 /// The code in the README and in the book, compiled and run.
 #[cfg(doctest)]

@@ -9,6 +9,9 @@
 #![allow(unsafe_code)]
 
 mod dispatch;
+mod gemm;
+#[cfg(feature = "gemm")]
+mod gemm_crate;
 mod lanes;
 mod masked;
 mod row;
@@ -20,6 +23,9 @@ mod weigh;
 pub(crate) use dispatch::{Kernel, dispatch};
 #[cfg(test)]
 pub(crate) use dispatch::{available, run_at};
+pub(crate) use gemm::{PanelRow, TILE_ROWS, Tile, fetch, holds_tile, store_tile, tile_of_columns, tile_of_rows};
+#[cfg(feature = "gemm")]
+pub(crate) use gemm_crate::gemm;
 pub(crate) use lanes::{LANES, join};
 pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use row::{RowSum, scale_exp};
