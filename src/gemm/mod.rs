@@ -15,7 +15,7 @@ use crate::{Real, simd};
 pub enum Backend {
     /// The loops of this crate, for vectors of 512 bits.
     Tiles,
-    /// The crate `gemm` with the feature of this name, else `matrixmultiply`.
+    /// The crate `gemm` with the feature of this name, else `matrixmultiply` (through `ndarray`).
     Library,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn product<T: Real>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_,
     product_by(Backend::best(), alpha, a, b, beta, c);
 }
 
-/// [`product`] by this backend.
+/// `c <- alpha a b + beta c` by this backend, in any layout and with the promises of `product`.
 pub fn product_by<T: Real>(
     backend: Backend,
     alpha: T,

@@ -6,7 +6,7 @@ use super::has_whole_rows;
 use crate::Real;
 use crate::simd::{PanelRow, TILE_ROWS, fetch};
 
-/// Rows that are asked for before they are copied: each lies on a page of its own, where the machine does not look ahead.
+/// How many rows ahead memory is asked for: each lies on a page of its own, where the machine does not look ahead.
 const AHEAD: usize = 16;
 
 /// Cuts a matrix into panels of `N` columns, one after the other. Columns that the last one lacks keep what was there.

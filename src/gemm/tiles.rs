@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::scratch::Pool;
 use super::{has_whole_rows, pack, work};
-use crate::simd::{PanelRow, TILE_ROWS, Tile, fetch, store_tile, tile_of_columns, tile_of_rows};
+use crate::simd::{Left, PanelRow, TILE_ROWS, Tile, fetch, multiply_tile, store_tile};
 use crate::{Real, parallel};
 
 /// Terms that are added up in registers before they go to memory.
@@ -88,7 +88,7 @@ fn jobs<'a, T: Real, const N: usize>(
         c = rest;
         let mut below = part;
         for i in (0..a.nrows()).step_by(height) {
-            let a = a.clone().slice_move(s![i..a.nrows().min(i + height), ..]);
+            let a = a.slice_move(s![i..a.nrows().min(i + height), ..]);
             let (c, rest) = below.split_at(Axis(0), a.nrows());
             below = rest;
             jobs.push(Job { a, panels, c });
@@ -111,11 +111,11 @@ impl<T: Real, const N: usize> Job<'_, T, N> {
                 if has_whole_rows(&c.view()) {
                     c.rows().into_iter().for_each(|row| fetch(row.to_slice().unwrap_or_default()));
                 }
-                if by_rows {
-                    tile_of_rows(slices(&a), b, &mut tile);
-                } else {
-                    tile_of_columns(&strips[i * pack::stride(inner)..][..inner], b, &mut tile);
-                }
+                let a = match by_rows {
+                    true => Left::Rows(slices(&a)),
+                    false => Left::Columns(&strips[i * pack::stride(inner)..][..inner]),
+                };
+                multiply_tile(a, b, &mut tile);
                 store(alpha, &tile, beta, c);
             }
         }
@@ -124,7 +124,7 @@ impl<T: Real, const N: usize> Job<'_, T, N> {
 
 /// The rows of a tile; those that it lacks are taken for its last one.
 fn slices<'a, T>(a: &ArrayView2<'a, T>) -> [&'a [T]; TILE_ROWS] {
-    let row = |i: usize| a.clone().slice_move(s![i.min(a.nrows() - 1), ..]).to_slice().unwrap_or_default();
+    let row = |i: usize| (*a).slice_move(s![i.min(a.nrows() - 1), ..]).to_slice().unwrap_or_default();
     std::array::from_fn(row)
 }
 

@@ -23,7 +23,7 @@ mod weigh;
 pub(crate) use dispatch::{Kernel, dispatch};
 #[cfg(test)]
 pub(crate) use dispatch::{available, run_at};
-pub(crate) use gemm::{PanelRow, TILE_ROWS, Tile, fetch, holds_tile, store_tile, tile_of_columns, tile_of_rows};
+pub(crate) use gemm::{Left, PanelRow, TILE_ROWS, Tile, fetch, holds_tile, multiply_tile, store_tile};
 #[cfg(feature = "gemm")]
 pub(crate) use gemm_crate::gemm;
 pub(crate) use lanes::{LANES, join};
