@@ -19,8 +19,9 @@ pub(crate) fn gemm<T: Real>(
     let keep = beta != T::zero();
     let out = c.as_mut_ptr();
     // SAFETY: each pointer and its strides come from a view of the shape that goes with them (checked above), save the
-    // stride of an axis of one element, which only its place 0 is multiplied by; so every element is inside it and may be read; `c` is borrowed mutably, so its elements are distinct and those of nobody
-    // else. `T` is `f32` or `f64`, the types that the function takes, since `Real` is sealed.
+    // stride of an axis of one element, which only its place 0 is multiplied by; so every element is inside and may be
+    // read. `c` is borrowed mutably, so its elements are distinct and those of nobody else. `T` is `f32` or `f64`, which
+    // the function takes, since `Real` is sealed.
     unsafe {
         ::gemm::gemm(
             rows,
