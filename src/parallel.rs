@@ -19,14 +19,34 @@ pub(crate) fn for_each<J: Send>(jobs: Vec<J>, bytes: usize, f: impl Fn(J) + Sync
     jobs.into_iter().for_each(f);
 }
 
-/// [`for_each`] for jobs that can fail: of their errors, that of the first job, whichever came first in time.
+/// [`try_for_each_with`] without such memory.
 pub(crate) fn try_for_each<J: Send>(
     jobs: Vec<J>,
     bytes: usize,
     f: impl Fn(J) -> Result<()> + Sync + Send,
 ) -> Result<()> {
+    try_for_each_with(jobs, bytes, || (), |(), job| f(job))
+}
+
+/// [`for_each`] for jobs that can fail and use memory that their thread has used before: of their errors, that of the
+/// first job, whichever came first in time.
+pub(crate) fn try_for_each_with<J: Send, S>(
+    jobs: Vec<J>,
+    bytes: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    f: impl Fn(&mut S, J) -> Result<()> + Sync + Send,
+) -> Result<()> {
     let mut results = vec![Ok(()); jobs.len()];
-    for_each(jobs.into_iter().zip(&mut results).collect(), bytes, |(job, result)| *result = f(job));
+    let jobs: Vec<_> = jobs.into_iter().zip(&mut results).collect();
+    #[cfg(feature = "rayon")]
+    if bytes >= WORTH_A_THREAD && jobs.len() > 1 && rayon::current_num_threads() > 1 {
+        use rayon::prelude::*;
+        jobs.into_par_iter().for_each_init(scratch, |scratch, (job, result)| *result = f(scratch, job));
+        return results.into_iter().collect();
+    }
+    let _ = bytes;
+    let mut scratch = scratch();
+    jobs.into_iter().for_each(|(job, result)| *result = f(&mut scratch, job));
     results.into_iter().collect()
 }
 
@@ -40,17 +60,22 @@ mod tests {
         for bytes in [0, usize::MAX] {
             let mut done = [false; 9];
             let jobs = done.iter_mut().enumerate().collect();
-            let result = try_for_each(jobs, bytes, |(job, done)| {
-                *done = true;
-                if job < 3 {
-                    Ok(())
-                } else {
-                    Err(Error::Target { argument: "x", position: job.into(), value: 0, classes: 0 })
-                }
-            });
+            let result = try_for_each_with(
+                jobs,
+                bytes,
+                || (),
+                |(), (job, done)| {
+                    *done = true;
+                    if job < 3 {
+                        Ok(())
+                    } else {
+                        Err(Error::Target { argument: "x", position: job.into(), value: 0, classes: 0 })
+                    }
+                },
+            );
             assert!(matches!(result, Err(Error::Target { position, .. }) if position == 3.into()));
             assert_eq!(done, [true; 9], "every job has run");
         }
-        assert_eq!(try_for_each(Vec::<()>::new(), 0, |()| unreachable!("no jobs")), Ok(()));
+        assert_eq!(try_for_each_with(Vec::<()>::new(), 0, || (), |(), ()| unreachable!("no jobs")), Ok(()));
     }
 }

@@ -20,6 +20,7 @@ pub trait Real:
     + Default
     + Display
     + crate::simd::Lanes
+    + crate::simd::Exponentials
 {
     /// `"f32"` or `"f64"`, for messages.
     const NAME: &'static str;
@@ -44,6 +45,14 @@ pub trait Element: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// The slice itself where storage and computation share their type, so that nothing is copied.
     #[doc(hidden)]
     fn as_real(slice: &[Self]) -> Option<&[Self::Real]>;
+
+    /// Copies elements to a slice of the same length.
+    #[doc(hidden)]
+    fn widen(from: &[Self], to: &mut [Self::Real]);
+
+    /// [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below) of at most [`BLOCK`](crate::rows::BLOCK) elements.
+    #[doc(hidden)]
+    fn sum_below(block: &[Self], shift: Self::Real) -> (Self::Real, bool);
 }
 
 mod sealed {
@@ -84,6 +93,16 @@ macro_rules! real {
             fn as_real(slice: &[Self]) -> Option<&[$type]> {
                 Some(slice)
             }
+
+            #[inline(always)]
+            fn widen(from: &[Self], to: &mut [$type]) {
+                to.copy_from_slice(from);
+            }
+
+            #[inline(always)]
+            fn sum_below(block: &[Self], shift: $type) -> ($type, bool) {
+                <$type as crate::simd::Exponentials>::sum_below(block, shift)
+            }
         }
     )*};
 }
@@ -91,7 +110,7 @@ real!(f32, f64);
 
 #[cfg(feature = "half")]
 macro_rules! half {
-    ($($type:ident),*) => {$(
+    ($($type:ident: $sum_below:ident),*) => {$(
         impl Element for half::$type {
             type Real = f32;
 
@@ -104,8 +123,18 @@ macro_rules! half {
             fn as_real(_: &[Self]) -> Option<&[f32]> {
                 None
             }
+
+            #[inline]
+            fn widen(from: &[Self], to: &mut [f32]) {
+                crate::simd::widen(from, to);
+            }
+
+            #[inline]
+            fn sum_below(block: &[Self], shift: f32) -> (f32, bool) {
+                crate::simd::$sum_below(block, shift)
+            }
         }
     )*};
 }
 #[cfg(feature = "half")]
-half!(bf16, f16);
+half!(bf16: sum_below_bf16, f16: sum_below_f16);

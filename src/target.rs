@@ -45,6 +45,14 @@ pub(crate) fn class(target: impl Target, ignore_index: Option<i64>, classes: usi
     }
 }
 
+/// Whether a target is a class or ignored, without a branch.
+#[inline]
+pub(crate) fn is_known(target: impl Target, ignore_index: Option<i64>, classes: usize) -> bool {
+    let index = target.index();
+    // Negative indices become larger than any number of classes.
+    ((index as u64) < classes as u64) | (ignore_index == Some(index))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +65,14 @@ mod tests {
         assert_eq!(class(5_i32, Some(-100), 5), Class::Invalid);
         assert_eq!(class(-1_i32, None, 5), Class::Invalid);
         assert_eq!(class(usize::MAX, None, 5), Class::Invalid);
+    }
+
+    #[test]
+    fn what_is_known_is_not_invalid() {
+        for (target, ignored) in
+            [-100_i64, -1, 0, 4, 5, i64::MIN, i64::MAX].into_iter().zip([None, Some(-100), Some(4)])
+        {
+            assert_eq!(is_known(target, ignored, 5), class(target, ignored, 5) != Class::Invalid, "{target}");
+        }
     }
 }

@@ -31,7 +31,13 @@ impl<'a> ClassWeights<'a> {
         Ok(Self { weights, total })
     }
 
+    /// Whether every class has the weight 1.
+    pub(super) fn are_ones(self) -> bool {
+        self.weights.is_none()
+    }
+
     /// The weight of a class.
+    #[inline]
     pub(super) fn of(self, class: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[class])
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::class_weights::ClassWeights;
-use super::hard_target::HardTarget;
+use super::hard_target::HardTargets;
 use super::labels::Labels;
 use super::scales::{self, Scales};
 use super::walk::{Walk, by_row, zeros};
@@ -183,8 +183,9 @@ impl CrossEntropy {
         let scales = Scales::new(reduction, &leading)?;
         let labels = Labels::new(targets, &leading, classes, self.ignore_index, |row| scales.skips(row))?;
         let scales = scales.over(reduction, || count(&labels, weights))?;
-        let values = self.rows(walk, &labels, weights, &scales)?;
-        scales.reduce(values, &leading)
+        let totals =
+            walk.fold(&self.rows(classes, &labels, weights, &scales), |row, values| scales.total(row, values))?;
+        scales.reduce(&totals, &leading)
     }
 
     fn unreduced<E: Element, I: Target, D: Dimension>(
@@ -193,9 +194,11 @@ impl CrossEntropy {
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<(Vec<f64>, f64)> {
         let walk = Walk::over(logits)?;
-        let weights = self.check(walk.classes())?;
-        let labels = Labels::new(targets, walk.leading(), walk.classes(), self.ignore_index, |_| false)?;
-        Ok((self.rows(walk, &labels, weights, &Scales::ones())?, count(&labels, weights)))
+        let classes = walk.classes();
+        let weights = self.check(classes)?;
+        let labels = Labels::new(targets, walk.leading(), classes, self.ignore_index, |_| false)?;
+        let values = walk.run(&self.rows::<E::Real, I>(classes, &labels, weights, &Scales::ones()))?;
+        Ok((values, count(&labels, weights)))
     }
 
     pub(super) fn check(&self, classes: usize) -> Result<ClassWeights<'_>> {
@@ -205,27 +208,23 @@ impl CrossEntropy {
         ClassWeights::new(self.class_weights.as_deref(), classes)
     }
 
-    fn rows<E: Element, I: Target>(
+    fn rows<'a, T: Real, I: Target>(
         &self,
-        walk: Walk<'_, E>,
-        labels: &Labels<'_, I>,
-        weights: ClassWeights<'_>,
-        scales: &Scales<E::Real>,
-    ) -> Result<Vec<f64>> {
-        let spread = self.label_smoothing / walk.classes() as f64;
-        walk.run(|i, row| match labels.get(i) {
-            Some(target) if !scales.skips(i) => {
-                let kept = (1.0 - self.label_smoothing) * weights.of(target);
-                let wanted = HardTarget { target, kept, spread, weights, z: self.z_loss * weights.of(target) };
-                if wanted.mass() == 0.0 { Ok(row.skip()) } else { wanted.row(row, scales.at(i)) }
-            }
-            _ => Ok(row.skip()),
-        })
+        classes: usize,
+        labels: &'a Labels<'a, I>,
+        weights: ClassWeights<'a>,
+        scales: &'a Scales<T>,
+    ) -> HardTargets<'a, I, T> {
+        let smoothing = self.label_smoothing;
+        HardTargets { labels, weights, scales, smoothing, spread: smoothing / classes as f64, z_loss: self.z_loss }
     }
 }
 
 /// `Σ w_y` over the rows that are kept.
 pub(super) fn count<I: Target>(labels: &Labels<'_, I>, weights: ClassWeights<'_>) -> f64 {
+    if weights.are_ones() {
+        return labels.kept() as f64;
+    }
     let of_row = |row| labels.get(row).map_or(0.0, |target| weights.of(target));
     reduction::sum(&(0..labels.len()).map(of_row).collect::<Vec<_>>())
 }

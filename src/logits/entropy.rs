@@ -2,6 +2,7 @@
 
 use ndarray::{Array, ArrayRef, Dimension};
 
+use super::kernel::{Block, Keep, Row, RowKernel, Summed};
 use super::walk::{Walk, by_row, zeros};
 use crate::{Element, Real, Result, simd};
 
@@ -33,7 +34,7 @@ use crate::{Element, Real, Result, simd};
 pub fn entropy<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
     let walk = Walk::over(logits)?;
     let leading = walk.leading().to_vec();
-    let values = walk.run(|_, mut row| Ok(row.sum_with_moment()?.entropy()))?;
+    let values = walk.run(&Entropies)?;
     Ok(by_row(&values, &leading))
 }
 
@@ -63,15 +64,32 @@ pub fn entropy_grad<E: Element, D: Dimension>(
     let mut grad = zeros(logits.shape());
     let walk = Walk::over(logits)?.into(&mut grad)?;
     let leading = walk.leading().to_vec();
-    let values = walk.run(|_, mut row| {
-        let sum = row.sum_with_moment()?;
-        let total = 1.0 + sum.others;
-        if let Some(out) = row.out {
-            simd::entropy_slope(out, sum.max, E::Real::of(sum.moment / total), E::Real::of(-1.0 / total));
-        }
-        Ok(sum.entropy())
-    })?;
+    let values = walk.run(&Entropies)?;
     Ok((by_row(&values, &leading), grad))
+}
+
+/// The entropy of each row, and where there is an output its gradient.
+struct Entropies;
+
+impl<E: Element> RowKernel<E> for Entropies {
+    type Slope = ();
+
+    fn keeps(&self) -> Keep {
+        Keep::Logits
+    }
+
+    fn needs_moment(&self) -> bool {
+        true
+    }
+
+    fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {
+        Ok((row.summed.sum.entropy(), ()))
+    }
+
+    fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
+        let (mean, scale) = (row.sum.moment / row.total(), -1.0 / row.total());
+        simd::entropy_slope(block.data, row.sum.max, E::Real::of(mean), E::Real::of(scale));
+    }
 }
 
 #[cfg(test)]

@@ -1,93 +1,138 @@
-//! Loss and gradient of one row whose target is a class.
+//! The rows of a cross-entropy whose target is a class.
 
 use num_traits::Float;
 
 use super::class_weights::ClassWeights;
-use super::walk::Row;
-use crate::rows::BLOCK;
-use crate::simd::{self, RowSum};
-use crate::{Element, Real, Result};
+use super::kernel::{Ask, Block, Keep, Row, RowKernel, Summed};
+use super::labels::Labels;
+use super::scales::Scales;
+use crate::simd;
+use crate::{Element, Real, Result, Target};
 
-/// What one row asks for: the kept share of its target, and the rest spread over all classes.
-pub(super) struct HardTarget<'a> {
-    pub(super) target: usize,
-    /// `(1 - ε) w` of the target.
-    pub(super) kept: f64,
+/// What each row asks for: the kept share of its target, and the rest spread over all classes.
+pub(super) struct HardTargets<'a, I: Target, T> {
+    pub(super) labels: &'a Labels<'a, I>,
+    pub(super) weights: ClassWeights<'a>,
+    pub(super) scales: &'a Scales<T>,
+    /// `ε`.
+    pub(super) smoothing: f64,
     /// `ε / V`.
     pub(super) spread: f64,
-    pub(super) weights: ClassWeights<'a>,
-    /// `ζ w` of the target.
-    pub(super) z: f64,
+    /// `ζ`.
+    pub(super) z_loss: f64,
 }
 
-impl HardTarget<'_> {
-    /// `W`, the sum of all that is asked for.
-    pub(super) fn mass(&self) -> f64 {
-        self.kept + self.spread * self.weights.total
+/// A row as the second pass needs it.
+pub(super) struct Slope {
+    target: usize,
+    /// What the gradient is multiplied by.
+    scale: f64,
+    /// `2 ζ w lse`, the pull of the z-loss.
+    z_pull: f64,
+}
+
+impl<I: Target, T: Real> HardTargets<'_, I, T> {
+    /// `(1 - ε) w` of the target.
+    fn kept(&self, target: usize) -> f64 {
+        (1.0 - self.smoothing) * self.weights.of(target)
     }
 
-    /// The loss of the row; where it has an output, `scale` times the gradient goes there.
-    pub(super) fn row<E: Element>(&self, mut row: Row<'_, E>, scale: f64) -> Result<f64> {
-        let sum = row.sum()?;
-        let x = row.logit(self.target);
-        let mut loss = if self.kept == 0.0 { 0.0 } else { self.kept * sum.nll(x) };
-        if self.spread > 0.0 {
-            loss += self.spread * self.smoothing(&row, &sum);
-        }
-        if self.z > 0.0 {
-            loss += self.z * sum.log_sum_exp().powi(2);
-        }
-        let z_pull = 2.0 * (self.z * sum.log_sum_exp());
-        let bound = scale * ((self.mass() + z_pull).abs() + self.spread * self.weights.total);
-        // A weight of the z-loss that overflows may meet a zero, as inf · 0.
-        let lost = loss.is_nan() || (E::Real::of(loss).is_infinite() && !self.is_infinite(&row));
-        if lost || (row.out.is_some() && !E::Real::of(bound).is_finite()) {
-            return Err(row.overflow());
-        }
-        if let Some(out) = row.out {
-            self.gradient(out, &sum, x, z_pull, scale);
-        }
-        Ok(loss)
+    /// `W`, the sum of all that is asked for.
+    fn mass(&self, target: usize) -> f64 {
+        self.kept(target) + self.spread * self.weights.total
     }
 
     /// `Σ w (lse - x)` over all classes.
-    fn smoothing<E: Element>(&self, row: &Row<'_, E>, sum: &RowSum<E::Real>) -> f64 {
-        let (mut drop, mut at) = (0.0, 0);
+    fn spread_loss<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> f64 {
+        let (mut drop, mut first) = (0.0, 0);
         row.for_each_block(|block| {
-            drop += simd::weighted_drop(block, self.weights.block(at, block.len()), sum.max.wide());
-            at += block.len();
+            drop += simd::weighted_drop(block, self.weights.block(first, block.len()), row.summed.sum.max.wide());
+            first += block.len();
         });
-        drop + self.weights.total * sum.others.ln_1p()
+        drop + self.weights.total * row.summed.log
     }
 
     /// Whether a class that is asked for has a logit of -inf.
-    fn is_infinite<E: Element>(&self, row: &Row<'_, E>) -> bool {
-        let (mut found, mut class) = (false, 0);
-        row.for_each_block(|block| {
-            for x in block {
-                let asked = (class == self.target && self.kept > 0.0) || self.spread * self.weights.of(class) > 0.0;
-                found |= asked && *x == E::Real::neg_infinity();
-                class += 1;
-            }
-        });
+    fn is_infinite<E: Element<Real = T>>(&self, row: &Row<'_, E>, target: usize) -> bool {
+        let mut found = self.kept(target) > 0.0 && row.summed.logit == T::neg_infinity();
+        if self.spread > 0.0 {
+            let mut class = 0;
+            row.for_each_block(|block| {
+                for x in block {
+                    found |= self.spread * self.weights.of(class) > 0.0 && *x == T::neg_infinity();
+                    class += 1;
+                }
+            });
+        }
         found
     }
 
-    /// `scale ((mass + z_pull) p - kept [v = target] - spread w)`. The target's entry is made from `1 - p` where the target
-    /// has most of the mass, and from `p` elsewhere: each keeps its digits where the other cancels.
-    fn gradient<T: Real>(&self, out: &mut [T], sum: &RowSum<T>, x: T, z_pull: f64, scale: f64) {
-        simd::scale_exp(out, sum.max, T::of(scale * (self.mass() + z_pull) / (1.0 + sum.others)));
-        if self.spread > 0.0 {
-            for (i, block) in out.chunks_mut(BLOCK).enumerate() {
-                simd::subtract_scaled(block, self.weights.block(i * BLOCK, block.len()), scale * self.spread);
-            }
-        }
-        let (prob, weight) = (sum.prob(x), self.weights.of(self.target));
+    /// The entry of the target, made from `1 - p` where it has most of the mass, and from `p` elsewhere: each keeps its
+    /// digits where the other cancels.
+    fn entry(&self, slope: &Slope, row: &Summed<T>) -> T {
+        let (prob, weight, mass) = (row.sum.prob(row.logit), self.weights.of(slope.target), self.mass(slope.target));
         let pulled = if prob > 0.5 || self.spread == 0.0 {
-            self.spread * (self.weights.total - weight) - self.mass() * sum.complement(x)
+            self.spread * (self.weights.total - weight) - mass * row.sum.complement(row.logit)
         } else {
-            self.mass() * prob - (self.kept + self.spread * weight)
+            mass * prob - (self.kept(slope.target) + self.spread * weight)
         };
-        out[self.target] = T::of(scale * (pulled + z_pull * prob));
+        T::of(slope.scale * (pulled + slope.z_pull * prob))
+    }
+}
+
+impl<E: Element, I: Target> RowKernel<E> for HardTargets<'_, I, E::Real> {
+    type Slope = Slope;
+
+    #[inline]
+    fn asks(&self, row: usize) -> Ask {
+        match self.labels.get(row) {
+            Some(target) if !self.scales.skips(row) && self.mass(target) > 0.0 => Ask::Class(target),
+            _ => Ask::Nothing,
+        }
+    }
+
+    fn keeps(&self) -> Keep {
+        if self.spread > 0.0 { Keep::Logits } else { Keep::Exponentials }
+    }
+
+    #[inline]
+    fn number(&self, row: &Summed<E::Real>) -> Option<f64> {
+        let loss = self.kept(self.labels.get(row.index)?) * row.nll();
+        let is_plain = self.spread == 0.0 && self.z_loss == 0.0;
+        (is_plain && loss < E::Real::max_value().wide()).then_some(loss)
+    }
+
+    fn value(&self, row: &Row<'_, E>) -> Result<(f64, Slope)> {
+        let summed = &row.summed;
+        let target = self.labels.get(summed.index).unwrap_or_default();
+        let (kept, z) = (self.kept(target), self.z_loss * self.weights.of(target));
+        let mut loss = if kept == 0.0 { 0.0 } else { kept * summed.nll() };
+        if self.spread > 0.0 {
+            loss += self.spread * self.spread_loss(row);
+        }
+        if z > 0.0 {
+            loss += z * summed.log_sum_exp().powi(2);
+        }
+        // A weight of the z-loss that overflows may meet a zero, as inf · 0.
+        row.narrow(loss, || self.is_infinite(row, target))?;
+        let slope = Slope { target, scale: self.scales.at(summed.index), z_pull: 2.0 * (z * summed.log_sum_exp()) };
+        let bound = slope.scale * ((self.mass(target) + slope.z_pull).abs() + self.spread * self.weights.total);
+        if row.has_output && !E::Real::of(bound).is_finite() {
+            return Err(row.overflow());
+        }
+        Ok((loss, slope))
+    }
+
+    /// `scale ((mass + z_pull) p - kept [v = target] - spread w)`.
+    fn finish(&self, slope: &Slope, row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
+        let pull = slope.scale * (self.mass(slope.target) + slope.z_pull) / row.total();
+        if self.spread > 0.0 {
+            simd::scale_exp(block.data, row.sum.max, E::Real::of(pull));
+            let weights = self.weights.block(block.first, block.data.len());
+            simd::subtract_scaled(block.data, weights, slope.scale * self.spread);
+        } else {
+            simd::scale(block.data, E::Real::of(pull * block.factor));
+        }
+        block.entry(slope.target).into_iter().for_each(|entry| *entry = self.entry(slope, row));
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ndarray::{ArrayRef, Dimension};
 
 use crate::error::Position;
-use crate::target::{Class, class};
+use crate::target::{self, Class, class};
 use crate::{Error, Result, Target, check};
 
 /// Targets in row-major order, all of them classes or ignored.
@@ -31,7 +31,11 @@ impl<'a, I: Target> Labels<'a, I> {
         };
         let invalid =
             |(row, &target): (usize, &I)| !skipped(row) && class(target, ignore_index, classes) == Class::Invalid;
-        match values.iter().enumerate().find(|&entry| invalid(entry)) {
+        // All at once first, which is a loop without branches; where there is nothing to find it is the only one.
+        let is_sound = |target: &I| target::is_known(*target, ignore_index, classes);
+        let is_any = !values.iter().fold(true, |sound, target| sound & is_sound(target));
+        let found = if is_any { values.iter().enumerate().find(|&entry| invalid(entry)) } else { None };
+        match found {
             None => Ok(Self { targets: values, ignore_index, classes }),
             Some((row, target)) => Err(Error::Target {
                 argument: "targets",
@@ -45,6 +49,14 @@ impl<'a, I: Target> Labels<'a, I> {
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.targets.len()
+    }
+
+    /// How many rows take part.
+    pub(super) fn kept(&self) -> usize {
+        match self.ignore_index {
+            None => self.len(),
+            Some(ignored) => self.targets.iter().map(|target| usize::from(target.index() != ignored)).sum(),
+        }
     }
 
     /// The class of a row, if it takes part.

@@ -3,7 +3,8 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
-use super::walk::{Row, Walk, zeros};
+use super::kernel::{Block, Keep, Row, RowKernel, Summed};
+use super::walk::{Walk, zeros};
 use crate::{Element, Real, Result, simd};
 
 /// Log-probability of every class under the softmax of its row, in nats.
@@ -58,7 +59,7 @@ pub fn log_softmax_into<E: Element, D: Dimension>(
     logits: &ArrayRef<E, D>,
     out: &mut ArrayRef<E::Real, D>,
 ) -> Result<()> {
-    Walk::over(logits)?.into(out)?.run(|_, row| normalise(row)).map(drop)
+    Walk::over(logits)?.into(out)?.fold(&Normalised, |_, _| ()).map(drop)
 }
 
 /// [`log_softmax`] in place of the logits.
@@ -77,25 +78,35 @@ pub fn log_softmax_into<E: Element, D: Dimension>(
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn log_softmax_in_place<T: Real, D: Dimension>(logits: &mut ArrayRef<T, D>) -> Result<()> {
-    Walk::<T>::in_place(logits)?.run(|_, row| normalise(row)).map(drop)
+    Walk::<T>::in_place(logits)?.fold(&Normalised, |_, _| ()).map(drop)
 }
 
-fn normalise<E: Element>(mut row: Row<'_, E>) -> Result<f64> {
-    let sum = row.sum()?;
-    let log = E::Real::of(sum.others.ln_1p());
-    // Only a maximum that is huge itself can push a finite logit out of the type.
-    let limit = E::Real::max_value() * E::Real::epsilon() / E::Real::of(4.0);
-    if sum.max > limit {
-        let mut lost = false;
-        row.for_each_block(|block| lost |= block.iter().any(|x| x.is_finite() && (*x - sum.max).is_infinite()));
-        if lost {
-            return Err(row.overflow());
+/// Writes `(x - max) - ln(1 + others)`: both steps go down, so nothing cancels.
+struct Normalised;
+
+impl<E: Element> RowKernel<E> for Normalised {
+    type Slope = ();
+
+    fn keeps(&self) -> Keep {
+        Keep::Logits
+    }
+
+    fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {
+        // Only a maximum that is huge itself can push a finite logit out of the type.
+        let max = row.summed.sum.max;
+        if max > E::Real::max_value() * E::Real::epsilon() / E::Real::of(4.0) {
+            let mut lost = false;
+            row.for_each_block(|block| lost |= block.iter().any(|x| x.is_finite() && (*x - max).is_infinite()));
+            if lost {
+                return Err(row.overflow());
+            }
         }
+        Ok((0.0, ()))
     }
-    if let Some(out) = row.out {
-        simd::shift_down(out, sum.max, log);
+
+    fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
+        simd::shift_down(block.data, row.sum.max, E::Real::of(row.log));
     }
-    Ok(0.0)
 }
 
 #[cfg(test)]

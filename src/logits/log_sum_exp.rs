@@ -2,6 +2,7 @@
 
 use ndarray::{Array, ArrayRef, Dimension};
 
+use super::kernel::{Block, Row, RowKernel, Summed};
 use super::walk::{Walk, by_row, zeros};
 use crate::{Element, Real, Result, simd};
 
@@ -33,7 +34,7 @@ use crate::{Element, Real, Result, simd};
 pub fn log_sum_exp<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
     let walk = Walk::over(logits)?;
     let leading = walk.leading().to_vec();
-    let values = walk.run(|_, mut row| Ok(row.sum()?.log_sum_exp()))?;
+    let values = walk.run(&LogSumExps)?;
     Ok(by_row(&values, &leading))
 }
 
@@ -64,14 +65,27 @@ pub fn log_sum_exp_grad<E: Element, D: Dimension>(
     let mut softmax = zeros(logits.shape());
     let walk = Walk::over(logits)?.into(&mut softmax)?;
     let leading = walk.leading().to_vec();
-    let values = walk.run(|_, mut row| {
-        let sum = row.sum()?;
-        if let Some(out) = row.out {
-            simd::scale_exp(out, sum.max, E::Real::of(1.0 / (1.0 + sum.others)));
-        }
-        Ok(sum.log_sum_exp())
-    })?;
+    let values = walk.run(&LogSumExps)?;
     Ok((by_row(&values, &leading), softmax))
+}
+
+/// The logarithm of each row's sum, and where there is an output the softmax.
+struct LogSumExps;
+
+impl<E: Element> RowKernel<E> for LogSumExps {
+    type Slope = ();
+
+    fn number(&self, row: &Summed<E::Real>) -> Option<f64> {
+        Some(row.log_sum_exp())
+    }
+
+    fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {
+        Ok((row.summed.log_sum_exp(), ()))
+    }
+
+    fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
+        simd::scale(block.data, E::Real::of(block.factor / row.total()));
+    }
 }
 
 #[cfg(test)]

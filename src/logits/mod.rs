@@ -20,15 +20,18 @@ mod class_weights;
 mod cross_entropy;
 mod entropy;
 mod hard_target;
+mod kernel;
 mod labels;
 pub(crate) mod linear;
 mod log_softmax;
 mod log_sum_exp;
+mod piece;
 mod scales;
 mod soft_cross_entropy;
 mod soft_target;
 #[cfg(test)]
 mod testing;
+mod tiles;
 mod token_log_probs;
 mod walk;
 

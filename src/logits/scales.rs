@@ -51,24 +51,53 @@ impl<T: Real> Scales<T> {
         self.weights.as_ref().map_or(1.0 / self.count, |weights| weights[row].wide())
     }
 
-    /// The reduced loss. +inf only where the loss of some row is.
-    pub(super) fn reduce(&self, mut values: Vec<f64>, leading: &[usize]) -> Result<T> {
-        let is_exact = values.iter().any(|value| value.is_infinite());
+    /// The total of neighbouring losses, the first of which belongs to `row`; it changes them.
+    pub(super) fn total(&self, row: usize, losses: &mut [f64]) -> Total {
+        let is_infinite = losses.iter().fold(false, |found, loss| found | loss.is_infinite());
         if let Some(weights) = &self.weights {
-            for (value, weight) in values.iter_mut().zip(weights) {
-                *value = if *weight == T::zero() { 0.0 } else { *value * weight.wide() };
+            for (loss, weight) in losses.iter_mut().zip(&weights[row..]) {
+                *loss = if *weight == T::zero() { 0.0 } else { *loss * weight.wide() };
             }
         }
-        let result = T::of(reduction::sum(&values) / self.count);
-        if result.is_infinite() && !is_exact { Err(overflow::<T>(&values, leading)) } else { Ok(result) }
+        let sum = reduction::sum(losses);
+        // Only a sum like this can make the whole overflow.
+        let largest = if sum.abs() < 1e25 { row } else { row + largest(losses) };
+        Total { sum, is_infinite, largest }
     }
+
+    /// The reduced loss of all rows. +inf only where the loss of some row is.
+    pub(super) fn reduce_all(&self, mut losses: Vec<f64>, leading: &[usize]) -> Result<T> {
+        let total = self.total(0, &mut losses);
+        self.reduce(&[total], leading)
+    }
+
+    /// The reduced loss out of the totals of neighbours. +inf only where the loss of some row is.
+    pub(super) fn reduce(&self, totals: &[Total], leading: &[usize]) -> Result<T> {
+        let sums: Vec<f64> = totals.iter().map(|total| total.sum).collect();
+        let result = T::of(reduction::pairwise(&sums) / self.count);
+        if result.is_infinite() && !totals.iter().any(|total| total.is_infinite) {
+            let row = totals.get(largest(&sums)).map_or(0, |total| total.largest);
+            return Err(Error::overflow::<T>("logits", Position::unravel(row, leading)));
+        }
+        Ok(result)
+    }
+}
+
+/// What becomes of the losses of neighbouring rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Total {
+    sum: f64,
+    /// Whether some loss is infinite.
+    is_infinite: bool,
+    /// The row of the largest loss, where the sum is huge.
+    largest: usize,
 }
 
 /// Sum and count of the losses. The sum is +inf only where the loss of some row is.
 pub(super) fn parts(values: &[f64], count: f64, leading: &[usize]) -> Result<Parts> {
     let sum = reduction::sum(values);
     if sum.is_infinite() && values.iter().all(|value| value.is_finite()) {
-        return Err(overflow::<f64>(values, leading));
+        return Err(Error::overflow::<f64>("logits", Position::unravel(largest(values), leading)));
     }
     Ok(Parts { sum, count: finite(count)? })
 }
@@ -78,8 +107,8 @@ fn finite(count: f64) -> Result<f64> {
     if count.is_finite() { Ok(count) } else { Err(Error::overflow::<f64>("class_weights", Position::default())) }
 }
 
-/// The sum of finite losses does not fit; it is told at the largest.
-fn overflow<T: Real>(values: &[f64], leading: &[usize]) -> Error {
-    let largest = values.iter().enumerate().fold((0, 0.0), |top, (row, &x)| if x > top.1 { (row, x) } else { top });
-    Error::overflow::<T>("logits", Position::unravel(largest.0, leading))
+/// The place of the largest.
+fn largest(losses: &[f64]) -> usize {
+    let larger = |top: (usize, f64), (i, &x): (usize, &f64)| if x > top.1 { (i, x) } else { top };
+    losses.iter().enumerate().fold((0, f64::NEG_INFINITY), larger).0
 }

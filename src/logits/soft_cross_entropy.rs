@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::class_weights::ClassWeights;
 use super::scales::{self, Scales};
-use super::soft_target::SoftTarget;
+use super::soft_target::SoftTargets;
 use super::walk::{Walk, by_row, zeros};
 use crate::rows::Rows;
 use crate::{Element, Parts, Real, Reduction, Result, check};
@@ -90,7 +90,7 @@ impl SoftCrossEntropy {
     ) -> Result<Array<E::Real, D::Smaller>> {
         let walk = Walk::over(logits)?;
         let leading = walk.leading().to_vec();
-        Ok(by_row(&self.rows(walk, targets, &Scales::ones())?, &leading))
+        Ok(by_row(&self.unreduced(walk, targets)?, &leading))
     }
 
     /// The sum of the losses and the number of rows.
@@ -105,7 +105,7 @@ impl SoftCrossEntropy {
     ) -> Result<Parts> {
         let walk = Walk::over(logits)?;
         let leading = walk.leading().to_vec();
-        let values = self.rows(walk, targets, &Scales::ones())?;
+        let values = self.unreduced(walk, targets)?;
         scales::parts(&values, values.len() as f64, &leading)
     }
 
@@ -163,31 +163,45 @@ impl SoftCrossEntropy {
         let leading = walk.leading().to_vec();
         let rows = walk.rows();
         let scales = Scales::new(reduction, &leading)?.over(reduction, || rows as f64)?;
-        let values = self.rows(walk, targets, &scales)?;
-        scales.reduce(values, &leading)
+        let weights = self.check(&walk, targets)?;
+        let targets = Rows::new("targets", targets)?;
+        let totals =
+            walk.fold(&self.rows::<E::Real>(&targets, weights, &scales), |row, values| scales.total(row, values))?;
+        scales.reduce(&totals, &leading)
     }
 
-    fn rows<E: Element, D: Dimension>(
+    fn unreduced<E: Element, D: Dimension>(
         &self,
         walk: Walk<'_, E>,
         targets: &ArrayRef<E::Real, D>,
-        scales: &Scales<E::Real>,
     ) -> Result<Vec<f64>> {
+        let weights = self.check(&walk, targets)?;
+        let targets = Rows::new("targets", targets)?;
+        walk.run(&self.rows::<E::Real>(&targets, weights, &Scales::ones()))
+    }
+
+    fn check<E: Element, D: Dimension>(
+        &self,
+        walk: &Walk<'_, E>,
+        targets: &ArrayRef<E::Real, D>,
+    ) -> Result<ClassWeights<'_>> {
         let smoothing = self.label_smoothing;
         check::parameter("label_smoothing", smoothing, "[0, 1]", (0.0..=1.0).contains(&smoothing))?;
         check::non_negative("z_loss", self.z_loss)?;
         let weights = ClassWeights::new(self.class_weights.as_deref(), walk.classes())?;
         check::shape("targets", targets.shape(), walk.shape())?;
-        let targets = Rows::new("targets", targets)?;
-        let spread = smoothing / walk.classes() as f64;
-        walk.run(|i, row| {
-            if scales.skips(i) {
-                return Ok(row.skip());
-            }
-            let wanted =
-                SoftTarget { targets: targets.row(i), kept: 1.0 - smoothing, spread, weights, z_loss: self.z_loss };
-            wanted.row(row, scales.at(i))
-        })
+        Ok(weights)
+    }
+
+    fn rows<'a, T: Real>(
+        &self,
+        targets: &'a Rows<'a, T>,
+        weights: ClassWeights<'a>,
+        scales: &'a Scales<T>,
+    ) -> SoftTargets<'a, T> {
+        let smoothing = self.label_smoothing;
+        let spread = smoothing / targets.width() as f64;
+        SoftTargets { targets, weights, scales, kept: 1.0 - smoothing, spread, z_loss: self.z_loss }
     }
 }
 

@@ -1,22 +1,23 @@
-//! Loss and gradient of one row whose target is a distribution.
+//! The rows of a cross-entropy whose targets are distributions.
 
-use ndarray::ArrayView1;
+use num_traits::Float;
 
 use super::class_weights::ClassWeights;
-use super::walk::Row;
-use crate::error::Position;
-use crate::rows::BLOCK;
-use crate::simd::{self, RowSum};
-use crate::{Element, Error, Real, Result};
+use super::kernel::{Ask, Block, Keep, Row, RowKernel, Summed};
+use super::scales::Scales;
+use crate::rows::{BLOCK, Rows};
+use crate::{Element, Error, Real, Result, simd};
 
-/// What one row asks for.
-pub(super) struct SoftTarget<'a, T> {
-    pub(super) targets: ArrayView1<'a, T>,
+/// What each row asks for.
+pub(super) struct SoftTargets<'a, T> {
+    pub(super) targets: &'a Rows<'a, T>,
+    pub(super) weights: ClassWeights<'a>,
+    pub(super) scales: &'a Scales<T>,
     /// `1 - ε`.
     pub(super) kept: f64,
     /// `ε / V`.
     pub(super) spread: f64,
-    pub(super) weights: ClassWeights<'a>,
+    /// `ζ`.
     pub(super) z_loss: f64,
 }
 
@@ -34,34 +35,20 @@ struct Mass {
     unsmoothed: f64,
 }
 
-impl<T: Real> SoftTarget<'_, T> {
-    /// The loss of the row; where it has an output, `scale` times the gradient goes there.
-    pub(super) fn row<E: Element<Real = T>>(&self, mut row: Row<'_, E>, scale: f64) -> Result<f64> {
-        let sum = row.sum()?;
-        let mass = self.mass(&row, sum.max)?;
-        let total = mass.others + mass.top;
-        let mut loss = mass.drop + total * sum.others.ln_1p();
-        let z = self.z_loss * mass.unsmoothed;
-        if z > 0.0 {
-            loss += z * sum.log_sum_exp().powi(2);
-        }
-        let extra = 2.0 * z * sum.log_sum_exp();
-        // Targets whose sum overflows may meet a zero, as inf · 0.
-        let lost = loss.is_nan() || (T::of(loss).is_infinite() && !self.is_infinite(&row));
-        let bound = scale * (2.0 * total + extra.abs());
-        if lost || (row.out.is_some() && !T::of(bound).is_finite()) {
-            return Err(row.overflow());
-        }
-        if let Some(out) = row.out {
-            self.gradient(out, &sum, &mass, extra, scale);
-        }
-        Ok(loss)
-    }
+/// A row as the second pass needs it.
+pub(super) struct Slope {
+    mass: Mass,
+    /// What the gradient is multiplied by.
+    scale: f64,
+    /// `2 ζ Σ w q lse`, the pull of the z-loss.
+    extra: f64,
+}
 
+impl<T: Real> SoftTargets<'_, T> {
     /// Writes `b` of the classes from `first` on, and returns the sum of `w q` over them; NaN for a bad target.
-    fn fill(&self, first: usize, b: &mut [f64]) -> f64 {
+    fn fill(&self, row: usize, first: usize, b: &mut [f64]) -> f64 {
         let weights = self.weights.block(first, b.len());
-        let targets = self.targets.slice(ndarray::s![first..first + b.len()]);
+        let targets = self.targets.row(row).slice_move(ndarray::s![first..first + b.len()]);
         let parts = (self.kept, self.spread);
         match targets.to_slice() {
             Some(targets) => simd::blend(targets, weights, parts, b),
@@ -69,13 +56,14 @@ impl<T: Real> SoftTarget<'_, T> {
         }
     }
 
-    fn mass<E: Element<Real = T>>(&self, row: &Row<'_, E>, max: T) -> Result<Mass> {
+    fn mass<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> Result<Mass> {
+        let (index, max) = (row.summed.index, row.summed.sum.max);
         let mut mass = Mass { drop: 0.0, others: 0.0, top: f64::NAN, class: 0, unsmoothed: 0.0 };
-        let mut scratch = vec![0.0; BLOCK.min(self.targets.len())];
+        let mut scratch = vec![0.0; BLOCK.min(self.targets.width())];
         let mut first = 0;
         row.for_each_block(|block| {
             let b = &mut scratch[..block.len()];
-            mass.unsmoothed += self.fill(first, b);
+            mass.unsmoothed += self.fill(index, first, b);
             if mass.top.is_nan()
                 && let Some(at) = block.iter().position(|&x| x == max)
             {
@@ -91,33 +79,62 @@ impl<T: Real> SoftTarget<'_, T> {
 
     /// The first target that is not a probability.
     fn fault<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> Error {
-        let wrong = self.targets.iter().position(|q| !(*q >= T::zero() && *q < T::infinity()));
-        let value = wrong.map_or(f64::NAN, |class| self.targets[class].wide());
-        let position: Position = row.position(wrong);
-        Error::Value { argument: "targets", position, value, allowed: "finite and >= 0" }
+        let targets = self.targets.row(row.summed.index);
+        let wrong = targets.iter().position(|q| !(*q >= T::zero() && *q < T::infinity()));
+        let value = wrong.map_or(f64::NAN, |class| targets[class].wide());
+        Error::Value { argument: "targets", position: row.position(wrong), value, allowed: "finite and >= 0" }
     }
 
     /// Whether a class that is asked for has a logit of -inf.
     fn is_infinite<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> bool {
-        self.targets.iter().enumerate().any(|(class, q)| {
+        self.targets.row(row.summed.index).iter().enumerate().any(|(class, q)| {
             let asked = self.weights.of(class) * (self.kept * q.wide() + self.spread) > 0.0;
             asked && row.logit(class) == T::neg_infinity()
         })
     }
+}
+
+impl<E: Element> RowKernel<E> for SoftTargets<'_, E::Real> {
+    type Slope = Slope;
+
+    fn asks(&self, row: usize) -> Ask {
+        if self.scales.skips(row) { Ask::Nothing } else { Ask::Row }
+    }
+
+    fn keeps(&self) -> Keep {
+        Keep::Logits
+    }
+
+    fn value(&self, row: &Row<'_, E>) -> Result<(f64, Slope)> {
+        let mass = self.mass(row)?;
+        let total = mass.others + mass.top;
+        let (mut loss, z) = (mass.drop + total * row.summed.log, self.z_loss * mass.unsmoothed);
+        if z > 0.0 {
+            loss += z * row.summed.log_sum_exp().powi(2);
+        }
+        let (scale, extra) = (self.scales.at(row.summed.index), 2.0 * z * row.summed.log_sum_exp());
+        // Targets whose sum overflows may meet a zero, as inf · 0.
+        row.narrow(loss, || self.is_infinite(row))?;
+        if row.has_output && !E::Real::of(scale * (2.0 * total + extra.abs())).is_finite() {
+            return Err(row.overflow());
+        }
+        Ok((loss, Slope { mass, scale, extra }))
+    }
 
     /// `scale (pull p - b)`. The entry of the largest logit is made from `1 - p` where that class has most of the mass,
     /// which keeps its digits where it has almost all.
-    fn gradient(&self, out: &mut [T], sum: &RowSum<T>, mass: &Mass, extra: f64, scale: f64) {
+    fn finish(&self, slope: &Slope, row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
+        let Slope { mass, scale, extra } = slope;
         let total = mass.others + mass.top;
-        simd::scale_exp(out, sum.max, T::of(scale * (total + extra) / (1.0 + sum.others)));
-        let mut scratch = vec![0.0; BLOCK.min(out.len())];
-        for (i, block) in out.chunks_mut(BLOCK).enumerate() {
-            let b = &mut scratch[..block.len()];
-            self.fill(i * BLOCK, b);
-            simd::subtract_scaled(block, b, scale);
-        }
-        let prob = sum.prob(sum.max);
-        let pulled = if prob > 0.5 { mass.others - total * sum.complement(sum.max) } else { total * prob - mass.top };
-        out[mass.class] = T::of(scale * (pulled + extra * prob));
+        simd::scale_exp(block.data, row.sum.max, E::Real::of(scale * (total + extra) / row.total()));
+        let mut b = [0.0; BLOCK];
+        let b = &mut b[..block.data.len()];
+        self.fill(row.index, block.first, b);
+        simd::subtract_scaled(block.data, b, *scale);
+        let prob = row.sum.prob(row.sum.max);
+        let pulled =
+            if prob > 0.5 { mass.others - total * row.sum.complement(row.sum.max) } else { total * prob - mass.top };
+        let entry = block.entry(mass.class);
+        entry.into_iter().for_each(|entry| *entry = E::Real::of(scale * (pulled + extra * prob)));
     }
 }

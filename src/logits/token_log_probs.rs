@@ -3,8 +3,9 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
+use super::kernel::{Ask, Block, Row, RowKernel, Summed};
 use super::labels::Labels;
-use super::walk::{Row, Walk, by_row, check_leading, zeros};
+use super::walk::{Walk, by_row, check_leading, zeros};
 use crate::error::Position;
 use crate::{Element, Error, Real, Result, Target, simd};
 
@@ -131,11 +132,8 @@ pub fn token_log_probs_backward_into<E: Element, I: Target, D: Dimension>(
     let cotangent: Vec<f64> = cotangent.iter().map(|c| c.wide()).collect();
     check_finite(&cotangent, walk.leading())?;
     let labels = Labels::new(targets, walk.leading(), walk.classes(), None, |row| cotangent[row] == 0.0)?;
-    walk.run(|i, row| match labels.get(i) {
-        Some(target) if cotangent[i] != 0.0 => backward(row, target, cotangent[i]),
-        _ => Ok(row.skip()),
-    })
-    .map(drop)
+    let cotangent = cotangent.as_slice();
+    walk.fold(&LogProbs { labels, weights: |row: usize| cotangent[row] }, |_, _| ()).map(drop)
 }
 
 fn forward<E: Element, I: Target, D: Dimension>(
@@ -146,26 +144,46 @@ fn forward<E: Element, I: Target, D: Dimension>(
     let walk = Walk::over(logits)?;
     let leading = walk.leading().to_vec();
     let labels = Labels::new(targets, &leading, walk.classes(), None, &skipped)?;
-    let values = walk.run(|i, mut row| match labels.get(i) {
-        Some(target) if !skipped(i) => {
-            let sum = row.sum()?;
-            let x = row.logit(target);
-            let log_prob = -sum.nll(x);
-            if x.is_finite() && E::Real::of(log_prob).is_infinite() { Err(row.overflow()) } else { Ok(log_prob) }
-        }
-        _ => Ok(row.skip()),
-    })?;
+    let weights = |row| if skipped(row) { 0.0 } else { 1.0 };
+    let values = walk.run(&LogProbs { labels, weights })?;
     Ok(by_row(&values, &leading))
 }
 
-fn backward<E: Element>(mut row: Row<'_, E>, target: usize, cotangent: f64) -> Result<f64> {
-    let sum = row.sum()?;
-    let complement = sum.complement(row.logit(target));
-    if let Some(out) = row.out {
-        simd::scale_exp(out, sum.max, E::Real::of(-cotangent / (1.0 + sum.others)));
-        out[target] = E::Real::of(cotangent * complement);
+/// Log-probability of each row's target, and where there is an output the gradient of their weighted sum. A row of weight 0
+/// takes no part.
+struct LogProbs<'a, I: Target, W> {
+    labels: Labels<'a, I>,
+    weights: W,
+}
+
+impl<E: Element, I: Target, W: Fn(usize) -> f64 + Sync> RowKernel<E> for LogProbs<'_, I, W> {
+    type Slope = f64;
+
+    fn asks(&self, row: usize) -> Ask {
+        match self.labels.get(row) {
+            Some(target) if (self.weights)(row) != 0.0 => Ask::Class(target),
+            _ => Ask::Nothing,
+        }
     }
-    Ok(0.0)
+
+    fn number(&self, row: &Summed<E::Real>) -> Option<f64> {
+        let nll = row.nll();
+        (nll < E::Real::max_value().wide()).then_some(-nll)
+    }
+
+    fn value(&self, row: &Row<'_, E>) -> Result<(f64, f64)> {
+        let log_prob = -row.summed.nll();
+        if !row.has_output {
+            row.narrow(log_prob, || row.summed.logit == E::Real::neg_infinity())?;
+        }
+        Ok((log_prob, (self.weights)(row.summed.index)))
+    }
+
+    fn finish(&self, weight: &f64, row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
+        simd::scale(block.data, E::Real::of(-weight * block.factor / row.total()));
+        let target = self.labels.get(row.index).and_then(|target| block.entry(target));
+        target.into_iter().for_each(|entry| *entry = E::Real::of(weight * row.sum.complement(row.logit)));
+    }
 }
 
 pub(super) fn check_finite(cotangent: &[f64], leading: &[usize]) -> Result<()> {

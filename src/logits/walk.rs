@@ -1,12 +1,18 @@
 //! The walk over rows that this room shares: fixed jobs, one number for each row, the first error in logical order.
 
-use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
-use num_traits::Float;
+use ndarray::{Array, ArrayRef, Dimension};
 
-use crate::error::Position;
-use crate::rows::{self, BLOCK, Rows, RowsMut};
-use crate::simd::RowSum;
+use super::kernel::RowKernel;
+use super::piece::{Pass, Scratch};
+use super::tiles;
+use crate::rows::{self, Rows, RowsMut};
 use crate::{Element, Error, Real, Result, check, parallel};
+
+/// Outputs of so many bytes leave the last-level cache before they are read again: stores go past it.
+const STREAM: usize = 32 << 20;
+
+/// Fewer rows than this, if long, are split over their classes to give every thread something to do.
+const FEW_ROWS: usize = 8;
 
 /// Logits, or where the result of each row goes, or both.
 pub(super) struct Walk<'a, E: Element> {
@@ -56,141 +62,98 @@ impl<'a, E: Element> Walk<'a, E> {
         self.leading().iter().product()
     }
 
-    /// Gives each row with its place to `f` and collects what it returns; of the errors, the first by rows.
-    pub(super) fn run(self, f: impl Fn(usize, Row<'_, E>) -> Result<f64> + Sync + Send) -> Result<Vec<f64>> {
+    /// The number of each row; of the errors, the first by rows.
+    pub(super) fn run(self, kernel: &impl RowKernel<E>) -> Result<Vec<f64>> {
         let per_job = rows::rows_per_job::<E>(self.classes());
-        let elements = self.rows() * self.classes();
-        let bytes = self.logits.as_ref().map_or(0, Rows::bytes)
-            + self.out.as_ref().map_or(0, |_| elements * size_of::<E::Real>());
         let mut values = vec![0.0; self.rows()];
+        let jobs = values.chunks_mut(per_job).enumerate();
+        let jobs = jobs.map(|(job, values)| (job * per_job, Sink::Each(values))).collect();
+        self.jobs(kernel, jobs, &|_, _| ())?;
+        Ok(values)
+    }
+
+    /// What `fold` makes of the numbers of each job, given the place of the first; jobs are fixed. Nothing is allocated
+    /// that grows with the rows but what `fold` returns.
+    pub(super) fn fold<R: Clone + Default + Send>(
+        self,
+        kernel: &impl RowKernel<E>,
+        fold: impl Fn(usize, &mut [f64]) -> R + Sync,
+    ) -> Result<Vec<R>> {
+        let (rows, per_job) = (self.rows(), rows::rows_per_job::<E>(self.classes()));
+        let mut results = vec![R::default(); rows.div_ceil(per_job)];
+        let jobs = results.iter_mut().enumerate().map(|(job, result)| {
+            let first = job * per_job;
+            (first, Sink::Folded { rows: per_job.min(rows - first), result })
+        });
+        let jobs = jobs.collect();
+        self.jobs(kernel, jobs, &fold)?;
+        Ok(results)
+    }
+
+    fn jobs<R: Send>(
+        self,
+        kernel: &impl RowKernel<E>,
+        jobs: Vec<(usize, Sink<'_, R>)>,
+        fold: &(impl Fn(usize, &mut [f64]) -> R + Sync),
+    ) -> Result<()> {
+        let per_job = rows::rows_per_job::<E>(self.classes());
+        let output = self.out.as_ref().map_or(0, |_| self.rows() * self.classes() * size_of::<E::Real>());
+        let bytes = self.logits.as_ref().map_or(0, Rows::bytes) + output;
+        let is_split = self.rows() < FEW_ROWS;
+        let streams = self.logits.is_some() && output >= STREAM;
         let outs: Vec<Option<RowsMut<'_, E::Real>>> = match self.out {
             Some(out) => out.split(per_job).into_iter().map(Some).collect(),
-            None => (0..values.len().div_ceil(per_job)).map(|_| None).collect(),
+            None => jobs.iter().map(|_| None).collect(),
         };
-        let (shape, logits) = (self.shape.as_slice(), self.logits.as_ref());
-        let places = values.chunks_mut(per_job).zip(outs).enumerate();
-        let jobs: Vec<_> =
-            places.map(|(job, (values, out))| Job { first: job * per_job, shape, logits, values, out }).collect();
-        parallel::try_for_each(jobs, bytes, |job| job.run(&f))?;
-        Ok(values)
+        let pass = Pass { shape: &self.shape, logits: self.logits.as_ref(), kernel, is_split, streams };
+        let jobs: Vec<_> = jobs.into_iter().zip(outs).collect();
+        let bytes = if is_split { 0 } else { bytes }; // else each row is run by all threads
+        parallel::try_for_each_with(jobs, bytes, Scratch::default, |scratch, ((first, sink), out)| match sink {
+            Sink::Each(values) => job(&pass, first, values, out, scratch),
+            Sink::Folded { rows, result } => {
+                let mut values = std::mem::take(&mut scratch.values);
+                values.clear();
+                values.resize(rows, 0.0);
+                let outcome = job(&pass, first, &mut values, out, scratch);
+                *result = fold(first, &mut values);
+                scratch.values = values;
+                outcome
+            }
+        })
     }
 }
 
-/// Neighbouring rows, done one after the other.
-struct Job<'j, 'a, E: Element> {
-    first: usize,
-    shape: &'j [usize],
-    logits: Option<&'j Rows<'a, E>>,
-    values: &'j mut [f64],
-    out: Option<RowsMut<'a, E::Real>>,
+/// Where the numbers of neighbouring rows go.
+enum Sink<'s, R> {
+    Each(&'s mut [f64]),
+    Folded { rows: usize, result: &'s mut R },
 }
 
-impl<E: Element> Job<'_, '_, E> {
-    fn run(self, f: &impl Fn(usize, Row<'_, E>) -> Result<f64>) -> Result<()> {
-        let Self { first, shape, logits, values, out } = self;
-        let rows = values.len();
-        let mut result = Ok(());
-        let mut visit = |i: usize, out: Option<&mut [E::Real]>| {
-            if result.is_err() {
-                return;
-            }
-            let index = first + i;
-            let row = Row { index, shape, logits: logits.map(|rows| rows.row(index)), out };
-            match f(index, row) {
+/// Neighbouring rows, done one after the other, or by tiles where they are short.
+fn job<E: Element, K: RowKernel<E>>(
+    pass: &Pass<'_, '_, E, K>,
+    first: usize,
+    values: &mut [f64],
+    out: Option<RowsMut<'_, E::Real>>,
+    scratch: &mut Scratch<E::Real>,
+) -> Result<()> {
+    if tiles::fit(pass) {
+        return tiles::job(pass, first, values, out, scratch);
+    }
+    let (rows, mut result) = (values.len(), Ok(()));
+    let mut visit = |i: usize, out: Option<&mut [E::Real]>, scratch: &mut Scratch<E::Real>| {
+        if result.is_ok() {
+            match pass.row(first + i, out, scratch) {
                 Ok(value) => values[i] = value,
                 Err(error) => result = Err(error),
             }
-        };
-        match out {
-            Some(out) => out.for_each(|i, row| visit(i, Some(row))),
-            None => (0..rows).for_each(|i| visit(i, None)),
         }
-        result
+    };
+    match out {
+        Some(out) => out.for_each(|i, row| visit(i, Some(row), scratch)),
+        None => (0..rows).for_each(|i| visit(i, None, scratch)),
     }
-}
-
-/// One row. What is written holds the logits themselves after [`Row::sum`], ready to be transformed in place.
-pub(super) struct Row<'r, E: Element> {
-    index: usize,
-    shape: &'r [usize],
-    logits: Option<ArrayView1<'r, E>>,
-    /// Where the result goes, if it has one.
-    pub(super) out: Option<&'r mut [E::Real]>,
-}
-
-impl<E: Element> Row<'_, E> {
-    /// Sums the exponentials; an error where they make no distribution.
-    pub(super) fn sum(&mut self) -> Result<RowSum<E::Real>> {
-        self.sum_by(RowSum::push)
-    }
-
-    /// Sums the exponentials and their first moment.
-    pub(super) fn sum_with_moment(&mut self) -> Result<RowSum<E::Real>> {
-        self.sum_by(RowSum::push_with_moment)
-    }
-
-    fn sum_by(&mut self, push: impl Fn(&mut RowSum<E::Real>, &[E::Real])) -> Result<RowSum<E::Real>> {
-        let mut sum = RowSum::new();
-        match (&self.logits, &mut self.out) {
-            (Some(logits), Some(out)) => {
-                let blocks = logits.axis_chunks_iter(ndarray::Axis(0), BLOCK);
-                blocks.zip(out.chunks_mut(BLOCK)).for_each(|(from, to)| {
-                    rows::copy(from, to);
-                    push(&mut sum, to);
-                });
-            }
-            _ => self.for_each_block(|block| push(&mut sum, block)),
-        }
-        if sum.is_proper() { Ok(sum) } else { Err(self.fault()) }
-    }
-
-    /// Gives the logits, block by block, to `f`. Not after they have been replaced.
-    pub(super) fn for_each_block(&self, f: impl FnMut(&[E::Real])) {
-        match (&self.out, &self.logits) {
-            (Some(out), None) => out.chunks(BLOCK).for_each(f),
-            (_, Some(logits)) => rows::for_each_block(*logits, f),
-            (None, None) => {}
-        }
-    }
-
-    /// The logit of a class. Not after it has been replaced.
-    pub(super) fn logit(&self, class: usize) -> E::Real {
-        match (&self.logits, &self.out) {
-            (Some(logits), _) => logits[class].real(),
-            (None, Some(out)) => out[class],
-            (None, None) => E::Real::nan(),
-        }
-    }
-
-    /// A row that takes no part: nothing is read, the result is zero.
-    pub(super) fn skip(self) -> f64 {
-        if let Some(out) = self.out {
-            out.fill(num_traits::Zero::zero());
-        }
-        0.0
-    }
-
-    /// The finite logits of this row lead out of the range of the type.
-    pub(super) fn overflow(&self) -> Error {
-        Error::overflow::<E::Real>("logits", self.position(None))
-    }
-
-    /// What makes the row improper.
-    fn fault(&self) -> Error {
-        let leading = &self.shape[..self.shape.len() - 1];
-        match (&self.out, &self.logits) {
-            (_, Some(logits)) => rows::improper("logits", leading, self.index, *logits),
-            (Some(out), None) => rows::improper("logits", leading, self.index, ArrayView1::from(&**out)),
-            (None, None) => self.overflow(),
-        }
-    }
-
-    /// The place of the row, or of one of its classes, in the array.
-    pub(super) fn position(&self, class: Option<usize>) -> Position {
-        let mut position = Position::unravel(self.index, &self.shape[..self.shape.len() - 1]);
-        position.0.extend(class);
-        position
-    }
+    result
 }
 
 /// One number for each row in the shape that they have without the last axis, rounded once.

@@ -9,27 +9,42 @@
 #![allow(unsafe_code)]
 
 mod dispatch;
+mod exponentials;
+mod fetch;
 mod gemm;
 #[cfg(feature = "gemm")]
 mod gemm_crate;
 mod lanes;
 mod masked;
+#[cfg(feature = "half")]
+mod narrow;
 mod row;
+mod row_tile;
+mod scan;
 mod special;
+mod stream;
 mod sum;
+#[cfg(target_arch = "x86_64")]
+mod table;
 mod transform;
 mod weigh;
 
 pub(crate) use dispatch::{Kernel, dispatch};
 #[cfg(test)]
 pub(crate) use dispatch::{available, run_at};
+pub(crate) use exponentials::{Exponentials, scale};
 pub(crate) use gemm::{Left, PanelRow, TILE_ROWS, Tile, fetch, holds_tile, multiply_tile, store_tile};
 #[cfg(feature = "gemm")]
 pub(crate) use gemm_crate::gemm;
 pub(crate) use lanes::{LANES, join};
 pub(crate) use masked::{count, masked_sum, spread};
-pub(crate) use row::{RowSum, scale_exp};
+#[cfg(feature = "half")]
+pub(crate) use narrow::{sum_below_bf16, sum_below_f16, widen};
+pub(crate) use row::RowSum;
+pub(crate) use row_tile::{ROW_TILE, RowTile};
+pub(crate) use scan::scale_exp;
 pub(crate) use special::Lanes;
+pub(crate) use stream::stream;
 pub(crate) use sum::sum;
 pub(crate) use transform::{blend, entropy_slope, shift_down, subtract_scaled, weighted_drop};
 pub(crate) use weigh::{select, weigh};

@@ -1,146 +1,12 @@
-//! The two loops over a row of logits: sums of exponentials, and the exponentials themselves.
+//! The sum of exponentials of a row whose elements come block by block.
 
-use super::lanes::{LANES, fold, join};
-use super::{Kernel, dispatch};
-use crate::Real;
-use crate::math::mul_add;
+use super::scan::SumMoment;
+use super::{Exponentials, dispatch, scale};
+use crate::rows::BLOCK;
+use crate::{Element, Real};
 
-/// Largest element of a block; NaN is passed over, since the sum that follows brings it out.
-struct Max<'a, T>(&'a [T]);
-
-impl<T: Real> Kernel for Max<'_, T> {
-    type Output = T;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> T {
-        let larger = |a: T, b: T| if b > a { b } else { a };
-        join(fold(self.0, T::neg_infinity(), T::neg_infinity(), larger), larger)
-    }
-}
-
-/// `Σ e^(x - shift)` where no `x` is above `shift`, fetching ahead what the next blocks will read.
-struct SumExp<'a, T> {
-    block: &'a [T],
-    shift: T,
-}
-
-impl<T: Real> Kernel for SumExp<'_, T> {
-    type Output = T;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> T {
-        let (chunks, rest) = self.block.as_chunks::<LANES>();
-        let add = |sum: T, x: T| {
-            let (mantissa, power) = (x - self.shift).exp_parts_lane::<FMA>();
-            mul_add::<T, FMA>(mantissa, power, sum)
-        };
-        let mut sums = fold(rest, T::neg_infinity(), T::zero(), add);
-        for chunk in chunks {
-            fetch_ahead(chunk);
-            for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum = add(*sum, x);
-            }
-        }
-        T::SCALE * join(sums, |a, b| a + b)
-    }
-}
-
-/// The largest of at most [`LANES`] elements and the sum `Σ e^(x - max)` of the others, in one go: for rows so short that
-/// every further call costs more than its work.
-struct Short<'a, T>(&'a [T]);
-
-impl<T: Real> Kernel for Short<'_, T> {
-    type Output = (T, T);
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> (T, T) {
-        let mut lanes = [T::neg_infinity(); LANES];
-        lanes.iter_mut().zip(self.0).for_each(|(lane, &x)| *lane = x);
-        let max = join(lanes, |a, b| if b > a { b } else { a });
-        if let Some(first) = self.0.iter().position(|&x| x == max) {
-            lanes[first] = T::neg_infinity();
-        }
-        (max, SumExp { block: &lanes, shift: max }.run::<FMA>())
-    }
-}
-
-/// `Σ e^(x - shift)` and `Σ (x - shift) e^(x - shift)`, where no `x` is above `shift` and -inf counts as zero in both.
-struct SumMoment<'a, T> {
-    block: &'a [T],
-    shift: T,
-}
-
-impl<T: Real> Kernel for SumMoment<'_, T> {
-    type Output = (T, T);
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> (T, T) {
-        let floor = T::of(-1e4); // far below where exp is zero in every type, and finite
-        let (mut sums, mut moments) = ([T::zero(); LANES], [T::zero(); LANES]);
-        let mut add = |chunk: &[T; LANES]| {
-            for (i, &x) in chunk.iter().enumerate() {
-                let d = x - self.shift;
-                let finite = if d < floor { floor } else { d };
-                let (mantissa, power) = d.exp_parts_lane::<FMA>();
-                let term = mantissa * power;
-                sums[i] += term;
-                moments[i] = mul_add::<T, FMA>(finite, term, moments[i]);
-            }
-        };
-        let (chunks, rest) = self.block.as_chunks::<LANES>();
-        let mut last = [T::neg_infinity(); LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        add(&last);
-        for chunk in chunks {
-            fetch_ahead(chunk);
-            add(chunk);
-        }
-        let total = |lanes| T::SCALE * join(lanes, |a, b| a + b);
-        (total(sums), total(moments))
-    }
-}
-
-/// `x <- scale e^(x - shift)` where no `x` is above `shift`.
-struct ScaleExp<'a, T> {
-    block: &'a mut [T],
-    shift: T,
-    scale: T,
-}
-
-impl<T: Real> Kernel for ScaleExp<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for x in self.block {
-            let (mantissa, power) = (*x - self.shift).exp_parts_lane::<FMA>();
-            *x = self.scale * (T::SCALE * (mantissa * power));
-        }
-    }
-}
-
-/// Replaces each element `x` by `scale · e^(x - shift)`, where no `x` is above `shift`.
-pub(crate) fn scale_exp<T: Real>(block: &mut [T], shift: T, scale: T) {
-    dispatch(ScaleExp { block, shift, scale });
-}
-
-/// How far ahead of its use a cache line is asked for, in bytes: one block of `f32`. Between 4 and 32 KiB it was the best.
-#[cfg(target_arch = "x86_64")]
-const AHEAD: usize = 8 << 10;
-
-/// Asks for the cache lines that lie [`AHEAD`] of this chunk.
-#[inline(always)]
-fn fetch_ahead<T>(chunk: &[T; LANES]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..size_of_val(chunk)).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let address = chunk.as_ptr().cast::<i8>().wrapping_add(AHEAD + line);
-        // SAFETY: a prefetch is a hint; it reads nothing and faults on no address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = chunk;
-}
+/// So many elements above the maximum so far are added one by one; where there are more, the block is read again.
+const FEW: usize = 32;
 
 /// `Σ e^x` of a row whose elements come block by block, kept as `e^max · (1 + others)`.
 ///
@@ -162,17 +28,18 @@ impl<T: Real> RowSum<T> {
         Self { max: T::neg_infinity(), others: 0.0, moment: 0.0 }
     }
 
-    /// Takes in the next block.
-    pub(crate) fn push(&mut self, block: &[T]) {
-        let is_new = self.max == T::neg_infinity() && self.others == 0.0;
-        if is_new && block.len() <= LANES {
-            let (max, others) = dispatch(Short(block));
-            if max > T::neg_infinity() {
-                (self.max, self.others) = (max, others.wide());
-                return;
+    /// Takes in the next elements.
+    pub(crate) fn push<E: Element<Real = T>>(&mut self, elements: &[E]) {
+        for block in elements.chunks(BLOCK) {
+            if self.max == T::neg_infinity() {
+                widened(block, |block| self.advance(block, sum_of));
+                continue;
+            }
+            match E::sum_below(block, self.max) {
+                (sum, true) => self.others += sum.wide(),
+                (sum, false) => widened(block, |block| self.rise(block, sum.wide())),
             }
         }
-        self.advance(block, |block, shift| (dispatch(SumExp { block, shift }).wide(), 0.0));
     }
 
     /// Takes in the next block and keeps the first moment too, which the entropy needs.
@@ -183,23 +50,94 @@ impl<T: Real> RowSum<T> {
         });
     }
 
+    /// Takes in the next block and replaces each of its elements `x` by `e^(x - r)`, where `r`, which is returned, is the
+    /// maximum so far. At NaN or +inf it stops, that element as it is, and the sum is improper from then on.
+    pub(crate) fn push_exp(&mut self, block: &mut [T]) -> T {
+        let done = self.replace(block);
+        if done == block.len() {
+            return self.max;
+        }
+        let (replaced, rest) = block.split_at_mut(done);
+        let (max, is_number) = T::top(rest);
+        if !is_number || max == T::infinity() {
+            self.others = f64::NAN;
+        } else if max == T::neg_infinity() {
+            rest.fill(T::zero()); // nothing but -inf so far
+        } else {
+            scale(replaced, T::of((self.max - max).wide().exp()));
+            self.lift(max);
+            let (before, after) = rest.split_at_mut(T::place(rest, max));
+            self.replace(before);
+            after[0] = T::one();
+            self.replace(&mut after[1..]);
+        }
+        self.max
+    }
+
+    /// Replaces elements up to a place where one may be above the maximum so far; returns their number.
+    fn replace(&mut self, block: &mut [T]) -> usize {
+        let (sum, done) = T::exp_below(block, self.max);
+        self.others += sum.wide();
+        done
+    }
+
+    /// The sum over the elements of both.
+    pub(crate) fn merge(mut self, mut other: Self) -> Self {
+        if other.max > self.max {
+            std::mem::swap(&mut self, &mut other);
+        }
+        if other.max == T::neg_infinity() {
+            self.others += 0.0 * other.others; // NaN stays
+            return self;
+        }
+        let max = self.max;
+        if other.max == max {
+            self.others += 1.0 + other.others;
+            self.moment += other.moment;
+        } else {
+            other.lift(max); // its own largest element is one among the others now
+            self.others += other.others;
+            self.moment += other.moment;
+        }
+        self
+    }
+
+    /// Takes in a block by two passes: its maximum first, then the terms around the place where that stands.
     fn advance(&mut self, block: &[T], terms: impl Fn(&[T], T) -> (f64, f64)) {
-        let max = dispatch(Max(block));
+        let (max, is_number) = T::top(block);
         if max > self.max {
-            let shrink = (self.max - max).wide();
-            let factor = shrink.exp();
-            // Where this is the first block there is no earlier maximum to count: the factor is zero.
-            self.moment = if factor == 0.0 { 0.0 } else { factor * (self.moment + shrink * (1.0 + self.others)) };
-            self.others = factor * (1.0 + self.others);
-            self.max = max;
-            let first = position(block, max);
+            self.lift(max);
+            let first = T::place(block, max);
             self.add(terms(&block[..first], max));
             self.add(terms(&block[first + 1..], max));
         } else if self.max > T::neg_infinity() {
             self.add(terms(block, self.max));
-        } else if block.iter().any(|x| x.is_nan()) {
-            self.others = f64::NAN; // nothing but -inf and NaN so far
+        } else {
+            self.others = if is_number { self.others } else { f64::NAN }; // nothing but -inf and NaN so far
         }
+    }
+
+    /// Takes in a block of which some elements are above the maximum so far and the others sum to `below`.
+    fn rise(&mut self, block: &[T], below: f64) {
+        let mut found = [T::zero(); FEW];
+        let count = T::above(block, self.max, &mut found);
+        let Some(above) = found.get(..count) else { return self.advance(block, sum_of) };
+        let max = above.iter().fold(self.max, |max, &x| if x > max { x } else { max });
+        self.others += below;
+        self.lift(max);
+        let first = above.iter().position(|&x| x == max);
+        let rest = above.iter().enumerate().filter(|&(i, _)| Some(i) != first);
+        self.others += rest.map(|(_, &x)| (x - max).wide().exp()).sum::<f64>();
+    }
+
+    /// Makes a larger maximum the reference; the one so far becomes one of the others.
+    fn lift(&mut self, max: T) {
+        let shrink = (self.max - max).wide();
+        let factor = shrink.exp();
+        // Where this is the first block there is no earlier maximum to count: the factor is zero.
+        self.moment = if factor == 0.0 { 0.0 } else { factor * (self.moment + shrink * (1.0 + self.others)) };
+        self.others = factor * (1.0 + self.others);
+        self.max = max;
     }
 
     fn add(&mut self, (sum, moment): (f64, f64)) {
@@ -239,93 +177,91 @@ impl<T: Real> RowSum<T> {
     }
 }
 
-/// Where the first element that equals `max` stands; there is one.
-fn position<T: Real>(block: &[T], max: T) -> usize {
-    // By chunks, which unlike single elements are compared side by side.
-    let found = |chunk: &[T]| chunk.iter().fold(false, |found, &x| found | (x == max));
-    let chunk = block.chunks(LANES).position(found).unwrap_or(0) * LANES;
-    chunk + block[chunk..].iter().position(|&x| x == max).unwrap_or(0)
+/// `Σ e^(x - shift)` where no `x` is above the shift; NaN where some is NaN.
+fn sum_of<T: Real>(block: &[T], shift: T) -> (f64, f64) {
+    let (sum, is_all) = <T as Exponentials>::sum_below(block, shift);
+    (if is_all { sum.wide() } else { f64::NAN }, 0.0)
+}
+
+/// Gives a block of at most [`BLOCK`] elements to `f` in the type that is computed in.
+fn widened<E: Element>(block: &[E], f: impl FnOnce(&[E::Real])) {
+    match E::as_real(block) {
+        Some(block) => f(block),
+        None => {
+            let mut scratch = [E::Real::default(); BLOCK];
+            let scratch = &mut scratch[..block.len()];
+            E::widen(block, scratch);
+            f(scratch);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::dispatch::{Level, available, run_at};
-
-    /// Numbers between -8 and 0, every seventh -inf, in no order.
-    fn scattered<T: Real>(n: usize) -> Vec<T> {
-        let number =
-            |i: usize| if i % 7 == 3 { f64::NEG_INFINITY } else { ((i * 2_654_435_761) % 8191) as f64 / -1024.0 };
-        (0..n).map(|i| T::of(number(i))).collect()
-    }
-
-    const LENGTHS: [usize; 8] = [0, 1, 31, 32, 33, 2047, 2048, 2049];
-
-    /// Runs every kernel at every level and length against a plain loop in `f64`.
-    fn check_kernels<T: Real>() {
-        let shift = T::of(0.25);
-        let close = |got: T, exact: f64, what: &str, level: Level, n: usize| {
-            let tolerance = 4.0 * T::epsilon().wide() * exact.abs();
-            assert!((got.wide() - exact).abs() <= tolerance, "{what} of {n} at {level:?}: {got} against {exact}");
-        };
-        for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
-            let block: Vec<T> = scattered(n);
-            let gaps = || block.iter().map(|&x| (x - shift).wide());
-            let max = block.iter().map(|x| x.wide()).fold(f64::NEG_INFINITY, f64::max);
-            assert_eq!(run_at(level, Max(&block)).wide(), max, "max of {n} at {level:?}");
-            let sum: f64 = gaps().map(f64::exp).sum();
-            close(run_at(level, SumExp { block: &block, shift }), sum, "sum", level, n);
-            if (1..=LANES).contains(&n) {
-                let (top, others) = run_at(level, Short(&block));
-                let all: f64 = block.iter().map(|&x| (x - top).wide().exp()).sum();
-                assert_eq!(top.wide(), max, "short maximum of {n} at {level:?}");
-                close(others + T::one(), all, "short sum", level, n);
-            }
-            let moment = gaps().map(|d| if d == f64::NEG_INFINITY { 0.0 } else { d * d.exp() }).sum();
-            let both = run_at(level, SumMoment { block: &block, shift });
-            close(both.0, sum, "sum beside the moment", level, n);
-            close(both.1, moment, "moment", level, n);
-            let mut scaled = block.clone();
-            run_at(level, ScaleExp { block: &mut scaled, shift, scale: T::of(0.125) });
-            gaps().zip(scaled).for_each(|(d, got)| close(got, 0.125 * d.exp(), "element", level, n));
-        }
-    }
-
-    #[test]
-    fn every_level_and_length_agrees_with_a_plain_loop() {
-        check_kernels::<f32>();
-        check_kernels::<f64>();
-    }
-
-    #[test]
-    fn far_below_the_maximum_terms_fade_and_vanish() {
-        let mut tail = [0.0_f32, -95.0, -103.0, -110.0, -1e30, f32::NEG_INFINITY];
-        for level in available() {
-            let only = |x: f32| run_at(level, SumExp { block: &[x], shift: 0.0 });
-            assert_eq!(tail.map(only)[3..], [0.0; 3], "{level:?}");
-            assert!((f64::from(only(-95.0)) / 5.521_082e-42 - 1.0).abs() < 1e-3, "a subnormal at {level:?}");
-        }
-        scale_exp(&mut tail, 0.0, 2.0);
-        assert_eq!((tail[0], tail[5]), (2.0, 0.0));
-    }
-
-    #[test]
-    fn nan_and_infinity_reach_the_sum_at_every_level_and_place() {
-        for (level, place) in available().into_iter().flat_map(|level| [0, 31, 32, 40].map(|place| (level, place))) {
-            for bad in [f32::NAN, -f32::NAN, f32::from_bits(0x7f80_0001), f32::from_bits(0xffff_ffff)] {
-                let mut block = [0.0; 41];
-                block[place] = bad;
-                assert!(run_at(level, SumExp { block: &block, shift: 0.0 }).is_nan(), "{level:?}, place {place}");
-                let both = run_at(level, SumMoment { block: &block, shift: 0.0 });
-                assert!(both.0.is_nan() && both.1.is_nan(), "{level:?}, place {place}");
-            }
-        }
-    }
 
     fn row_sum(blocks: &[&[f64]]) -> RowSum<f64> {
         let mut sum = RowSum::new();
         blocks.iter().for_each(|block| sum.push_with_moment(block));
         sum
+    }
+
+    #[test]
+    fn rising_rows_sum_like_sorted_ones_and_like_their_parts() {
+        // Upwards every block rises in all its places, zigzag in a few; downwards the first block has the maximum.
+        let up: Vec<f64> = (0..9000).map(|i| f64::from(i) * 0.01).collect();
+        let down: Vec<f64> = up.iter().rev().copied().collect();
+        let zigzag: Vec<f64> = (0..9000).map(|i| if i % 1900 == 1899 { f64::from(i) * 0.01 } else { -3.0 }).collect();
+        for row in [&up, &down, &zigzag] {
+            let exact = {
+                let top = row.iter().fold(f64::NEG_INFINITY, |a, &x| a.max(x));
+                top + row.iter().map(|x| (x - top).exp()).sum::<f64>().ln()
+            };
+            let whole = RowSum::new().with(row);
+            assert!((whole.log_sum_exp() - exact).abs() < 1e-12, "{} against {exact}", whole.log_sum_exp());
+            let (left, right) = row.split_at(4000);
+            let merged = RowSum::new().with(left).merge(RowSum::new().with(right));
+            assert_eq!(merged.max, whole.max);
+            assert!((merged.others / whole.others - 1.0).abs() < 1e-13, "{merged:?} against {whole:?}");
+        }
+    }
+
+    impl RowSum<f64> {
+        fn with(mut self, row: &[f64]) -> Self {
+            self.push(row);
+            self
+        }
+    }
+
+    #[test]
+    fn a_merge_keeps_moments_ties_emptiness_and_nan() {
+        let (a, b) = (row_sum(&[&[0.5, 3.0, -1.0]]), row_sum(&[&[3.0, 2.0]]));
+        let whole = row_sum(&[&[0.5, 3.0, -1.0, 3.0, 2.0]]);
+        for merged in [a.merge(b), b.merge(a)] {
+            assert!((merged.others - whole.others).abs() < 1e-15 && (merged.moment - whole.moment).abs() < 1e-15);
+        }
+        let low = row_sum(&[&[-7.0, -8.0]]);
+        let (merged, whole) = (low.merge(a), row_sum(&[&[-7.0, -8.0, 0.5, 3.0, -1.0]]));
+        assert!((merged.entropy() - whole.entropy()).abs() < 1e-15);
+        assert_eq!(RowSum::new().merge(a).others, a.others);
+        assert_eq!(a.merge(RowSum::new()).max, 3.0);
+        assert!(!row_sum(&[&[f64::NAN]]).merge(a).is_proper() && !a.merge(row_sum(&[&[f64::NAN]])).is_proper());
+        assert!(!RowSum::<f64>::new().merge(RowSum::new()).is_proper());
+    }
+
+    #[test]
+    fn stored_exponentials_belong_to_the_maximum_so_far() {
+        let row = [0.5, -1.0, f64::NEG_INFINITY, 3.0, 2.0, 3.0, 1.0, 4.0];
+        let (mut stored, mut sum) = (row, RowSum::new());
+        let references: Vec<f64> = stored.chunks_mut(3).map(|block| sum.push_exp(block)).collect();
+        assert_eq!(references, [0.5, 3.0, 4.0]);
+        for (i, (&x, &e)) in row.iter().zip(&stored).enumerate() {
+            assert!((e - (x - references[i / 3]).exp()).abs() <= 4e-16 * e, "{i}: {e}");
+        }
+        assert!((sum.log_sum_exp() - row_sum(&[&row]).log_sum_exp()).abs() < 1e-15);
+        let mut nothing = [f64::NEG_INFINITY; 3];
+        RowSum::new().push_exp(&mut nothing);
+        assert_eq!(nothing, [0.0; 3]);
     }
 
     #[test]

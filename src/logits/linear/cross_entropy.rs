@@ -101,7 +101,7 @@ impl LinearCrossEntropy {
     ) -> Result<E::Real> {
         let call = Call::new(&self.loss, hidden, head, targets)?;
         let (tokens, scales) = call.reduced(hidden, reduction)?;
-        scales.reduce(call.values(&tokens)?, call.leading).map_err(of_hidden)
+        scales.reduce_all(call.values(&tokens)?, call.leading).map_err(of_hidden)
     }
 
     /// The loss of each token, 0 where it is ignored.
@@ -173,7 +173,7 @@ impl LinearCrossEntropy {
         let call = Call::new(&self.loss, hidden, head, targets)?;
         let (tokens, scales) = call.reduced(hidden, reduction)?;
         let values = gradient(&tokens, &call.head, &call.objective, (|row| scales.at(row), self.plan), out)?;
-        scales.reduce(values, call.leading).map_err(of_hidden)
+        scales.reduce_all(values, call.leading).map_err(of_hidden)
     }
 }
 

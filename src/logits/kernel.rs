@@ -1,0 +1,162 @@
+//! What a kernel over rows of logits says of itself; [`super::walk`] does the rest.
+
+use ndarray::ArrayView1;
+use num_traits::Float;
+
+use crate::error::Position;
+use crate::rows::{self, BLOCK};
+use crate::simd::RowSum;
+use crate::{Element, Error, Real, Result};
+
+/// A kernel: one number for each row, and what becomes of the row where it has an output.
+pub(super) trait RowKernel<E: Element>: Sync {
+    /// What [`RowKernel::value`] finds out of a row and [`RowKernel::finish`] needs.
+    type Slope: Sync;
+
+    /// Whether the row takes part, and which of its logits is of interest.
+    fn asks(&self, _row: usize) -> Ask {
+        Ask::Row
+    }
+
+    /// What a block of the output holds when it is finished.
+    fn keeps(&self) -> Keep {
+        Keep::Exponentials
+    }
+
+    /// Whether [`RowSum::moment`] is needed.
+    fn needs_moment(&self) -> bool {
+        false
+    }
+
+    /// The number of a row without an output, if its sum is enough to know it.
+    fn number(&self, _row: &Summed<E::Real>) -> Option<f64> {
+        None
+    }
+
+    /// The number of a row. Its logits can only be seen again where the kernel keeps [`Keep::Logits`].
+    fn value(&self, row: &Row<'_, E>) -> Result<(f64, Self::Slope)>;
+
+    /// Turns a block of the output into what it is to be.
+    fn finish(&self, slope: &Self::Slope, row: &Summed<E::Real>, block: Block<'_, E::Real>);
+}
+
+/// What is asked of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Nothing: it is never looked at, its number and its output are zero.
+    Nothing,
+    /// Its sum.
+    Row,
+    /// Its sum and the logit of this class.
+    Class(usize),
+}
+
+/// What an output holds between the two passes over a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// `e^(x - r)`, each block with a reference `r` of its own: no second exponential.
+    Exponentials,
+    /// The logits themselves.
+    Logits,
+}
+
+/// Neighbouring entries of an output.
+pub(super) struct Block<'b, T> {
+    /// The class of the first.
+    pub(super) first: usize,
+    /// What [`RowKernel::keeps`] says.
+    pub(super) data: &'b mut [T],
+    /// `e^(r - max)`, which brings exponentials to the maximum of the row.
+    pub(super) factor: f64,
+}
+
+impl<T> Block<'_, T> {
+    /// The entry of a class, if it is here.
+    pub(super) fn entry(&mut self, class: usize) -> Option<&mut T> {
+        class.checked_sub(self.first).and_then(|at| self.data.get_mut(at))
+    }
+}
+
+/// A row after the first pass.
+#[derive(Clone, Copy)]
+pub(super) struct Summed<T> {
+    /// Its place in row-major order.
+    pub(super) index: usize,
+    pub(super) sum: RowSum<T>,
+    /// `ln(1 + others)`.
+    pub(super) log: f64,
+    /// The logit of the class that was asked for.
+    pub(super) logit: T,
+}
+
+impl<T: Real> Summed<T> {
+    /// `ln Σ e^x`.
+    pub(super) fn log_sum_exp(&self) -> f64 {
+        self.sum.max.wide() + self.log
+    }
+
+    /// `ln Σ e^x - x` for the class that was asked for, without the cancellation of forming both.
+    pub(super) fn nll(&self) -> f64 {
+        (self.sum.max.wide() - self.logit.wide()) + self.log
+    }
+
+    /// `1 + others`.
+    pub(super) fn total(&self) -> f64 {
+        1.0 + self.sum.others
+    }
+}
+
+/// A row as [`RowKernel::value`] sees it.
+pub(super) struct Row<'r, E: Element> {
+    pub(super) summed: Summed<E::Real>,
+    pub(super) shape: &'r [usize],
+    pub(super) logits: Logits<'r, E>,
+    /// Whether the row has an output.
+    pub(super) has_output: bool,
+}
+
+/// Where the logits of a row are.
+#[derive(Clone, Copy)]
+pub(super) enum Logits<'r, E: Element> {
+    /// In the caller's array.
+    Stored(ArrayView1<'r, E>),
+    /// In the output.
+    Kept(&'r [E::Real]),
+}
+
+impl<E: Element> Row<'_, E> {
+    /// Gives the logits, block by block, to `f`.
+    pub(super) fn for_each_block(&self, f: impl FnMut(&[E::Real])) {
+        match self.logits {
+            Logits::Stored(logits) => rows::for_each_block(logits, f),
+            Logits::Kept(logits) => logits.chunks(BLOCK).for_each(f),
+        }
+    }
+
+    /// The logit of a class.
+    pub(super) fn logit(&self, class: usize) -> E::Real {
+        match self.logits {
+            Logits::Stored(logits) => logits[class].real(),
+            Logits::Kept(logits) => logits[class],
+        }
+    }
+
+    /// The number, unless a finite logit leads out of the range of the type. It may be infinite where `is_exact` says that a
+    /// logit of -inf makes it so.
+    pub(super) fn narrow(&self, value: f64, is_exact: impl FnOnce() -> bool) -> Result<f64> {
+        let lost = value.is_nan() || (E::Real::of(value).is_infinite() && !is_exact());
+        if lost { Err(self.overflow()) } else { Ok(value) }
+    }
+
+    /// The finite logits of this row lead out of the range of the type.
+    pub(super) fn overflow(&self) -> Error {
+        Error::overflow::<E::Real>("logits", self.position(None))
+    }
+
+    /// The place of the row, or of one of its classes, in the array.
+    pub(super) fn position(&self, class: Option<usize>) -> Position {
+        let mut position = Position::unravel(self.summed.index, &self.shape[..self.shape.len() - 1]);
+        position.0.extend(class);
+        position
+    }
+}

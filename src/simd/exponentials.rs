@@ -1,0 +1,296 @@
+//! Exponentials of a block of logits, summed or put in their place.
+
+use super::dispatch::{Level, run_at};
+use super::fetch::fetch_ahead;
+use super::lanes::{LANES, join};
+use super::scan::{Above, Place, Top};
+use super::{Kernel, dispatch};
+use crate::Real;
+use crate::math::mul_add;
+
+/// What the element types do to a block of logits, each in the way that is fastest at a level.
+#[doc(hidden)]
+pub trait Exponentials: Sized {
+    /// The largest element of a block, NaN passed over, and whether there was none.
+    fn top(block: &[Self]) -> (Self, bool);
+
+    /// Collects the elements that are not at most `bound`, NaN among them, in order and as far as there is room; returns
+    /// how many there are.
+    fn above(block: &[Self], bound: Self, found: &mut [Self]) -> usize;
+
+    /// Where the first element that equals `x` stands; there is one.
+    fn place(block: &[Self], x: Self) -> usize;
+
+    /// `Σ e^(x - shift)` over the elements that are not above the shift, fetching ahead what the next blocks will read;
+    /// and whether those are all. NaN is above.
+    fn sum_below(block: &[Self], shift: Self) -> (Self, bool);
+
+    /// Replaces elements `x` by `e^(x - shift)` up to the first that is above the shift, which NaN is, or to a place not far
+    /// before it; returns the sum of those that it has replaced and how many they are.
+    fn exp_below(block: &mut [Self], shift: Self) -> (Self, usize);
+}
+
+/// Runs a function of the table at the AVX-512 level, a kernel at any other.
+macro_rules! at {
+    ($level:ident, $table:ident::$function:ident($($argument:ident),*), $kernel:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        if $level == Level::Avx512 && $level.is_available() {
+            // SAFETY: every feature that the function enables has just been found.
+            return unsafe { crate::simd::table::$table::$function($($argument),*) };
+        }
+        run_at($level, $kernel)
+    }};
+}
+
+macro_rules! exponentials {
+    ($($type:ident: $table:ident),*) => {$(
+        impl Exponentials for $type {
+            #[inline]
+            fn top(block: &[Self]) -> (Self, bool) {
+                $table::top(Level::best(), block)
+            }
+
+            #[inline]
+            fn above(block: &[Self], bound: Self, found: &mut [Self]) -> usize {
+                $table::above(Level::best(), block, bound, found)
+            }
+
+            #[inline]
+            fn place(block: &[Self], x: Self) -> usize {
+                $table::place(Level::best(), block, x)
+            }
+
+            #[inline]
+            fn sum_below(block: &[Self], shift: Self) -> (Self, bool) {
+                $table::sum_below(Level::best(), block, shift)
+            }
+
+            #[inline]
+            fn exp_below(block: &mut [Self], shift: Self) -> (Self, usize) {
+                $table::exp_below(Level::best(), block, shift)
+            }
+        }
+
+        mod $table {
+            use super::*;
+
+            pub(super) fn top(level: Level, block: &[$type]) -> ($type, bool) {
+                at!(level, $table::top(block), Top(block))
+            }
+
+            pub(super) fn above(level: Level, block: &[$type], bound: $type, found: &mut [$type]) -> usize {
+                at!(level, $table::above(block, bound, found), Above { block, bound, found })
+            }
+
+            pub(super) fn place(level: Level, block: &[$type], x: $type) -> usize {
+                at!(level, $table::place(block, x), Place { block, x })
+            }
+
+            pub(super) fn sum_below(level: Level, block: &[$type], shift: $type) -> ($type, bool) {
+                at!(level, $table::sum_below(block, shift), SumBelow { block, shift })
+            }
+
+            pub(super) fn exp_below(level: Level, block: &mut [$type], shift: $type) -> ($type, usize) {
+                at!(level, $table::exp_below(block, shift), ExpBelow { block, shift })
+            }
+        }
+    )*};
+}
+exponentials!(f32: single, f64: double);
+
+/// [`Exponentials::sum_below`] at any level.
+struct SumBelow<'a, T> {
+    block: &'a [T],
+    shift: T,
+}
+
+impl<T: Real> SumBelow<'_, T> {
+    #[inline(always)]
+    fn step<const FMA: bool>(chunk: &[T; LANES], shift: T, sums: &mut [T; LANES], above: &mut [T; LANES]) {
+        for i in 0..LANES {
+            let is_below = chunk[i] <= shift;
+            above[i] = if is_below { above[i] } else { T::one() };
+            let d = if is_below { chunk[i] - shift } else { T::neg_infinity() };
+            let (mantissa, power) = d.exp_parts_lane::<FMA>();
+            sums[i] = mul_add::<T, FMA>(mantissa, power, sums[i]);
+        }
+    }
+}
+
+impl<T: Real> Kernel for SumBelow<'_, T> {
+    type Output = (T, bool);
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> (T, bool) {
+        let (mut sums, mut above) = ([T::zero(); LANES], [T::zero(); LANES]);
+        let (chunks, rest) = self.block.as_chunks::<LANES>();
+        let mut last = [T::neg_infinity(); LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        Self::step::<FMA>(&last, self.shift, &mut sums, &mut above);
+        for chunk in chunks {
+            fetch_ahead(chunk);
+            Self::step::<FMA>(chunk, self.shift, &mut sums, &mut above);
+        }
+        (T::SCALE * join(sums, |a, b| a + b), above == [T::zero(); LANES])
+    }
+}
+
+/// [`Exponentials::exp_below`] at any level.
+struct ExpBelow<'a, T> {
+    block: &'a mut [T],
+    shift: T,
+}
+
+impl<T: Real> ExpBelow<'_, T> {
+    /// Replaces a chunk unless something in it is above the shift.
+    #[inline(always)]
+    fn step<const FMA: bool>(chunk: &mut [T; LANES], shift: T, sums: &mut [T; LANES]) -> bool {
+        let mut is_below = true;
+        for x in &*chunk {
+            is_below &= *x <= shift;
+        }
+        if is_below {
+            for i in 0..LANES {
+                let (mantissa, power) = (chunk[i] - shift).exp_parts_lane::<FMA>();
+                let scaled = mantissa * power;
+                sums[i] += scaled;
+                chunk[i] = T::SCALE * scaled;
+            }
+        }
+        is_below
+    }
+}
+
+impl<T: Real> Kernel for ExpBelow<'_, T> {
+    type Output = (T, usize);
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> (T, usize) {
+        let (mut sums, mut done) = ([T::zero(); LANES], 0);
+        let (chunks, rest) = self.block.as_chunks_mut::<LANES>();
+        for chunk in &mut *chunks {
+            fetch_ahead(chunk);
+            if !Self::step::<FMA>(chunk, self.shift, &mut sums) {
+                break;
+            }
+            done += LANES;
+        }
+        if done == chunks.len() * LANES {
+            let mut last = [T::neg_infinity(); LANES];
+            last[..rest.len()].copy_from_slice(rest);
+            if Self::step::<FMA>(&mut last, self.shift, &mut sums) {
+                rest.copy_from_slice(&last[..rest.len()]);
+                done += rest.len();
+            }
+        }
+        (T::SCALE * join(sums, |a, b| a + b), done)
+    }
+}
+
+/// [`scale`].
+struct Scale<'a, T> {
+    block: &'a mut [T],
+    factor: T,
+}
+
+impl<T: Real> Kernel for Scale<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for x in self.block {
+            *x *= self.factor;
+        }
+    }
+}
+
+/// Multiplies each element by the factor.
+pub(crate) fn scale<T: Real>(block: &mut [T], factor: T) {
+    dispatch(Scale { block, factor });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::available;
+
+    const LENGTHS: [usize; 9] = [0, 1, 31, 32, 33, 64, 65, 2048, 2049];
+
+    macro_rules! check {
+        ($type:ident, $table:ident) => {
+            /// Numbers between -20 and 0, every seventh -inf, in no order.
+            fn scattered(n: usize) -> Vec<$type> {
+                let number = |i: usize| ((i * 2_654_435_761) % 8191) as $type / -409.6;
+                (0..n).map(|i| if i % 7 == 3 { $type::NEG_INFINITY } else { number(i) }).collect()
+            }
+
+            #[test]
+            fn sums_and_elements_agree_with_a_plain_loop_at_every_level_and_length() {
+                for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
+                    let block = scattered(n);
+                    let exact: Vec<f64> = block.iter().map(|&x| f64::from(x - 0.25).exp()).collect();
+                    let total: f64 = exact.iter().sum();
+                    let (sum, is_all) = $table::sum_below(level, &block, 0.25);
+                    assert!(is_all, "{level:?}, {n}");
+                    let near = |got: $type, exact: f64, ulps: f64| {
+                        (f64::from(got) - exact).abs() <= ulps * f64::from($type::EPSILON) * exact
+                    };
+                    assert!(near(sum, total, 4.0), "{level:?}, {n}: {sum} against {total}");
+                    let mut elements = block.clone();
+                    let (sum, done) = $table::exp_below(level, &mut elements, 0.25);
+                    assert!(done == n && near(sum, total, 4.0), "{level:?}, {n}: {sum} against {total}");
+                    for (i, (&got, &exact)) in elements.iter().zip(&exact).enumerate() {
+                        assert!(near(got, exact, 1.25), "{level:?}, {i} of {n}: {got} against {exact}");
+                    }
+                }
+            }
+
+            #[test]
+            fn what_is_above_is_left_out_and_told() {
+                for (level, place) in available().into_iter().flat_map(|level| [0, 63, 64, 70].map(|p| (level, p))) {
+                    let mut block = vec![-1.0; 71];
+                    let (sum, _) = $table::sum_below(level, &block[1..], 0.0);
+                    for above in [1e-30, 3.0, 1e30, $type::INFINITY, $type::NAN, -$type::NAN] {
+                        block[place] = above;
+                        let (rest, is_all) = $table::sum_below(level, &block, 0.0);
+                        assert!(!is_all && (rest / sum - 1.0).abs() < 1e-6, "{level:?}: {above} at {place}, {rest}");
+                        let mut replaced = block.clone();
+                        let (sum, done) = $table::exp_below(level, &mut replaced, 0.0);
+                        assert!(done <= place && place - done < 64, "{level:?}: {done} before {place}");
+                        assert!(replaced[done..].iter().zip(&block[done..]).all(|(a, b)| a.to_bits() == b.to_bits()));
+                        assert!((sum - (-1.0 as $type).exp() * done as $type).abs() < 1e-4, "{level:?}: {sum}, {done}");
+                    }
+                }
+            }
+
+            #[test]
+            fn far_below_the_shift_terms_fade_and_vanish() {
+                let tiny = $type::MIN_POSITIVE.ln();
+                for level in available() {
+                    let element = |x: $type| {
+                        let mut block = [x];
+                        assert_eq!($table::sum_below(level, &block, 0.0).1, true);
+                        $table::exp_below(level, &mut block, 0.0);
+                        assert!((block[0] - $table::sum_below(level, &[x], 0.0).0).abs() <= block[0] * 1e-6);
+                        block[0]
+                    };
+                    assert_eq!(element(0.0), 1.0, "{level:?}");
+                    assert!((element(tiny - 5.0) / (tiny - 5.0).exp() - 1.0).abs() < 1e-3, "a subnormal, {level:?}");
+                    for x in [1.2 * tiny - 1.0, 3.0 * tiny, $type::MIN, $type::NEG_INFINITY] {
+                        assert_eq!(element(x), 0.0, "{x} at {level:?}");
+                    }
+                }
+            }
+        };
+    }
+
+    mod of_f32 {
+        use super::*;
+        check!(f32, single);
+    }
+
+    mod of_f64 {
+        use super::*;
+        check!(f64, double);
+    }
+}

@@ -1,0 +1,47 @@
+//! Half-precision storage: widened for the kernels, or summed as it is where the instruction set allows.
+
+use half::{bf16, f16};
+
+use super::dispatch::Level;
+use super::{Kernel, dispatch};
+use crate::Element;
+use crate::rows::BLOCK;
+
+struct Widen<'a, E> {
+    from: &'a [E],
+    to: &'a mut [f32],
+}
+
+impl<E: Element<Real = f32>> Kernel for Widen<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (to, from) in self.to.iter_mut().zip(self.from) {
+            *to = from.real();
+        }
+    }
+}
+
+/// Copies each element of the first slice to the second, exactly.
+pub(crate) fn widen<E: Element<Real = f32>>(from: &[E], to: &mut [f32]) {
+    dispatch(Widen { from, to });
+}
+
+macro_rules! sum_below {
+    ($($name:ident: $type:ident),*) => {$(
+        /// [`Exponentials::sum_below`](super::Exponentials::sum_below) of at most [`BLOCK`] elements, in `f32`.
+        pub(crate) fn $name(block: &[$type], shift: f32) -> (f32, bool) {
+            #[cfg(target_arch = "x86_64")]
+            if Level::best() == Level::Avx512 {
+                // SAFETY: the best level is one whose features have been found.
+                return unsafe { super::table::$name(block, shift) };
+            }
+            let mut scratch = [0.0; BLOCK];
+            let scratch = &mut scratch[..block.len()];
+            widen(block, scratch);
+            f32::sum_below(scratch, shift)
+        }
+    )*};
+}
+sum_below!(sum_below_bf16: bf16, sum_below_f16: f16);

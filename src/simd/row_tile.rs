@@ -1,0 +1,135 @@
+//! Rows of a few classes, sixteen at a time: class by class, each lane another row.
+
+use super::{Kernel, Lanes, dispatch};
+use crate::Real;
+use crate::math::mul_add;
+
+/// Rows that are summed together.
+pub(crate) const ROW_TILE: usize = 16;
+
+/// Logits of sixteen rows, transposed, and after [`RowTile::sum`] what their exponentials sum to.
+pub(crate) struct RowTile<'a, T> {
+    /// One entry for each class, one lane for each row. [`RowTile::exp`] puts exponentials in their place.
+    pub(crate) classes: &'a mut [[T; ROW_TILE]],
+    /// The largest logit of each row.
+    pub(crate) max: [T; ROW_TILE],
+    /// `Σ e^(x - max)` of each row but for one element that equals the maximum. NaN where the row holds NaN.
+    pub(crate) others: [f64; ROW_TILE],
+    /// `ln(1 + others)` of each row.
+    pub(crate) log: [f64; ROW_TILE],
+}
+
+impl<'a, T: Real> RowTile<'a, T> {
+    /// Sums the exponentials of each row.
+    pub(crate) fn sum(classes: &'a mut [[T; ROW_TILE]]) -> Self {
+        let mut tile =
+            Self { classes, max: [T::neg_infinity(); ROW_TILE], others: [0.0; ROW_TILE], log: [0.0; ROW_TILE] };
+        dispatch(Sum(&mut tile));
+        tile
+    }
+
+    /// Replaces each logit `x` by `e^(x - max)`.
+    pub(crate) fn exp(&mut self) {
+        dispatch(Exp { classes: self.classes, max: &self.max });
+    }
+}
+
+struct Sum<'t, 'a, T>(&'t mut RowTile<'a, T>);
+
+impl<T: Real> Kernel for Sum<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let (mut max, mut sum) = ([T::neg_infinity(); ROW_TILE], [T::zero(); ROW_TILE]);
+        for class in &*self.0.classes {
+            for i in 0..ROW_TILE {
+                max[i] = if class[i] > max[i] { class[i] } else { max[i] };
+            }
+        }
+        // Counts down to the first element that equals the maximum, which stays out of the sum.
+        let mut seen = [T::zero(); ROW_TILE];
+        for class in &*self.0.classes {
+            for i in 0..ROW_TILE {
+                let is_first = class[i] == max[i] && seen[i] == T::zero();
+                seen[i] = if is_first { T::one() } else { seen[i] };
+                let (mantissa, power) = (class[i] - max[i]).exp_parts_lane::<FMA>();
+                let mantissa = if is_first { T::zero() } else { mantissa };
+                sum[i] = mul_add::<T, FMA>(mantissa, power, sum[i]);
+            }
+        }
+        let others = &mut self.0.others;
+        for (others, &sum) in others.iter_mut().zip(&sum) {
+            *others = (T::SCALE * sum).wide();
+        }
+        for (log, others) in self.0.log.iter_mut().zip(others) {
+            *log = others.ln_1p_lane::<FMA>();
+        }
+        self.0.max = max;
+    }
+}
+
+struct Exp<'t, T> {
+    classes: &'t mut [[T; ROW_TILE]],
+    max: &'t [T; ROW_TILE],
+}
+
+impl<T: Real> Kernel for Exp<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for class in self.classes {
+            for (x, &max) in class.iter_mut().zip(self.max) {
+                *x = (*x - max).exp_down_lane::<FMA>();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{RowSum, available, run_at};
+
+    #[test]
+    fn each_lane_is_summed_like_a_row_at_every_level() {
+        for (level, classes) in available().into_iter().flat_map(|level| [1, 2, 3, 10, 63].map(|n| (level, n))) {
+            let rows: Vec<Vec<f32>> = (0..ROW_TILE)
+                .map(|r| (0..classes).map(|v| ((r * 31 + v * v * 7) % 23) as f32 * (r as f32 - 4.0)).collect())
+                .collect();
+            let mut logits: Vec<[f32; ROW_TILE]> = (0..classes).map(|v| std::array::from_fn(|r| rows[r][v])).collect();
+            let mut tile =
+                RowTile { classes: &mut logits, max: [0.0; ROW_TILE], others: [0.0; ROW_TILE], log: [0.0; ROW_TILE] };
+            run_at(level, Sum(&mut tile));
+            tile.exp();
+            for (r, row) in rows.iter().enumerate() {
+                let mut sum = RowSum::new();
+                sum.push(row);
+                assert_eq!(tile.max[r], sum.max, "{level:?}, {classes} classes, row {r}");
+                assert!((tile.others[r] - sum.others).abs() <= 4e-7 * sum.others, "{level:?}, {classes}, row {r}");
+                assert!((tile.log[r] - tile.others[r].ln_1p()).abs() <= 4e-16 * tile.log[r], "{level:?}, {classes}");
+                for (v, x) in row.iter().enumerate() {
+                    let exact = (f64::from(*x) - f64::from(sum.max)).exp();
+                    assert!(
+                        (f64::from(tile.classes[v][r]) - exact).abs() <= 3e-7 * exact + 1e-44,
+                        "{level:?}, {r}, {v}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_distribution_shows_in_its_own_lane_alone() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        for bad in [[nan, 0.0], [0.0, nan], [-inf, nan], [nan, -inf], [inf, 0.0], [-inf, -inf], [inf, inf]] {
+            let mut logits = bad.map(|x| std::array::from_fn(|r| if r == 5 { x } else { r as f64 }));
+            let tile = RowTile::sum(&mut logits);
+            for r in 0..ROW_TILE {
+                let is_proper = tile.max[r].is_finite() && tile.others[r].is_finite();
+                assert_eq!(is_proper, r != 5, "{bad:?}, row {r}");
+            }
+        }
+    }
+}
