@@ -8,7 +8,7 @@ use num_traits::{Float, Zero};
 
 use super::kernel::{Ask, Block, Keep, Logits, Row, RowKernel, Summed};
 use crate::rows::{self, BLOCK, Rows};
-use crate::simd::{self, RowSum};
+use crate::simd::{self, RowSum, Stream};
 use crate::{Element, Error, Real, Result, parallel};
 
 /// Elements of a row that are summed by themselves: 256 KiB of `f32`.
@@ -179,12 +179,12 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
     ) {
         let late = logits.filter(|_| self.is_late(logits));
         let Some(work) = &mut piece.work else { return };
-        let mut streams = piece.stream.as_mut().map(|stream| stream.chunks_mut(BLOCK));
+        let mut stream = piece.stream.take().map(Stream::over);
         for i in 0..piece.len.div_ceil(BLOCK) {
             let (start, len) = (i * BLOCK, BLOCK.min(piece.len - i * BLOCK));
             let first = piece.first + start;
             // What is streamed away need not be kept: all blocks use the same place, which stays in the cache.
-            let place = if streams.is_some() && late.is_some() { 0 } else { start };
+            let place = if stream.is_some() && late.is_some() { 0 } else { start };
             let data = &mut work[place..place + len];
             if let Some(logits) = late {
                 rows::copy(logits.slice(s![first..first + len]), data);
@@ -194,7 +194,7 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
                 Keep::Logits => 1.0,
             };
             self.kernel.finish(slope, summed, Block { first, data: &mut *data, factor });
-            streams.as_mut().and_then(Iterator::next).into_iter().for_each(|to| simd::stream(data, to));
+            stream.iter_mut().for_each(|stream| stream.push(data));
         }
     }
 

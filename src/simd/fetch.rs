@@ -28,3 +28,18 @@ pub(super) fn fetch_ahead<T, const N: usize>(chunk: &[T; N]) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = chunk;
 }
+
+/// Asks for the lines that lie a page after a chunk. Where a loop writes what it has read, and computes long, the hardware
+/// alone does not keep the memory busy.
+#[inline(always)]
+pub(super) fn fetch_page_ahead<T, const N: usize>(chunk: &[T; N]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of_val(chunk)).step_by(LINE) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let address = chunk.as_ptr().cast::<i8>().wrapping_add(PAGE + line);
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = chunk;
+}

@@ -44,7 +44,7 @@ pub(crate) use row::RowSum;
 pub(crate) use row_tile::{ROW_TILE, RowTile};
 pub(crate) use scan::scale_exp;
 pub(crate) use special::Lanes;
-pub(crate) use stream::stream;
+pub(crate) use stream::Stream;
 pub(crate) use sum::sum;
 pub(crate) use transform::{blend, entropy_slope, shift_down, subtract_scaled, weighted_drop};
 pub(crate) use weigh::{select, weigh};

@@ -7,21 +7,44 @@ use crate::Real;
 /// Bytes of a cache line, the unit of such a store.
 const LINE: usize = 64;
 
-/// Copies a slice to another of the same length without reading what it overwrites, where the target has such stores.
+/// A slice that is filled from its start by stores past the caches, where the target has them.
 ///
-/// A store past the caches saves the read of the line that an ordinary store fills. Ends that fill no line go the ordinary way.
-pub(crate) fn stream<T: Real>(from: &[T], to: &mut [T]) {
-    let offset = to.as_ptr().align_offset(LINE).min(to.len());
-    let (head, to) = to.split_at_mut(offset);
-    let (head_from, from) = from.split_at(offset.min(from.len()));
-    head.copy_from_slice(head_from);
-    let whole = to.len() / (LINE / size_of::<T>()) * (LINE / size_of::<T>());
-    let (lines, tail) = to.split_at_mut(whole);
-    let (lines_from, tail_from) = from.split_at(whole.min(from.len()));
-    if !lines.is_empty() {
-        copy_lines(lines_from, lines);
+/// Such a store saves the read of the line that an ordinary one fills. Only when this is dropped may others look at what
+/// was written: until then it holds the slice.
+pub(crate) struct Stream<'a, T>(&'a mut [T]);
+
+impl<'a, T: Real> Stream<'a, T> {
+    /// Nothing is written yet.
+    pub(crate) fn over(slice: &'a mut [T]) -> Self {
+        Self(slice)
     }
-    tail.copy_from_slice(tail_from);
+
+    /// Writes the next elements, as far as there is room. Ends that fill no line go the ordinary way.
+    pub(crate) fn push(&mut self, from: &[T]) {
+        let (to, rest) = std::mem::take(&mut self.0).split_at_mut_checked(from.len()).unwrap_or_default();
+        self.0 = rest;
+        let per_line = LINE / size_of::<T>();
+        let offset = to.as_ptr().align_offset(LINE).min(to.len());
+        let (head, to) = to.split_at_mut(offset);
+        let (head_from, from) = from.split_at(offset.min(from.len()));
+        let (lines, tail) = to.split_at_mut(to.len() / per_line * per_line);
+        let (lines_from, tail_from) = from.split_at(from.len() / per_line * per_line);
+        head.copy_from_slice(&head_from[..head.len()]);
+        if !lines.is_empty() {
+            copy_lines(lines_from, lines);
+        }
+        tail.copy_from_slice(&tail_from[..tail.len()]);
+    }
+}
+
+impl<T> Drop for Stream<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: a fence reads and writes nothing. Without it others could see what is written later before this.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::x86_64::_mm_sfence();
+        }
+    }
 }
 
 /// Copies whole lines to an aligned place.
@@ -37,9 +60,6 @@ fn copy_lines<T: Real>(from: &[T], to: &mut [T]) {
         // SAFETY: as above.
         unsafe { lines_of_sse2(from, to, bytes) };
     }
-    // SAFETY: a fence reads and writes nothing. Streaming stores are only ordered by one, and others may read what was
-    // written as soon as this returns.
-    unsafe { std::arch::x86_64::_mm_sfence() };
 }
 
 /// # Safety
@@ -77,11 +97,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_has_no_room_is_not_written() {
+        let mut to = [0.0; 3];
+        let mut stream = Stream::over(&mut to);
+        stream.push(&[1.0, 2.0]);
+        stream.push(&[3.0, 4.0]);
+        drop(stream);
+        assert_eq!(to, [1.0, 2.0, 0.0]);
+    }
+
+    #[test]
     fn every_element_arrives_at_every_length_and_alignment() {
         for (start, len) in (0..20).flat_map(|start| [0, 1, 15, 16, 17, 100, 1000].map(|len| (start, len))) {
             let from: Vec<f32> = (0..len).map(|i| i as f32).collect();
             let mut to = vec![-1.0; start + len + 1];
-            stream(&from, &mut to[start..start + len]);
+            let mut stream = Stream::over(&mut to[start..start + len]);
+            from.chunks(333).for_each(|part| stream.push(part));
+            drop(stream);
             assert_eq!(to[start..start + len], from);
             assert!(to[..start].iter().chain(&to[start + len..]).all(|&x| x == -1.0), "{start}, {len}");
         }

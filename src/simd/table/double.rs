@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 use std::f64::consts::{LN_2, LOG2_E};
 
 use super::super::Lanes;
-use super::super::fetch::fetch_ahead;
+use super::super::fetch::{fetch_ahead, fetch_page_ahead};
 use super::{POWERS, SIDE, kernels};
 
 type Real = f64;

@@ -243,7 +243,7 @@ macro_rules! kernels {
             let (chunks, rest) = block.as_chunks_mut::<CHUNK>();
             let mut done = 0;
             for chunk in &mut *chunks {
-                fetch_ahead(chunk);
+                fetch_page_ahead(chunk);
                 if !replace(chunk, shift, &mut sums) {
                     break;
                 }
