@@ -3,10 +3,10 @@
 use num_traits::Float;
 
 use super::class_weights::ClassWeights;
-use super::kernel::{Ask, Block, Keep, Row, RowKernel, Summed};
+use super::kernel::{self, Ask, Block, Keep, Row, RowKernel, Summed};
 use super::labels::Labels;
 use super::scales::Scales;
-use crate::simd;
+use crate::simd::{self, ROW_TILE, RowTile};
 use crate::{Element, Real, Result, Target};
 
 /// What each row asks for: the kept share of its target, and the rest spread over all classes.
@@ -95,11 +95,15 @@ impl<E: Element, I: Target> RowKernel<E> for HardTargets<'_, I, E::Real> {
         if self.spread > 0.0 { Keep::Logits } else { Keep::Exponentials }
     }
 
-    #[inline]
-    fn number(&self, row: &Summed<E::Real>) -> Option<f64> {
-        let loss = self.kept(self.labels.get(row.index)?) * row.nll();
-        let is_plain = self.spread == 0.0 && self.z_loss == 0.0;
-        (is_plain && loss < E::Real::max_value().wide()).then_some(loss)
+    fn numbers(
+        &self,
+        _: usize,
+        sums: &RowTile<'_, E::Real>,
+        logits: &[E::Real; ROW_TILE],
+        numbers: &mut [f64; ROW_TILE],
+    ) -> bool {
+        let is_plain = self.smoothing == 0.0 && self.z_loss == 0.0 && self.weights.are_ones();
+        is_plain && kernel::nll(sums, logits, numbers)
     }
 
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, Slope)> {

@@ -5,7 +5,7 @@ use num_traits::Float;
 
 use crate::error::Position;
 use crate::rows::{self, BLOCK};
-use crate::simd::RowSum;
+use crate::simd::{ROW_TILE, RowSum, RowTile};
 use crate::{Element, Error, Real, Result};
 
 /// A kernel: one number for each row, and what becomes of the row where it has an output.
@@ -28,9 +28,16 @@ pub(super) trait RowKernel<E: Element>: Sync {
         false
     }
 
-    /// The number of a row without an output, if its sum is enough to know it.
-    fn number(&self, _row: &Summed<E::Real>) -> Option<f64> {
-        None
+    /// Writes the numbers of sixteen rows without outputs, of which `first` is the first, if their sums and the logits that
+    /// were asked for are enough to know them. A row that takes no part, or that does not exist, may hold anything.
+    fn numbers(
+        &self,
+        _first: usize,
+        _sums: &RowTile<'_, E::Real>,
+        _logits: &[E::Real; ROW_TILE],
+        _numbers: &mut [f64; ROW_TILE],
+    ) -> bool {
+        false
     }
 
     /// The number of a row. Its logits can only be seen again where the kernel keeps [`Keep::Logits`].
@@ -159,4 +166,14 @@ impl<E: Element> Row<'_, E> {
         position.0.extend(class);
         position
     }
+}
+
+/// [`Summed::nll`] of sixteen rows; whether all of them are numbers of the type.
+pub(super) fn nll<T: Real>(sums: &RowTile<'_, T>, logits: &[T; ROW_TILE], numbers: &mut [f64; ROW_TILE]) -> bool {
+    let mut are_numbers = true;
+    for i in 0..ROW_TILE {
+        numbers[i] = (sums.max[i].wide() - logits[i].wide()) + sums.log[i];
+        are_numbers &= numbers[i] < T::max_value().wide();
+    }
+    are_numbers
 }

@@ -4,7 +4,8 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::kernel::{Block, Row, RowKernel, Summed};
 use super::walk::{Walk, by_row, zeros};
-use crate::{Element, Real, Result, simd};
+use crate::simd::{self, ROW_TILE, RowTile};
+use crate::{Element, Real, Result};
 
 /// Logarithm of the sum of exponentials of each row: the log of the softmax's denominator.
 ///
@@ -75,8 +76,16 @@ struct LogSumExps;
 impl<E: Element> RowKernel<E> for LogSumExps {
     type Slope = ();
 
-    fn number(&self, row: &Summed<E::Real>) -> Option<f64> {
-        Some(row.log_sum_exp())
+    fn numbers(
+        &self,
+        _: usize,
+        sums: &RowTile<'_, E::Real>,
+        _: &[E::Real; ROW_TILE],
+        numbers: &mut [f64; ROW_TILE],
+    ) -> bool {
+        let terms = sums.max.iter().zip(&sums.log);
+        numbers.iter_mut().zip(terms).for_each(|(number, (max, log))| *number = max.wide() + log);
+        true
     }
 
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {

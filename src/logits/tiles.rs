@@ -77,6 +77,9 @@ fn one<E: Element, K: RowKernel<E>>(
     if has_output && pass.kernel.keeps() == Keep::Exponentials {
         tile.exp();
     }
+    if !has_output && all_at_once(pass, first, values, &asks, &mut logits, &tile) {
+        return Ok(());
+    }
     for (r, value) in values.iter_mut().enumerate() {
         let work = out.as_deref_mut().map(|out| &mut out[r * classes..][..classes]);
         if asks[r] == Ask::Nothing {
@@ -89,10 +92,6 @@ fn one<E: Element, K: RowKernel<E>>(
         if !sum.is_proper() {
             return Err(pass.fault(first + r, stored(), work.as_deref()));
         }
-        if let Some(number) = if has_output { None } else { pass.kernel.number(&summed) } {
-            *value = number;
-            continue;
-        }
         let (number, slope) = pass.kernel.value(&pass.row_of(summed, stored(), work.as_deref(), has_output))?;
         *value = number;
         if let Some(data) = work {
@@ -101,6 +100,32 @@ fn one<E: Element, K: RowKernel<E>>(
         }
     }
     Ok(())
+}
+
+/// Writes the numbers of rows without outputs, unless one of them needs a closer look.
+fn all_at_once<E: Element, K: RowKernel<E>>(
+    pass: &Pass<'_, '_, E, K>,
+    first: usize,
+    values: &mut [f64],
+    asks: &[Ask; ROW_TILE],
+    logits: &mut [E::Real; ROW_TILE],
+    tile: &RowTile<'_, E::Real>,
+) -> bool {
+    let mut are_proper = true;
+    for i in 0..ROW_TILE {
+        are_proper &= tile.max[i].is_finite() & tile.others[i].is_finite();
+        if asks[i] == Ask::Nothing {
+            logits[i] = tile.max[i]; // of no matter, but a number
+        }
+    }
+    let mut numbers = [0.0; ROW_TILE];
+    if !are_proper || !pass.kernel.numbers(first, tile, logits, &mut numbers) {
+        return false;
+    }
+    for ((value, number), ask) in values.iter_mut().zip(numbers).zip(asks) {
+        *value = if *ask == Ask::Nothing { 0.0 } else { number };
+    }
+    true
 }
 
 /// Puts rows next to one another; lanes without a row hold what was there before.

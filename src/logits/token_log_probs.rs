@@ -3,11 +3,12 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
-use super::kernel::{Ask, Block, Row, RowKernel, Summed};
+use super::kernel::{self, Ask, Block, Row, RowKernel, Summed};
 use super::labels::Labels;
 use super::walk::{Walk, by_row, check_leading, zeros};
 use crate::error::Position;
-use crate::{Element, Error, Real, Result, Target, simd};
+use crate::simd::{self, ROW_TILE, RowTile};
+use crate::{Element, Error, Real, Result, Target};
 
 /// Log-probability, in nats, that the softmax of each row gives to its target.
 ///
@@ -166,9 +167,16 @@ impl<E: Element, I: Target, W: Fn(usize) -> f64 + Sync> RowKernel<E> for LogProb
         }
     }
 
-    fn number(&self, row: &Summed<E::Real>) -> Option<f64> {
-        let nll = row.nll();
-        (nll < E::Real::max_value().wide()).then_some(-nll)
+    fn numbers(
+        &self,
+        _: usize,
+        sums: &RowTile<'_, E::Real>,
+        logits: &[E::Real; ROW_TILE],
+        numbers: &mut [f64; ROW_TILE],
+    ) -> bool {
+        let are_numbers = kernel::nll(sums, logits, numbers);
+        numbers.iter_mut().for_each(|number| *number = -*number);
+        are_numbers
     }
 
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, f64)> {

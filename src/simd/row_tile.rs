@@ -42,21 +42,24 @@ impl<T: Real> Kernel for Sum<'_, '_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let (mut max, mut sum) = ([T::neg_infinity(); ROW_TILE], [T::zero(); ROW_TILE]);
+        // The first class that has the maximum stays out of the sum; classes are few enough to be exact in every type.
+        let (mut top, mut number) = ([T::zero(); ROW_TILE], T::zero());
         for class in &*self.0.classes {
             for i in 0..ROW_TILE {
-                max[i] = if class[i] > max[i] { class[i] } else { max[i] };
+                let is_larger = class[i] > max[i];
+                max[i] = if is_larger { class[i] } else { max[i] };
+                top[i] = if is_larger { number } else { top[i] };
             }
+            number += T::one();
         }
-        // Counts down to the first element that equals the maximum, which stays out of the sum.
-        let mut seen = [T::zero(); ROW_TILE];
+        number = T::zero();
         for class in &*self.0.classes {
             for i in 0..ROW_TILE {
-                let is_first = class[i] == max[i] && seen[i] == T::zero();
-                seen[i] = if is_first { T::one() } else { seen[i] };
                 let (mantissa, power) = (class[i] - max[i]).exp_parts_lane::<FMA>();
-                let mantissa = if is_first { T::zero() } else { mantissa };
+                let mantissa = if top[i] == number { T::zero() } else { mantissa };
                 sum[i] = mul_add::<T, FMA>(mantissa, power, sum[i]);
             }
+            number += T::one();
         }
         let others = &mut self.0.others;
         for (others, &sum) in others.iter_mut().zip(&sum) {
