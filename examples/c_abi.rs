@@ -182,3 +182,41 @@ pub unsafe extern "C" fn loglik_dpo_grad(
         Ok(())
     })
 }
+
+/// Mean cross-entropy of the logits `hidden · weightᵀ`, which are never held whole, and its gradients: `hidden`
+/// [tokens, width], `weight` [classes, width], `targets` [tokens] to `loss` [1], `hidden_grad` and `weight_grad` of the
+/// shapes of their arguments.
+///
+/// `budget` is how many bytes may be spent on logits at a time, as [`LinearPlan::Budget`] takes it: 0 for the least memory,
+/// `SIZE_MAX` for the least work.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn loglik_linear_cross_entropy_grad(
+    hidden: *const f32,
+    weight: *const f32,
+    targets: *const i64,
+    tokens: usize,
+    width: usize,
+    classes: usize,
+    budget: usize,
+    loss: *mut f32,
+    hidden_grad: *mut f32,
+    weight_grad: *mut f32,
+) -> Status {
+    guarded(|| {
+        let (rows, layer) = (Ix2(tokens, width), Ix2(classes, width));
+        // SAFETY: the caller's promise.
+        let (hidden, weight, targets) = unsafe {
+            let arrays = (input("hidden", hidden, rows)?, input("weight", weight, layer)?);
+            (arrays.0, arrays.1, input("targets", targets, Ix1(tokens))?)
+        };
+        // SAFETY: the caller's promise.
+        let (mut loss, out) = unsafe {
+            let hidden = output("hidden_grad", hidden_grad, rows)?;
+            let weight = output("weight_grad", weight_grad, layer)?;
+            (output("loss", loss, Ix0())?, LinearGradientMut { hidden, weight, bias: None })
+        };
+        let objective = LinearCrossEntropy { plan: LinearPlan::Budget(budget), ..LinearCrossEntropy::default() };
+        loss[()] = objective.grad_into(&hidden, LinearHead::new(weight), &targets, Reduction::Mean, out)?;
+        Ok(())
+    })
+}

@@ -148,11 +148,37 @@ def preference_pairs(lib: Library, pairs: int, beta: float = 0.1) -> Iterator[Ca
     yield Case(f"{pairs} pairs", {"`Dpo::grad_into`": run}, grads(eager, xla, [*policy], *reference))
 
 
+def linear_heads(lib: Library, tokens: int, width: int, classes: int) -> Iterator[Case]:
+    x, w = torch.randn(tokens, width), torch.randn(classes, width) * (3 / width**0.5)
+    y = torch.randint(classes, (tokens,))
+    results = [torch.empty(()), torch.empty_like(x), torch.empty_like(w)]
+
+    def eager(x: torch.Tensor, w: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(x @ w.T, y)
+
+    def chunked(x: torch.Tensor, w: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return F.linear_cross_entropy(x, w, y, options=torch.nn.LinearCrossEntropyOptions())
+
+    def xla(x: jax.Array, w: jax.Array, y: jax.Array) -> jax.Array:
+        return -jax_log_probs(x @ w.T, y).mean()
+
+    def run(budget: int) -> Run:
+        return lib.run("linear_cross_entropy_grad", x, w, y, tokens, width, classes, budget, *results, results=results)
+
+    shape, name = f"{tokens} x {width} x {classes}", "`LinearCrossEntropy::grad_into`"
+    runs = {f"{name}, chunked": run(2**64 - 1), f"{name}, recomputed": run(0)}
+    yield Case(shape, runs, grads(eager, xla, [x, w], y))
+    if hasattr(F, "linear_cross_entropy"):
+        peers = {"torch": grads(chunked, xla, [x, w], y)["torch"]}
+        yield Case(shape, {f"{name}, chunked, torch too": run(2**64 - 1)}, peers)
+
+
 def cases(lib: Library, quick: bool) -> Iterator[Case]:
     for rows, classes in [(64, 2000), (5000, 10)] if quick else [(4096, 32_000), (512, 128_256), (1_000_000, 10)]:
         torch.compiler.reset()
         yield from rows_of_logits(lib, rows, classes)
     yield from preference_pairs(lib, 4096 if quick else 1 << 20)
+    yield from linear_heads(lib, *((64, 64, 2000) if quick else (512, 1024, 32_000)))
 
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:

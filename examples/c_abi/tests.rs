@@ -88,3 +88,20 @@ fn an_error_of_the_crate_has_its_own_status_and_message() {
     assert_eq!([[0, 3], [-100, -100]].map(value), [Status::Target, Status::Empty]);
     assert!(message().contains("nothing to average"), "{}", message());
 }
+
+#[test]
+fn gradients_of_a_linear_head_reach_hidden_states_and_weight_under_any_budget() {
+    let (hidden, weight, targets) = ([1.0_f32], rows(), [2_i64]);
+    for budget in [0, usize::MAX] {
+        let (mut loss, mut to_hidden, mut to_weight) = (0.0_f32, [0.0_f32], [0.0_f32; 3]);
+        let (x, w, y) = (hidden.as_ptr(), weight.as_ptr(), targets.as_ptr());
+        let (l, dx, dw) = (&raw mut loss, to_hidden.as_mut_ptr(), to_weight.as_mut_ptr());
+        // SAFETY: one token of width one, and three classes, whose weights are the first row.
+        let status = unsafe { loglik_linear_cross_entropy_grad(x, w, y, 1, 1, 3, budget, l, dx, dw) };
+        assert_eq!(status, Status::Ok);
+        assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
+        let expected = [1.0 / 6.0, 1.0 / 3.0, -0.5_f32];
+        assert!(to_weight.iter().zip(expected).all(|(got, want)| (got - want).abs() < 1e-6), "{to_weight:?}");
+        assert!((to_hidden[0] - (2.0_f32.ln() / 3.0 - 3.0_f32.ln() / 2.0)).abs() < 1e-6, "{to_hidden:?}");
+    }
+}
