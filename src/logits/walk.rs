@@ -174,3 +174,112 @@ pub(super) fn zeros<T: Real, D: Dimension>(shape: &[usize]) -> Array<T, D> {
 pub(super) fn check_leading<E: Element>(argument: &'static str, got: &[usize], walk: &Walk<'_, E>) -> Result<()> {
     check::shape(argument, got, walk.leading())
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, Axis, s};
+
+    use super::*;
+    use crate::logits::testing::sample;
+    use crate::logits::{CrossEntropy, log_softmax_in_place, log_softmax_into, log_sum_exp, token_log_probs};
+    use crate::{Parts, Reduction};
+
+    #[test]
+    fn what_is_streamed_has_the_bits_of_what_replaces_its_input() {
+        let (rows, classes) = (STREAM / size_of::<f32>() / 20_000 + 1, 20_000);
+        let x = sample::<f32>(rows, classes);
+        let (mut streamed, mut replaced) = (Array2::zeros(x.dim()), x.clone());
+        log_softmax_into(&x, &mut streamed).unwrap();
+        log_softmax_in_place(&mut replaced).unwrap();
+        assert_eq!(streamed, replaced);
+        let targets = Array1::from_shape_fn(rows, |i| if i % 9 == 4 { -100 } else { (i * 97 % classes) as i64 });
+        replaced.assign(&x);
+        let loss = CrossEntropy::default();
+        let value = loss.grad_into(&x, &targets, Reduction::Mean, &mut streamed).unwrap();
+        assert_eq!(loss.grad_in_place(&mut replaced, &targets, Reduction::Mean).unwrap(), value);
+        assert_eq!(streamed, replaced);
+        let smooth = CrossEntropy { label_smoothing: 0.1, ..loss };
+        replaced.assign(&x);
+        smooth.grad_into(&x, &targets, Reduction::Sum, &mut streamed).unwrap();
+        smooth.grad_in_place(&mut replaced, &targets, Reduction::Sum).unwrap();
+        assert_eq!(streamed, replaced);
+    }
+
+    /// Two rows of so many segments and a bit, the largest logit of the second in the last.
+    fn long_rows() -> Array2<f32> {
+        let mut x = sample::<f32>(2, 200_001);
+        x[[1, 199_990]] = 9.5;
+        x
+    }
+
+    #[test]
+    fn few_long_rows_give_the_same_bits_to_any_number_of_threads() {
+        let (x, targets) = (long_rows(), ndarray::array![7_i64, 150_000]);
+        let by = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| CrossEntropy::default().grad(&x, &targets, Reduction::Sum).unwrap())
+        };
+        let one = by(1);
+        assert_eq!(by(2), one);
+        assert_eq!(by(5), one);
+        for (row, gradient) in one.1.axis_iter(Axis(0)).enumerate() {
+            let wide = x.row(row).mapv(f64::from);
+            let lse = wide.mapv(|x| (x - 9.5).exp()).sum().ln() + 9.5;
+            let exact = wide.mapv(|x| (x - lse).exp());
+            let others = gradient.iter().zip(&exact).enumerate().filter(|&(v, _)| v as i64 != targets[row]);
+            for (v, (&got, &exact)) in others {
+                assert!((f64::from(got) - exact).abs() <= 4e-7 * exact, "{row}, {v}: {got} against {exact}");
+            }
+            let mean = f64::from(log_sum_exp(&x).unwrap()[row]);
+            assert!((mean - lse).abs() <= 1e-6 * lse.abs(), "{mean} against {lse}");
+        }
+    }
+
+    #[test]
+    fn a_fault_in_a_late_segment_is_found_where_it_stands() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut x = long_rows();
+            x[[1, 140_000]] = bad;
+            let place = format!("`logits`[1, 140000] is {}", if bad.is_nan() { "NaN" } else { "inf" });
+            let targets = ndarray::array![0_i64, 1];
+            for message in [
+                log_sum_exp(&x).unwrap_err().to_string(),
+                token_log_probs(&x, &targets).unwrap_err().to_string(),
+                CrossEntropy::default().grad(&x, &targets, Reduction::Mean).unwrap_err().to_string(),
+                CrossEntropy::default().grad_in_place(&mut x, &targets, Reduction::Mean).unwrap_err().to_string(),
+            ] {
+                assert!(message.starts_with(&place), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_rows_agree_with_long_ones_and_are_ignored_alike() {
+        let inf = f64::INFINITY;
+        for (rows, classes) in [(1, 1), (16, 2), (37, 10), (15, 63), (50, 64), (7, 65)] {
+            let mut x = sample::<f64>(rows, classes);
+            let mut targets = Array1::from_shape_fn(rows, |i| (i * 31 % classes) as i64);
+            if rows > 4 {
+                x.row_mut(3).fill(f64::NAN); // ignored
+                targets[3] = -100;
+                x[[4, targets[4] as usize]] = if classes > 1 { -inf } else { 0.0 };
+            }
+            // The same rows among classes of no mass, which go one by one.
+            let mut wide = Array2::from_elem((rows, 100), -inf);
+            wide.slice_mut(s![.., ..classes]).assign(&x);
+            let loss = CrossEntropy::default();
+            let (short, long) = (loss.each(&x, &targets).unwrap(), loss.each(&wide, &targets).unwrap());
+            for (a, b) in short.iter().zip(&long) {
+                assert!(a == b || (a - b).abs() <= 4e-16 * b.abs().max(1.0), "{rows}x{classes}: {a} against {b}");
+            }
+            let Parts { sum, count } = loss.parts(&x, &targets).unwrap();
+            assert_eq!(count, if rows > 4 { rows as f64 - 1.0 } else { rows as f64 });
+            assert_eq!(loss.value(&x, &targets, Reduction::Sum).unwrap(), sum);
+            let short = loss.grad(&x, &targets, Reduction::Sum).unwrap().1;
+            let long = loss.grad(&wide, &targets, Reduction::Sum).unwrap().1;
+            for (a, b) in short.iter().zip(long.slice(s![.., ..classes])) {
+                assert!((a - b).abs() <= 4e-16, "{rows}x{classes}: {a} against {b}");
+            }
+        }
+    }
+}
