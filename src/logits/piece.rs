@@ -72,7 +72,8 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             Ask::Class(class) => Some(class),
         };
         let logits = self.logits.map(|logits| logits.row(index));
-        let logit = self.logit(logits, out.as_deref(), asked);
+        // What is replaced must be read before; what is not comes from the cache afterwards.
+        let logit = if logits.is_none() { self.logit(logits, out.as_deref(), asked) } else { E::Real::nan() };
         let classes = self.classes();
         scratch.references.resize(classes.div_ceil(BLOCK), E::Real::zero());
         let references = &mut scratch.references;
@@ -83,18 +84,20 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             }
             out => (out, None),
         };
-        self.passes(index, logits, logit, Output { work, stream }, references)
+        self.passes(index, asked, logits, logit, Output { work, stream }, references)
     }
 
     fn passes(
         &self,
         index: usize,
+        asked: Option<usize>,
         logits: Option<ArrayView1<'_, E>>,
         logit: E::Real,
         mut out: Output<'_, E::Real>,
         references: &mut [E::Real],
     ) -> Result<f64> {
         let sum = self.each_piece(out.borrow(), references, |piece| self.sum(logits, piece));
+        let logit = if logits.is_some() { self.logit(logits, None, asked) } else { logit };
         let summed = Summed { index, sum, log: sum.others.ln_1p(), logit };
         if !sum.is_proper() {
             return Err(self.fault(index, logits, out.work.as_deref()));

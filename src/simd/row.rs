@@ -8,6 +8,9 @@ use crate::{Element, Real};
 /// So many elements above the maximum so far are added one by one; where there are more, the block is read again.
 const FEW: usize = 32;
 
+/// A sum of exponentials from which the largest, 1, can be taken without a loss of digits that a logarithm would show.
+const PLENTY: f64 = 8.0;
+
 /// `Σ e^x` of a row whose elements come block by block, kept as `e^max · (1 + others)`.
 ///
 /// The largest element is left out of the sum, so that `ln(1 + others)` keeps its relative precision where one class
@@ -32,7 +35,7 @@ impl<T: Real> RowSum<T> {
     pub(crate) fn push<E: Element<Real = T>>(&mut self, elements: &[E]) {
         for block in elements.chunks(BLOCK) {
             if self.max == T::neg_infinity() {
-                widened(block, |block| self.advance(block, sum_of));
+                widened(block, |block| self.start(block));
                 continue;
             }
             match E::sum_below(block, self.max) {
@@ -114,6 +117,17 @@ impl<T: Real> RowSum<T> {
             self.add(terms(block, self.max));
         } else {
             self.others = if is_number { self.others } else { f64::NAN }; // nothing but -inf and NaN so far
+        }
+    }
+
+    /// Takes in the first block. Where the others outweigh the largest element, it can be taken from a sum over all.
+    fn start(&mut self, block: &[T]) {
+        let (max, is_number) = T::top(block);
+        let (sum, _) = <T as Exponentials>::sum_below(block, max);
+        if is_number && max.is_finite() && sum.wide() >= PLENTY {
+            (self.max, self.others) = (max, sum.wide() - 1.0);
+        } else {
+            self.advance(block, sum_of);
         }
     }
 
