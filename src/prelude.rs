@@ -11,6 +11,7 @@ pub use crate::logits::{
     linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
     linear_token_log_probs_masked,
 };
+pub use crate::logits::{LogSumExp, VocabularyShard};
 pub use crate::logits::{
     SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp,
     log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,

@@ -8,6 +8,7 @@
 //! | [`entropy`] | entropy of the softmax, nats | [`entropy_grad`] |
 //! | [`CrossEntropy`] | NLL of class indices | its methods `grad`, `grad_into`, `grad_in_place` |
 //! | [`SoftCrossEntropy`] | cross-entropy of target probabilities | the same |
+//! | [`VocabularyShard`] | mergeable [`LogSumExp`] of each row over a part of the classes | its method `backward` |
 //!
 //! Rows are read once, in blocks that stay in the first-level cache: lanes of the element type add within a block, `f64`
 //! across blocks, and the largest logit is kept out of the sum, so that a loss of 1e-12 keeps its digits in `f32`. Strided
@@ -27,6 +28,7 @@ mod log_softmax;
 mod log_sum_exp;
 mod piece;
 mod scales;
+mod shard;
 mod soft_cross_entropy;
 mod soft_target;
 #[cfg(test)]
@@ -43,6 +45,7 @@ pub use linear::{
 };
 pub use log_softmax::{log_softmax, log_softmax_in_place, log_softmax_into};
 pub use log_sum_exp::{log_sum_exp, log_sum_exp_grad};
+pub use shard::{LogSumExp, VocabularyShard};
 pub use soft_cross_entropy::SoftCrossEntropy;
 pub use token_log_probs::{
     token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,

@@ -1,12 +1,12 @@
 //! Kernels over logits.
 
 use loglik::logits::{
-    CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into,
-    log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
-    token_log_probs_masked,
+    CrossEntropy, LogSumExp, SoftCrossEntropy, VocabularyShard, entropy, entropy_grad, log_softmax,
+    log_softmax_in_place, log_softmax_into, log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward,
+    token_log_probs_backward_into, token_log_probs_masked,
 };
-use loglik::{Real, Reduction};
-use ndarray::{Ix2, Ix3};
+use loglik::{Real, Reduction, Result};
+use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, Ix2, Ix3, Zip, concatenate};
 
 use super::{Call, Entry, Inputs, Random, Results, Size, dot};
 
@@ -45,6 +45,27 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let into =
                 call.into(x.raw_dim(), |mut to| token_log_probs_backward_into(&x, &targets, &cotangent, &mut to));
             out.array("into: grad 0", into.map(|(_, to)| to));
+        }),
+        Entry::new("VocabularyShard, log-probabilities", tokens, |call, out| {
+            let log_probs = |sum: &LogSumExp<T>| T::of(sum.log_prob().unwrap_or_default());
+            let whole = merged(call);
+            out.array("log_prob", whole.clone().map(|whole| whole.map(log_probs)));
+            out.array("others", whole.map(|whole| whole.map(|sum| T::of(sum.others()))));
+        }),
+        Entry::new("VocabularyShard, backward", tokens, |call, out| {
+            let cotangent = call.real::<Ix2>(1);
+            let log_probs = |whole: Array2<LogSumExp<T>>| whole.map(|sum| T::of(sum.log_prob().unwrap_or_default()));
+            out.scalar("value", merged(call).map(|whole| dot(&log_probs(whole), cotangent)));
+            let backward = |shard: VocabularyShard, x: ArrayView3<T>, whole: &Array2<LogSumExp<T>>| {
+                shard.backward(&x, &call.class::<Ix2>(0), whole, &cotangent)
+            };
+            out.array("grad 0", gradient(call, backward));
+            let into = |shard: VocabularyShard, x: ArrayView3<T>, whole: &Array2<LogSumExp<T>>| {
+                let targets = call.class::<Ix2>(0);
+                let into = |mut to: ArrayViewMut3<T>| shard.backward_into(&x, &targets, whole, &cotangent, &mut to);
+                call.into(x.raw_dim(), into).map(|(_, to)| to)
+            };
+            out.array("into: grad 0", gradient(call, into));
         }),
         Entry::new("CrossEntropy, sum", tokens, |call, out| hard(call, out, &CrossEntropy::default(), Reduction::Sum)),
         Entry::new("CrossEntropy, mean, everything on", tokens, |call, out| {
@@ -101,6 +122,30 @@ fn hard<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &CrossEntropy, redu
 
 fn soft<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &SoftCrossEntropy, reduction: Reduction<T, Ix2>) {
     methods!(call, out, loss, call.real::<Ix3>(1), reduction);
+}
+
+/// The classes on two machines.
+fn shards<'a, T: Real>(call: &'a Call<T>) -> [(VocabularyShard, ArrayView3<'a, T>); 2] {
+    let x = call.real::<Ix3>(0);
+    let first_class = x.len_of(Axis(2)).min(2);
+    let (left, right) = x.split_at(Axis(2), first_class);
+    let shard = VocabularyShard { first_class: 0, ignore_index: Some(CLASSES as i64 - 1) };
+    [(shard, left), (VocabularyShard { first_class, ..shard }, right)]
+}
+
+fn merged<T: Real>(call: &Call<T>) -> Result<Array2<LogSumExp<T>>> {
+    let [left, right] = shards(call).map(|(shard, x)| shard.log_sum_exp(&x, &call.class::<Ix2>(0)));
+    Ok(Zip::from(&left?).and(&right?).map_collect(|left, right| left.merge(*right)))
+}
+
+/// The gradients of both, side by side.
+fn gradient<T: Real>(
+    call: &Call<T>,
+    backward: impl Fn(VocabularyShard, ArrayView3<T>, &Array2<LogSumExp<T>>) -> Result<Array3<T>>,
+) -> Result<Array3<T>> {
+    let whole = merged(call)?;
+    let [left, right] = shards(call).map(|(shard, x)| backward(shard, x, &whole));
+    Ok(concatenate(Axis(2), &[left?.view(), right?.view()]).expect("both have the same rows"))
 }
 
 /// Logits of two batches of rows.

@@ -1,0 +1,188 @@
+//! A part of the vocabulary: its share of every softmax, and the gradient of its logits from the whole.
+
+mod backward;
+mod sum;
+
+use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
+
+pub use sum::LogSumExp;
+
+use super::labels::Labels;
+use super::walk::zeros;
+use crate::rows::{self, Rows};
+use crate::simd::RowSum;
+use crate::{Element, Error, Result, Target, parallel};
+use backward::Backward;
+
+/// Neighbouring classes of a vocabulary that is spread over machines.
+///
+/// ```math
+/// \log p_i = x_{i y_i} - \ln \sum_A \sum_{v \in A} e^{x_{iv}}, \qquad
+/// \frac{\partial}{\partial x_{iv}} \sum_i c_i \log p_i = c_i \bigl([v = y_i] - p_{iv}\bigr)
+/// ```
+///
+/// Each machine holds the logits `[.., V_A]` of its classes and the targets of all rows, in the numbering of the whole
+/// vocabulary. [`VocabularyShard::log_sum_exp`] gives three numbers for each row; merged over the machines, they give
+/// log-probabilities, and [`VocabularyShard::backward`] makes the gradient of the local logits from them. Nothing else
+/// travels. The results are those of [`token_log_probs`](super::token_log_probs) of the whole row, to its precision.
+///
+/// A row of a shard may be all -inf, or a shard may have no classes at all: only the merged row must be a distribution.
+/// A row whose target is `ignore_index` is never looked at, and its sum is empty. A target that the shard does not hold
+/// belongs to another; one that no shard holds is found out by the merged sum, which has no log-probability.
+///
+/// # Errors
+///
+/// Of every method: [`Value`](crate::Error::Value) for a logit that is NaN or +inf, by its local place, and for a
+/// target that is neither `>= 0` nor ignored; [`Shape`](crate::Error::Shape); [`Empty`](crate::Error::Empty) for 0-d
+/// logits.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{logits::VocabularyShard, ndarray::{array, s, Zip}};
+/// let (logits, targets) = (array![[1.0_f64, 2.0, 3.0], [3.0, 1.0, 2.0]], array![2, 1]);
+/// let (left, right) = (VocabularyShard::default(), VocabularyShard { first_class: 1, ..VocabularyShard::default() });
+///
+/// let of_left = left.log_sum_exp(&logits.slice(s![.., ..1]), &targets)?; // on one machine
+/// let of_right = right.log_sum_exp(&logits.slice(s![.., 1..]), &targets)?; // on another
+/// let whole = Zip::from(&of_left).and(&of_right).map_collect(|l, r| l.merge(*r)); // on each
+/// assert!((whole[0].log_prob().unwrap() + 0.407_605_964_444_380_1).abs() < 1e-15);
+/// assert!((whole[1].log_prob().unwrap() + 2.407_605_964_444_38).abs() < 1e-14);
+///
+/// let grad = right.backward(&logits.slice(s![.., 1..]), &targets, &whole, &array![1.0, 1.0])?;
+/// assert!((grad[[0, 0]] + 0.244_728_471_054_797_6).abs() < 1e-15); // -p
+/// assert!((grad[[0, 1]] - 0.334_759_044_225_178_1).abs() < 1e-15); // 1 - p
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Shoeybi et al. 2019, section 3, [arXiv:1909.08053](https://arxiv.org/abs/1909.08053).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct VocabularyShard {
+    /// The class, in the whole vocabulary, of the first logit. Default 0.
+    pub first_class: usize,
+    /// Target of the rows that take no part. Default -100 (torch); it wins even where it is a class.
+    pub ignore_index: Option<i64>,
+}
+
+impl Default for VocabularyShard {
+    fn default() -> Self {
+        Self { first_class: 0, ignore_index: Some(-100) }
+    }
+}
+
+impl VocabularyShard {
+    /// The sum of each row over the classes of the shard, with the logit of the target where the shard holds it.
+    ///
+    /// # Errors
+    ///
+    /// See [`VocabularyShard`].
+    pub fn log_sum_exp<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<Array<LogSumExp<E::Real>, D::Smaller>> {
+        let (width, leading) = extents(logits.shape())?;
+        let labels = self.labels(targets, leading, |_| false)?;
+        let mut sums = Array::from_elem(targets.raw_dim(), LogSumExp::empty());
+        if width == 0 {
+            return Ok(sums);
+        }
+        let (rows, per_job) = (Rows::new("logits", logits)?, rows::rows_per_job::<E>(width));
+        let jobs = sums.as_slice_mut().unwrap_or_default().chunks_mut(per_job).enumerate().collect();
+        parallel::try_for_each(jobs, rows.bytes(), |(job, sums)| {
+            for (index, to) in (job * per_job..).zip(sums) {
+                let Some(target) = labels.get(index) else { continue };
+                let row = rows.row(index);
+                let sum = LogSumExp::from_row(&row_sum(row), self.place(target, width).map(|at| row[at].real()));
+                *to = sum.ok_or_else(|| rows::improper("logits", leading, index, row))?;
+            }
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+
+    /// Gradient, in the logits of the shard, of `Σ cotangent · log_prob` of the merged rows.
+    ///
+    /// `whole` are the sums over the whole vocabulary and `cotangent` has their shape. A row whose cotangent is 0, like
+    /// one that is ignored, gets a zero gradient and is never looked at. The entry of the target is exact where its
+    /// probability is almost 1.
+    ///
+    /// # Errors
+    ///
+    /// See [`VocabularyShard`]. [`Value`](crate::Error::Value) also for a cotangent that is not finite, a whole row of
+    /// nothing but -inf, a target that no part holds, and a logit above the largest of the whole, which then is the
+    /// whole of other logits.
+    pub fn backward<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        whole: &ArrayRef<LogSumExp<E::Real>, D::Smaller>,
+        cotangent: &ArrayRef<E::Real, D::Smaller>,
+    ) -> Result<Array<E::Real, D>> {
+        let mut out = zeros(logits.shape());
+        self.backward_into(logits, targets, whole, cotangent, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`VocabularyShard::backward`] into a buffer of the shape of the logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`VocabularyShard::backward`]. All but the logits is checked before anything is written; after an error
+    /// in the logits the buffer is unspecified.
+    pub fn backward_into<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        whole: &ArrayRef<LogSumExp<E::Real>, D::Smaller>,
+        cotangent: &ArrayRef<E::Real, D::Smaller>,
+        out: &mut ArrayRef<E::Real, D>,
+    ) -> Result<()> {
+        let (_, leading) = extents(logits.shape())?;
+        Backward::new(self, leading, targets, whole, cotangent)?.run(logits, out)
+    }
+
+    /// The targets as classes of a vocabulary whose size is not known here.
+    fn labels<'a, I: Target, D: Dimension>(
+        &self,
+        targets: &'a ArrayRef<I, D>,
+        leading: &[usize],
+        skipped: impl Fn(usize) -> bool,
+    ) -> Result<Labels<'a, I>> {
+        let labels = Labels::new(targets, leading, isize::MAX as usize, self.ignore_index, skipped);
+        labels.map_err(|error| match error {
+            Error::Target { argument, position, value, .. } => {
+                Error::Value { argument, position, value: value as f64, allowed: "a class, >= 0, or the ignored index" }
+            }
+            error => error,
+        })
+    }
+
+    /// Where among the logits of the shard a class stands, if it is here.
+    fn place(&self, class: usize, width: usize) -> Option<usize> {
+        class.checked_sub(self.first_class).filter(|&at| at < width)
+    }
+}
+
+/// Number of classes, and the shape without their axis.
+fn extents(shape: &[usize]) -> Result<(usize, &[usize])> {
+    match shape.split_last() {
+        Some((&width, leading)) => Ok((width, leading)),
+        None => Err(Error::Empty { argument: "logits" }),
+    }
+}
+
+fn row_sum<E: Element>(row: ArrayView1<'_, E>) -> RowSum<E::Real> {
+    let mut sum = RowSum::new();
+    match row.to_slice() {
+        Some(row) => sum.push(row),
+        None => rows::for_each_block(row, |block| sum.push(block)),
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests;

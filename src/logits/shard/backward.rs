@@ -1,0 +1,120 @@
+//! The gradient of a shard: its logits against the sums over the whole vocabulary.
+
+use ndarray::{ArrayRef, ArrayView1, Dimension, s};
+
+use super::{LogSumExp, VocabularyShard, extents};
+use crate::error::Position;
+use crate::logits::labels::Labels;
+use crate::logits::token_log_probs::check_finite;
+use crate::rows::{self, BLOCK, Rows, RowsMut};
+use crate::simd::{self, RowSum};
+use crate::{Element, Error, Real, Result, Target, check, parallel};
+
+/// What each row needs next to its logits.
+pub(super) struct Backward<'a, I: Target, T> {
+    shard: &'a VocabularyShard,
+    leading: &'a [usize],
+    labels: Labels<'a, I>,
+    whole: Vec<LogSumExp<T>>,
+    cotangent: Vec<f64>,
+}
+
+impl<'a, I: Target, T: Real> Backward<'a, I, T> {
+    pub(super) fn new<D: Dimension>(
+        shard: &'a VocabularyShard,
+        leading: &'a [usize],
+        targets: &'a ArrayRef<I, D>,
+        whole: &ArrayRef<LogSumExp<T>, D>,
+        cotangent: &ArrayRef<T, D>,
+    ) -> Result<Self> {
+        check::shape("targets", targets.shape(), leading)?;
+        check::shape("whole", whole.shape(), leading)?;
+        check::shape("cotangent", cotangent.shape(), leading)?;
+        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.wide()).collect();
+        check_finite(&cotangent, leading)?;
+        let labels = shard.labels(targets, leading, |row| cotangent[row] == 0.0)?;
+        Ok(Self { shard, leading, labels, whole: whole.iter().copied().collect(), cotangent })
+    }
+
+    /// Writes the gradient of all rows.
+    pub(super) fn run<E: Element<Real = T>, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        out: &mut ArrayRef<T, D>,
+    ) -> Result<()> {
+        let (width, _) = extents(logits.shape())?;
+        let out = RowsMut::new("out", out, logits.shape())?;
+        (0..self.whole.len()).try_for_each(|row| self.check_whole(row))?;
+        if width == 0 {
+            return Ok(());
+        }
+        let (rows, per_job) = (Rows::new("logits", logits)?, rows::rows_per_job::<E>(width));
+        let jobs = out.split(per_job).into_iter().enumerate().collect();
+        let bytes = rows.bytes() + rows.len() * width * size_of::<T>();
+        parallel::try_for_each(jobs, bytes, |(job, out)| {
+            let mut result = Ok(());
+            out.for_each(|i, out| {
+                if result.is_ok() {
+                    let index = job * per_job + i;
+                    result = self.row(index, rows.row(index), out);
+                }
+            });
+            result
+        })
+    }
+
+    /// The class of a row that takes part.
+    fn target(&self, row: usize) -> Option<usize> {
+        self.labels.get(row).filter(|_| self.cotangent[row] != 0.0)
+    }
+
+    /// The merged row must be a distribution and know its target.
+    fn check_whole(&self, row: usize) -> Result<()> {
+        let Some(target) = self.target(row) else { return Ok(()) };
+        let position = || Position::unravel(row, self.leading);
+        if !self.whole[row].row().is_proper() {
+            let (value, allowed) = (self.whole[row].max().wide(), "a sum with at least one finite logit");
+            return Err(Error::Value { argument: "whole", position: position(), value, allowed });
+        }
+        if self.whole[row].target().is_none() {
+            let (value, allowed) = (target as f64, "a class that some part of the vocabulary holds");
+            return Err(Error::Value { argument: "targets", position: position(), value, allowed });
+        }
+        Ok(())
+    }
+
+    /// `c ([v = y] - e^(x - lse))`.
+    fn row<E: Element<Real = T>>(&self, index: usize, logits: ArrayView1<'_, E>, out: &mut [T]) -> Result<()> {
+        let Some(target) = self.target(index) else {
+            out.fill(T::zero());
+            return Ok(());
+        };
+        let (whole, cotangent) = (self.whole[index].row(), self.cotangent[index]);
+        let scale = T::of(-cotangent / (1.0 + whole.others));
+        for (i, block) in out.chunks_mut(BLOCK).enumerate() {
+            rows::copy(logits.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
+            let (max, is_number) = T::top(block);
+            if !is_number || max > whole.max {
+                return Err(self.fault(index, logits, &whole));
+            }
+            simd::scale_exp(block, whole.max, scale);
+        }
+        if let Some(at) = self.shard.place(target, out.len()) {
+            out[at] = T::of(cotangent * whole.complement(logits[at].real()));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with a row of which something is.
+    fn fault<E: Element<Real = T>>(&self, index: usize, logits: ArrayView1<'_, E>, whole: &RowSum<T>) -> Error {
+        let mut wide = logits.iter().map(|x| x.real().wide());
+        if wide.clone().any(|x| x.is_nan() || x == f64::INFINITY) {
+            return rows::improper("logits", self.leading, index, logits);
+        }
+        let mut position = Position::unravel(index, self.leading);
+        let above = wide.clone().position(|x| x > whole.max.wide());
+        position.0.extend(above);
+        let value = above.and_then(|at| wide.nth(at)).unwrap_or(f64::NAN);
+        Error::Value { argument: "logits", position, value, allowed: "at most the largest logit of `whole`" }
+    }
+}
