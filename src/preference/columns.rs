@@ -20,6 +20,7 @@ pub(crate) fn sources<'a, T: Real>(batch: &'a PairBatch<'_, T>, needs: Needs) ->
         policy: both(true),
         reference: both(needs.reference),
         lengths: both(needs.lengths),
+        rewards: both(needs.rewards),
         target: needs.target != TargetUse::Unused,
     };
     batch.columns().zip(used).map(|(column, used)| column.filter(|_| used))
@@ -29,24 +30,36 @@ fn both<A: Copy>(a: A) -> Pairs<A> {
     Pairs { chosen: a, rejected: a }
 }
 
-/// Scratch for one block of every column.
-pub(crate) struct Slots<T>(Row<Vec<T>>);
+/// Scratch for one block of every column: copies of those that are not contiguous, and what is neutral for the absent.
+pub(crate) struct Slots<T> {
+    copies: Row<Vec<T>>,
+    zeros: Vec<T>,
+    ones: Vec<T>,
+}
 
 impl<T: Real> Slots<T> {
-    /// Slots for blocks of up to `len` pairs, filled with what is neutral; contiguous columns need none.
+    /// Slots for blocks of up to `len` pairs; contiguous columns need none.
     pub(crate) fn new(sources: Sources<'_, T>, len: usize) -> Self {
-        let neutral = Row { lengths: both(T::one()), ..Row::default() };
-        Self(sources.zip(neutral).map(|(source, neutral)| match source.and_then(|column| column.to_slice()) {
-            Some(_) => Vec::new(),
-            None => vec![neutral; len],
-        }))
+        let copies = sources.map(|source| match source {
+            Some(column) if column.to_slice().is_none() => vec![T::zero(); len],
+            _ => Vec::new(),
+        });
+        Self { copies, zeros: vec![T::zero(); len], ones: vec![T::one(); len] }
     }
 
     /// One block of every column.
     pub(crate) fn columns<'s, 'a: 's>(&'s mut self, sources: Sources<'a, T>, at: Range<usize>) -> Columns<'s, T> {
-        sources.zip(self.0.as_mut()).map(|(source, slot)| match source {
+        let (zeros, ones) = (&self.zeros[..at.len()], &self.ones[..at.len()]);
+        let neutral = Row {
+            policy: both(zeros),
+            reference: both(zeros),
+            lengths: both(ones),
+            rewards: both(zeros),
+            target: zeros,
+        };
+        sources.zip(self.copies.as_mut()).zip(neutral).map(|((source, slot), neutral)| match source {
             Some(column) => rows::part(column, at.clone(), slot),
-            None => &slot[..at.len()],
+            None => neutral,
         })
     }
 }

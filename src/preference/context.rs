@@ -10,13 +10,14 @@ use crate::{Error, Real, Reduction, Result, check};
 #[derive(Clone, Debug)]
 pub(super) struct Context<'a, T> {
     pub(super) reference: Option<PairsView<'a, T>>,
+    pub(super) rewards: Option<PairsView<'a, T>>,
     pub(super) target: Option<ArrayView1<'a, T>>,
 }
 
 impl<'a, T: Real> Context<'a, T> {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Self { reference: None, target: None }
+        Self { reference: None, rewards: None, target: None }
     }
 
     /// The pairs as an objective sees them.
@@ -26,6 +27,9 @@ impl<'a, T: Real> Context<'a, T> {
             .lengths(Pairs { chosen: chosen.lengths.view(), rejected: rejected.lengths.view() });
         if let Some(Pairs { chosen, rejected }) = &self.reference {
             batch = batch.reference(Pairs { chosen: chosen.view(), rejected: rejected.view() });
+        }
+        if let Some(Pairs { chosen, rejected }) = &self.rewards {
+            batch = batch.rewards(Pairs { chosen: chosen.view(), rejected: rejected.view() });
         }
         match &self.target {
             None => batch,

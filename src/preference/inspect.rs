@@ -63,6 +63,7 @@ impl<T: Real> Inspection<'_, T> {
             policy: row.policy.map(log_prob),
             reference: row.reference.map(log_prob),
             lengths: row.lengths.map(|x| x > 0.0 && x.is_finite()),
+            rewards: row.rewards.map(f64::is_finite),
             target: row.target.is_finite(),
         };
         let told = row.zip(Row::NAMES).zip(Row::ALLOWED).zip(good).into_array();

@@ -132,6 +132,7 @@ mod tests {
             policy: Pairs { chosen: &chosen[..], rejected: &rejected },
             reference: both(&zeros[..]),
             lengths: both(&ones[..]),
+            rewards: both(&zeros[..]),
             target: &zeros[..],
         };
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-14 * b.abs();

@@ -99,6 +99,12 @@ impl<'a, E: Element, I: Target, D: Dimension> LinearPairs<'a, E, I, D> {
         self
     }
 
+    /// Adds what a judge gives each response, as [`PairBatch::rewards`] has it.
+    pub fn rewards(mut self, rewards: PairsView<'a, E::Real>) -> Self {
+        self.context.rewards = Some(rewards);
+        self
+    }
+
     /// Adds one number for each pair, as [`PairBatch::target`] has it.
     pub fn target(mut self, target: ArrayView1<'a, E::Real>) -> Self {
         self.context.target = Some(target);

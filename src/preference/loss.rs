@@ -14,7 +14,8 @@ use crate::{Real, Result};
 /// Without a reference (`ρ`) or lengths (`n`) in [`MarginLoss::margin`] those are 0 and 1; `t` is the batch's target, 0
 /// where it has none. Implement it for a struct of hyper-parameters, and that struct is a
 /// [`PairObjective`](crate::preference::PairObjective): batching, reduction, weights, threads and vector instructions
-/// are there already. A loss that treats the two sides differently is a [`PairLoss`].
+/// are there already. A loss of the margin that also looks at labels, rewards or lengths is a [`LabelledLoss`], one that
+/// treats the two sides differently a [`PairLoss`].
 ///
 /// # Examples
 ///
@@ -57,6 +58,73 @@ pub trait MarginLoss: Sync {
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T);
 }
 
+/// A loss of the margin and of what else the batch says of the pair: a label, rewards, lengths.
+///
+/// The margin is that of a [`MarginLoss`] without the offset: `target` means what this loss says it means. A
+/// [`Scored`](crate::preference::Scored) takes every such loss.
+///
+/// # Examples
+///
+/// ```
+/// use loglik::{ndarray::aview1, prelude::*, preference::{LabelledLoss, Needs, Row}};
+///
+/// /// The squared distance of the margin from the gap of the two rewards.
+/// struct Regression;
+///
+/// impl LabelledLoss for Regression {
+///     fn needs(&self) -> Result<Needs> {
+///         Ok(Needs { reference: true, rewards: true, ..Needs::default() })
+///     }
+///     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+///         let gap = margin - (pair.rewards.chosen - pair.rewards.rejected);
+///         (gap * gap, gap + gap)
+///     }
+/// }
+///
+/// let batch = PairBatch::new(Pairs { chosen: aview1(&[-3.0_f64]), rejected: aview1(&[-5.0]) })
+///     .reference(Pairs { chosen: aview1(&[-4.0]), rejected: aview1(&[-5.0]) })
+///     .rewards(Pairs { chosen: aview1(&[4.5]), rejected: aview1(&[2.0]) });
+/// assert_eq!(Regression.value(batch, Reduction::Mean)?, 2.25);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub trait LabelledLoss: Sync {
+    /// Checks the hyper-parameters and says what the batch must hold.
+    fn needs(&self) -> Result<Needs>;
+
+    /// Whether each side is divided by its length before the margin is formed: not, unless said otherwise.
+    fn length(&self) -> Length {
+        Length::Sum
+    }
+
+    /// Loss and slope at the margin of this pair, of which the rest is constant. See [`MarginLoss::at`].
+    ///
+    /// A label out of range has the loss NaN, which [`LabelledLoss::explain`] then puts into words.
+    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T);
+
+    /// See [`PairLoss::explain`].
+    fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
+        let _ = (row, position);
+        None
+    }
+}
+
+impl<L: MarginLoss> LabelledLoss for L {
+    fn needs(&self) -> Result<Needs> {
+        self.check()?;
+        Ok(self.margin().needs())
+    }
+
+    #[inline(always)]
+    fn length(&self) -> Length {
+        self.margin().length
+    }
+
+    #[inline(always)]
+    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+        self.at::<T, FMA>(margin - pair.target)
+    }
+}
+
 /// A loss of one pair: the general form, in which the two sides need not meet in a margin.
 pub trait PairLoss: Sync {
     /// Checks the hyper-parameters and says what the batch must hold.
@@ -64,7 +132,7 @@ pub trait PairLoss: Sync {
 
     /// Loss and its two derivatives with respect to the policy's log-probabilities.
     ///
-    /// What [`PairLoss::needs`] does not ask for is neutral in `row`: 0 for reference and target, 1 for lengths.
+    /// What [`PairLoss::needs`] does not ask for is neutral in `row`: 1 for lengths, 0 for the rest.
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>);
 
     /// The error for a pair that has no finite gradient or no loss, where this objective knows better than "not finite":
@@ -82,15 +150,18 @@ pub trait PairLoss: Sync {
     }
 }
 
-impl<L: MarginLoss> PairLoss for L {
+impl<L: LabelledLoss> PairLoss for L {
     fn needs(&self) -> Result<Needs> {
-        self.check()?;
-        Ok(self.margin().needs())
+        LabelledLoss::needs(self)
     }
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         scored_pair::<T, L, ReverseKl, FMA>(self, &ReverseKl, row)
+    }
+
+    fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
+        LabelledLoss::explain(self, row, position)
     }
 }
 
@@ -116,6 +187,7 @@ impl Margin {
         Needs {
             reference: self.against == Against::Reference,
             lengths: self.length == Length::Mean,
+            rewards: false,
             target: TargetUse::Optional,
         }
     }
@@ -149,6 +221,8 @@ pub struct Needs {
     pub reference: bool,
     /// The lengths of the responses.
     pub lengths: bool,
+    /// What a judge gives the responses.
+    pub rewards: bool,
     /// The number for each pair.
     pub target: TargetUse,
 }

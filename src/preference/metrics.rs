@@ -2,7 +2,7 @@
 
 use crate::error::Position;
 use crate::preference::columns::{Slots, sources};
-use crate::preference::{Needs, PairBatch, Row, TargetUse};
+use crate::preference::{Needs, PairBatch, Row};
 use crate::reduction::{self, BLOCK};
 use crate::{Error, Real, Result, check};
 
@@ -78,8 +78,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
         return Err(Error::Empty { argument: "batch" });
     }
     let n = batch.len();
-    let needs =
-        Needs { reference: batch.columns().reference.chosen.is_some(), lengths: false, target: TargetUse::Unused };
+    let needs = Needs { reference: batch.columns().reference.chosen.is_some(), ..Needs::default() };
     let sources = sources(&batch, needs);
     let mut slots = Slots::new(sources, BLOCK.min(n));
     let mut sums: [Vec<f64>; 6] = Default::default();

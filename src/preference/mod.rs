@@ -12,7 +12,7 @@
 //! | read the choice from a file | [`PairConfig`] |
 //! | watch rewards, margin and accuracy | [`pair_metrics`] |
 //! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`JensenShannon`] |
-//! | write a new loss | [`MarginLoss`], for one number; [`PairLoss`], for anything of one pair |
+//! | write a new loss | [`MarginLoss`], for one number; [`LabelledLoss`], for it and labels; [`PairLoss`], for anything of one pair |
 //!
 //! A new objective is one file in `pairwise/`: the struct, its `check`, and loss and slope at one margin. Everything
 //! else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the driver's.
@@ -40,7 +40,7 @@ mod weighted_sum;
 pub use config::PairConfig;
 pub use linear_pairs::LinearPairs;
 pub use logit_pairs::LogitPairs;
-pub use loss::{Against, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
+pub use loss::{Against, LabelledLoss, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
 pub use metrics::{PairMetrics, pair_metrics};
 pub use objective::{Out, PairObjective};
 pub use pairs::{PairBatch, Pairs, PairsMut, PairsView};

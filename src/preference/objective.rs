@@ -130,6 +130,7 @@ fn checked_needs<T: Real, L: PairLoss>(loss: &L, batch: &PairBatch<'_, T>) -> Re
     let required = [
         (needs.reference, held.reference.chosen.is_some(), "reference"),
         (needs.lengths, held.lengths.chosen.is_some(), "lengths"),
+        (needs.rewards, held.rewards.chosen.is_some(), "rewards"),
         (target, held.target.is_some(), "target"),
     ];
     match required.iter().find(|(required, present, _)| *required && !present) {

@@ -74,6 +74,14 @@ impl<T, S: Data<Elem = T>, D: Dimension> Pairs<ArrayBase<S, D>> {
 /// It borrows; copying it is cheap. All arrays have one entry for each pair, in any memory layout. An objective reads
 /// what it uses and asks for what it misses: the policy always, the rest where its documentation says so.
 ///
+/// | column | holds, for each pair | absent |
+/// |---|---|---|
+/// | policy | log-probabilities of both responses, with respect to which gradients are taken | never |
+/// | reference | log-probabilities of both under the model that the policy is compared with: a frozen copy, the policy that generated the responses (REBEL, PSO), other models (PoFT) | 0 |
+/// | lengths | numbers of scored tokens of both | 1 |
+/// | rewards | what a judge gives both: rewards, or probabilities to win | 0 |
+/// | target | one number, of which the objective says the meaning: an offset of the margin in nats and before `beta` (all losses of the margin alone), a soft label, the probability of a tie | 0 |
+///
 /// Log-probabilities are **sums** over the scored tokens of a response, also where an objective averages: it then
 /// divides by the lengths itself and returns the gradient with respect to the sums.
 ///
@@ -93,13 +101,14 @@ pub struct PairBatch<'a, T> {
     policy: PairsView<'a, T>,
     reference: Option<PairsView<'a, T>>,
     lengths: Option<PairsView<'a, T>>,
+    rewards: Option<PairsView<'a, T>>,
     target: Option<ArrayView1<'a, T>>,
 }
 
 impl<'a, T: Real> PairBatch<'a, T> {
     /// A batch that holds the policy's log-probabilities alone: those with respect to which gradients are taken.
     pub fn new(policy: PairsView<'a, T>) -> Self {
-        Self { policy, reference: None, lengths: None, target: None }
+        Self { policy, reference: None, lengths: None, rewards: None, target: None }
     }
 
     /// Adds the log-probabilities of the same responses under the reference model, which are constants.
@@ -115,8 +124,15 @@ impl<'a, T: Real> PairBatch<'a, T> {
         self
     }
 
+    /// Adds what a judge gives each response, all finite: rewards on the scale that the objective names, or
+    /// probabilities to win.
+    pub fn rewards(mut self, rewards: PairsView<'a, T>) -> Self {
+        self.rewards = Some(rewards);
+        self
+    }
+
     /// Adds one number for each pair, whose meaning is the objective's: for a margin loss the offset, in nats and before
-    /// `beta`, that is subtracted from the margin; elsewhere a soft label or the gap of two rewards.
+    /// `beta`, that is subtracted from the margin; elsewhere a soft label or the probability of a tie.
     pub fn target(mut self, target: ArrayView1<'a, T>) -> Self {
         self.target = Some(target);
         self
@@ -145,6 +161,7 @@ impl<'a, T: Real> PairBatch<'a, T> {
         both(Row::NAMES.policy, Some(self.policy))?;
         both(Row::NAMES.reference, self.reference)?;
         both(Row::NAMES.lengths, self.lengths)?;
+        both(Row::NAMES.rewards, self.rewards)?;
         self.target.map_or(Ok(()), |target| same(Row::NAMES.target, target))
     }
 
@@ -158,6 +175,7 @@ impl<'a, T: Real> PairBatch<'a, T> {
             policy: both(Some(self.policy)),
             reference: both(self.reference),
             lengths: both(self.lengths),
+            rewards: both(self.rewards),
             target: self.target,
         }
         .map(|column| column.map(ArrayView1::reborrow))

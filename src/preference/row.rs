@@ -11,6 +11,8 @@ pub struct Row<T> {
     pub reference: Pairs<T>,
     /// Numbers of tokens, 1 where they do not matter.
     pub lengths: Pairs<T>,
+    /// What a judge gives each response, 0 where there is none.
+    pub rewards: Pairs<T>,
     /// The pair's own number, 0 where there is none.
     pub target: T,
 }
@@ -21,6 +23,7 @@ impl Row<&'static str> {
         policy: Pairs { chosen: "policy.chosen", rejected: "policy.rejected" },
         reference: Pairs { chosen: "reference.chosen", rejected: "reference.rejected" },
         lengths: Pairs { chosen: "lengths.chosen", rejected: "lengths.rejected" },
+        rewards: Pairs { chosen: "rewards.chosen", rejected: "rewards.rejected" },
         target: "target",
     };
 
@@ -28,7 +31,8 @@ impl Row<&'static str> {
     pub(crate) const ALLOWED: Self = {
         let log_prob = Pairs { chosen: "finite or -inf", rejected: "finite or -inf" };
         let length = Pairs { chosen: "finite and > 0", rejected: "finite and > 0" };
-        Self { policy: log_prob, reference: log_prob, lengths: length, target: "finite" }
+        let reward = Pairs { chosen: "finite", rejected: "finite" };
+        Self { policy: log_prob, reference: log_prob, lengths: length, rewards: reward, target: "finite" }
     };
 }
 
@@ -36,11 +40,12 @@ impl<T> Row<T> {
     /// `f` of every entry, in a fixed order.
     #[inline(always)]
     pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> Row<U> {
-        let Self { policy, reference, lengths, target } = self;
+        let Self { policy, reference, lengths, rewards, target } = self;
         Row {
             policy: policy.map(&mut f),
             reference: reference.map(&mut f),
             lengths: lengths.map(&mut f),
+            rewards: rewards.map(&mut f),
             target: f(target),
         }
     }
@@ -48,14 +53,16 @@ impl<T> Row<T> {
     /// The entries, borrowed.
     #[inline(always)]
     pub(crate) fn as_ref(&self) -> Row<&T> {
-        let Self { policy, reference, lengths, target } = self;
-        Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths: lengths.as_ref(), target }
+        let Self { policy, reference, lengths, rewards, target } = self;
+        let (lengths, rewards) = (lengths.as_ref(), rewards.as_ref());
+        Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths, rewards, target }
     }
 
     /// The entries, to be changed.
     pub(crate) fn as_mut(&mut self) -> Row<&mut T> {
-        let Self { policy, reference, lengths, target } = self;
-        Row { policy: policy.as_mut(), reference: reference.as_mut(), lengths: lengths.as_mut(), target }
+        let Self { policy, reference, lengths, rewards, target } = self;
+        let (lengths, rewards) = (lengths.as_mut(), rewards.as_mut());
+        Row { policy: policy.as_mut(), reference: reference.as_mut(), lengths, rewards, target }
     }
 
     /// Both rows side by side.
@@ -64,13 +71,14 @@ impl<T> Row<T> {
             policy: self.policy.zip(other.policy),
             reference: self.reference.zip(other.reference),
             lengths: self.lengths.zip(other.lengths),
+            rewards: self.rewards.zip(other.rewards),
             target: (self.target, other.target),
         }
     }
 
     /// The entries, in the order of [`Row::map`].
-    pub(crate) fn into_array(self) -> [T; 7] {
-        let Self { policy: p, reference: r, lengths: n, target } = self;
-        [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, target]
+    pub(crate) fn into_array(self) -> [T; 9] {
+        let Self { policy: p, reference: r, lengths: n, rewards: s, target } = self;
+        [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, s.chosen, s.rejected, target]
     }
 }

@@ -1,6 +1,7 @@
 //! Divergences other than reverse KL: what happens to a log-ratio before the margin is formed.
 
-use crate::preference::{Length, MarginLoss, Needs, PairLoss, Pairs, Row};
+use crate::error::Error;
+use crate::preference::{LabelledLoss, Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, math};
 
 /// A score of the log-ratio `λ = log π - log ρ`: the `f'(e^λ)` of an f-divergence, shifted so that `s(0) = 0`.
@@ -44,20 +45,20 @@ impl Score for JensenShannon {
     }
 }
 
-/// A margin loss whose log-ratios pass through a [`Score`] first: f-DPO and its relatives.
+/// A loss of the margin whose log-ratios pass through a [`Score`] first: f-DPO and its relatives.
 ///
 /// ```math
 /// L = \ell\Big(\frac{s(\lambda^w)}{n_w} - \frac{s(\lambda^l)}{n_l} - t\Big), \qquad \lambda = \log\pi - \log\rho
 /// ```
 ///
-/// Score first, then length, then margin, then the batch's offset `t`. It is not itself a margin loss, so that scores
-/// cannot be stacked:
+/// Score first, then length, then margin, then the batch's offset `t`. It takes every [`LabelledLoss`], of which the
+/// [`MarginLoss`](crate::preference::MarginLoss) is one, and is none itself, so that scores cannot be stacked:
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
 /// let once = Scored { loss: Dpo::default(), score: JensenShannon };
 /// let twice = Scored { loss: once, score: JensenShannon };
-/// twice.needs(); // `Scored<..>` is no `MarginLoss`
+/// twice.needs(); // `Scored<..>` is no `LabelledLoss`
 /// ```
 ///
 /// # Examples
@@ -87,15 +88,19 @@ pub struct Scored<L, S> {
     pub score: S,
 }
 
-impl<L: MarginLoss, S: Score> PairLoss for Scored<L, S> {
+impl<L: LabelledLoss, S: Score> PairLoss for Scored<L, S> {
     fn needs(&self) -> Result<Needs> {
         self.score.check()?;
-        self.loss.needs()
+        LabelledLoss::needs(&self.loss)
     }
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         scored_pair::<T, L, S, FMA>(&self.loss, &self.score, row)
+    }
+
+    fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
+        LabelledLoss::explain(&self.loss, row, position)
     }
 
     fn name(&self) -> &'static str {
@@ -105,21 +110,21 @@ impl<L: MarginLoss, S: Score> PairLoss for Scored<L, S> {
 
 /// The one place where a margin is formed, and where its slope is handed back to the two sides.
 #[inline(always)]
-pub(crate) fn scored_pair<T: Real, L: MarginLoss, S: Score, const FMA: bool>(
+pub(crate) fn scored_pair<T: Real, L: LabelledLoss, S: Score, const FMA: bool>(
     loss: &L,
     score: &S,
     row: Row<T>,
 ) -> (T, Pairs<T>) {
     let chosen = score.at::<T, FMA>(row.policy.chosen - row.reference.chosen);
     let rejected = score.at::<T, FMA>(row.policy.rejected - row.reference.rejected);
-    match loss.margin().length {
+    match loss.length() {
         Length::Sum => {
-            let (loss, slope) = loss.at::<T, FMA>(chosen.0 - rejected.0 - row.target);
+            let (loss, slope) = loss.given::<T, FMA>(chosen.0 - rejected.0, row);
             (loss, Pairs { chosen: slope * chosen.1, rejected: -(slope * rejected.1) })
         }
         Length::Mean => {
             let Pairs { chosen: n, rejected: k } = row.lengths;
-            let (loss, slope) = loss.at::<T, FMA>(chosen.0 / n - rejected.0 / k - row.target);
+            let (loss, slope) = loss.given::<T, FMA>(chosen.0 / n - rejected.0 / k, row);
             (loss, Pairs { chosen: slope * chosen.1 / n, rejected: -(slope * rejected.1 / k) })
         }
     }

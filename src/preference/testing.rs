@@ -11,6 +11,7 @@ pub(crate) struct Sample<T> {
     pub(crate) policy: Pairs<Array1<T>>,
     pub(crate) reference: Pairs<Array1<T>>,
     pub(crate) lengths: Pairs<Array1<T>>,
+    pub(crate) rewards: Pairs<Array1<T>>,
     pub(crate) target: Array1<T>,
 }
 
@@ -29,13 +30,17 @@ impl<T: Real> Sample<T> {
             policy: log_probs(20),
             reference: log_probs(30),
             lengths: lengths.map(|side| side.mapv(|x| x.round())),
+            rewards: Pairs { chosen: column(50, 0.5, 4.0), rejected: column(51, -3.0, 0.25) },
             target: column(40, -2.0, 2.0),
         }
     }
 
     /// Everything but the target.
     pub(crate) fn batch(&self) -> PairBatch<'_, T> {
-        PairBatch::new(self.policy.view()).reference(self.reference.view()).lengths(self.lengths.view())
+        PairBatch::new(self.policy.view())
+            .reference(self.reference.view())
+            .lengths(self.lengths.view())
+            .rewards(self.rewards.view())
     }
 
     /// Everything.

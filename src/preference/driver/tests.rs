@@ -1,7 +1,9 @@
 use ndarray::{Array1, Array2, aview1, s};
 
 use crate::preference::testing::{Sample, one};
-use crate::preference::{Dpo, Ipo, Length, Nll, Orpo, Out, PairBatch, PairObjective, Pairs};
+use crate::preference::{
+    Dpo, Ipo, LabelledLoss, Length, Needs, Nll, Orpo, Out, PairBatch, PairObjective, Pairs, Row, TargetUse,
+};
 use crate::{Error, Parts, Real, Reduction};
 
 const IPO: Ipo = Ipo { beta: 0.1, length: Length::Mean };
@@ -18,32 +20,46 @@ fn layouts<T: Real>(sample: &Sample<T>, check: impl Fn(PairBatch<'_, T>)) {
         table
     };
     let backwards = |x: &Array1<T>| x.slice(s![..;-1]).to_owned();
-    let [p, r, n] = [&sample.policy, &sample.reference, &sample.lengths]
+    let [p, r, n, j] = [&sample.policy, &sample.reference, &sample.lengths, &sample.rewards]
         .map(|pairs| (pairs.as_ref().map(spread), pairs.as_ref().map(backwards)));
-    let tables = [&p.0, &r.0, &n.0];
+    let tables = [&p.0, &r.0, &n.0, &j.0];
     let target = spread(&sample.target);
     let view = |i: usize| Pairs { chosen: tables[i].chosen.column(1), rejected: tables[i].rejected.column(1) };
-    check(PairBatch::new(view(0)).reference(view(1)).lengths(view(2)).target(target.column(1)));
-    let reversed = [&p.1, &r.1, &n.1]
+    check(PairBatch::new(view(0)).reference(view(1)).lengths(view(2)).rewards(view(3)).target(target.column(1)));
+    let reversed = [&p.1, &r.1, &n.1, &j.1]
         .map(|side| Pairs { chosen: side.chosen.slice(s![..;-1]), rejected: side.rejected.slice(s![..;-1]) });
     let target = backwards(&sample.target);
-    let [p, r, n] = reversed;
-    check(PairBatch::new(p).reference(r).lengths(n).target(target.slice(s![..;-1])));
+    let [p, r, n, j] = reversed;
+    check(PairBatch::new(p).reference(r).lengths(n).rewards(j).target(target.slice(s![..;-1])));
 }
 
-fn layouts_agree<T: Real>() {
+/// A loss that looks at every column.
+struct Everything;
+
+impl LabelledLoss for Everything {
+    fn needs(&self) -> crate::Result<Needs> {
+        Ok(Needs { reference: true, lengths: true, rewards: true, target: TargetUse::Required })
+    }
+
+    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+        let gap = margin - pair.lengths.chosen / pair.lengths.rejected - pair.target * pair.rewards.chosen;
+        (gap * gap + pair.rewards.rejected, gap + gap)
+    }
+}
+
+fn layouts_agree<T: Real>(objective: &dyn PairObjective<T>) {
     for n in sizes() {
         let sample = Sample::<T>::of(n);
-        let expected = IPO.grad(sample.full(), Reduction::Mean).unwrap();
-        let each = IPO.each(sample.full()).unwrap();
+        let expected = objective.grad(sample.full(), Reduction::Mean).unwrap();
+        let each = objective.each(sample.full()).unwrap();
         layouts(&sample, |batch| {
-            assert_eq!(IPO.grad(batch, Reduction::Mean).unwrap(), expected);
-            assert_eq!(IPO.value(batch, Reduction::Mean).unwrap(), expected.0);
-            assert_eq!(IPO.each(batch).unwrap(), each);
+            assert_eq!(objective.grad(batch, Reduction::Mean).unwrap(), expected);
+            assert_eq!(objective.value(batch, Reduction::Mean).unwrap(), expected.0);
+            assert_eq!(objective.each(batch).unwrap(), each);
             let mut out = Array2::from_elem((n, 4), T::nan());
             let (mut left, mut right) = out.multi_slice_mut((s![.., 1], s![..;-1, 3]));
             let pairs = Pairs { chosen: left.view_mut(), rejected: right.view_mut() };
-            assert_eq!(IPO.grad_into(batch, Reduction::Mean, pairs).unwrap(), expected.0);
+            assert_eq!(objective.grad_into(batch, Reduction::Mean, pairs).unwrap(), expected.0);
             assert_eq!((left.to_owned(), right.to_owned()), (expected.1.chosen.clone(), expected.1.rejected.clone()));
         });
     }
@@ -51,8 +67,30 @@ fn layouts_agree<T: Real>() {
 
 #[test]
 fn every_layout_gives_the_same_bits() {
-    layouts_agree::<f32>();
-    layouts_agree::<f64>();
+    layouts_agree::<f32>(&IPO);
+    layouts_agree::<f64>(&IPO);
+    layouts_agree::<f64>(&Everything);
+}
+
+#[test]
+fn every_column_reaches_the_loss_and_is_checked() {
+    crate::preference::testing::agrees_with_differences(&Everything);
+    let sample = Sample::<f64>::of(3);
+    fn message(batch: PairBatch<'_, f64>) -> String {
+        Everything.value(batch, Reduction::Sum).unwrap_err().to_string()
+    }
+    assert_eq!(message(sample.batch()), "Everything needs `target`");
+    let bare = PairBatch::new(sample.policy.view()).reference(sample.reference.view()).lengths(sample.lengths.view());
+    assert_eq!(message(bare), "Everything needs `rewards`");
+    let short = Pairs { chosen: sample.rewards.chosen.view(), rejected: sample.rewards.rejected.slice(s![..2]) };
+    assert_eq!(message(bare.rewards(short)), "`rewards.rejected` has shape [2], expected [3]");
+    for bad in [f64::NAN, f64::NEG_INFINITY] {
+        let mut sample = sample.clone();
+        sample.rewards.rejected[1] = bad;
+        let expected = format!("`rewards.rejected`[1] is {bad}, allowed is finite");
+        assert_eq!(message(sample.full()), expected);
+        assert!(IPO.value(sample.full(), Reduction::Sum).is_ok()); // never looked at
+    }
 }
 
 #[cfg(feature = "rayon")]

@@ -1,6 +1,6 @@
 //! Negative log-likelihood of the chosen response, the add-on of many preference objectives.
 
-use crate::preference::{Length, Needs, PairLoss, Pairs, Row, TargetUse};
+use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result};
 
 /// `-log π` of the chosen response, per response or per token.
@@ -47,7 +47,7 @@ pub struct Nll {
 
 impl PairLoss for Nll {
     fn needs(&self) -> Result<Needs> {
-        Ok(Needs { reference: false, lengths: self.length == Length::Mean, target: TargetUse::Unused })
+        Ok(Needs { lengths: self.length == Length::Mean, ..Needs::default() })
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Odds-ratio preference optimisation (ORPO): the odds-ratio term.
 
 use crate::error::{Error, Position};
-use crate::preference::{Length, Needs, PairLoss, Pairs, Row, TargetUse};
+use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
 /// `λ` times the logistic loss of the log-odds by which the chosen response is likelier than the rejected one.
@@ -71,7 +71,7 @@ impl Default for Orpo {
 impl PairLoss for Orpo {
     fn needs(&self) -> Result<Needs> {
         check::positive("lambda", self.lambda)?;
-        Ok(Needs { reference: false, lengths: self.length == Length::Mean, target: TargetUse::Unused })
+        Ok(Needs { lengths: self.length == Length::Mean, ..Needs::default() })
     }
 
     #[inline(always)]
