@@ -30,16 +30,23 @@ pub trait Exponentials: Sized {
     fn exp_below(block: &mut [Self], shift: Self) -> (Self, usize);
 }
 
-/// Runs a function of the table at the AVX-512 level, a kernel at any other.
+/// Runs a function of the tables at the levels of x86, a kernel at any other.
 macro_rules! at {
-    ($level:ident, $table:ident::$function:ident($($argument:ident),*), $kernel:expr) => {{
-        #[cfg(target_arch = "x86_64")]
-        if $level == Level::Avx512 && $level.is_available() {
+    ($level:ident, $table:ident::$function:ident($($argument:ident),*), $kernel:expr) => {
+        match $level {
+            #[cfg(target_arch = "x86_64")]
             // SAFETY: every feature that the function enables has just been found.
-            return unsafe { crate::simd::table::$table::$function($($argument),*) };
+            Level::Avx512 if $level.is_available() => unsafe {
+                crate::simd::table::avx512::$table::$function($($argument),*)
+            },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx2 if $level.is_available() => unsafe {
+                crate::simd::table::avx2::$table::$function($($argument),*)
+            },
+            _ => run_at($level, $kernel),
         }
-        run_at($level, $kernel)
-    }};
+    };
 }
 
 macro_rules! exponentials {

@@ -35,7 +35,7 @@ macro_rules! sum_below {
             #[cfg(target_arch = "x86_64")]
             if Level::best() == Level::Avx512 {
                 // SAFETY: the best level is one whose features have been found.
-                return unsafe { super::table::$name(block, shift) };
+                return unsafe { super::table::avx512::$name(block, shift) };
             }
             let mut scratch = [0.0; BLOCK];
             let scratch = &mut scratch[..block.len()];

@@ -1,21 +1,11 @@
-//! Exponentials at the AVX-512 level, where a table of sixteen powers fits into registers.
+//! Exponentials at the levels of x86, in the instructions of each, with a table of powers where it fits into registers.
 //!
-//! With `d = shift - x >= 0` and `-d = (16 n + j) ln 2 / 16 - q`, `|q| <= ln 2 / 32`, it is `e^-d = 2^n 2^(j/16) e^-q`, so that
-//! a polynomial of degree 3 (`f32`) or 6 (`f64`) is enough: about half the steps of
-//! [`exp_parts_lane`](super::Lanes::exp_parts_lane). The bits of numbers that are not negative are ordered as the numbers
-//! are: one unsigned minimum brings +inf into range, and one unsigned maximum over all bits tells in the end whether some
-//! `d` was negative or NaN.
+//! With `d = shift - x >= 0` and `-d = (k n + j) ln 2 / k - q`, `|q| <= ln 2 / 2k`, it is `e^-d = 2^n 2^(j/k) e^-q`: the more
+//! powers `2^(j/k)` a table holds, the shorter is the polynomial for `e^-q`. With `k = 16` degree 3 is enough for `f32` and
+//! 6 for `f64`, about half the steps of [`exp_parts_lane`](super::Lanes::exp_parts_lane).
 
-pub(super) mod double;
-#[cfg(feature = "half")]
-mod half;
-pub(super) mod single;
-
-#[cfg(feature = "half")]
-pub(super) use half::{sum_below_bf16, sum_below_f16};
-
-/// Vectors that are worked on side by side, which hides the latency of each.
-const SIDE: usize = 4;
+pub(super) mod avx2;
+pub(super) mod avx512;
 
 /// `2^(j / 16)`.
 const POWERS: [f64; 16] = [
@@ -37,9 +27,9 @@ const POWERS: [f64; 16] = [
     1.915_206_561_397_147_3,
 ];
 
-/// What [`single`] and [`double`] share, in terms of the names that each gives to its instructions and constants.
+/// What all types and levels share, in terms of the names that each file gives to its instructions and constants.
 macro_rules! kernels {
-    () => {
+    ($features:literal) => {
         /// Elements that one step takes.
         pub(super) const CHUNK: usize = SIDE * LANES;
 
@@ -47,29 +37,35 @@ macro_rules! kernels {
         const MAGIC: Real = 1.5 * (1_u64 << MANTISSA_BITS) as Real;
 
         /// The powers, with the scale put in and without what the shifted index brings along.
-        static TABLE: [Real; 16] = {
-            let mut table = [0.0; 16];
+        static TABLE: [Real; POWERS_HELD] = {
+            let mut table = [0.0; POWERS_HELD];
             let mut j = 0;
-            while j < 16 {
-                let scaled = (POWERS[j] as Real).to_bits() + (SCALE_BITS << MANTISSA_BITS);
-                table[j] = Real::from_bits(scaled - ((j as Bits) << (MANTISSA_BITS - 4)));
+            while j < POWERS_HELD {
+                let scaled = (POWERS[j * (16 / POWERS_HELD)] as Real).to_bits() + (SCALE_BITS << MANTISSA_BITS);
+                table[j] = Real::from_bits(scaled - ((j as Bits) << INDEX_SHIFT));
                 j += 1;
             }
             table
         };
 
+        /// `k`.
+        const K: Real = POWERS_HELD as Real;
+
+        /// Brings an index before the mantissa: what is below `k` stays behind the point of the exponent.
+        const INDEX_SHIFT: u32 = MANTISSA_BITS - POWERS_HELD.ilog2();
+
         /// `(q, p)` where `e^-d = p e^-q SCALE`, for `0 <= d <= LIMIT`. With `EXACT` the reduction has two parts; without,
         /// its error grows with `d` to 3e-9 of it in `f32`, which a sum does not see.
         #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         fn reduce<const EXACT: bool>(d: Vector) -> (Vector, Vector) {
             let magic = splat(MAGIC);
-            let index = mul_add(d, splat(-16.0 * LOG2_E), magic);
+            let index = mul_add(d, splat(-K * LOG2_E), magic);
             let n = sub(index, magic);
             let q = if EXACT {
-                mul_add(n, splat(LN_2_LOW / 16.0), mul_add(n, splat(LN_2_HIGH / 16.0), d))
+                mul_add(n, splat(LN_2_LOW / K), mul_add(n, splat(LN_2_HIGH / K), d))
             } else {
-                mul_add(n, splat(LN_2 / 16.0), d)
+                mul_add(n, splat(LN_2 / K), d)
             };
             (q, from_bits(add_bits(to_bits(look_up(to_bits(index))), shift_left(to_bits(index)))))
         }
@@ -78,57 +74,72 @@ macro_rules! kernels {
         #[derive(Clone, Copy)]
         pub(super) struct State {
             sums: [Vector; SIDE],
-            seen: [Integer; SIDE],
+            seen: [Seen; SIDE],
         }
 
         impl State {
             #[inline]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            #[target_feature(enable = $features)]
             pub(super) fn new() -> Self {
-                Self { sums: [splat(0.0); SIDE], seen: [splat_bits(0); SIDE] }
+                Self { sums: [splat(0.0); SIDE], seen: [Seen::nothing(); SIDE] }
             }
 
             /// Adds `e^(x - shift)` where `x` is not above the shift.
             #[inline]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            #[target_feature(enable = $features)]
             pub(super) fn add(&mut self, x: [Vector; SIDE], shift: Vector) {
                 for i in 0..SIDE {
-                    let d = to_bits(sub(shift, x[i]));
-                    self.seen[i] = max_bits(self.seen[i], d);
-                    let d = from_bits(min_bits(d, splat_bits(LIMIT.to_bits() as _)));
-                    let (q, power) = reduce::<EXACT_SUMS>(d);
+                    let d = sub(shift, x[i]);
+                    self.seen[i].see(d);
+                    let (q, power) = reduce::<EXACT_SUMS>(within_limit(d));
                     self.sums[i] = mul_add(neg_mul_add(q, slope(q), splat(1.0)), power, self.sums[i]);
                 }
             }
 
             /// The sum, and whether no element was above the shift or NaN.
             #[inline]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            #[target_feature(enable = $features)]
             pub(super) fn result(self) -> (Real, bool) {
-                let [a, b, c, d] = self.sums;
-                let sum = reduce_add(add(add(a, b), add(c, d)));
-                let [a, b, c, d] = self.seen;
-                let seen = reduce_max(max_bits(max_bits(a, b), max_bits(c, d)));
-                (sum * Real::SCALE, seen <= Real::INFINITY.to_bits())
+                let mut are_below = true;
+                for seen in self.seen {
+                    are_below &= seen.are_below();
+                }
+                (total(self.sums) * Real::SCALE, are_below)
             }
         }
 
+        /// The sum of all numbers of some vectors.
         #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
+        fn total(mut sums: [Vector; SIDE]) -> Real {
+            let mut width = SIDE;
+            while width > 1 {
+                width /= 2;
+                for i in 0..width {
+                    sums[i] = add(sums[i], sums[i + width]);
+                }
+            }
+            reduce_add(sums[0])
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
         fn read(chunk: &[Real; CHUNK]) -> [Vector; SIDE] {
             // SAFETY: the chunk holds SIDE vectors; loads need no alignment.
             std::array::from_fn(|i| unsafe { load(chunk.as_ptr().add(i * LANES)) })
         }
 
         /// See [`Exponentials::top`](super::super::Exponentials::top).
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         pub(in crate::simd) fn top(block: &[Real]) -> (Real, bool) {
             let (mut tops, mut nan) = ([splat(Real::NEG_INFINITY); SIDE], 0);
             let mut see = |x: [Vector; SIDE]| {
                 for i in 0..SIDE {
                     tops[i] = max(x[i], tops[i]); // the second where one is NaN
                 }
-                nan |= compare::<_CMP_UNORD_Q>(x[0], x[1]) | compare::<_CMP_UNORD_Q>(x[2], x[3]);
+                for pair in x.as_chunks::<2>().0 {
+                    nan |= compare::<_CMP_UNORD_Q>(pair[0], pair[1]);
+                }
             };
             let (chunks, rest) = block.as_chunks::<CHUNK>();
             for chunk in chunks {
@@ -137,12 +148,14 @@ macro_rules! kernels {
             if !rest.is_empty() {
                 see(read(&filled(rest)));
             }
-            let [a, b, c, d] = tops;
-            (reduce_top(max(max(a, b), max(c, d))), nan == 0)
+            for i in 1..SIDE {
+                tops[0] = max(tops[i], tops[0]);
+            }
+            (reduce_top(tops[0]), nan == 0)
         }
 
         /// See [`Exponentials::above`](super::super::Exponentials::above).
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         pub(in crate::simd) fn above(block: &[Real], bound: Real, found: &mut [Real]) -> usize {
             let (chunks, rest) = block.as_chunks::<CHUNK>();
             let mut count = 0;
@@ -157,13 +170,13 @@ macro_rules! kernels {
 
         /// Puts what is not at most `bound` into the places from `count` on, and counts on.
         #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         fn collect(chunk: &[Real; CHUNK], bound: Real, found: &mut [Real], mut count: usize) -> usize {
-            let [a, b, c, d] = read(chunk).map(|x| compare::<_CMP_NLE_UQ>(x, splat(bound)));
-            if a | b | c | d == 0 {
+            let masks = read(chunk).map(|x| compare::<_CMP_NLE_UQ>(x, splat(bound)));
+            if masks.iter().all(|&mask| mask == 0) {
                 return count;
             }
-            for (start, mut mask) in (0..).step_by(LANES).zip([a, b, c, d]) {
+            for (start, mut mask) in (0..).step_by(LANES).zip(masks) {
                 while mask != 0 {
                     let x = chunk[start + mask.trailing_zeros() as usize];
                     found.get_mut(count).into_iter().for_each(|to| *to = x);
@@ -175,13 +188,13 @@ macro_rules! kernels {
         }
 
         /// See [`Exponentials::place`](super::super::Exponentials::place).
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         pub(in crate::simd) fn place(block: &[Real], x: Real) -> usize {
             let (chunks, rest) = block.as_chunks::<CHUNK>();
             let mut start = 0;
             for chunk in chunks {
-                let [a, b, c, d] = read(chunk).map(|v| compare::<_CMP_EQ_OQ>(v, splat(x)));
-                if a | b | c | d != 0 {
+                let masks = read(chunk).map(|v| compare::<_CMP_EQ_OQ>(v, splat(x)));
+                if masks.iter().any(|&mask| mask != 0) {
                     return start + chunk.iter().position(|&v| v == x).unwrap_or(0);
                 }
                 start += CHUNK;
@@ -203,7 +216,7 @@ macro_rules! kernels {
         }
 
         /// See [`Exponentials::sum_below`](super::super::Exponentials::sum_below).
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         pub(in crate::simd) fn sum_below(block: &[Real], shift: Real) -> (Real, bool) {
             let (mut state, shift) = (State::new(), splat(shift));
             let (chunks, rest) = block.as_chunks::<CHUNK>();
@@ -219,15 +232,18 @@ macro_rules! kernels {
 
         /// Replaces the elements of a chunk and adds what they become to the sums, unless one is above the shift or NaN.
         #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         fn replace(chunk: &mut [Real; CHUNK], shift: Vector, sums: &mut [Vector; SIDE]) -> bool {
-            let d = read(chunk).map(|x| to_bits(sub(shift, x)));
-            let seen = max_bits(max_bits(d[0], d[1]), max_bits(d[2], d[3]));
-            if is_larger(seen, splat_bits(Real::INFINITY.to_bits() as _)) != 0 {
+            let d = read(chunk).map(|x| sub(shift, x));
+            let mut seen = Seen::nothing();
+            for &d in &d {
+                seen.see(d);
+            }
+            if !seen.are_below() {
                 return false;
             }
             for i in 0..SIDE {
-                let (q, power) = reduce::<true>(from_bits(min_bits(d[i], splat_bits(LIMIT.to_bits() as _))));
+                let (q, power) = reduce::<true>(within_limit(d[i]));
                 let scaled = neg_mul_add(mul(q, slope(q)), power, power); // one rounding after that of the table
                 sums[i] = add(sums[i], scaled);
                 // SAFETY: the chunk holds SIDE vectors; stores need no alignment.
@@ -237,7 +253,7 @@ macro_rules! kernels {
         }
 
         /// See [`Exponentials::exp_below`](super::super::Exponentials::exp_below).
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        #[target_feature(enable = $features)]
         pub(in crate::simd) fn exp_below(block: &mut [Real], shift: Real) -> (Real, usize) {
             let (mut sums, shift) = ([splat(0.0); SIDE], splat(shift));
             let (chunks, rest) = block.as_chunks_mut::<CHUNK>();
@@ -256,8 +272,7 @@ macro_rules! kernels {
                     done += rest.len();
                 }
             }
-            let [a, b, c, d] = sums;
-            (reduce_add(add(add(a, b), add(c, d))) * Real::SCALE, done)
+            (total(sums) * Real::SCALE, done)
         }
     };
 }

@@ -6,19 +6,21 @@ use std::arch::x86_64::{
     _mm512_cmp_pd_mask as compare, _mm512_cmpgt_epu64_mask as is_larger, _mm512_fmadd_pd as mul_add,
     _mm512_fnmadd_pd as neg_mul_add, _mm512_loadu_pd as load, _mm512_max_epu64 as max_bits, _mm512_max_pd as max,
     _mm512_min_epu64 as min_bits, _mm512_mul_pd as mul, _mm512_permutex2var_pd, _mm512_reduce_add_pd as reduce_add,
-    _mm512_reduce_max_epu64 as reduce_max, _mm512_reduce_max_pd as reduce_top, _mm512_set1_epi64 as splat_bits,
+    _mm512_reduce_max_pd as reduce_top, _mm512_set1_epi64 as splat_bits,
     _mm512_set1_pd as splat, _mm512_slli_epi64, _mm512_storeu_pd as store, _mm512_sub_pd as sub,
 };
 use std::f64::consts::{LN_2, LOG2_E};
 
-use super::super::Lanes;
-use super::super::fetch::{fetch_ahead, fetch_page_ahead};
-use super::{POWERS, SIDE, kernels};
+use super::super::super::Lanes;
+use super::super::super::fetch::{fetch_ahead, fetch_page_ahead};
+use super::super::{POWERS, kernels};
+use super::SIDE;
 
 type Real = f64;
 type Bits = u64;
 
 const LANES: usize = 8;
+const POWERS_HELD: usize = 16;
 const MANTISSA_BITS: u32 = 52;
 const SCALE_BITS: u64 = 100;
 const LIMIT: f64 = 770.0;
@@ -40,7 +42,7 @@ fn look_up(index: Integer) -> Vector {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn shift_left(index: Integer) -> Integer {
-    _mm512_slli_epi64::<{ MANTISSA_BITS - 4 }>(index)
+    _mm512_slli_epi64::<INDEX_SHIFT>(index)
 }
 
 /// `(1 - e^-q) / q`, so that `e^-q` is good to 3e-17.
@@ -54,4 +56,37 @@ fn slope(q: Vector) -> Vector {
     neg_mul_add(q, neg_mul_add(q, h, splat(0.5)), splat(1.0))
 }
 
-kernels!();
+/// What [`State`] remembers of the numbers that it has seen. The bits of numbers that are not negative are ordered as the
+/// numbers are: an unsigned maximum over all bits tells in the end whether one was negative or NaN.
+#[derive(Clone, Copy)]
+struct Seen(Integer);
+
+impl Seen {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn nothing() -> Self {
+        Self(splat_bits(0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn see(&mut self, d: Vector) {
+        self.0 = max_bits(self.0, to_bits(d));
+    }
+
+    /// Whether no number was negative or NaN.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn are_below(self) -> bool {
+        is_larger(self.0, splat_bits(Real::INFINITY.to_bits() as _)) == 0
+    }
+}
+
+/// Brings what is large, negative or NaN to the limit.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn within_limit(d: Vector) -> Vector {
+    from_bits(min_bits(to_bits(d), splat_bits(LIMIT.to_bits() as _)))
+}
+
+kernels!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");

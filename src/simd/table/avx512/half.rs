@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
 };
 
-use super::super::fetch::fetch_ahead;
+use super::super::super::fetch::fetch_ahead;
 use super::SIDE;
 use super::single::{CHUNK, State};
 

@@ -1,0 +1,7 @@
+//! AVX2: sixteen registers, which hold eight powers of `f32`, and none of `f64`.
+
+pub(in crate::simd) mod double;
+pub(in crate::simd) mod single;
+
+/// Vectors that are worked on side by side, which hides the latency of each.
+const SIDE: usize = 2;
