@@ -29,14 +29,16 @@ pub(crate) fn widen<E: Element<Real = f32>>(from: &[E], to: &mut [f32]) {
 }
 
 macro_rules! sum_below {
-    ($($name:ident: $type:ident),*) => {$(
+    ($($name:ident: $type:ident at $($level:ident in $table:ident),*;)*) => {$(
         /// [`Exponentials::sum_below`](super::Exponentials::sum_below) of at most [`BLOCK`] elements, in `f32`.
         pub(crate) fn $name(block: &[$type], shift: f32) -> (f32, bool) {
-            #[cfg(target_arch = "x86_64")]
-            if Level::best() == Level::Avx512 {
-                // SAFETY: the best level is one whose features have been found.
-                return unsafe { super::table::avx512::$name(block, shift) };
-            }
+            $(
+                #[cfg(target_arch = "x86_64")]
+                if Level::best() == Level::$level {
+                    // SAFETY: the best level is one whose features have been found.
+                    return unsafe { super::table::$table::$name(block, shift) };
+                }
+            )*
             let mut scratch = [0.0; BLOCK];
             let scratch = &mut scratch[..block.len()];
             widen(block, scratch);
@@ -44,4 +46,7 @@ macro_rules! sum_below {
         }
     )*};
 }
-sum_below!(sum_below_bf16: bf16, sum_below_f16: f16);
+sum_below! {
+    sum_below_bf16: bf16 at Avx512 in avx512, Avx2 in avx2;
+    sum_below_f16: f16 at Avx512 in avx512;
+}

@@ -74,14 +74,14 @@ macro_rules! kernels {
         #[derive(Clone, Copy)]
         pub(super) struct State {
             sums: [Vector; SIDE],
-            seen: [Seen; SIDE],
+            seen: Seen,
         }
 
         impl State {
             #[inline]
             #[target_feature(enable = $features)]
             pub(super) fn new() -> Self {
-                Self { sums: [splat(0.0); SIDE], seen: [Seen::nothing(); SIDE] }
+                Self { sums: [splat(0.0); SIDE], seen: Seen::nothing() }
             }
 
             /// Adds `e^(x - shift)` where `x` is not above the shift.
@@ -90,9 +90,9 @@ macro_rules! kernels {
             pub(super) fn add(&mut self, x: [Vector; SIDE], shift: Vector) {
                 for i in 0..SIDE {
                     let d = sub(shift, x[i]);
-                    self.seen[i].see(d);
+                    self.seen.see(d);
                     let (q, power) = reduce::<EXACT_SUMS>(within_limit(d));
-                    self.sums[i] = mul_add(neg_mul_add(q, slope(q), splat(1.0)), power, self.sums[i]);
+                    self.sums[i] = add_scaled(self.sums[i], power, q);
                 }
             }
 
@@ -100,11 +100,7 @@ macro_rules! kernels {
             #[inline]
             #[target_feature(enable = $features)]
             pub(super) fn result(self) -> (Real, bool) {
-                let mut are_below = true;
-                for seen in self.seen {
-                    are_below &= seen.are_below();
-                }
-                (total(self.sums) * Real::SCALE, are_below)
+                (total(self.sums) * Real::SCALE, self.seen.are_below())
             }
         }
 
@@ -244,7 +240,7 @@ macro_rules! kernels {
             }
             for i in 0..SIDE {
                 let (q, power) = reduce::<true>(within_limit(d[i]));
-                let scaled = neg_mul_add(mul(q, slope(q)), power, power); // one rounding after that of the table
+                let scaled = scaled(power, q);
                 sums[i] = add(sums[i], scaled);
                 // SAFETY: the chunk holds SIDE vectors; stores need no alignment.
                 unsafe { store(chunk.as_mut_ptr().add(i * LANES), mul(scaled, splat(Real::SCALE))) };
@@ -277,3 +273,28 @@ macro_rules! kernels {
     };
 }
 use kernels;
+
+/// The sum over elements of half precision that `read` widens, a chunk at a time.
+#[cfg(feature = "half")]
+macro_rules! half_sum {
+    ($features:literal, $name:ident, $type:ident, $read:ident) => {
+        /// See [`Exponentials::sum_below`](super::super::Exponentials::sum_below).
+        #[target_feature(enable = $features)]
+        pub(in crate::simd) fn $name(block: &[$type], shift: f32) -> (f32, bool) {
+            let (mut state, shift) = (State::new(), splat(shift));
+            let (chunks, rest) = block.as_chunks::<CHUNK>();
+            for chunk in chunks {
+                fetch_ahead(chunk);
+                state.add($read(chunk), shift);
+            }
+            if !rest.is_empty() {
+                let mut last = [$type::NEG_INFINITY; CHUNK];
+                last[..rest.len()].copy_from_slice(rest);
+                state.add($read(&last), shift);
+            }
+            state.result()
+        }
+    };
+}
+#[cfg(feature = "half")]
+use half_sum;

@@ -41,20 +41,21 @@ fn shift_left(index: Integer) -> Integer {
     _mm256_slli_epi64::<{ INDEX_SHIFT as i32 }>(index)
 }
 
-/// `(1 - e^-q) / q` for `|q| <= ln 2 / 2`, so that `e^-q` is good to 2e-18: the coefficients of the exponential of a lane.
+/// `1 - e^-q` for `|q| <= ln 2 / 2` to 2e-18 of 1: the coefficients of the exponential of a lane, in pairs that do not wait
+/// for one another.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn slope(q: Vector) -> Vector {
-    let h = splat(2.497_838_235_511_187e-8);
-    let h = neg_mul_add(q, h, splat(2.762_518_972_641_973_6e-7));
-    let h = neg_mul_add(q, h, splat(2.755_764_087_180_881e-6));
-    let h = neg_mul_add(q, h, splat(2.480_150_867_607_466e-5));
-    let h = neg_mul_add(q, h, splat(1.984_126_946_620_005_3e-4));
-    let h = neg_mul_add(q, h, splat(1.388_888_892_680_079e-3));
-    let h = neg_mul_add(q, h, splat(8.333_333_333_500_05e-3));
-    let h = neg_mul_add(q, h, splat(4.166_666_666_660_395e-2));
-    let h = neg_mul_add(q, h, splat(1.666_666_666_666_643_3e-1));
-    neg_mul_add(q, neg_mul_add(q, h, splat(0.5)), splat(1.0))
+fn fall(q: Vector) -> Vector {
+    let square = mul(q, q);
+    let h = neg_mul_add(q, splat(2.497_838_235_511_187e-8), splat(2.762_518_972_641_973_6e-7));
+    let pair = neg_mul_add(q, splat(2.755_764_087_180_881e-6), splat(2.480_150_867_607_466e-5));
+    let h = mul_add(square, h, pair);
+    let pair = neg_mul_add(q, splat(1.984_126_946_620_005_3e-4), splat(1.388_888_892_680_079e-3));
+    let h = mul_add(square, h, pair);
+    let pair = neg_mul_add(q, splat(8.333_333_333_500_05e-3), splat(4.166_666_666_660_395e-2));
+    let h = mul_add(square, h, pair);
+    let pair = neg_mul_add(q, splat(1.666_666_666_666_643_3e-1), splat(0.5));
+    neg_mul_add(square, mul_add(square, h, pair), q)
 }
 
 /// One bit for each lane.
@@ -85,6 +86,20 @@ fn lanes(x: Vector) -> [Real; LANES] {
     // SAFETY: the array holds a vector; stores need no alignment.
     unsafe { store(lanes.as_mut_ptr(), x) };
     lanes
+}
+
+/// `power e^-q`, with one rounding after that of the power.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn scaled(power: Vector, q: Vector) -> Vector {
+    neg_mul_add(fall(q), power, power)
+}
+
+/// `sum + power e^-q`.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add_scaled(sum: Vector, power: Vector, q: Vector) -> Vector {
+    add(sum, scaled(power, q))
 }
 
 /// What [`State`] remembers of the numbers that it has seen: the lanes where one was negative or NaN.

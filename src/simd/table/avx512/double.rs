@@ -6,8 +6,8 @@ use std::arch::x86_64::{
     _mm512_cmp_pd_mask as compare, _mm512_cmpgt_epu64_mask as is_larger, _mm512_fmadd_pd as mul_add,
     _mm512_fnmadd_pd as neg_mul_add, _mm512_loadu_pd as load, _mm512_max_epu64 as max_bits, _mm512_max_pd as max,
     _mm512_min_epu64 as min_bits, _mm512_mul_pd as mul, _mm512_permutex2var_pd, _mm512_reduce_add_pd as reduce_add,
-    _mm512_reduce_max_pd as reduce_top, _mm512_set1_epi64 as splat_bits,
-    _mm512_set1_pd as splat, _mm512_slli_epi64, _mm512_storeu_pd as store, _mm512_sub_pd as sub,
+    _mm512_reduce_max_pd as reduce_top, _mm512_set1_epi64 as splat_bits, _mm512_set1_pd as splat, _mm512_slli_epi64,
+    _mm512_storeu_pd as store, _mm512_sub_pd as sub,
 };
 use std::f64::consts::{LN_2, LOG2_E};
 
@@ -54,6 +54,20 @@ fn slope(q: Vector) -> Vector {
     let h = neg_mul_add(q, h, splat(0.041_666_666_664_960_45));
     let h = neg_mul_add(q, h, splat(0.166_666_666_653_016_9));
     neg_mul_add(q, neg_mul_add(q, h, splat(0.5)), splat(1.0))
+}
+
+/// `power e^-q`, with one rounding after that of the power.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn scaled(power: Vector, q: Vector) -> Vector {
+    neg_mul_add(mul(q, slope(q)), power, power)
+}
+
+/// `sum + power e^-q`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn add_scaled(sum: Vector, power: Vector, q: Vector) -> Vector {
+    mul_add(neg_mul_add(q, slope(q), splat(1.0)), power, sum)
 }
 
 /// What [`State`] remembers of the numbers that it has seen. The bits of numbers that are not negative are ordered as the

@@ -1,13 +1,14 @@
 //! Sixteen `f32` at a time.
 
+pub(super) use std::arch::x86_64::_mm512_set1_ps as splat;
 use std::arch::x86_64::{
     __m512 as Vector, __m512i as Integer, _CMP_EQ_OQ, _CMP_NLE_UQ, _CMP_UNORD_Q, _mm512_add_epi32 as add_bits,
     _mm512_add_ps as add, _mm512_castps_si512 as to_bits, _mm512_castsi512_ps as from_bits,
     _mm512_cmp_ps_mask as compare, _mm512_cmpgt_epu32_mask as is_larger, _mm512_fmadd_ps as mul_add,
     _mm512_fnmadd_ps as neg_mul_add, _mm512_loadu_ps as load, _mm512_max_epu32 as max_bits, _mm512_max_ps as max,
     _mm512_min_epu32 as min_bits, _mm512_mul_ps as mul, _mm512_permutexvar_ps, _mm512_reduce_add_ps as reduce_add,
-    _mm512_reduce_max_ps as reduce_top, _mm512_set1_epi32 as splat_bits,
-    _mm512_set1_ps as splat, _mm512_slli_epi32, _mm512_storeu_ps as store, _mm512_sub_ps as sub,
+    _mm512_reduce_max_ps as reduce_top, _mm512_set1_epi32 as splat_bits, _mm512_slli_epi32, _mm512_storeu_ps as store,
+    _mm512_sub_ps as sub,
 };
 use std::f32::consts::{LN_2, LOG2_E};
 
@@ -49,6 +50,20 @@ fn shift_left(index: Integer) -> Integer {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn slope(q: Vector) -> Vector {
     neg_mul_add(q, neg_mul_add(q, splat(0.166_668_62), splat(0.500_009_8)), splat(1.0))
+}
+
+/// `power e^-q`, with one rounding after that of the power.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn scaled(power: Vector, q: Vector) -> Vector {
+    neg_mul_add(mul(q, slope(q)), power, power)
+}
+
+/// `sum + power e^-q`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn add_scaled(sum: Vector, power: Vector, q: Vector) -> Vector {
+    mul_add(neg_mul_add(q, slope(q), splat(1.0)), power, sum)
 }
 
 /// What [`State`] remembers of the numbers that it has seen. The bits of numbers that are not negative are ordered as the
