@@ -86,7 +86,9 @@ impl<E: Element, I: Target> RowKernel<E> for HardTargets<'_, I, E::Real> {
     #[inline]
     fn asks(&self, row: usize) -> Ask {
         match self.labels.get(row) {
-            Some(target) if !self.scales.skips(row) && self.mass(target) > 0.0 => Ask::Class(target),
+            Some(target) if !self.scales.skips(row) && (self.weights.are_ones() || self.mass(target) > 0.0) => {
+                Ask::Class(target)
+            }
             _ => Ask::Nothing,
         }
     }

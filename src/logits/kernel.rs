@@ -45,6 +45,12 @@ pub(super) trait RowKernel<E: Element>: Sync {
 
     /// Turns a block of the output into what it is to be.
     fn finish(&self, slope: &Self::Slope, row: &Summed<E::Real>, block: Block<'_, E::Real>);
+
+    /// [`RowKernel::finish`] of these logits, whatever the block holds before.
+    fn finish_from(&self, slope: &Self::Slope, row: &Summed<E::Real>, logits: &[E::Real], block: Block<'_, E::Real>) {
+        block.data.copy_from_slice(logits);
+        self.finish(slope, row, block);
+    }
 }
 
 /// What is asked of a row.

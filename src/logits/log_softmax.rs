@@ -107,6 +107,10 @@ impl<E: Element> RowKernel<E> for Normalised {
     fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
         simd::shift_down(block.data, row.sum.max, E::Real::of(row.log));
     }
+
+    fn finish_from(&self, (): &(), row: &Summed<E::Real>, logits: &[E::Real], block: Block<'_, E::Real>) {
+        simd::shift_down_into(logits, row.sum.max, E::Real::of(row.log), block.data);
+    }
 }
 
 #[cfg(test)]

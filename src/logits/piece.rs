@@ -63,6 +63,11 @@ impl<T> Output<'_, T> {
     }
 }
 
+/// Logits that need be neither gathered nor widened.
+fn plain<E: Element>(logits: ArrayView1<'_, E>) -> Option<&[E::Real]> {
+    logits.to_slice().and_then(E::as_real)
+}
+
 impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
     /// Both passes over a row.
     pub(super) fn row(&self, index: usize, out: Option<&mut [E::Real]>, scratch: &mut Scratch<E::Real>) -> Result<f64> {
@@ -148,12 +153,16 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
         match (&mut piece.work, logits) {
             (Some(work), logits) if !is_late => {
                 for (i, block) in work.chunks_mut(BLOCK).enumerate() {
-                    if let Some(logits) = logits {
-                        rows::copy(logits.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
-                    }
-                    match self.kernel.keeps() {
-                        Keep::Exponentials => piece.references[i] = sum.push_exp(block),
-                        Keep::Logits => self.push(sum, block),
+                    let logits = logits.map(|logits| logits.slice_move(s![i * BLOCK..i * BLOCK + block.len()]));
+                    match (self.kernel.keeps(), logits.and_then(plain)) {
+                        (Keep::Exponentials, Some(logits)) => piece.references[i] = sum.push_exp_into(logits, block),
+                        (keeps, _) => {
+                            logits.into_iter().for_each(|logits| rows::copy(logits, block));
+                            match keeps {
+                                Keep::Exponentials => piece.references[i] = sum.push_exp(block),
+                                Keep::Logits => self.push(sum, block),
+                            }
+                        }
                     }
                     if sum.others.is_nan() {
                         return; // what comes after stays as it is, so that the fault can be found
@@ -189,22 +198,22 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             // What is streamed away need not be kept: all blocks use the same place, which stays in the cache.
             let place = if stream.is_some() && late.is_some() { 0 } else { start };
             let data = &mut work[place..place + len];
-            if let Some(logits) = late {
-                rows::copy(logits.slice(s![first..first + len]), data);
-            }
             let factor = match self.kernel.keeps() {
                 Keep::Exponentials => (piece.references[i] - summed.sum.max).wide().exp(),
                 Keep::Logits => 1.0,
             };
-            self.kernel.finish(slope, summed, Block { first, data: &mut *data, factor });
+            let block = Block { first, data: &mut *data, factor };
+            match late.and_then(|logits| plain(logits.slice_move(s![first..first + len]))) {
+                Some(logits) => self.kernel.finish_from(slope, summed, logits, block),
+                None => self.kernel.finish(slope, summed, block),
+            }
             stream.iter_mut().for_each(|stream| stream.push(data));
         }
     }
 
     /// Whether logits are copied to the output in the second pass, just before they are changed.
     fn is_late(&self, logits: Option<ArrayView1<'_, E>>) -> bool {
-        let is_plain = |logits: ArrayView1<'_, E>| logits.to_slice().and_then(E::as_real).is_some();
-        self.kernel.keeps() == Keep::Logits && logits.is_some_and(is_plain)
+        self.kernel.keeps() == Keep::Logits && logits.and_then(plain).is_some()
     }
 
     /// Length of each row.

@@ -3,7 +3,7 @@
 use super::dispatch::{Level, run_at};
 use super::fetch::fetch_ahead;
 use super::lanes::{LANES, join};
-use super::scan::{Above, Place, Top};
+use super::scan::{Above, Place, ScaleExp, SumMoment, Top};
 use super::{Kernel, dispatch};
 use crate::Real;
 use crate::math::mul_add;
@@ -28,6 +28,16 @@ pub trait Exponentials: Sized {
     /// Replaces elements `x` by `e^(x - shift)` up to the first that is above the shift, which NaN is, or to a place not far
     /// before it; returns the sum of those that it has replaced and how many they are.
     fn exp_below(block: &mut [Self], shift: Self) -> (Self, usize);
+
+    /// The same with the results in another place of at least that length, which beyond them holds anything.
+    fn exp_below_into(block: &[Self], shift: Self, to: &mut [Self]) -> (Self, usize);
+
+    /// `Σ e^(x - shift)` and `Σ (x - shift) e^(x - shift)`, where no `x` is above `shift` and -inf counts as zero in both.
+    /// NaN and +inf reach both.
+    fn sum_moment(block: &[Self], shift: Self) -> (Self, Self);
+
+    /// See [`scale_exp`].
+    fn scale_exp(block: &mut [Self], shift: Self, scale: Self);
 }
 
 /// Runs a function of the tables at the levels of x86, a kernel at any other.
@@ -76,6 +86,21 @@ macro_rules! exponentials {
             fn exp_below(block: &mut [Self], shift: Self) -> (Self, usize) {
                 $table::exp_below(Level::best(), block, shift)
             }
+
+            #[inline]
+            fn exp_below_into(block: &[Self], shift: Self, to: &mut [Self]) -> (Self, usize) {
+                $table::exp_below_into(Level::best(), block, shift, to)
+            }
+
+            #[inline]
+            fn sum_moment(block: &[Self], shift: Self) -> (Self, Self) {
+                $table::sum_moment(Level::best(), block, shift)
+            }
+
+            #[inline]
+            fn scale_exp(block: &mut [Self], shift: Self, scale: Self) {
+                $table::scale_exp(Level::best(), block, shift, scale)
+            }
         }
 
         mod $table {
@@ -100,10 +125,29 @@ macro_rules! exponentials {
             pub(super) fn exp_below(level: Level, block: &mut [$type], shift: $type) -> ($type, usize) {
                 at!(level, $table::exp_below(block, shift), ExpBelow { block, shift })
             }
+
+            pub(super) fn exp_below_into(level: Level, block: &[$type], shift: $type, to: &mut [$type]) -> ($type, usize) {
+                at!(level, $table::exp_below_into(block, shift, to), ExpBelow { block: copied(block, to), shift })
+            }
+
+            pub(super) fn sum_moment(level: Level, block: &[$type], shift: $type) -> ($type, $type) {
+                at!(level, $table::sum_moment(block, shift), SumMoment { block, shift })
+            }
+
+            pub(super) fn scale_exp(level: Level, block: &mut [$type], shift: $type, scale: $type) {
+                at!(level, $table::scale_exp(block, shift, scale), ScaleExp { block, shift, scale })
+            }
         }
     )*};
 }
 exponentials!(f32: single, f64: double);
+
+/// The beginning of `to` after `block` has been copied there.
+fn copied<'t, T: Copy>(block: &[T], to: &'t mut [T]) -> &'t mut [T] {
+    let to = &mut to[..block.len()];
+    to.copy_from_slice(block);
+    to
+}
 
 /// [`Exponentials::sum_below`] at any level.
 struct SumBelow<'a, T> {
@@ -216,6 +260,11 @@ pub(crate) fn scale<T: Real>(block: &mut [T], factor: T) {
     dispatch(Scale { block, factor });
 }
 
+/// Replaces each element `x` by `scale · e^(x - shift)`, where no `x` is above `shift`.
+pub(crate) fn scale_exp<T: Real>(block: &mut [T], shift: T, scale: T) {
+    T::scale_exp(block, shift, scale);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +297,54 @@ mod tests {
                     assert!(done == n && near(sum, total, 4.0), "{level:?}, {n}: {sum} against {total}");
                     for (i, (&got, &exact)) in elements.iter().zip(&exact).enumerate() {
                         assert!(near(got, exact, 1.25), "{level:?}, {i} of {n}: {got} against {exact}");
+                    }
+                }
+            }
+
+            #[test]
+            fn moments_and_scaled_elements_agree_with_a_plain_loop_at_every_level_and_length() {
+                for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
+                    let block = scattered(n);
+                    let near = |got: $type, exact: f64, ulps: f64| {
+                        (f64::from(got) - exact).abs() <= ulps * f64::from($type::EPSILON) * exact.abs()
+                    };
+                    let gaps = || block.iter().map(|&x| f64::from(x - 0.25));
+                    let (sum, moment) = $table::sum_moment(level, &block, 0.25);
+                    let total: f64 = gaps().map(f64::exp).sum();
+                    assert!(near(sum, total, 4.0), "{level:?}, {n}: {sum} against {total}");
+                    let total: f64 = gaps().map(|d| if d == f64::NEG_INFINITY { 0.0 } else { d * d.exp() }).sum();
+                    assert!(near(moment, total, 16.0), "{level:?}, {n}: {moment} against {total}");
+                    let mut scaled = block.clone();
+                    $table::scale_exp(level, &mut scaled, 0.25, -0.125);
+                    for (i, (&got, d)) in scaled.iter().zip(gaps()).enumerate() {
+                        assert!(near(got, -0.125 * d.exp(), 1.25), "{level:?}, {i} of {n}: {got} at {d}");
+                    }
+                }
+            }
+
+            #[test]
+            fn nan_and_infinity_reach_the_moments_at_every_level_and_place() {
+                for (level, place) in available().into_iter().flat_map(|level| [0, 31, 63, 70].map(|p| (level, p))) {
+                    for bad in [$type::NAN, -$type::NAN, $type::INFINITY] {
+                        let mut block = [-1.0; 71];
+                        block[place] = bad;
+                        let (sum, moment) = $table::sum_moment(level, &block, 0.0);
+                        assert!(!sum.is_finite() && !moment.is_finite(), "{level:?}: {bad} at {place}");
+                    }
+                }
+            }
+
+            #[test]
+            fn another_place_gets_the_bits_that_the_own_one_would() {
+                for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
+                    let mut block = scattered(n);
+                    let mut other = vec![7.0; n + 3];
+                    for above in [None, Some(n / 2)] {
+                        above.filter(|_| n > 0).into_iter().for_each(|at| block[at] = 1.0);
+                        let mut own = block.clone();
+                        let result = $table::exp_below_into(level, &block, 0.25, &mut other);
+                        assert_eq!(result, $table::exp_below(level, &mut own, 0.25), "{level:?}, {n}");
+                        assert_eq!(own[..result.1], other[..result.1], "{level:?}, {n}");
                     }
                 }
             }

@@ -32,7 +32,7 @@ mod weigh;
 pub(crate) use dispatch::{Kernel, dispatch};
 #[cfg(test)]
 pub(crate) use dispatch::{available, run_at};
-pub(crate) use exponentials::{Exponentials, scale};
+pub(crate) use exponentials::{Exponentials, scale, scale_exp};
 pub(crate) use gemm::{Left, PanelRow, TILE_ROWS, Tile, fetch, holds_tile, multiply_tile, store_tile};
 #[cfg(feature = "gemm")]
 pub(crate) use gemm_crate::gemm;
@@ -42,9 +42,8 @@ pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use narrow::{sum_below_bf16, sum_below_f16, widen};
 pub(crate) use row::RowSum;
 pub(crate) use row_tile::{ROW_TILE, RowTile};
-pub(crate) use scan::scale_exp;
 pub(crate) use special::Lanes;
 pub(crate) use stream::Stream;
 pub(crate) use sum::sum;
-pub(crate) use transform::{blend, entropy_slope, shift_down, subtract_scaled, weighted_drop};
+pub(crate) use transform::{blend, entropy_slope, shift_down, shift_down_into, subtract_scaled, weighted_drop};
 pub(crate) use weigh::{select, weigh};

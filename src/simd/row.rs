@@ -1,7 +1,6 @@
 //! The sum of exponentials of a row whose elements come block by block.
 
-use super::scan::SumMoment;
-use super::{Exponentials, dispatch, scale};
+use super::{Exponentials, scale};
 use crate::rows::BLOCK;
 use crate::{Element, Real};
 
@@ -48,7 +47,7 @@ impl<T: Real> RowSum<T> {
     /// Takes in the next block and keeps the first moment too, which the entropy needs.
     pub(crate) fn push_with_moment(&mut self, block: &[T]) {
         self.advance(block, |block, shift| {
-            let (sum, moment) = dispatch(SumMoment { block, shift });
+            let (sum, moment) = T::sum_moment(block, shift);
             (sum.wide(), moment.wide())
         });
     }
@@ -57,6 +56,19 @@ impl<T: Real> RowSum<T> {
     /// maximum so far. At NaN or +inf it stops, that element as it is, and the sum is improper from then on.
     pub(crate) fn push_exp(&mut self, block: &mut [T]) -> T {
         let done = self.replace(block);
+        self.rise_from(done, block)
+    }
+
+    /// The same with the results in another place of the same length.
+    pub(crate) fn push_exp_into(&mut self, block: &[T], to: &mut [T]) -> T {
+        let (sum, done) = T::exp_below_into(block, self.max, to);
+        self.others += sum.wide();
+        to[done..].copy_from_slice(&block[done..]);
+        self.rise_from(done, to)
+    }
+
+    /// Goes on where an element may be above the maximum so far.
+    fn rise_from(&mut self, done: usize, block: &mut [T]) -> T {
         if done == block.len() {
             return self.max;
         }

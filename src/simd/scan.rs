@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::Kernel;
 use super::fetch::fetch_ahead;
 use super::lanes::{LANES, join};
-use super::{Kernel, dispatch};
 use crate::Real;
 use crate::math::mul_add;
 
@@ -141,10 +141,10 @@ impl<T: Real> Kernel for SumMoment<'_, T> {
 }
 
 /// `x <- scale e^(x - shift)` where no `x` is above `shift`.
-struct ScaleExp<'a, T> {
-    block: &'a mut [T],
-    shift: T,
-    scale: T,
+pub(super) struct ScaleExp<'a, T> {
+    pub(super) block: &'a mut [T],
+    pub(super) shift: T,
+    pub(super) scale: T,
 }
 
 impl<T: Real> Kernel for ScaleExp<'_, T> {
@@ -157,11 +157,6 @@ impl<T: Real> Kernel for ScaleExp<'_, T> {
             *x = self.scale * (T::SCALE * (mantissa * power));
         }
     }
-}
-
-/// Replaces each element `x` by `scale · e^(x - shift)`, where no `x` is above `shift`.
-pub(crate) fn scale_exp<T: Real>(block: &mut [T], shift: T, scale: T) {
-    dispatch(ScaleExp { block, shift, scale });
 }
 
 #[cfg(test)]

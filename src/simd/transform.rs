@@ -27,6 +27,30 @@ pub(crate) fn shift_down<T: Real>(block: &mut [T], shift: T, log: T) {
     dispatch(ShiftDown { block, shift, log });
 }
 
+/// `(x - shift) - log` in another place.
+struct ShiftDownInto<'a, T> {
+    block: &'a [T],
+    shift: T,
+    log: T,
+    to: &'a mut [T],
+}
+
+impl<T: Real> Kernel for ShiftDownInto<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (to, &x) in self.to.iter_mut().zip(self.block) {
+            *to = (x - self.shift) - self.log;
+        }
+    }
+}
+
+/// Writes what [`shift_down`] would make of each element to another place.
+pub(crate) fn shift_down_into<T: Real>(block: &[T], shift: T, log: T, to: &mut [T]) {
+    dispatch(ShiftDownInto { block, shift, log, to });
+}
+
 /// `x <- scale e^d (d - mean)` with `d = x - shift <= 0`, zero where `x` is -inf.
 struct EntropySlope<'a, T> {
     block: &'a mut [T],

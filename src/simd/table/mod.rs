@@ -125,7 +125,25 @@ macro_rules! kernels {
             std::array::from_fn(|i| unsafe { load(chunk.as_ptr().add(i * LANES)) })
         }
 
-        /// See [`Exponentials::top`](super::super::Exponentials::top).
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn write(chunk: &mut [Real; CHUNK], x: [Vector; SIDE]) {
+            for (i, x) in x.into_iter().enumerate() {
+                // SAFETY: the chunk holds SIDE vectors; stores need no alignment.
+                unsafe { store(chunk.as_mut_ptr().add(i * LANES), x) };
+            }
+        }
+
+        /// Writes the first elements of a chunk.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn write_part(rest: &mut [Real], x: [Vector; SIDE]) {
+            let mut chunk = [0.0; CHUNK];
+            write(&mut chunk, x);
+            rest.copy_from_slice(&chunk[..rest.len()]);
+        }
+
+        /// See [`Exponentials::top`](crate::simd::Exponentials::top).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn top(block: &[Real]) -> (Real, bool) {
             let (mut tops, mut nan) = ([splat(Real::NEG_INFINITY); SIDE], 0);
@@ -150,7 +168,7 @@ macro_rules! kernels {
             (reduce_top(tops[0]), nan == 0)
         }
 
-        /// See [`Exponentials::above`](super::super::Exponentials::above).
+        /// See [`Exponentials::above`](crate::simd::Exponentials::above).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn above(block: &[Real], bound: Real, found: &mut [Real]) -> usize {
             let (chunks, rest) = block.as_chunks::<CHUNK>();
@@ -183,7 +201,7 @@ macro_rules! kernels {
             count
         }
 
-        /// See [`Exponentials::place`](super::super::Exponentials::place).
+        /// See [`Exponentials::place`](crate::simd::Exponentials::place).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn place(block: &[Real], x: Real) -> usize {
             let (chunks, rest) = block.as_chunks::<CHUNK>();
@@ -211,7 +229,7 @@ macro_rules! kernels {
             }
         }
 
-        /// See [`Exponentials::sum_below`](super::super::Exponentials::sum_below).
+        /// See [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn sum_below(block: &[Real], shift: Real) -> (Real, bool) {
             let (mut state, shift) = (State::new(), splat(shift));
@@ -226,29 +244,29 @@ macro_rules! kernels {
             state.result()
         }
 
-        /// Replaces the elements of a chunk and adds what they become to the sums, unless one is above the shift or NaN.
+        /// Adds `e^(x - shift)` to the sums and returns it, unless an element is above the shift or NaN.
         #[inline]
         #[target_feature(enable = $features)]
-        fn replace(chunk: &mut [Real; CHUNK], shift: Vector, sums: &mut [Vector; SIDE]) -> bool {
-            let d = read(chunk).map(|x| sub(shift, x));
+        fn exponentials(x: [Vector; SIDE], shift: Vector, sums: &mut [Vector; SIDE]) -> Option<[Vector; SIDE]> {
+            let d = x.map(|x| sub(shift, x));
             let mut seen = Seen::nothing();
             for &d in &d {
                 seen.see(d);
             }
             if !seen.are_below() {
-                return false;
+                return None;
             }
+            let mut results = d;
             for i in 0..SIDE {
                 let (q, power) = reduce::<true>(within_limit(d[i]));
                 let scaled = scaled(power, q);
                 sums[i] = add(sums[i], scaled);
-                // SAFETY: the chunk holds SIDE vectors; stores need no alignment.
-                unsafe { store(chunk.as_mut_ptr().add(i * LANES), mul(scaled, splat(Real::SCALE))) };
+                results[i] = mul(scaled, splat(Real::SCALE));
             }
-            true
+            Some(results)
         }
 
-        /// See [`Exponentials::exp_below`](super::super::Exponentials::exp_below).
+        /// See [`Exponentials::exp_below`](crate::simd::Exponentials::exp_below).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn exp_below(block: &mut [Real], shift: Real) -> (Real, usize) {
             let (mut sums, shift) = ([splat(0.0); SIDE], splat(shift));
@@ -256,19 +274,99 @@ macro_rules! kernels {
             let mut done = 0;
             for chunk in &mut *chunks {
                 fetch_page_ahead(chunk);
-                if !replace(chunk, shift, &mut sums) {
-                    break;
-                }
+                let Some(results) = exponentials(read(chunk), shift, &mut sums) else { break };
+                write(chunk, results);
                 done += CHUNK;
             }
-            if done == chunks.len() * CHUNK && !rest.is_empty() {
-                let mut last = filled(rest);
-                if replace(&mut last, shift, &mut sums) {
-                    rest.copy_from_slice(&last[..rest.len()]);
-                    done += rest.len();
-                }
+            if done == chunks.len() * CHUNK
+                && !rest.is_empty()
+                && let Some(results) = exponentials(read(&filled(rest)), shift, &mut sums)
+            {
+                write_part(rest, results);
+                done += rest.len();
             }
             (total(sums) * Real::SCALE, done)
+        }
+
+        /// See [`Exponentials::exp_below_into`](crate::simd::Exponentials::exp_below_into).
+        #[target_feature(enable = $features)]
+        pub(in crate::simd) fn exp_below_into(block: &[Real], shift: Real, to: &mut [Real]) -> (Real, usize) {
+            let (mut sums, shift) = ([splat(0.0); SIDE], splat(shift));
+            let (chunks, rest) = block.as_chunks::<CHUNK>();
+            let (places, rest_place) = to[..block.len()].as_chunks_mut::<CHUNK>();
+            let mut done = 0;
+            for (chunk, place) in chunks.iter().zip(places) {
+                fetch_page_ahead(chunk);
+                let Some(results) = exponentials(read(chunk), shift, &mut sums) else { break };
+                write(place, results);
+                done += CHUNK;
+            }
+            if done == chunks.len() * CHUNK
+                && !rest.is_empty()
+                && let Some(results) = exponentials(read(&filled(rest)), shift, &mut sums)
+            {
+                write_part(rest_place, results);
+                done += rest.len();
+            }
+            (total(sums) * Real::SCALE, done)
+        }
+
+        /// See [`Exponentials::scale_exp`](crate::simd::Exponentials::scale_exp).
+        #[target_feature(enable = $features)]
+        pub(in crate::simd) fn scale_exp(block: &mut [Real], shift: Real, scale: Real) {
+            let (shift, scale) = (splat(shift), splat(scale));
+            let (chunks, rest) = block.as_chunks_mut::<CHUNK>();
+            for chunk in chunks {
+                write(chunk, scaled_exponentials(read(chunk), shift, scale));
+            }
+            if !rest.is_empty() {
+                write_part(rest, scaled_exponentials(read(&filled(rest)), shift, scale));
+            }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn scaled_exponentials(mut x: [Vector; SIDE], shift: Vector, scale: Vector) -> [Vector; SIDE] {
+            for x in &mut x {
+                let (q, power) = reduce::<true>(at_most_limit(sub(shift, *x)));
+                *x = mul(mul(scaled(power, q), splat(Real::SCALE)), scale);
+            }
+            x
+        }
+
+        /// See [`Exponentials::sum_moment`](crate::simd::Exponentials::sum_moment).
+        #[target_feature(enable = $features)]
+        pub(in crate::simd) fn sum_moment(block: &[Real], shift: Real) -> (Real, Real) {
+            let (mut sums, mut moments) = ([splat(0.0); SIDE], [splat(0.0); SIDE]);
+            let shift = splat(shift);
+            let (chunks, rest) = block.as_chunks::<CHUNK>();
+            for chunk in chunks {
+                fetch_ahead(chunk);
+                add_moments(read(chunk), shift, &mut sums, &mut moments);
+            }
+            if !rest.is_empty() {
+                add_moments(read(&filled(rest)), shift, &mut sums, &mut moments);
+            }
+            (total(sums) * Real::SCALE, total(moments) * Real::SCALE)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn add_moments(x: [Vector; SIDE], shift: Vector, sums: &mut [Vector; SIDE], moments: &mut [Vector; SIDE]) {
+            for i in 0..SIDE {
+                let d = at_most_limit(sub(shift, x[i]));
+                let (q, power) = reduce::<EXACT_SUMS>(d);
+                let term = scaled(power, q);
+                sums[i] = add(sums[i], term);
+                moments[i] = neg_mul_add(d, term, moments[i]);
+            }
+        }
+
+        /// Brings what is large to the limit. NaN stays: of it and a number `min` takes the second.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn at_most_limit(d: Vector) -> Vector {
+            min(splat(LIMIT), d)
         }
     };
 }
@@ -278,7 +376,7 @@ use kernels;
 #[cfg(feature = "half")]
 macro_rules! half_sum {
     ($features:literal, $name:ident, $type:ident, $read:ident) => {
-        /// See [`Exponentials::sum_below`](super::super::Exponentials::sum_below).
+        /// See [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn $name(block: &[$type], shift: f32) -> (f32, bool) {
             let (mut state, shift) = (State::new(), splat(shift));

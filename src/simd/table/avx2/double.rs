@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 use std::f64::consts::{LN_2, LOG2_E};
 
 use super::super::super::Lanes;
-use super::super::super::fetch::{fetch_ahead, fetch_page_ahead};
+use super::super::super::fetch::{fetch_page_ahead as fetch_ahead, fetch_page_ahead};
 use super::super::{POWERS, kernels};
 use super::SIDE;
 

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m256, __m256i, _mm256_and_si256, _mm256_castsi256_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_slli_epi32,
 };
 
-use super::super::super::fetch::fetch_ahead;
+use super::super::super::fetch::fetch_page_ahead as fetch_ahead;
 use super::super::half_sum;
 use super::SIDE;
 use super::single::{CHUNK, State, splat};

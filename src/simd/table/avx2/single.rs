@@ -5,14 +5,14 @@ use std::arch::x86_64::{
     __m256 as Vector, __m256i as Integer, _CMP_EQ_OQ, _CMP_NLE_UQ, _CMP_UNORD_Q, _mm256_add_epi32 as add_bits,
     _mm256_add_ps as add, _mm256_castps_si256 as to_bits, _mm256_castsi256_ps as from_bits, _mm256_cmp_ps,
     _mm256_cmpeq_epi32, _mm256_fmadd_ps as mul_add, _mm256_fnmadd_ps as neg_mul_add, _mm256_loadu_ps as load,
-    _mm256_max_epu32 as max_bits, _mm256_max_ps as max, _mm256_min_epu32 as min_bits, _mm256_movemask_ps,
-    _mm256_mul_ps as mul, _mm256_permutevar8x32_ps, _mm256_set1_epi32 as splat_bits, _mm256_slli_epi32,
-    _mm256_storeu_ps as store, _mm256_sub_ps as sub,
+    _mm256_max_epu32 as max_bits, _mm256_max_ps as max, _mm256_min_epu32 as min_bits, _mm256_min_ps as min,
+    _mm256_movemask_ps, _mm256_mul_ps as mul, _mm256_permutevar8x32_ps, _mm256_set1_epi32 as splat_bits,
+    _mm256_slli_epi32, _mm256_storeu_ps as store, _mm256_sub_ps as sub,
 };
 use std::f32::consts::{LN_2, LOG2_E};
 
 use super::super::super::Lanes;
-use super::super::super::fetch::{fetch_ahead, fetch_page_ahead};
+use super::super::super::fetch::{fetch_page_ahead as fetch_ahead, fetch_page_ahead};
 use super::super::{POWERS, kernels};
 use super::SIDE;
 

@@ -5,9 +5,9 @@ use std::arch::x86_64::{
     _mm512_add_pd as add, _mm512_castpd_si512 as to_bits, _mm512_castsi512_pd as from_bits,
     _mm512_cmp_pd_mask as compare, _mm512_cmpgt_epu64_mask as is_larger, _mm512_fmadd_pd as mul_add,
     _mm512_fnmadd_pd as neg_mul_add, _mm512_loadu_pd as load, _mm512_max_epu64 as max_bits, _mm512_max_pd as max,
-    _mm512_min_epu64 as min_bits, _mm512_mul_pd as mul, _mm512_permutex2var_pd, _mm512_reduce_add_pd as reduce_add,
-    _mm512_reduce_max_pd as reduce_top, _mm512_set1_epi64 as splat_bits, _mm512_set1_pd as splat, _mm512_slli_epi64,
-    _mm512_storeu_pd as store, _mm512_sub_pd as sub,
+    _mm512_min_epu64 as min_bits, _mm512_min_pd as min, _mm512_mul_pd as mul, _mm512_permutex2var_pd,
+    _mm512_reduce_add_pd as reduce_add, _mm512_reduce_max_pd as reduce_top, _mm512_set1_epi64 as splat_bits,
+    _mm512_set1_pd as splat, _mm512_slli_epi64, _mm512_storeu_pd as store, _mm512_sub_pd as sub,
 };
 use std::f64::consts::{LN_2, LOG2_E};
 

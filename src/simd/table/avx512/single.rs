@@ -6,9 +6,9 @@ use std::arch::x86_64::{
     _mm512_add_ps as add, _mm512_castps_si512 as to_bits, _mm512_castsi512_ps as from_bits,
     _mm512_cmp_ps_mask as compare, _mm512_cmpgt_epu32_mask as is_larger, _mm512_fmadd_ps as mul_add,
     _mm512_fnmadd_ps as neg_mul_add, _mm512_loadu_ps as load, _mm512_max_epu32 as max_bits, _mm512_max_ps as max,
-    _mm512_min_epu32 as min_bits, _mm512_mul_ps as mul, _mm512_permutexvar_ps, _mm512_reduce_add_ps as reduce_add,
-    _mm512_reduce_max_ps as reduce_top, _mm512_set1_epi32 as splat_bits, _mm512_slli_epi32, _mm512_storeu_ps as store,
-    _mm512_sub_ps as sub,
+    _mm512_min_epu32 as min_bits, _mm512_min_ps as min, _mm512_mul_ps as mul, _mm512_permutexvar_ps,
+    _mm512_reduce_add_ps as reduce_add, _mm512_reduce_max_ps as reduce_top, _mm512_set1_epi32 as splat_bits,
+    _mm512_slli_epi32, _mm512_storeu_ps as store, _mm512_sub_ps as sub,
 };
 use std::f32::consts::{LN_2, LOG2_E};
 
