@@ -22,6 +22,21 @@ macro_rules! horner {
     }};
 }
 
+/// The same polynomial by pairs of coefficients, with `$square` the square of `$x`: half the steps that wait for one
+/// another, for one product more.
+macro_rules! paired {
+    ($type:ident, $x:expr, $square:expr; $first:expr $(, $a:expr, $b:expr)*) => {{
+        let p: $type = $first;
+        $(let p = fma!(p, $square, fma!($x, $a, $b));)*
+        p
+    }};
+    ($type:ident, $x:expr, $square:expr; $first:expr, $second:expr $(, $a:expr, $b:expr)*) => {{
+        let p: $type = fma!($x, $first, $second);
+        $(let p = fma!(p, $square, fma!($x, $a, $b));)*
+        p
+    }};
+}
+
 macro_rules! lanes {
     (
         $type:ident, $bits:ident,
@@ -54,7 +69,9 @@ macro_rules! lanes {
                 // The constant holds the exponent's bias too, so that shifting alone makes the power.
                 const MAGIC_BIASED: $type = MAGIC + ($bias + $scale_bits) as $type;
                 let (shifted, r) = reduced::<FMA>(if self < $parts_low { $parts_low } else { self }, MAGIC_BIASED);
-                (horner!($type, r; $($exp_short),*, 0.5, 1.0, 1.0), $type::from_bits(shifted.to_bits() << $mantissa_bits))
+                let square = r * r;
+                let rise = fma!(square, paired!($type, r, square; $($exp_short),*, 0.5), r);
+                (1.0 + rise, $type::from_bits(shifted.to_bits() << $mantissa_bits))
             }
 
             #[inline(always)]
@@ -90,7 +107,7 @@ macro_rules! lanes {
             fn ln_1p_near_lane<const FMA: bool>(self) -> Self {
                 let s = self / (2.0 + self);
                 let z = s * s;
-                let r = z * horner!($type, z; $($ln_wide),*);
+                let r = z * paired!($type, z, z * z; $($ln_wide),*);
                 fma!(-s, self - r, self) // 2 s + s r, without the rounding errors of 2 s
             }
 
