@@ -6,7 +6,7 @@ use super::common::{Arguments, median, pools, seconds};
 use super::probe::{self, Probe};
 use loglik::Element;
 
-/// Lowest ratio that is allowed on a machine with AVX-512: name, type, number of threads, ratio.
+/// Lowest ratio that is allowed on a machine with AVX-512, elsewhere none is: name, type, number of threads, ratio.
 const FLOORS: [(&str, &str, usize, f64); 15] = [
     ("log_sum_exp", "f32", 1, 0.85),
     ("log_sum_exp", "f32", 2, 0.65),
@@ -90,6 +90,9 @@ impl Line {
     }
 
     fn floor(&self) -> Option<f64> {
+        if !has_avx512() {
+            return None;
+        }
         let key = (self.name, self.dtype, self.threads);
         FLOORS.into_iter().find(|&(name, dtype, threads, _)| (name, dtype, threads) == key).map(|floor| floor.3)
     }
@@ -106,6 +109,13 @@ impl Line {
             );
         }
     }
+}
+
+fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512vbmi2");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// Everything that the measurements share.
