@@ -1,0 +1,77 @@
+//! Pairs of responses.
+
+use loglik::math;
+use loglik::preference::{Dpo, Length, Nll, Orpo, PairBatch, PairObjective, Pairs};
+use loglik::{Real, Reduction, Result};
+use ndarray::aview1;
+
+use super::{Exact, Row};
+
+/// Of one pair against a reference at zero, in responses of so many tokens: loss and both slopes.
+fn pair<T: Real>(objective: &dyn PairObjective<T>, [chosen, rejected]: [f64; 2], tokens: f64) -> Result<Vec<f64>> {
+    let (chosen, rejected, zero, tokens) = ([T::of(chosen)], [T::of(rejected)], [T::zero()], [T::of(tokens)]);
+    let batch = PairBatch::new(Pairs { chosen: aview1(&chosen), rejected: aview1(&rejected) })
+        .reference(Pairs { chosen: aview1(&zero), rejected: aview1(&zero) })
+        .lengths(Pairs { chosen: aview1(&tokens), rejected: aview1(&tokens) });
+    let (loss, slope) = objective.grad(batch, Reduction::Mean)?;
+    Ok([loss, slope.chosen[0], slope.rejected[0]].map(|x| x.wide()).to_vec())
+}
+
+const NAMES: &[&str] = &["loss", "slope of the chosen", "of the rejected"];
+
+pub(crate) fn rows() -> Vec<Row> {
+    let odds = Orpo { lambda: 0.1, length: Length::Sum };
+    let orpo = |input, elsewhere, sides: [f64; 2], exact| Row {
+        what: "ORPO's odds ratio, λ 0.1",
+        input,
+        elsewhere,
+        names: NAMES,
+        exact,
+        here: pair::<f64>(&odds, sides, 1.0),
+    };
+    let mut rows = vec![
+        orpo(
+            "ln p of the chosen -1e-9, of the rejected -1",
+            "TRL: loss 5.82e-11, gradient NaN; Liger: loss 0, gradient NaN",
+            [-1e-9, -1.0],
+            Exact::Values(vec![5.819_767_069_909_664e-11, -0.058_197_670_711_260_62, 9.206_735_941_323_186e-11]),
+        ),
+        orpo(
+            "ln p of the chosen 0, of the rejected -1",
+            "TRL, Liger: gradient NaN",
+            [0.0, -1.0],
+            Exact::Values(vec![0.0, -0.058_197_670_686_932_65, 0.0]),
+        ),
+        orpo("ln p of the chosen -1, of the rejected 0", "TRL, Liger: gradient NaN", [-1.0, 0.0], Exact::Undefined),
+    ];
+    let log_odds = [
+        ("ln p = -20", "oxicuda: -16.118, slope 0", -20.0_f64, [-19.999_999_997_938_846, 1.000_000_002_061_153_6]),
+        ("ln p = -200", "oxicuda: -16.118, slope 0; scirs2: -34.539", -200.0, [-200.0, 1.0]),
+        ("ln p = -1e-8", "oxicuda: 13.708, slope 0; scirs2: 16.118", -1e-8, [18.420_680_738_952_367, 100_000_000.5]),
+    ];
+    rows.extend(log_odds.map(|(input, elsewhere, x, exact)| Row {
+        what: "log-odds",
+        input,
+        elsewhere,
+        names: &["value", "slope"],
+        exact: Exact::Values(exact.to_vec()),
+        here: Ok(vec![math::log_odds::<f64, false>(x), math::log_odds_slope::<f64, false>(x)]),
+    }));
+    rows.push(Row {
+        what: "DPO, β 0.1, smoothing 0.1",
+        input: "margin 1.25",
+        elsewhere: "aprender-core: slope -0.046879, as without smoothing",
+        names: NAMES,
+        exact: Exact::Values(vec![0.645_099_035_317_169_1, -0.036_879_062_662_624_376, 0.036_879_062_662_624_376]),
+        here: pair::<f64>(&Dpo { beta: 0.1, label_smoothing: 0.1 }, [-1.75, -3.0], 1.0),
+    });
+    rows.push(Row {
+        what: "likelihood of the chosen, per token",
+        input: "an empty response",
+        elsewhere: "TRL: NaN",
+        names: NAMES,
+        exact: Exact::Undefined,
+        here: pair::<f64>(&Nll { length: Length::Mean }, [0.0, -3.0], 0.0),
+    });
+    rows
+}
