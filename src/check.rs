@@ -25,6 +25,11 @@ pub(crate) fn finite(name: &'static str, value: f64) -> Result<()> {
     parameter(name, value, "finite", value.is_finite())
 }
 
+/// The probability that a label is flipped must lie in `[0, 0.5)`.
+pub(crate) fn label_smoothing(value: f64) -> Result<()> {
+    parameter("label_smoothing", value, "[0, 0.5)", (0.0..0.5).contains(&value))
+}
+
 /// The hyper-parameter must lie in a range; `allowed` says the same in words. False for NaN, since every comparison is.
 pub(crate) fn parameter(name: &'static str, value: f64, allowed: &'static str, holds: bool) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Parameter { name, value, allowed }) }

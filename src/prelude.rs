@@ -17,8 +17,13 @@ pub use crate::logits::{
     log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
 pub use crate::preference::{
-    Dpo, Ipo, JensenShannon, Length, LinearPairs, LogitPairs, Nll, Orpo, Out, PairBatch, PairConfig, PairMetrics,
-    PairObjective, Pairs, PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
+    AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, ExoPair, FlexDpo, Hinge, Ipo, Nll,
+    Odpo, Orpo, Poft, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RewardDistance, RewardGap, RobustDpo, SigmoidNorm,
+    SimPo, Slic, SoftDpo,
+};
+pub use crate::preference::{
+    JensenShannon, Length, LinearPairs, LogitPairs, Out, PairBatch, PairConfig, PairMetrics, PairObjective, Pairs,
+    PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
 };
 pub use crate::ratio::{Ddo, RatioObjective, Samples};
 pub use crate::sequence::{

@@ -1,14 +1,20 @@
 //! Any objective of this room as one value, to be written to and read from a configuration.
 
 use crate::preference::objective::forward;
-use crate::preference::{Dpo, Ipo, Nll, Orpo, Out, PairBatch, PairObjective, WeightedSum};
+use crate::preference::{
+    AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, ExoPair, FlexDpo, Hinge, Ipo, Nll,
+    Odpo, Orpo, Out, PairBatch, PairObjective, Poft, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RobustDpo,
+    SigmoidNorm, SimPo, Slic, SoftDpo, WeightedSum,
+};
 use crate::{Parts, Real, Reduction, Result};
 
 /// One of the objectives over pairs, by the name that configurations give it.
 ///
-/// With the feature `serde` it is tagged by `loss_type`: `sigmoid` (DPO, by TRL's name), `ipo`, `orpo`, `nll` or
-/// `weighted_sum`. A field that is left out has its default where there is one, a length is `sum` or `mean`, and unknown
-/// fields are refused. A value out of range is read, and refused at the call. The whole ORPO objective:
+/// With the feature `serde` it is tagged by `loss_type`, which is the variant in lower case with underscores, and TRL's
+/// name where TRL has the loss: `sigmoid` (DPO), `robust`, `hinge`, `ipo`, `exo_pair`, `discopop`, `sigmoid_norm`, `sft`
+/// (that is `nll`, whose length says what is averaged), `simpo`, `alphapo`, and so on. A field that is left out has its
+/// default where there is one, a length is `sum` or `mean`, and unknown names and fields are refused with a list of those
+/// that exist. A value out of range is read, and refused at the call. The whole ORPO objective:
 ///
 /// ```json
 /// {
@@ -43,11 +49,58 @@ use crate::{Parts, Real, Reduction, Result};
 pub enum PairConfig {
     /// DPO.
     Sigmoid(Dpo),
+    /// Robust DPO.
+    Robust(RobustDpo),
+    /// The hinge of RSO.
+    Hinge(Hinge),
+    /// The calibration term of SLiC.
+    Slic(Slic),
     /// IPO.
     Ipo(Ipo),
+    /// EXO over pairs.
+    ExoPair(ExoPair),
+    /// DiscoPOP.
+    Discopop(DiscoPop),
+    /// Length-normalised DPO.
+    SigmoidNorm(SigmoidNorm),
+    /// The preference term of CPO.
+    Cpo(Cpo),
+    /// The hinge without a reference.
+    CpoHinge(CpoHinge),
+    /// IPO without a reference.
+    CpoIpo(CpoIpo),
+    /// SimPO.
+    Simpo(SimPo),
+    /// AlphaPO.
+    Alphapo(AlphaPo),
+    /// DPO with a length penalty.
+    Rdpo(RDpo),
+    /// DPO with an offset.
+    Odpo(Odpo),
+    /// DPO with a strength for each side; PSO offline.
+    FlexDpo(FlexDpo),
+    /// χPO.
+    Chipo(ChiPo),
+    /// REBEL.
+    Rebel(Rebel),
+    /// DPO with soft labels.
+    SoftDpo(SoftDpo),
+    /// Reward-aware preference optimisation.
+    RewardAwareRpo(RewardAwareRpo),
+    /// DPO with ties after Rao and Kupper.
+    RaoKupper(RaoKupper),
+    /// DPO with ties after Davidson.
+    Davidson(Davidson),
+    /// PoFT.
+    Poft(Poft),
+    /// Diffusion-DPO.
+    DiffusionDpo(DiffusionDpo),
+    /// PSO, online.
+    Pso(Pso),
     /// The odds-ratio term of ORPO.
     Orpo(Orpo),
-    /// The negative log-likelihood of the chosen response.
+    /// The negative log-likelihood of the chosen response; also read as `sft`.
+    #[cfg_attr(feature = "serde", serde(alias = "sft"))]
     Nll(Nll),
     /// Several of them.
     WeightedSum(WeightedSum<PairConfig>),
@@ -59,7 +112,30 @@ impl PairConfig {
     pub fn objective<T: Real>(&self) -> &dyn PairObjective<T> {
         match self {
             Self::Sigmoid(objective) => objective,
+            Self::Robust(objective) => objective,
+            Self::Hinge(objective) => objective,
+            Self::Slic(objective) => objective,
             Self::Ipo(objective) => objective,
+            Self::ExoPair(objective) => objective,
+            Self::Discopop(objective) => objective,
+            Self::SigmoidNorm(objective) => objective,
+            Self::Cpo(objective) => objective,
+            Self::CpoHinge(objective) => objective,
+            Self::CpoIpo(objective) => objective,
+            Self::Simpo(objective) => objective,
+            Self::Alphapo(objective) => objective,
+            Self::Rdpo(objective) => objective,
+            Self::Odpo(objective) => objective,
+            Self::FlexDpo(objective) => objective,
+            Self::Chipo(objective) => objective,
+            Self::Rebel(objective) => objective,
+            Self::SoftDpo(objective) => objective,
+            Self::RewardAwareRpo(objective) => objective,
+            Self::RaoKupper(objective) => objective,
+            Self::Davidson(objective) => objective,
+            Self::Poft(objective) => objective,
+            Self::DiffusionDpo(objective) => objective,
+            Self::Pso(objective) => objective,
             Self::Orpo(objective) => objective,
             Self::Nll(objective) => objective,
             Self::WeightedSum(objective) => objective,
@@ -68,6 +144,16 @@ impl PairConfig {
 }
 
 forward!(PairConfig, |this| this.objective());
+
+/// An objective in one element type.
+#[cfg(debug_assertions)]
+type Chosen<T> = for<'a> fn(&'a PairConfig) -> &'a dyn PairObjective<T>;
+
+/// Compiles the kernels of all objectives here, so that without optimisation other crates (each binary of the tests)
+/// link them and do not compile them again.
+#[cfg(debug_assertions)]
+#[used]
+static KERNELS: (Chosen<f32>, Chosen<f64>) = (PairConfig::objective, PairConfig::objective);
 
 #[cfg(all(test, feature = "serde"))]
 mod tests {
@@ -97,6 +183,58 @@ mod tests {
         );
         let ipo = read(r#"{"loss_type": "ipo", "beta": 0.1, "length": "sum"}"#).unwrap();
         assert_eq!(ipo, PairConfig::Ipo(Ipo { beta: 0.1, length: Length::Sum }));
+    }
+
+    #[test]
+    fn every_name_is_read_with_the_fields_that_it_cannot_do_without() {
+        let names = [
+            ("sigmoid", r#""#),
+            ("robust", r#""#),
+            ("hinge", r#""#),
+            ("slic", r#""delta": 1.0, "length": "sum""#),
+            ("ipo", r#""beta": 0.1, "length": "mean""#),
+            ("exo_pair", r#""#),
+            ("discopop", r#""#),
+            ("sigmoid_norm", r#""beta": 5.0"#),
+            ("cpo", r#""beta": 0.1, "length": "sum""#),
+            ("cpo_hinge", r#""beta": 0.1, "length": "sum""#),
+            ("cpo_ipo", r#""beta": 0.1, "length": "mean""#),
+            ("simpo", r#""#),
+            ("alphapo", r#""#),
+            ("rdpo", r#""beta": 0.1, "alpha": 0.05"#),
+            ("odpo", r#""#),
+            ("flex_dpo", r#""beta_chosen": 0.1, "beta_rejected": 0.02"#),
+            ("chipo", r#""beta": 0.1, "clip": 2.0"#),
+            ("rebel", r#""#),
+            ("soft_dpo", r#""#),
+            ("reward_aware_rpo", r#""beta": 0.2, "eta": 1.0, "distance": "forward_kl", "length": "sum""#),
+            ("rao_kupper", r#""#),
+            ("davidson", r#""#),
+            ("poft", r#""#),
+            ("diffusion_dpo", r#""#),
+            ("pso", r#""beta": 50.0, "epsilon": 0.1, "length": "sum""#),
+            ("orpo", r#""#),
+            ("nll", r#""length": "sum""#),
+        ];
+        for (name, fields) in names {
+            let comma = if fields.is_empty() { "" } else { ", " };
+            let text = format!(r#"{{"loss_type": "{name}"{comma}{fields}}}"#);
+            let config = serde_json::from_str::<PairConfig>(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let written = serde_json::to_value(&config).unwrap();
+            assert_eq!(written["loss_type"], name);
+            assert_eq!(serde_json::from_value::<PairConfig>(written).unwrap(), config);
+            if !fields.is_empty() {
+                let bare = serde_json::from_str::<PairConfig>(&format!(r#"{{"loss_type": "{name}"}}"#));
+                assert!(bare.unwrap_err().to_string().starts_with("missing field"), "{name}");
+            }
+            let more = text.replace('}', r#", "betta": 1.0}"#);
+            let refused = serde_json::from_str::<PairConfig>(&more).unwrap_err().to_string();
+            assert!(refused.contains("unknown field `betta`, expected"), "{name}: {refused}");
+            let unknown = serde_json::from_str::<PairConfig>(r#"{"loss_type": "sigmoidal"}"#).unwrap_err().to_string();
+            assert!(unknown.contains(&format!("`{name}`")), "{unknown}");
+        }
+        let sft = serde_json::from_str::<PairConfig>(r#"{"loss_type": "sft", "length": "mean"}"#).unwrap();
+        assert_eq!(sft, PairConfig::Nll(Nll { length: Length::Mean }));
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //!
 //! | to do this | use |
 //! |---|---|
-//! | compute a loss of pairs | [`Dpo`], [`Ipo`], [`Orpo`], [`Nll`] |
+//! | compute a loss of pairs | [`Dpo`], [`RobustDpo`], [`Hinge`], [`Ipo`], [`ExoPair`], [`DiscoPop`], [`SigmoidNorm`], [`RDpo`], [`FlexDpo`], [`ChiPo`] |
+//! | do so without a reference | [`Cpo`], [`CpoHinge`], [`CpoIpo`], [`Slic`], [`SimPo`], [`AlphaPo`], [`Orpo`], [`Nll`] |
+//! | use labels, ties or rewards | [`SoftDpo`], [`RaoKupper`], [`Davidson`], [`Odpo`], [`Rebel`], [`RewardAwareRpo`] |
+//! | compare with other models, or train diffusion models | [`Poft`], [`DiffusionDpo`], [`Pso`] |
 //! | go from logits to a loss, and back | [`LogitPairs`] |
 //! | go from hidden states to a loss, and back, without the logits | [`LinearPairs`] |
 //! | add several, each with a weight | [`WeightedSum`] |
@@ -17,6 +20,7 @@
 //! A new objective is one file in `pairwise/`: the struct, its `check`, and loss and slope at one margin. Everything
 //! else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the driver's.
 
+mod bernoulli;
 mod columns;
 mod config;
 mod context;
@@ -24,12 +28,14 @@ mod driver;
 mod inspect;
 mod kernel;
 mod linear_pairs;
+mod logistic;
 mod logit_pairs;
 mod loss;
 mod metrics;
 mod objective;
 mod pairs;
 mod pairwise;
+mod probability;
 mod row;
 mod scale;
 mod score;

@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, aview1};
 
-use crate::preference::{Out, PairBatch, PairObjective, Pairs};
-use crate::{Real, Reduction};
+use crate::preference::{Out, PairBatch, PairObjective, Pairs, Row};
+use crate::{Real, Reduction, Result};
 
 /// A batch that owns its numbers.
 #[derive(Clone, Debug)]
@@ -96,4 +96,84 @@ pub(crate) fn pair<T: Real>(objective: &dyn PairObjective<T>, batch: PairBatch<'
     let mut grad = Pairs { chosen: Array1::zeros(1), rejected: Array1::zeros(1) };
     let loss = objective.run(&batch, Reduction::Sum, T::one(), Out::Grad(grad.view_mut())).unwrap();
     (loss.wide(), grad.chosen[0].wide(), grad.rejected[0].wide())
+}
+
+/// Exact numbers of one pair: what it holds, and loss, slope of the chosen and slope of the rejected side.
+pub(crate) type Exact = (Row<f64>, [f64; 3]);
+
+/// A pair of these log-ratios: the reference is at 0, and nothing else is there.
+pub(crate) fn ratios(chosen: f64, rejected: f64) -> Row<f64> {
+    let lengths = Pairs { chosen: 1.0, rejected: 1.0 };
+    Row { policy: Pairs { chosen, rejected }, lengths, ..Row::default() }
+}
+
+/// Loss and slopes of one pair by every method; an error where there is one.
+pub(crate) fn at<T: Real>(objective: &dyn PairObjective<T>, row: Row<f64>) -> Result<[f64; 3]> {
+    let columns = row.map(|x| [T::of(x)]);
+    let views = columns.as_ref().map(|column| aview1(&column[..]));
+    let batch = PairBatch::new(views.policy)
+        .reference(views.reference)
+        .lengths(views.lengths)
+        .rewards(views.rewards)
+        .target(views.target);
+    let (loss, grad) = objective.grad(batch, Reduction::Sum)?;
+    assert_eq!(objective.value(batch, Reduction::Sum)?, loss);
+    Ok([loss.wide(), grad.chosen[0].wide(), grad.rejected[0].wide()])
+}
+
+/// The message of the error that the pair is.
+pub(crate) fn refusal(objective: &dyn PairObjective<f64>, row: Row<f64>) -> String {
+    at(objective, row).unwrap_err().to_string()
+}
+
+/// Every row must be what exact arithmetic gives: to 1e-12 in `f64`, and in `f32` to what rounding the inputs costs.
+pub(crate) fn is_exact(objective: &(impl PairObjective<f64> + PairObjective<f32>), rows: &[Exact]) {
+    assert!(!rows.is_empty());
+    for &(row, expected) in rows {
+        let (wide, narrow) = (at::<f64>(objective, row).unwrap(), at::<f32>(objective, row).unwrap());
+        let largest = expected.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
+        let floor = (1e-5 * largest).max(f64::from(f32::from_bits(1)));
+        for ((wide, narrow), expected) in wide.into_iter().zip(narrow).zip(expected) {
+            let close = |got: f64, share: f64, floor: f64| (got - expected).abs() <= share * expected.abs() + floor;
+            assert!(wide == expected || close(wide, 1e-12, 1e-307), "{row:?}: {wide:e}, exactly {expected:e}");
+            assert!(narrow == expected || close(narrow, 3e-5, floor), "{row:?}: {narrow:e}, {expected:e}");
+        }
+    }
+}
+
+/// Three pairs of which the values of many objectives are published; rewards and targets are zero.
+pub(crate) fn three_pairs() -> [Row<f64>; 3] {
+    let both = |chosen: [f64; 3], rejected: [f64; 3]| Pairs { chosen, rejected };
+    let policy = both([-12.5, -30.25, -8.0], [-14.25, -28.5, -20.0]);
+    let reference = both([-13.0, -29.0, -9.5], [-13.5, -29.75, -16.0]);
+    let lengths = both([10.0, 24.0, 6.0], [12.0, 20.0, 16.0]);
+    std::array::from_fn(|i| Row {
+        policy: policy.map(|side| side[i]),
+        reference: reference.map(|side| side[i]),
+        lengths: lengths.map(|side| side[i]),
+        ..Row::default()
+    })
+}
+
+/// The three pairs with these exact results.
+pub(crate) fn three(expected: [[f64; 3]; 3]) -> [Exact; 3] {
+    let rows = three_pairs();
+    std::array::from_fn(|i| (rows[i], expected[i]))
+}
+
+/// The gradient must be that of the value at these pairs.
+pub(crate) fn slopes_agree_with_differences(objective: &dyn PairObjective<f64>, rows: &[Row<f64>]) {
+    for &row in rows {
+        let [loss, by_chosen, by_rejected] = at(objective, row).unwrap();
+        for (side, exact) in [(chosen as fn(&mut Pairs<f64>) -> &mut f64, by_chosen), (rejected, by_rejected)] {
+            let moved = |step: f64| {
+                let mut row = row;
+                *side(&mut row.policy) += step;
+                at(objective, row).unwrap()[0]
+            };
+            let h = 1e-4;
+            let difference = (8.0 * (moved(h) - moved(-h)) - (moved(2.0 * h) - moved(-2.0 * h))) / (12.0 * h);
+            assert!((difference - exact).abs() < 1e-8 * (1.0 + loss.abs()), "{row:?}: {difference}, {exact}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Direct preference optimisation (DPO).
 
 use crate::preference::MarginLoss;
-use crate::{Real, Result, check, math};
+use crate::preference::logistic::smoothed;
+use crate::{Real, Result, check};
 
 /// Logistic loss of the margin by which the policy prefers the chosen response more than the reference does.
 ///
@@ -58,20 +59,14 @@ impl Default for Dpo {
 impl MarginLoss for Dpo {
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
-        let flip = self.label_smoothing;
-        check::parameter("label_smoothing", flip, "[0, 0.5)", (0.0..0.5).contains(&flip))
+        check::label_smoothing(self.label_smoothing)
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let (beta, flip) = (T::of(self.beta), T::of(self.label_smoothing));
-        let (kept, z) = (T::of(1.0 - self.label_smoothing), beta * margin);
-        let (loss, slope) = (math::softplus::<T, FMA>(-z), math::sigmoid::<T, FMA>(-z));
-        if flip == T::zero() {
-            return (loss, -beta * slope); // at z = inf the term below is 0 · inf
-        }
-        let (flipped, opposite) = (math::softplus::<T, FMA>(z), math::sigmoid::<T, FMA>(z));
-        (kept * loss + flip * flipped, beta * (flip * opposite - kept * slope))
+        let beta = T::of(self.beta);
+        let (loss, slope) = smoothed::<T, FMA>(beta * margin, self.label_smoothing);
+        (loss, beta * slope)
     }
 }
 

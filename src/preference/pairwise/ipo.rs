@@ -1,5 +1,6 @@
 //! Identity preference optimisation (IPO).
 
+use crate::preference::logistic::square;
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
@@ -61,8 +62,7 @@ impl MarginLoss for Ipo {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let gap = margin - T::of(0.5 / self.beta);
-        (gap * gap, gap + gap)
+        square(margin, T::of(0.5 / self.beta))
     }
 }
 

@@ -1,0 +1,194 @@
+//! DPO with ties after Davidson (DPO-D).
+
+use crate::error::{Error, Position};
+use crate::preference::{LabelledLoss, Needs, Row, TargetUse, probability};
+use crate::simd::select;
+use crate::{Real, Result, check, math};
+
+/// Negative log-likelihood of a comparison that may end in a tie, whose odds are the geometric mean of those of both wins.
+///
+/// ```math
+/// P_i^{\text{win}} = \frac{1}{Z_i}, \qquad P_i^{\text{tie}} = \frac{2\nu e^{-d_i/2}}{Z_i}, \qquad
+/// Z_i = 1 + e^{-d_i} + 2\nu e^{-d_i/2}, \quad d_i = \beta\, m_i
+/// ```
+///
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's target, where it has one, is the
+/// probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The loss is
+/// `-(1-t) ln P_win - t ln P_tie`. At `ν = 0` there are no ties and it is DPO; its least value over `d` for a tie is
+/// `ln(1 + 1/ν)`, at `d = 0`.
+///
+/// No power overflows and no logarithm cancels. A response of log-probability -inf is the exact limit: as in DPO for a win,
+/// +inf with gradient ±β/2 for a tie.
+///
+/// # Errors
+///
+/// `beta` or `nu` out of range; a batch without reference; a target outside `[0, 1]`, or above 0 where `nu` is 0; both
+/// sides of a pair at -inf.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::aview1};
+/// let both = |chosen| Pairs { chosen, rejected: aview1(&[0.0, 0.0]) };
+/// let (margins, reference, ties) = ([0.7_f64, 0.7], [0.0, 0.0], [0.0, 1.0]);
+/// let batch = PairBatch::new(both(aview1(&margins))).reference(both(aview1(&reference))).target(aview1(&ties));
+/// let losses = Davidson { beta: 1.0, nu: 3.0 }.each(batch)?;
+/// assert!((losses[0] - 1.744_792_564).abs() < 1e-9 && (losses[1] - 0.303_033_095).abs() < 1e-9);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Chen et al., 2024, [arXiv:2409.17431](https://arxiv.org/abs/2409.17431); Davidson, JASA 65, 1970.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct Davidson {
+    /// Strength of the pull towards the reference, `> 0`. Default 0.1, that of [`Dpo`](crate::preference::Dpo).
+    pub beta: f64,
+    /// How much likelier a tie is, `>= 0`. Default 3 (the paper).
+    pub nu: f64,
+}
+
+impl Default for Davidson {
+    fn default() -> Self {
+        Self { beta: 0.1, nu: 3.0 }
+    }
+}
+
+impl LabelledLoss for Davidson {
+    fn needs(&self) -> Result<Needs> {
+        check::positive("beta", self.beta)?;
+        check::non_negative("nu", self.nu)?;
+        Ok(Needs { reference: true, target: TargetUse::Optional, ..Needs::default() })
+    }
+
+    #[inline(always)]
+    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+        let (beta, nu) = (T::of(self.beta), T::of(self.nu));
+        let tie = probability::target(&pair);
+        let (d, far) = (beta * margin, (beta * margin).abs());
+        let behind = d < T::zero();
+        // Powers of the loser, e^(-|d|/2) and e^(-|d|): Z over that of the winner is 1 + rest.
+        let half = math::exp::<T, FMA>(T::of(-0.5) * far);
+        let whole = math::exp::<T, FMA>(-far);
+        let between = nu * half;
+        let rest = whole + (between + between);
+        let inverse = (T::one() + rest).recip();
+        let win = (if behind { far } else { T::zero() }) + math::ln_1p::<T, FMA>(rest);
+        let lost = (if behind { T::one() } else { whole }) + between;
+        // -ln P_tie = ln(1 + cosh(d/2) / ν), and cosh(d/2) = e^(|d|/2 - ln 2) (1 + e^(-|d|))
+        let scale = T::of(math::ln::<f64, FMA>(2.0 * self.nu));
+        let even = math::softplus::<T, FMA>((T::of(0.5) * far - scale) + math::ln_1p::<T, FMA>(whole));
+        let apart = T::of(-0.5) * math::exp_m1::<T, FMA>(-far) * inverse;
+        let apart = if behind { -apart } else { apart };
+        let loss = select(T::one() - tie, win) + select(tie, even);
+        (loss, beta * (tie * apart - (T::one() - tie) * (lost * inverse)))
+    }
+
+    fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
+        let no_ties = (self.nu == 0.0 && row.target > 0.0).then(|| Error::Value {
+            argument: Row::NAMES.target,
+            position: Position::from(position),
+            value: row.target,
+            allowed: "0 where `nu` is 0",
+        });
+        probability::explain(row, position).or(no_ties)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preference::testing::{at, is_exact, ratios, refusal, slopes_agree_with_differences};
+
+    fn tied(margin: f64, target: f64) -> Row<f64> {
+        Row { target, ..ratios(margin, 0.0) }
+    }
+
+    #[test]
+    fn values_are_those_of_exact_arithmetic() {
+        is_exact(
+            &Davidson { beta: 0.5, nu: 3.0 },
+            &[
+                (
+                    tied(1.399_999_999_999_999_9, 0.0),
+                    [1.744_792_564_279_046_8, -0.228_015_726_633_088_88, 0.228_015_726_633_088_88],
+                ),
+                (
+                    tied(-1.399_999_999_999_999_9, 0.0),
+                    [2.444_792_564_279_046_8, -0.271_984_273_366_911_12, 0.271_984_273_366_911_12],
+                ),
+                (
+                    tied(1.399_999_999_999_999_9, 1.0),
+                    [0.303_033_095_050_991_79, 0.021_984_273_366_911_125, -0.021_984_273_366_911_125],
+                ),
+                (tied(0.0, 1.0), [0.287_682_072_451_780_93, 0.0, 0.0]),
+                (tied(1.0e-8, 1.0), [0.287_682_072_451_780_93, 1.5625e-10, -1.5625e-10]),
+                (
+                    tied(-1.399_999_999_999_999_9, 0.25),
+                    [1.909_352_696_972_033, -0.209_484_273_366_911_12, 0.209_484_273_366_911_12],
+                ),
+                (
+                    tied(1000.0, 0.0),
+                    [1.601_514_129_324_765_8e-108, -4.003_785_323_311_914_6e-109, 4.003_785_323_311_914_6e-109],
+                ),
+                (tied(-1000.0, 0.0), [500.0, -0.5, 0.5]),
+                (tied(1000.0, 1.0), [248.208_240_530_771_94, 0.25, -0.25]),
+                (tied(-1000.0, 1.0), [248.208_240_530_771_94, -0.25, 0.25]),
+                (
+                    tied(60.0, 0.0),
+                    [1.835_412_332_216_939_3e-6, -4.588_526_853_562_032_8e-7, 4.588_526_853_562_032_8e-7],
+                ),
+            ],
+        );
+        is_exact(
+            &Davidson { beta: 0.5, nu: 0.0 },
+            &[
+                (
+                    tied(1.399_999_999_999_999_9, 0.0),
+                    [0.403_186_048_885_457_91, -0.165_906_113_915_916_95, 0.165_906_113_915_916_95],
+                ),
+                (
+                    tied(-1.399_999_999_999_999_9, 0.0),
+                    [1.103_186_048_885_457_9, -0.334_093_886_084_083_05, 0.334_093_886_084_083_05],
+                ),
+                (
+                    tied(1000.0, 0.0),
+                    [7.124_576_406_741_285_5e-218, -3.562_288_203_370_642_8e-218, 3.562_288_203_370_642_8e-218],
+                ),
+                (tied(-1000.0, 0.0), [500.0, -0.5, 0.5]),
+                (
+                    tied(60.0, 0.0),
+                    [9.357_622_968_839_736_8e-14, -4.678_811_484_419_649_5e-14, 4.678_811_484_419_649_5e-14],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_value() {
+        let rows =
+            [tied(1.5, 0.0), tied(1.5, 1.0), tied(-20.0, 1.0), tied(-20.0, 0.0), tied(3.0, 0.25), tied(0.0, 1.0)];
+        slopes_agree_with_differences(&Davidson { beta: 0.3, nu: 2.0 }, &rows);
+    }
+
+    #[test]
+    fn a_response_of_probability_zero_is_the_exact_limit() {
+        let (inf, davidson) = (f64::INFINITY, Davidson { beta: 0.5, nu: 3.0 });
+        assert_eq!(at::<f64>(&davidson, tied(-inf, 0.0)), Ok([inf, -0.5, 0.5]));
+        assert_eq!(at::<f64>(&davidson, tied(-inf, 1.0)), Ok([inf, -0.25, 0.25]));
+        let beyond = Row { target: 1.0, ..ratios(0.0, -inf) };
+        assert_eq!(at::<f64>(&davidson, beyond), Ok([inf, 0.25, -0.25]));
+        assert_eq!(at::<f64>(&davidson, ratios(0.0, -inf)), Ok([0.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let message = |nu, target| refusal(&Davidson { beta: 0.1, nu }, tied(0.0, target));
+        assert_eq!(message(-0.5, 0.0), "`nu` is -0.5, allowed is finite and >= 0");
+        assert_eq!(message(3.0, -1.0), "`target`[0] is -1, allowed is [0, 1]");
+        assert_eq!(message(0.0, 0.5), "`target`[0] is 0.5, allowed is 0 where `nu` is 0");
+        let refused = refusal(&Davidson { beta: 0.0, nu: 3.0 }, tied(0.0, 0.0));
+        assert_eq!(refused, "`beta` is 0, allowed is finite and > 0");
+    }
+}

@@ -1,0 +1,211 @@
+//! DPO with ties after Rao and Kupper (DPO-RK).
+
+use crate::error::{Error, Position};
+use crate::preference::{LabelledLoss, Needs, Row, TargetUse, bernoulli, probability};
+use crate::simd::select;
+use crate::{Real, Result, check, math};
+
+/// Negative log-likelihood of a comparison that may end in a tie: one wins where it is ahead by more than `ln ν`.
+///
+/// ```math
+/// P_i^{\text{win}} = \sigma(d_i - \ln\nu), \qquad P_i^{\text{tie}} = (\nu^2-1)\,\sigma(d_i-\ln\nu)\,\sigma(-d_i-\ln\nu),
+/// \qquad d_i = \beta\, m_i
+/// ```
+///
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's target, where it has one, is the
+/// probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The loss is
+/// `-(1-t) ln P_win - t ln P_tie`. At `ν = 1` there are no ties and it is DPO; its least value over `d` for a tie is
+/// `ln((ν+1)/(ν-1))`, at `d = 0`.
+///
+/// The logarithm of `P_tie` and its slope `σ(d + ln ν) - σ(ln ν - d)` are formed without cancellation. A response of
+/// log-probability -inf is the exact limit: as in DPO for a win, +inf with gradient ±β for a tie.
+///
+/// # Errors
+///
+/// `beta` or `nu` out of range; a batch without reference; a target outside `[0, 1]`, or above 0 where `nu` is 1; both
+/// sides of a pair at -inf.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::aview1};
+/// let both = |chosen| Pairs { chosen, rejected: aview1(&[0.0, 0.0]) };
+/// let (margins, reference, ties) = ([0.7_f64, 0.7], [0.0, 0.0], [0.0, 1.0]);
+/// let batch = PairBatch::new(both(aview1(&margins))).reference(both(aview1(&reference))).target(aview1(&ties));
+/// let losses = RaoKupper { beta: 1.0, nu: 3.0 }.each(batch)?;
+/// assert!((losses[0] - 0.912_184_678).abs() < 1e-9 && (losses[1] - 0.784_530_001).abs() < 1e-9);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Chen et al., 2024, [arXiv:2409.17431](https://arxiv.org/abs/2409.17431); Rao and Kupper, JASA 62, 1967.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct RaoKupper {
+    /// Strength of the pull towards the reference, `> 0`. Default 0.1, that of [`Dpo`](crate::preference::Dpo).
+    pub beta: f64,
+    /// How much likelier a tie is, `>= 1`. Default 3 (the paper).
+    pub nu: f64,
+}
+
+impl Default for RaoKupper {
+    fn default() -> Self {
+        Self { beta: 0.1, nu: 3.0 }
+    }
+}
+
+impl LabelledLoss for RaoKupper {
+    fn needs(&self) -> Result<Needs> {
+        check::positive("beta", self.beta)?;
+        check::parameter("nu", self.nu, "finite and >= 1", self.nu >= 1.0 && self.nu.is_finite())?;
+        Ok(Needs { reference: true, target: TargetUse::Optional, ..Needs::default() })
+    }
+
+    #[inline(always)]
+    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+        let beta = T::of(self.beta);
+        let lead = T::of(math::ln::<f64, FMA>(self.nu));
+        let tie = probability::target(&pair);
+        let (d, far) = (beta * margin, (beta * margin).abs());
+        let win = (math::softplus::<T, FMA>(lead - d), -math::sigmoid::<T, FMA>(lead - d));
+        // -ln P_tie = ln(1 + 2 (1 + ν cosh d) / (ν² - 1)), and cosh d = e^(|d| - ln 2) (1 + e^(-2|d|))
+        let cosh = (far - T::LN_2()) + math::ln_1p::<T, FMA>(math::exp::<T, FMA>(-(far + far)));
+        let scale = T::of(math::ln::<f64, FMA>(2.0 / ((self.nu - 1.0) * (self.nu + 1.0))));
+        let even = math::softplus::<T, FMA>(scale + math::softplus::<T, FMA>(lead + cosh));
+        let apart = bernoulli::difference::<T, FMA>(lead + far, lead - far, far + far);
+        let apart = if d < T::zero() { -apart } else { apart };
+        let loss = select(T::one() - tie, win.0) + select(tie, even);
+        (loss, beta * ((T::one() - tie) * win.1 + tie * apart))
+    }
+
+    fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
+        let no_ties = (self.nu == 1.0 && row.target > 0.0).then(|| Error::Value {
+            argument: Row::NAMES.target,
+            position: Position::from(position),
+            value: row.target,
+            allowed: "0 where `nu` is 1",
+        });
+        probability::explain(row, position).or(no_ties)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preference::Dpo;
+    use crate::preference::testing::{at, is_exact, ratios, refusal, slopes_agree_with_differences};
+
+    fn tied(margin: f64, target: f64) -> Row<f64> {
+        Row { target, ..ratios(margin, 0.0) }
+    }
+
+    #[test]
+    fn values_are_those_of_exact_arithmetic() {
+        is_exact(
+            &RaoKupper { beta: 0.5, nu: 3.0 },
+            &[
+                (
+                    tied(1.399_999_999_999_999_9, 0.0),
+                    [0.912_184_678_111_050_16, -0.299_177_100_969_699_71, 0.299_177_100_969_699_71],
+                ),
+                (
+                    tied(-1.399_999_999_999_999_9, 0.0),
+                    [1.951_786_864_772_924_7, -0.428_989_962_971_451_99, 0.428_989_962_971_451_99],
+                ),
+                (
+                    tied(1.399_999_999_999_999_9, 1.0),
+                    [0.784_530_001_204_138_94, 0.129_812_862_001_752_29, -0.129_812_862_001_752_29],
+                ),
+                (tied(0.0, 1.0), [0.693_147_180_559_945_31, 0.0, 0.0]),
+                (
+                    tied(1.0e-8, 1.0),
+                    [0.693_147_180_559_945_31, 9.375_000_000_000_000_2e-10, -9.375_000_000_000_000_2e-10],
+                ),
+                (
+                    tied(-1.399_999_999_999_999_9, 0.25),
+                    [1.659_972_648_880_728_3, -0.354_195_687_729_027_07, 0.354_195_687_729_027_07],
+                ),
+                (
+                    tied(1000.0, 0.0),
+                    [2.137_372_922_022_385_7e-217, -1.068_686_461_011_192_8e-217, 1.068_686_461_011_192_8e-217],
+                ),
+                (tied(-1000.0, 0.0), [501.098_612_288_668_11, -0.5, 0.5]),
+                (tied(1000.0, 1.0), [499.019_170_746_988_27, 0.5, -0.5]),
+                (tied(-1000.0, 1.0), [499.019_170_746_988_27, -0.5, 0.5]),
+                (
+                    tied(60.0, 0.0),
+                    [2.807_286_890_651_658_3e-13, -1.403_643_445_325_632_1e-13, 1.403_643_445_325_632_1e-13],
+                ),
+            ],
+        );
+        is_exact(
+            &RaoKupper { beta: 0.5, nu: 1.0 + 1.0 / 1024.0 },
+            &[
+                (
+                    tied(1.399_999_999_999_999_9, 0.0),
+                    [0.403_510_031_776_074_96, -0.166_014_337_086_693_47, 0.166_014_337_086_693_47],
+                ),
+                (
+                    tied(-1.399_999_999_999_999_9, 0.0),
+                    [1.103_838_363_203_462_1, -0.334_202_073_727_624_1, 0.334_202_073_727_624_1],
+                ),
+                (
+                    tied(1.399_999_999_999_999_9, 1.0),
+                    [7.745_184_857_939_543_5, 0.168_187_736_640_930_63, -0.168_187_736_640_930_63],
+                ),
+                (tied(0.0, 1.0), [7.625_107_148_238_899_8, 0.0, 0.0]),
+                (tied(1.0e-8, 1.0), [7.625_107_148_238_899_8, 1.249_999_702_267_601_4e-9, -1.249_999_702_267_601_4e-9]),
+                (
+                    tied(-1.399_999_999_999_999_9, 0.25),
+                    [2.764_174_986_887_482_4, -0.292_698_489_455_950_74, 0.292_698_489_455_950_74],
+                ),
+                (
+                    tied(1000.0, 0.0),
+                    [7.131_534_000_888_493_8e-218, -3.565_767_000_444_246_9e-218, 3.565_767_000_444_246_9e-218],
+                ),
+                (tied(-1000.0, 0.0), [500.000_976_085_973_06, -0.5, 0.5]),
+                (tied(1000.0, 1.0), [506.238_812_548_933_06, 0.5, -0.5]),
+                (tied(-1000.0, 1.0), [506.238_812_548_933_06, -0.5, 0.5]),
+                (
+                    tied(60.0, 0.0),
+                    [9.366_761_272_520_243_9e-14, -4.683_380_636_259_902_6e-14, 4.683_380_636_259_902_6e-14],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_value() {
+        let rows = [tied(1.5, 0.0), tied(1.5, 1.0), tied(-20.0, 1.0), tied(3.0, 0.25), tied(0.0, 1.0)];
+        slopes_agree_with_differences(&RaoKupper { beta: 0.3, nu: 2.0 }, &rows);
+    }
+
+    #[test]
+    fn without_ties_it_is_dpo() {
+        for margin in [-40.0, -1.0, 0.0, 7.0] {
+            let plain = at::<f64>(&Dpo::default(), ratios(margin, 0.0));
+            assert_eq!(at::<f64>(&RaoKupper { nu: 1.0, ..RaoKupper::default() }, ratios(margin, 0.0)), plain);
+        }
+    }
+
+    #[test]
+    fn a_response_of_probability_zero_is_the_exact_limit() {
+        let (inf, rao) = (f64::INFINITY, RaoKupper { beta: 0.5, nu: 3.0 });
+        assert_eq!(at::<f64>(&rao, tied(-inf, 0.0)), Ok([inf, -0.5, 0.5]));
+        assert_eq!(at::<f64>(&rao, tied(-inf, 1.0)), Ok([inf, -0.5, 0.5]));
+        let beyond = Row { target: 1.0, ..ratios(0.0, -inf) };
+        assert_eq!(at::<f64>(&rao, beyond), Ok([inf, 0.5, -0.5]));
+        assert_eq!(at::<f64>(&rao, ratios(0.0, -inf)), Ok([0.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let message = |nu, target| refusal(&RaoKupper { beta: 0.1, nu }, tied(0.0, target));
+        assert_eq!(message(0.5, 0.0), "`nu` is 0.5, allowed is finite and >= 1");
+        assert_eq!(message(3.0, 1.5), "`target`[0] is 1.5, allowed is [0, 1]");
+        assert_eq!(message(1.0, 0.5), "`target`[0] is 0.5, allowed is 0 where `nu` is 1");
+        let refused = refusal(&RaoKupper { beta: 0.0, nu: 3.0 }, tied(0.0, 0.0));
+        assert_eq!(refused, "`beta` is 0, allowed is finite and > 0");
+    }
+}
