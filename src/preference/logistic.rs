@@ -9,13 +9,13 @@ pub(crate) fn logistic<T: Real, const FMA: bool>(z: T) -> (T, T) {
     (math::softplus::<T, FMA>(-z), -math::sigmoid::<T, FMA>(-z))
 }
 
-/// `(1-ε) softplus(-z) + ε softplus(z)` and its slope.
+/// `(1-ε) softplus(-z) + ε softplus(z)`, which is `softplus(-z) + ε z`, and its slope, for `ε < ½`.
 #[inline(always)]
 pub(crate) fn smoothed<T: Real, const FMA: bool>(z: T, label_smoothing: f64) -> (T, T) {
-    if label_smoothing == 0.0 {
-        return logistic::<T, FMA>(z);
-    }
-    labelled::<T, FMA>(z, T::of(1.0 - label_smoothing), T::of(label_smoothing))
+    let (loss, slope) = logistic::<T, FMA>(z);
+    let flip = T::of(label_smoothing);
+    let tilt = if z < T::min_value() { T::min_value() } else { z }; // there is no ∞ - ε ∞
+    (loss + select(flip, tilt), slope + flip)
 }
 
 /// `p softplus(-z) + q softplus(z)` and its slope; a weight of zero selects its term away, at infinity too.
@@ -49,6 +49,20 @@ mod tests {
         assert_eq!(hinge(1e-300_f64), (1e-300, -1.0));
         assert_eq!(hinge(-1e-300_f64), (0.0, 0.0));
         assert!(hinge(f64::NAN).0.is_nan());
+    }
+
+    #[test]
+    fn smoothing_keeps_its_limits() {
+        let inf = f64::INFINITY;
+        assert_eq!(smoothed::<f64, false>(inf, 0.0), (0.0, 0.0));
+        assert_eq!(smoothed::<f64, false>(-inf, 0.0), (inf, -1.0));
+        assert_eq!(smoothed::<f64, false>(inf, 0.25), (inf, 0.25));
+        assert_eq!(smoothed::<f64, false>(-inf, 0.25), (inf, -0.75));
+        for (z, flip) in [(-30.0, 0.1), (0.3, 0.4), (2.0, 0.25), (40.0, 0.499), (1e4, 0.1)] {
+            let (loss, slope) = smoothed::<f64, false>(z, flip);
+            let (exact, exact_slope) = labelled::<f64, false>(z, 1.0 - flip, flip);
+            assert!((loss - exact).abs() <= 4e-16 * exact && (slope - exact_slope).abs() <= 2e-16, "{z}, {flip}");
+        }
     }
 
     #[test]
