@@ -6,12 +6,23 @@ use crate::Result;
 #[cfg(feature = "rayon")]
 const WORTH_A_THREAD: usize = 1 << 20;
 
+/// Whether so many jobs would be spread over threads, which need memory of their own.
+pub(crate) fn is_spread(jobs: usize, bytes: usize) -> bool {
+    #[cfg(feature = "rayon")]
+    return bytes >= WORTH_A_THREAD && jobs > 1 && rayon::current_num_threads() > 1;
+    #[cfg(not(feature = "rayon"))]
+    {
+        let _ = (jobs, bytes);
+        false
+    }
+}
+
 /// Runs `f` on each job. Jobs write to disjoint places, so their order is free and results do not depend on it.
 ///
 /// `bytes` is the memory that all jobs together read and write: little work stays on the calling thread.
 pub(crate) fn for_each<J: Send>(jobs: Vec<J>, bytes: usize, f: impl Fn(J) + Sync + Send) {
     #[cfg(feature = "rayon")]
-    if bytes >= WORTH_A_THREAD && jobs.len() > 1 && rayon::current_num_threads() > 1 {
+    if is_spread(jobs.len(), bytes) {
         use rayon::prelude::*;
         return jobs.into_par_iter().for_each(f);
     }
@@ -39,7 +50,7 @@ pub(crate) fn try_for_each_with<J: Send, S>(
     let mut results = vec![Ok(()); jobs.len()];
     let jobs: Vec<_> = jobs.into_iter().zip(&mut results).collect();
     #[cfg(feature = "rayon")]
-    if bytes >= WORTH_A_THREAD && jobs.len() > 1 && rayon::current_num_threads() > 1 {
+    if is_spread(jobs.len(), bytes) {
         use rayon::prelude::*;
         jobs.into_par_iter().for_each_init(scratch, |scratch, (job, result)| *result = f(scratch, job));
         return results.into_iter().collect();

@@ -2,6 +2,8 @@
 
 use ndarray::{ArrayRef, Dimension, Ix1};
 
+use std::ops::Range;
+
 use crate::error::Position;
 use crate::{Error, Real, Result, check, simd};
 
@@ -109,10 +111,15 @@ pub(crate) fn narrow<T: Real>(wide: f64, argument: &'static str, position: impl 
 
 /// A total of these parts. One that is infinite or NaN although every part is finite is an [`Error::Overflow`].
 pub(crate) fn total_of(parts: &[f64], total: f64, argument: &'static str) -> Result<f64> {
-    if total.is_finite() || parts.iter().any(|part| !part.is_finite()) {
-        return Ok(total);
+    finite_total(total, || parts.iter().all(|part| part.is_finite()), argument)
+}
+
+/// A total of parts, of which the caller knows whether all are finite: then the total must be, too.
+pub(crate) fn finite_total(total: f64, parts_are: impl FnOnce() -> bool, argument: &'static str) -> Result<f64> {
+    if !total.is_finite() && parts_are() {
+        return Err(Error::overflow::<f64>(argument, Position::default()));
     }
-    Err(Error::overflow::<f64>(argument, Position::default()))
+    Ok(total)
 }
 
 /// Elements that are added in lanes of the element type before `f64` takes over.
@@ -137,9 +144,35 @@ pub(crate) fn pairwise(values: &[f64]) -> f64 {
     }
 }
 
+/// [`pairwise`] of the values of `f` at these places, which it is asked for in order: nothing holds them all.
+pub(crate) fn pairwise_by(places: Range<usize>, f: &mut impl FnMut(usize) -> Result<f64>) -> Result<f64> {
+    match places.len() {
+        0 => Ok(0.0),
+        1 => f(places.start),
+        n => {
+            let middle = places.start + n.div_ceil(2);
+            Ok(pairwise_by(places.start..middle, f)? + pairwise_by(middle..places.end, f)?)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_and_values_are_added_in_one_order() {
+        for n in [0, 1, 2, 3, 7, 100] {
+            let values: Vec<f64> = (0..n).map(|i| 1.0 / (i as f64 + 0.3)).collect();
+            let mut next = 0;
+            let sum = pairwise_by(0..n, &mut |i| {
+                assert_eq!(i, next);
+                next += 1;
+                Ok(values[i])
+            });
+            assert_eq!(sum, Ok(pairwise(&values)));
+        }
+    }
 
     #[test]
     fn a_sum_of_f32_is_good_to_its_own_precision() {

@@ -30,21 +30,22 @@ fn both<A: Copy>(a: A) -> Pairs<A> {
     Pairs { chosen: a, rejected: a }
 }
 
-/// Scratch for one block of every column: copies of those that are not contiguous, and what is neutral for the absent.
-pub(crate) struct Slots<T> {
+/// Scratch for blocks of up to `N` pairs of every column: copies of those that are not contiguous, which alone allocate, and
+/// what is neutral for the absent.
+pub(crate) struct Slots<T, const N: usize> {
     copies: Row<Vec<T>>,
-    zeros: Vec<T>,
-    ones: Vec<T>,
+    zeros: [T; N],
+    ones: [T; N],
 }
 
-impl<T: Real> Slots<T> {
-    /// Slots for blocks of up to `len` pairs; contiguous columns need none.
-    pub(crate) fn new(sources: Sources<'_, T>, len: usize) -> Self {
+impl<T: Real, const N: usize> Slots<T, N> {
+    /// Slots for blocks of these columns.
+    pub(crate) fn new(sources: Sources<'_, T>) -> Self {
         let copies = sources.map(|source| match source {
-            Some(column) if column.to_slice().is_none() => vec![T::zero(); len],
+            Some(column) if column.to_slice().is_none() => vec![T::zero(); N],
             _ => Vec::new(),
         });
-        Self { copies, zeros: vec![T::zero(); len], ones: vec![T::one(); len] }
+        Self { copies, zeros: [T::zero(); N], ones: [T::one(); N] }
     }
 
     /// One block of every column.

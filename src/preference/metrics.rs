@@ -80,7 +80,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     let n = batch.len();
     let needs = Needs { reference: batch.columns().reference.chosen.is_some(), ..Needs::default() };
     let sources = sources(&batch, needs);
-    let mut slots = Slots::new(sources, BLOCK.min(n));
+    let mut slots = Slots::<T, BLOCK>::new(sources);
     let mut sums: [Vec<f64>; 6] = Default::default();
     for start in (0..n).step_by(BLOCK) {
         let at = start..n.min(start + BLOCK);
