@@ -198,7 +198,7 @@ impl<T: Real> ExpBelow<'_, T> {
     fn step<const FMA: bool>(chunk: &mut [T; LANES], shift: T, sums: &mut [T; LANES]) -> bool {
         let mut is_below = true;
         for x in &*chunk {
-            is_below &= *x <= shift;
+            is_below &= *x - shift <= T::zero(); // false for -inf below a shift of -inf, which have no difference
         }
         if is_below {
             for i in 0..LANES {
@@ -364,6 +364,16 @@ mod tests {
                         assert!(replaced[done..].iter().zip(&block[done..]).all(|(a, b)| a.to_bits() == b.to_bits()));
                         assert!((sum - (-1.0 as $type).exp() * done as $type).abs() < 1e-4, "{level:?}: {sum}, {done}");
                     }
+                }
+            }
+
+            #[test]
+            fn nothing_is_replaced_under_a_shift_of_minus_infinity() {
+                for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
+                    let mut block = vec![$type::NEG_INFINITY; n];
+                    let (sum, done) = $table::exp_below(level, &mut block, $type::NEG_INFINITY);
+                    assert_eq!((sum, done), (0.0, 0), "{n} at {level:?}");
+                    assert!(block.iter().all(|x| *x == $type::NEG_INFINITY), "{n} at {level:?}");
                 }
             }
 
