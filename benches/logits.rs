@@ -91,7 +91,9 @@ fn cross_entropy(criterion: &mut Criterion) {
     fn both<T: Real>(criterion: &mut Criterion) {
         let plain = CrossEntropy::default();
         let smooth = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
-        for (name, loss) in [("cross_entropy", plain), ("cross_entropy_smoothed", smooth)] {
+        let capped = CrossEntropy { temperature: 0.8, soft_cap: Some(30.0), ..CrossEntropy::default() };
+        let losses = [("cross_entropy", plain), ("cross_entropy_smoothed", smooth), ("cross_entropy_capped", capped)];
+        for (name, loss) in losses {
             at_sizes::<T>(&mut criterion.benchmark_group(format!("{name}_value")), |group, id, x, y| {
                 group.bench_function(id, |b| b.iter(|| loss.value(black_box(&x), &y, Reduction::Mean)));
             });

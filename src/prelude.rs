@@ -7,7 +7,7 @@ pub use crate::likelihood::{
     poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
 };
 pub use crate::logits::{
-    CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan,
+    CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,
     linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
     linear_token_log_probs_masked,
 };

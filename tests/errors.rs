@@ -24,6 +24,7 @@ const _: () = {
     shared_between_threads::<Reduction<'_, f64, Ix2>>();
     shared_between_threads::<CrossEntropy>();
     shared_between_threads::<SoftCrossEntropy>();
+    shared_between_threads::<LogitTransform>();
     shared_between_threads::<(VocabularyShard, LogSumExp<f64>)>();
     shared_between_threads::<(LinearCrossEntropy, LinearPlan, LinearHead<'_, f64>)>();
     shared_between_threads::<LinearPairs<'_, f64, i64, Ix3>>();

@@ -50,6 +50,11 @@ fn log_sum_exps<E: Element>(roofline: &mut Roofline, logits: &Array2<E>) {
     roofline.measure(over("log_sum_exp", logits, Probe::Read, results), || keep(log_sum_exp(logits)));
 }
 
+/// A cross-entropy of logits behind a temperature and a soft cap.
+fn capped() -> CrossEntropy {
+    CrossEntropy { temperature: 0.8, soft_cap: Some(30.0), ..CrossEntropy::default() }
+}
+
 /// Loops that read the logits once: a number for each row.
 fn reductions(roofline: &mut Roofline, logits: &Array2<f32>) {
     log_sum_exps(roofline, logits);
@@ -58,6 +63,9 @@ fn reductions(roofline: &mut Roofline, logits: &Array2<f32>) {
     let loss = CrossEntropy::default();
     let value = || keep(loss.value(logits, &targets, Reduction::Mean));
     roofline.measure(over("cross_entropy_value", logits, Probe::Read, labels), value);
+    let capped = capped();
+    let value = || keep(capped.value(logits, &targets, Reduction::Mean));
+    roofline.measure(over("cross_entropy_capped_value", logits, Probe::Read, labels), value);
     let log_probs = || keep(token_log_probs(logits, &targets));
     roofline.measure(over("token_log_probs", logits, Probe::Read, labels + results), log_probs);
     roofline.measure(over("entropy", logits, Probe::Read, results), || keep(entropy(logits)));
@@ -73,6 +81,9 @@ fn transformations(roofline: &mut Roofline, logits: &Array2<f32>) {
     let loss = CrossEntropy::default();
     let into = || keep(loss.grad_into(logits, &targets, Reduction::Mean, &mut out));
     roofline.measure(over("cross_entropy_grad_into", logits, Probe::Copy, labels), into);
+    let capped = capped();
+    let into = || keep(capped.grad_into(logits, &targets, Reduction::Mean, &mut out));
+    roofline.measure(over("cross_entropy_capped_grad_into", logits, Probe::Copy, labels), into);
     let cotangent = Array1::from_elem(logits.nrows(), 1.0);
     let what = over("token_log_probs_backward_into", logits, Probe::Copy, labels + logits.nrows() * size_of::<f32>());
     roofline.measure(what, || keep(token_log_probs_backward_into(logits, &targets, &cotangent, &mut out)));

@@ -6,6 +6,7 @@ use super::class_weights::ClassWeights;
 use super::hard_target::HardTargets;
 use super::labels::Labels;
 use super::scales::{self, Scales};
+use super::transform::LogitTransform;
 use super::walk::{Walk, by_row, zeros};
 use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
 
@@ -23,8 +24,9 @@ use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
 /// W_i = (1 - \varepsilon)\, w_{y_i} + \frac{\varepsilon}{V} \sum_v w_v
 /// ```
 ///
-/// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. Logits have any shape `[.., V]`;
-/// targets, row weights and per-row losses have the shape without the last axis. The `Mean` divides by `Σ w_y` over the
+/// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. With `temperature` and `soft_cap`
+/// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`].
+/// Logits have any shape `[.., V]`; targets, row weights and per-row losses have the shape without the last axis. The `Mean` divides by `Σ w_y` over the
 /// rows that are kept, smoothed or not, as torch does; [`CrossEntropy::parts`] counts the same.
 ///
 /// `L >= 0`; it is 0 where the target has all the mass, `ln V` where all logits are equal (with `ε = ζ = 0`, `w = 1`),
@@ -76,11 +78,17 @@ pub struct CrossEntropy {
     pub z_loss: f64,
     /// One weight for each class, finite and `>= 0`. Default none: 1 for all.
     pub class_weights: Option<Vec<f64>>,
+    /// What logits are divided by, after the cap; finite and `> 0`. Default 1.
+    pub temperature: f64,
+    /// Bound that logits approach and never pass, finite and `> 0`. Default none; Gemma 2 has 30.
+    pub soft_cap: Option<f64>,
 }
 
 impl Default for CrossEntropy {
     fn default() -> Self {
-        Self { ignore_index: Some(-100), label_smoothing: 0.0, z_loss: 0.0, class_weights: None }
+        let LogitTransform { temperature, soft_cap } = LogitTransform::default();
+        let (ignore_index, class_weights) = (Some(-100), None);
+        Self { ignore_index, label_smoothing: 0.0, z_loss: 0.0, class_weights, temperature, soft_cap }
     }
 }
 
@@ -179,6 +187,7 @@ impl CrossEntropy {
         reduction: Reduction<'_, E::Real, D>,
     ) -> Result<E::Real> {
         let weights = self.check(walk.classes())?;
+        let walk = walk.transformed(self.transform())?;
         let (leading, classes) = (walk.leading().to_vec(), walk.classes());
         let scales = Scales::new(reduction, &leading)?;
         let labels = Labels::new(targets, &leading, classes, self.ignore_index, |row| scales.skips(row))?;
@@ -193,7 +202,7 @@ impl CrossEntropy {
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<(Vec<f64>, f64)> {
-        let walk = Walk::over(logits)?;
+        let walk = Walk::over(logits)?.transformed(self.transform())?;
         let classes = walk.classes();
         let weights = self.check(classes)?;
         let labels = Labels::new(targets, walk.leading(), classes, self.ignore_index, |_| false)?;
@@ -206,6 +215,11 @@ impl CrossEntropy {
         check::parameter("label_smoothing", smoothing, "[0, 1]", (0.0..=1.0).contains(&smoothing))?;
         check::non_negative("z_loss", self.z_loss)?;
         ClassWeights::new(self.class_weights.as_deref(), classes)
+    }
+
+    /// What becomes of logits first.
+    pub(super) fn transform(&self) -> LogitTransform {
+        LogitTransform { temperature: self.temperature, soft_cap: self.soft_cap }
     }
 
     fn rows<'a, T: Real, I: Target>(

@@ -3,6 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::kernel::{Block, Keep, Row, RowKernel, Summed};
+use super::transform::LogitTransform;
 use super::walk::{Walk, by_row, zeros};
 use crate::{Element, Real, Result, simd};
 
@@ -32,10 +33,7 @@ use crate::{Element, Real, Result, simd};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn entropy<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-    let walk = Walk::over(logits)?;
-    let leading = walk.leading().to_vec();
-    let values = walk.run(&Entropies)?;
-    Ok(by_row(&values, &leading))
+    LogitTransform::default().entropy(logits)
 }
 
 /// [`entropy`] and the gradient of its sum over rows.
@@ -61,11 +59,37 @@ pub fn entropy<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Arra
 pub fn entropy_grad<E: Element, D: Dimension>(
     logits: &ArrayRef<E, D>,
 ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
-    let mut grad = zeros(logits.shape());
-    let walk = Walk::over(logits)?.into(&mut grad)?;
-    let leading = walk.leading().to_vec();
-    let values = walk.run(&Entropies)?;
-    Ok((by_row(&values, &leading), grad))
+    LogitTransform::default().entropy_grad(logits)
+}
+
+impl LogitTransform {
+    /// [`entropy`] of the softmax of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`entropy`] and of the [transform](LogitTransform).
+    pub fn entropy<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
+        let walk = Walk::over(logits)?.transformed(*self)?;
+        let leading = walk.leading().to_vec();
+        let values = walk.run(&Entropies)?;
+        Ok(by_row(&values, &leading))
+    }
+
+    /// [`entropy_grad`] of transformed logits, with the gradient in the logits before the transform.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`entropy`] and of the [transform](LogitTransform).
+    pub fn entropy_grad<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+    ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
+        let mut grad = zeros(logits.shape());
+        let walk = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?;
+        let leading = walk.leading().to_vec();
+        let values = walk.run(&Entropies)?;
+        Ok((by_row(&values, &leading), grad))
+    }
 }
 
 /// The entropy of each row, and where there is an output its gradient.

@@ -23,6 +23,11 @@ pub(super) trait RowKernel<E: Element>: Sync {
         Keep::Exponentials
     }
 
+    /// Whether the output is a gradient in the logits, which a transform of them changes.
+    fn is_gradient(&self) -> bool {
+        true
+    }
+
     /// Whether [`RowSum::moment`] is needed.
     fn needs_moment(&self) -> bool {
         false

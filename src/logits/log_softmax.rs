@@ -4,6 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
 use super::kernel::{Block, Keep, Row, RowKernel, Summed};
+use super::transform::LogitTransform;
 use super::walk::{Walk, zeros};
 use crate::{Element, Real, Result, simd};
 
@@ -34,9 +35,7 @@ use crate::{Element, Real, Result, simd};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn log_softmax<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D>> {
-    let mut out = zeros(logits.shape());
-    log_softmax_into(logits, &mut out)?;
-    Ok(out)
+    LogitTransform::default().log_softmax(logits)
 }
 
 /// [`log_softmax`] into a buffer of the shape of the logits, without any allocation of that size.
@@ -59,7 +58,7 @@ pub fn log_softmax_into<E: Element, D: Dimension>(
     logits: &ArrayRef<E, D>,
     out: &mut ArrayRef<E::Real, D>,
 ) -> Result<()> {
-    Walk::over(logits)?.into(out)?.fold(&Normalised, |_, _| ()).map(drop)
+    LogitTransform::default().log_softmax_into(logits, out)
 }
 
 /// [`log_softmax`] in place of the logits.
@@ -78,7 +77,43 @@ pub fn log_softmax_into<E: Element, D: Dimension>(
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn log_softmax_in_place<T: Real, D: Dimension>(logits: &mut ArrayRef<T, D>) -> Result<()> {
-    Walk::<T>::in_place(logits)?.fold(&Normalised, |_, _| ()).map(drop)
+    LogitTransform::default().log_softmax_in_place(logits)
+}
+
+impl LogitTransform {
+    /// [`log_softmax`] of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`log_softmax`] and of the [transform](LogitTransform).
+    pub fn log_softmax<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D>> {
+        let mut out = zeros(logits.shape());
+        self.log_softmax_into(logits, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`LogitTransform::log_softmax`] into a buffer of the shape of the logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`log_softmax_into`] and of the [transform](LogitTransform).
+    pub fn log_softmax_into<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        out: &mut ArrayRef<E::Real, D>,
+    ) -> Result<()> {
+        let walk = Walk::over(logits)?.transformed(*self)?.into(out)?;
+        walk.fold(&Normalised, |_, _| ()).map(drop)
+    }
+
+    /// [`LogitTransform::log_softmax`] in place of the logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`log_softmax_in_place`] and of the [transform](LogitTransform).
+    pub fn log_softmax_in_place<T: Real, D: Dimension>(&self, logits: &mut ArrayRef<T, D>) -> Result<()> {
+        Walk::<T>::in_place(logits)?.transformed(*self)?.fold(&Normalised, |_, _| ()).map(drop)
+    }
 }
 
 /// Writes `(x - max) - ln(1 + others)`: both steps go down, so nothing cancels.
@@ -89,6 +124,10 @@ impl<E: Element> RowKernel<E> for Normalised {
 
     fn keeps(&self) -> Keep {
         Keep::Logits
+    }
+
+    fn is_gradient(&self) -> bool {
+        false
     }
 
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {

@@ -3,6 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::kernel::{Block, Row, RowKernel, Summed};
+use super::transform::LogitTransform;
 use super::walk::{Walk, by_row, zeros};
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::{Element, Real, Result};
@@ -33,10 +34,7 @@ use crate::{Element, Real, Result};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn log_sum_exp<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-    let walk = Walk::over(logits)?;
-    let leading = walk.leading().to_vec();
-    let values = walk.run(&LogSumExps)?;
-    Ok(by_row(&values, &leading))
+    LogitTransform::default().log_sum_exp(logits)
 }
 
 /// [`log_sum_exp`] and the gradient of its sum over rows, which is the softmax of each row.
@@ -63,11 +61,37 @@ pub fn log_sum_exp<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<
 pub fn log_sum_exp_grad<E: Element, D: Dimension>(
     logits: &ArrayRef<E, D>,
 ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
-    let mut softmax = zeros(logits.shape());
-    let walk = Walk::over(logits)?.into(&mut softmax)?;
-    let leading = walk.leading().to_vec();
-    let values = walk.run(&LogSumExps)?;
-    Ok((by_row(&values, &leading), softmax))
+    LogitTransform::default().log_sum_exp_grad(logits)
+}
+
+impl LogitTransform {
+    /// [`log_sum_exp`] of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`log_sum_exp`] and of the [transform](LogitTransform).
+    pub fn log_sum_exp<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
+        let walk = Walk::over(logits)?.transformed(*self)?;
+        let leading = walk.leading().to_vec();
+        let values = walk.run(&LogSumExps)?;
+        Ok(by_row(&values, &leading))
+    }
+
+    /// [`log_sum_exp_grad`] of transformed logits: the gradient is the softmax times the slope of each class.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`log_sum_exp`] and of the [transform](LogitTransform).
+    pub fn log_sum_exp_grad<E: Element, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+    ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
+        let mut grad = zeros(logits.shape());
+        let walk = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?;
+        let leading = walk.leading().to_vec();
+        let values = walk.run(&LogSumExps)?;
+        Ok((by_row(&values, &leading), grad))
+    }
 }
 
 /// The logarithm of each row's sum, and where there is an output the softmax.

@@ -8,6 +8,7 @@
 //! | [`entropy`] | entropy of the softmax, nats | [`entropy_grad`] |
 //! | [`CrossEntropy`] | NLL of class indices | its methods `grad`, `grad_into`, `grad_in_place` |
 //! | [`SoftCrossEntropy`] | cross-entropy of target probabilities | the same |
+//! | [`LogitTransform`] | all of these behind a temperature and a soft cap | its methods, of the same names |
 //! | [`VocabularyShard`] | mergeable [`LogSumExp`] of each row over a part of the classes | its method `backward` |
 //!
 //! Rows are read once, in blocks that stay in the first-level cache: lanes of the element type add within a block, `f64`
@@ -35,6 +36,8 @@ mod soft_target;
 mod testing;
 mod tiles;
 mod token_log_probs;
+mod transform;
+mod transformed;
 mod walk;
 
 pub use cross_entropy::CrossEntropy;
@@ -50,3 +53,4 @@ pub use soft_cross_entropy::SoftCrossEntropy;
 pub use token_log_probs::{
     token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
+pub use transform::LogitTransform;

@@ -12,7 +12,7 @@ use crate::simd::{self, RowSum, Stream};
 use crate::{Element, Error, Real, Result, parallel};
 
 /// Elements of a row that are summed by themselves: 256 KiB of `f32`.
-const SEGMENT: usize = 32 * BLOCK;
+pub(super) const SEGMENT: usize = 32 * BLOCK;
 
 /// What all rows of one call share.
 pub(super) struct Pass<'p, 'a, E: Element, K> {
@@ -33,10 +33,12 @@ pub(super) struct Scratch<T> {
     pub(super) values: Vec<f64>,
     /// Transposed rows of few classes.
     pub(super) tile: Vec<[T; simd::ROW_TILE]>,
-    /// An output that is streamed in the end.
-    row: Vec<T>,
+    /// An output that is streamed in the end, or transformed logits.
+    pub(super) row: Vec<T>,
     /// One reference for each block.
-    references: Vec<T>,
+    pub(super) references: Vec<T>,
+    /// Slopes of transformed logits.
+    pub(super) slopes: Vec<T>,
 }
 
 /// A segment: its first class, its part of the output, and the references of its blocks.
@@ -52,9 +54,9 @@ struct Piece<'r, T> {
 }
 
 /// Where the output of a row, or of a segment, is computed, and where it goes in the end if that is another place.
-struct Output<'r, T> {
-    work: Option<&'r mut [T]>,
-    stream: Option<&'r mut [T]>,
+pub(super) struct Output<'r, T> {
+    pub(super) work: Option<&'r mut [T]>,
+    pub(super) stream: Option<&'r mut [T]>,
 }
 
 impl<T> Output<'_, T> {
@@ -92,7 +94,8 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
         self.passes(index, asked, logits, logit, Output { work, stream }, references)
     }
 
-    fn passes(
+    /// The same where the logits are: in `logits`, or in the output, from which the one of interest has been taken.
+    pub(super) fn passes(
         &self,
         index: usize,
         asked: Option<usize>,

@@ -30,6 +30,9 @@ use backward::Backward;
 /// A row whose target is `ignore_index` is never looked at, and its sum is empty. A target that the shard does not hold
 /// belongs to another; one that no shard holds is found out by the merged sum, which has no log-probability.
 ///
+/// Temperature and soft cap are up to the caller, who applies them to the logits of each part before, and multiplies the
+/// gradient by their slope after; [`LogitTransform`](super::LogitTransform) has the formulas.
+///
 /// # Errors
 ///
 /// Of every method: [`Value`](crate::Error::Value) for a logit that is NaN or +inf, by its local place, and for a

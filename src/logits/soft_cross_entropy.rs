@@ -5,6 +5,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 use super::class_weights::ClassWeights;
 use super::scales::{self, Scales};
 use super::soft_target::SoftTargets;
+use super::transform::LogitTransform;
 use super::walk::{Walk, by_row, zeros};
 use crate::rows::Rows;
 use crate::{Element, Parts, Real, Reduction, Result, check};
@@ -21,8 +22,9 @@ use crate::{Element, Parts, Real, Reduction, Result, check};
 ///     \Bigl(\sum_u b_{iu} + 2 \zeta \sum_u w_u q_{iu} \operatorname{lse}_i\Bigr) p_{iv} - b_{iv}
 /// ```
 ///
-/// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. Logits have any shape `[.., V]`, the
-/// targets `q` have the same; they are `>= 0` and usually sum to 1 in each row, which is not checked: a row with half the
+/// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. With `temperature` and `soft_cap`
+/// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`];
+/// the `τ²` of distillation is left to the caller. Logits have any shape `[.., V]`, the targets `q` have the same; they are `>= 0` and usually sum to 1 in each row, which is not checked: a row with half the
 /// mass has half the loss. The `Mean` divides by the number of rows, whatever the class weights are, as torch does.
 ///
 /// A target row of a single 1 gives the loss of [`CrossEntropy`](super::CrossEntropy). With `q` from another model the
@@ -52,7 +54,7 @@ use crate::{Element, Parts, Real, Reduction, Result, check};
 /// Conventions: [`torch.nn.functional.cross_entropy`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
 /// with class probabilities. As a distillation loss: Hinton, Vinyals, Dean 2015,
 /// [arXiv:1503.02531](https://arxiv.org/abs/1503.02531).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SoftCrossEntropy {
     /// Share of each target row that is spread evenly over all classes, in `[0, 1]`. Default 0.
@@ -61,6 +63,17 @@ pub struct SoftCrossEntropy {
     pub z_loss: f64,
     /// One weight for each class, finite and `>= 0`. Default none: 1 for all.
     pub class_weights: Option<Vec<f64>>,
+    /// What logits are divided by, after the cap; finite and `> 0`. Default 1. Targets are taken as they come.
+    pub temperature: f64,
+    /// Bound that logits approach and never pass, finite and `> 0`. Default none.
+    pub soft_cap: Option<f64>,
+}
+
+impl Default for SoftCrossEntropy {
+    fn default() -> Self {
+        let LogitTransform { temperature, soft_cap } = LogitTransform::default();
+        Self { label_smoothing: 0.0, z_loss: 0.0, class_weights: None, temperature, soft_cap }
+    }
 }
 
 impl SoftCrossEntropy {
@@ -160,6 +173,7 @@ impl SoftCrossEntropy {
         targets: &ArrayRef<E::Real, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<E::Real> {
+        let walk = walk.transformed(self.transform())?;
         let leading = walk.leading().to_vec();
         let rows = walk.rows();
         let scales = Scales::new(reduction, &leading)?.over(reduction, || rows as f64)?;
@@ -175,6 +189,7 @@ impl SoftCrossEntropy {
         walk: Walk<'_, E>,
         targets: &ArrayRef<E::Real, D>,
     ) -> Result<Vec<f64>> {
+        let walk = walk.transformed(self.transform())?;
         let weights = self.check(&walk, targets)?;
         let targets = Rows::new("targets", targets)?;
         walk.run(&self.rows::<E::Real>(&targets, weights, &Scales::ones()))
@@ -191,6 +206,10 @@ impl SoftCrossEntropy {
         let weights = ClassWeights::new(self.class_weights.as_deref(), walk.classes())?;
         check::shape("targets", targets.shape(), walk.shape())?;
         Ok(weights)
+    }
+
+    fn transform(&self) -> LogitTransform {
+        LogitTransform { temperature: self.temperature, soft_cap: self.soft_cap }
     }
 
     fn rows<'a, T: Real>(
@@ -219,7 +238,7 @@ mod tests {
     /// Everything switched on, with the weights of the worked numbers.
     fn full() -> SoftCrossEntropy {
         let class_weights = Some(vec![0.5, 2.0, 1.5, 0.0]);
-        SoftCrossEntropy { label_smoothing: 0.2, z_loss: 0.01, class_weights }
+        SoftCrossEntropy { label_smoothing: 0.2, z_loss: 0.01, class_weights, ..SoftCrossEntropy::default() }
     }
 
     fn plain() -> SoftCrossEntropy {
@@ -276,7 +295,12 @@ mod tests {
         let q = hot(&targets, 2500);
         let class_weights = Some((0..2500).map(|v| 0.5 + f64::from(v % 3)).collect::<Vec<_>>());
         let hard = CrossEntropy { label_smoothing: 0.1, z_loss: 0.01, class_weights, ..CrossEntropy::default() };
-        let soft = SoftCrossEntropy { label_smoothing: 0.1, z_loss: 0.01, class_weights: hard.class_weights.clone() };
+        let soft = SoftCrossEntropy {
+            label_smoothing: 0.1,
+            z_loss: 0.01,
+            class_weights: hard.class_weights.clone(),
+            ..plain()
+        };
         let (expected, slope) = hard.grad(&x, &targets, Reduction::Sum).unwrap();
         let (value, grad) = soft.grad(&x, &q, Reduction::Sum).unwrap();
         assert_close(&[value], &[expected], 1e-14);

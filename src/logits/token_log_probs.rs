@@ -5,6 +5,7 @@ use num_traits::Float;
 
 use super::kernel::{self, Ask, Block, Row, RowKernel, Summed};
 use super::labels::Labels;
+use super::transform::LogitTransform;
 use super::walk::{Walk, by_row, check_leading, zeros};
 use crate::error::Position;
 use crate::simd::{self, ROW_TILE, RowTile};
@@ -39,7 +40,7 @@ pub fn token_log_probs<E: Element, I: Target, D: Dimension>(
     logits: &ArrayRef<E, D>,
     targets: &ArrayRef<I, D::Smaller>,
 ) -> Result<Array<E::Real, D::Smaller>> {
-    forward(logits, targets, |_| false)
+    LogitTransform::default().token_log_probs(logits, targets)
 }
 
 /// [`token_log_probs`] where the mask is true, 0 elsewhere.
@@ -65,9 +66,7 @@ pub fn token_log_probs_masked<E: Element, I: Target, D: Dimension>(
     targets: &ArrayRef<I, D::Smaller>,
     mask: &ArrayRef<bool, D::Smaller>,
 ) -> Result<Array<E::Real, D::Smaller>> {
-    check_leading("mask", mask.shape(), &Walk::over(logits)?)?;
-    let mask: Vec<bool> = mask.iter().copied().collect();
-    forward(logits, targets, |row| !mask[row])
+    LogitTransform::default().token_log_probs_masked(logits, targets, mask)
 }
 
 /// Gradient in the logits of `Σ cotangent · token_log_probs`.
@@ -101,9 +100,7 @@ pub fn token_log_probs_backward<E: Element, I: Target, D: Dimension>(
     targets: &ArrayRef<I, D::Smaller>,
     cotangent: &ArrayRef<E::Real, D::Smaller>,
 ) -> Result<Array<E::Real, D>> {
-    let mut out = zeros(logits.shape());
-    token_log_probs_backward_into(logits, targets, cotangent, &mut out)?;
-    Ok(out)
+    LogitTransform::default().token_log_probs_backward(logits, targets, cotangent)
 }
 
 /// [`token_log_probs_backward`] into a buffer of the shape of the logits.
@@ -128,21 +125,83 @@ pub fn token_log_probs_backward_into<E: Element, I: Target, D: Dimension>(
     cotangent: &ArrayRef<E::Real, D::Smaller>,
     out: &mut ArrayRef<E::Real, D>,
 ) -> Result<()> {
-    let walk = Walk::over(logits)?.into(out)?;
-    check_leading("cotangent", cotangent.shape(), &walk)?;
-    let cotangent: Vec<f64> = cotangent.iter().map(|c| c.wide()).collect();
-    check_finite(&cotangent, walk.leading())?;
-    let labels = Labels::new(targets, walk.leading(), walk.classes(), None, |row| cotangent[row] == 0.0)?;
-    let cotangent = cotangent.as_slice();
-    walk.fold(&LogProbs { labels, weights: |row: usize| cotangent[row] }, |_, _| ()).map(drop)
+    LogitTransform::default().token_log_probs_backward_into(logits, targets, cotangent, out)
 }
 
-fn forward<E: Element, I: Target, D: Dimension>(
-    logits: &ArrayRef<E, D>,
-    targets: &ArrayRef<I, D::Smaller>,
+impl LogitTransform {
+    /// [`token_log_probs`] of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`token_log_probs`] and of the [transform](LogitTransform).
+    pub fn token_log_probs<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<Array<E::Real, D::Smaller>> {
+        forward(Walk::over(logits)?.transformed(*self)?, targets, |_| false)
+    }
+
+    /// [`token_log_probs_masked`] of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`token_log_probs_masked`] and of the [transform](LogitTransform).
+    pub fn token_log_probs_masked<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        mask: &ArrayRef<bool, D::Smaller>,
+    ) -> Result<Array<E::Real, D::Smaller>> {
+        let walk = Walk::over(logits)?.transformed(*self)?;
+        check_leading("mask", mask.shape(), &walk)?;
+        let mask: Vec<bool> = mask.iter().copied().collect();
+        forward(walk, targets, |row| !mask[row])
+    }
+
+    /// [`token_log_probs_backward`] of transformed logits, to the logits before the transform.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`token_log_probs_backward`] and of the [transform](LogitTransform).
+    pub fn token_log_probs_backward<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        cotangent: &ArrayRef<E::Real, D::Smaller>,
+    ) -> Result<Array<E::Real, D>> {
+        let mut out = zeros(logits.shape());
+        self.token_log_probs_backward_into(logits, targets, cotangent, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`LogitTransform::token_log_probs_backward`] into a buffer of the shape of the logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`token_log_probs_backward_into`] and of the [transform](LogitTransform).
+    pub fn token_log_probs_backward_into<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+        cotangent: &ArrayRef<E::Real, D::Smaller>,
+        out: &mut ArrayRef<E::Real, D>,
+    ) -> Result<()> {
+        let walk = Walk::over(logits)?.transformed(*self)?.into(out)?;
+        check_leading("cotangent", cotangent.shape(), &walk)?;
+        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.wide()).collect();
+        check_finite(&cotangent, walk.leading())?;
+        let labels = Labels::new(targets, walk.leading(), walk.classes(), None, |row| cotangent[row] == 0.0)?;
+        let cotangent = cotangent.as_slice();
+        walk.fold(&LogProbs { labels, weights: |row: usize| cotangent[row] }, |_, _| ()).map(drop)
+    }
+}
+
+fn forward<E: Element, I: Target, S: Dimension>(
+    walk: Walk<'_, E>,
+    targets: &ArrayRef<I, S>,
     skipped: impl Fn(usize) -> bool + Sync + Send,
-) -> Result<Array<E::Real, D::Smaller>> {
-    let walk = Walk::over(logits)?;
+) -> Result<Array<E::Real, S>> {
     let leading = walk.leading().to_vec();
     let labels = Labels::new(targets, &leading, walk.classes(), None, &skipped)?;
     let weights = |row| if skipped(row) { 0.0 } else { 1.0 };

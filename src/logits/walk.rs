@@ -4,7 +4,8 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::kernel::RowKernel;
 use super::piece::{Pass, Scratch};
-use super::tiles;
+use super::transform::{LogitTransform, Map};
+use super::{tiles, transformed};
 use crate::rows::{self, Rows, RowsMut};
 use crate::{Element, Error, Real, Result, check, parallel};
 
@@ -19,12 +20,13 @@ pub(super) struct Walk<'a, E: Element> {
     shape: Vec<usize>,
     logits: Option<Rows<'a, E>>,
     out: Option<RowsMut<'a, E::Real>>,
+    map: Option<Map<E::Real>>,
 }
 
 impl<'a, E: Element> Walk<'a, E> {
     /// Reads the rows.
     pub(super) fn over<D: Dimension>(logits: &'a ArrayRef<E, D>) -> Result<Self> {
-        Ok(Self { shape: logits.shape().to_vec(), logits: Some(Rows::new("logits", logits)?), out: None })
+        Ok(Self { shape: logits.shape().to_vec(), logits: Some(Rows::new("logits", logits)?), out: None, map: None })
     }
 
     /// Writes a row of the same length for each.
@@ -38,8 +40,15 @@ impl<'a, E: Element> Walk<'a, E> {
         let shape = logits.shape().to_vec();
         match shape.last() {
             None | Some(0) => Err(Error::Empty { argument: "logits" }),
-            Some(_) => Ok(Self { logits: None, out: Some(RowsMut::new("logits", logits, &shape)?), shape }),
+            Some(_) => Ok(Self { logits: None, out: Some(RowsMut::new("logits", logits, &shape)?), map: None, shape }),
         }
+    }
+
+    /// Takes the rows of transformed logits, and gradients back through the transform.
+    pub(super) fn transformed(mut self, transform: LogitTransform) -> Result<Self> {
+        transform.check()?;
+        self.map = transform.map();
+        Ok(self)
     }
 
     /// The shape of the logits without its last axis: one number for each row.
@@ -63,7 +72,7 @@ impl<'a, E: Element> Walk<'a, E> {
     }
 
     /// The number of each row; of the errors, the first by rows.
-    pub(super) fn run(self, kernel: &impl RowKernel<E>) -> Result<Vec<f64>> {
+    pub(super) fn run(self, kernel: &(impl RowKernel<E> + RowKernel<E::Real>)) -> Result<Vec<f64>> {
         let per_job = rows::rows_per_job::<E>(self.classes());
         let mut values = vec![0.0; self.rows()];
         let jobs = values.chunks_mut(per_job).enumerate();
@@ -76,7 +85,7 @@ impl<'a, E: Element> Walk<'a, E> {
     /// that grows with the rows but what `fold` returns.
     pub(super) fn fold<R: Clone + Default + Send>(
         self,
-        kernel: &impl RowKernel<E>,
+        kernel: &(impl RowKernel<E> + RowKernel<E::Real>),
         fold: impl Fn(usize, &mut [f64]) -> R + Sync,
     ) -> Result<Vec<R>> {
         let (rows, per_job) = (self.rows(), rows::rows_per_job::<E>(self.classes()));
@@ -92,7 +101,7 @@ impl<'a, E: Element> Walk<'a, E> {
 
     fn jobs<R: Send>(
         self,
-        kernel: &impl RowKernel<E>,
+        kernel: &(impl RowKernel<E> + RowKernel<E::Real>),
         jobs: Vec<(usize, Sink<'_, R>)>,
         fold: &(impl Fn(usize, &mut [f64]) -> R + Sync),
     ) -> Result<()> {
@@ -105,16 +114,17 @@ impl<'a, E: Element> Walk<'a, E> {
             Some(out) => out.split(per_job).into_iter().map(Some).collect(),
             None => jobs.iter().map(|_| None).collect(),
         };
+        let map = self.map;
         let pass = Pass { shape: &self.shape, logits: self.logits.as_ref(), kernel, is_split, streams };
         let jobs: Vec<_> = jobs.into_iter().zip(outs).collect();
         let bytes = if is_split { 0 } else { bytes }; // else each row is run by all threads
         parallel::try_for_each_with(jobs, bytes, Scratch::default, |scratch, ((first, sink), out)| match sink {
-            Sink::Each(values) => job(&pass, first, values, out, scratch),
+            Sink::Each(values) => job((&pass, map), first, values, out, scratch),
             Sink::Folded { rows, result } => {
                 let mut values = std::mem::take(&mut scratch.values);
                 values.clear();
                 values.resize(rows, 0.0);
-                let outcome = job(&pass, first, &mut values, out, scratch);
+                let outcome = job((&pass, map), first, &mut values, out, scratch);
                 *result = fold(first, &mut values);
                 scratch.values = values;
                 outcome
@@ -129,21 +139,25 @@ enum Sink<'s, R> {
     Folded { rows: usize, result: &'s mut R },
 }
 
-/// Neighbouring rows, done one after the other, or by tiles where they are short.
-fn job<E: Element, K: RowKernel<E>>(
-    pass: &Pass<'_, '_, E, K>,
+/// Neighbouring rows, done one after the other, or by tiles where they are short and not transformed.
+fn job<E: Element, K: RowKernel<E> + RowKernel<E::Real>>(
+    (pass, map): (&Pass<'_, '_, E, K>, Option<Map<E::Real>>),
     first: usize,
     values: &mut [f64],
     out: Option<RowsMut<'_, E::Real>>,
     scratch: &mut Scratch<E::Real>,
 ) -> Result<()> {
-    if tiles::fit(pass) {
+    if map.is_none() && tiles::fit(pass) {
         return tiles::job(pass, first, values, out, scratch);
     }
     let (rows, mut result) = (values.len(), Ok(()));
     let mut visit = |i: usize, out: Option<&mut [E::Real]>, scratch: &mut Scratch<E::Real>| {
         if result.is_ok() {
-            match pass.row(first + i, out, scratch) {
+            let outcome = match map {
+                None => pass.row(first + i, out, scratch),
+                Some(map) => transformed::row((pass, map), first + i, out, scratch),
+            };
+            match outcome {
                 Ok(value) => values[i] = value,
                 Err(error) => result = Err(error),
             }

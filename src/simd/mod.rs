@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code)]
 
+mod cap;
 mod dispatch;
 mod exponentials;
 mod fetch;
@@ -29,6 +30,7 @@ mod table;
 mod transform;
 mod weigh;
 
+pub(crate) use cap::{cap, cap_with_slope, chain, divide};
 pub(crate) use dispatch::{Kernel, dispatch};
 #[cfg(test)]
 pub(crate) use dispatch::{available, run_at};

@@ -2,8 +2,8 @@
 
 use loglik::Reduction::{Mean, Sum};
 use loglik::logits::{
-    CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_sum_exp, log_sum_exp_grad, token_log_probs,
-    token_log_probs_backward, token_log_probs_masked,
+    CrossEntropy, LogitTransform, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_sum_exp, log_sum_exp_grad,
+    token_log_probs, token_log_probs_backward, token_log_probs_masked,
 };
 use ndarray::{Array1, Array2, Axis};
 use proptest::prelude::*;
@@ -110,7 +110,7 @@ proptest! {
         x in logits(), y in targets(), label_smoothing in 0.0..1.0_f64, z_loss in 0.0..0.1_f64, w in numbers(CLASSES, 0.1, 2.0),
     ) {
         for class_weights in [None, Some(w.to_vec())] {
-            let soft = SoftCrossEntropy { label_smoothing, z_loss, class_weights: class_weights.clone() };
+            let soft = SoftCrossEntropy { label_smoothing, z_loss, class_weights: class_weights.clone(), ..SoftCrossEntropy::default() };
             let hard = CrossEntropy { label_smoothing, z_loss, class_weights, ..CrossEntropy::default() };
             let (hard, soft) = (hard.grad(&x, &y, Sum).unwrap(), soft.grad(&x, &one_hot(&y), Sum).unwrap());
             assert_near(hard.0, soft.0, 1e-13);
@@ -126,6 +126,31 @@ proptest! {
         let got = loss.grad(&x, &y, Mean).unwrap();
         assert_near(got.0, expected.0, 1e-13);
         assert_all_near(&got.1, &expected.1, 1e-13);
+    }
+
+    /// `c tanh(x / c) / τ = (c / τ) tanh((x / τ) / (c / τ))`.
+    #[test]
+    fn a_temperature_is_the_unit_of_logits_and_cap(
+        x in logits(), y in targets(), temperature in 0.2..5.0_f64, cap in 0.5..50.0_f64, label_smoothing in 0.0..1.0_f64,
+    ) {
+        let loss = |temperature, cap| CrossEntropy {
+            label_smoothing, z_loss: 0.01, temperature, soft_cap: Some(cap), ..CrossEntropy::default()
+        };
+        let (value, gradient) = loss(temperature, cap).grad(&x, &y, Mean).unwrap();
+        let other = loss(1.0, cap / temperature).grad(&(&x / temperature), &y, Mean).unwrap();
+        assert_near(value, other.0, 1e-12);
+        assert_all_near(&gradient, &(other.1 / temperature), 1e-12);
+    }
+
+    #[test]
+    fn a_cap_keeps_the_order_and_bounds_the_spread(x in logits(), cap in 0.5..50.0_f64) {
+        let log_probs = LogitTransform { soft_cap: Some(cap), ..LogitTransform::default() }.log_softmax(&x).unwrap();
+        for (x, row) in x.rows().into_iter().zip(log_probs.rows()) {
+            for (i, k) in (0..CLASSES).flat_map(|i| (0..CLASSES).map(move |k| (i, k))) {
+                prop_assert!(x[i] > x[k] || row[i] <= row[k], "{} and {} became {} and {}", x[i], x[k], row[i], row[k]);
+                prop_assert!(row[i] - row[k] <= (2.0 * cap).min((x[i] - x[k]).abs()) * (1.0 + 1e-12) + 1e-13);
+            }
+        }
     }
 
     #[test]

@@ -69,10 +69,11 @@ fn tile_gradient<T: Real>(
 ) -> Vec<Vec<f64>> {
     let (bytes, length) = (tile.len() * size_of::<T>(), if block.bias.is_some() { tile.ncols() } else { 0 });
     let mut sums = vec![vec![0.0; length]; slopes.len().div_ceil(ROWS)];
+    let map = objective.map();
     let jobs = tile.axis_chunks_iter_mut(Axis(0), ROWS).zip(slopes.chunks(ROWS)).zip(&mut sums);
     parallel::for_each(jobs.collect(), bytes, |((tile, slopes), sums)| {
         block.for_each_row(tile, |token, _, row| {
-            slopes[token].replace(row, block.first, objective.weights);
+            slopes[token].replace(row, block.first, objective.weights, map);
             lanes::add_to(sums, row);
         });
     });

@@ -73,14 +73,14 @@ fn by_class<E: Element>(
     objective: &Objective<'_>,
     (mut logits, (keep, mut weight), sums): Gradients<'_, E::Real>,
 ) {
-    let mut sums = sums.chunks_mut(BLOCK);
+    let (mut sums, map) = (sums.chunks_mut(BLOCK), objective.map());
     let outputs = logits.axis_chunks_iter_mut(Axis(1), BLOCK).zip(weight.axis_chunks_iter_mut(Axis(0), BLOCK));
     let jobs = outputs.zip(head.blocks(0..head.classes()));
     let jobs: Vec<_> = jobs.map(|job| (job, sums.next().unwrap_or_default())).collect();
     parallel::for_each(jobs, work(slopes.len(), head), |(((mut tile, weight), classes), sums)| {
         for (row, slope) in tile.axis_iter_mut(Axis(0)).zip(slopes) {
             let row = row.into_slice().unwrap_or_default();
-            slope.replace(row, classes.start, objective.weights);
+            slope.replace(row, classes.start, objective.weights, map);
             lanes::add_to(sums, row);
         }
         product(E::Real::one(), tile.t(), hidden, keep, weight);

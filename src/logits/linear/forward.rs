@@ -60,7 +60,7 @@ fn stripe_states<E: Element>(
     states
 }
 
-/// Writes the logits of a block of classes to the tile and takes them into the states.
+/// Writes the logits of a block of classes to the tile and takes what becomes of them into the states.
 pub(super) fn read<T: Real>(
     block: &Block<'_, T>,
     (hidden, targets): (ArrayView2<'_, T>, &[usize]),
@@ -68,10 +68,21 @@ pub(super) fn read<T: Real>(
     mut tile: ArrayViewMut2<'_, T>,
     states: &mut [State<T>],
 ) {
+    let (map, mut images) = (objective.map::<T>(), Vec::new());
     block.multiply(hidden, tile.view_mut());
     block.for_each_row(tile, |token, finite, row| {
         let state = &mut states[token];
         state.finite &= finite;
+        // The tile keeps the logits as they are: the slopes are those of the logits.
+        let row = match map {
+            None => row,
+            Some(map) => {
+                images.clear();
+                images.extend_from_slice(row);
+                state.finite &= map.apply(&mut images);
+                &mut images
+            }
+        };
         state.push(row, block.first, targets[token], objective.spread_by());
     });
 }

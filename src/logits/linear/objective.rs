@@ -7,6 +7,7 @@ use super::slope::Slope;
 use super::state::State;
 use crate::logits::CrossEntropy;
 use crate::logits::class_weights::ClassWeights;
+use crate::logits::transform::{LogitTransform, Map};
 use crate::{Element, Real, Result};
 
 /// A cross-entropy whose hyper-parameters have been checked.
@@ -17,6 +18,8 @@ pub(super) struct Objective<'a> {
     /// `ζ`.
     z_loss: f64,
     pub(super) weights: ClassWeights<'a>,
+    /// What becomes of logits first.
+    transform: LogitTransform,
     /// Number of classes.
     classes: usize,
 }
@@ -25,12 +28,20 @@ impl<'a> Objective<'a> {
     /// Checks the hyper-parameters.
     pub(super) fn new(loss: &'a CrossEntropy, classes: usize) -> Result<Self> {
         let weights = loss.check(classes)?;
-        Ok(Self { smoothing: loss.label_smoothing, z_loss: loss.z_loss, weights, classes })
+        let transform = loss.transform();
+        transform.check()?;
+        Ok(Self { smoothing: loss.label_smoothing, z_loss: loss.z_loss, weights, transform, classes })
     }
 
     /// The negative log-probability of the target and nothing else.
-    pub(super) fn nll(classes: usize) -> Result<Self> {
-        Ok(Self { smoothing: 0.0, z_loss: 0.0, weights: ClassWeights::new(None, classes)?, classes })
+    pub(super) fn nll(classes: usize, transform: LogitTransform) -> Result<Self> {
+        transform.check()?;
+        Ok(Self { smoothing: 0.0, z_loss: 0.0, weights: ClassWeights::new(None, classes)?, transform, classes })
+    }
+
+    /// What becomes of logits first.
+    pub(super) fn map<T: Real>(&self) -> Option<Map<T>> {
+        self.transform.map()
     }
 
     /// The class weights where a share of the target is spread over all classes by them.
@@ -87,7 +98,8 @@ impl<'a> Objective<'a> {
         let (sum, spread, mass) = (&state.sum, self.spread(), self.mass(target));
         let z_pull = 2.0 * (self.z(target) * sum.log_sum_exp());
         let bound = scale * ((mass + z_pull).abs() + spread * self.weights.total);
-        if !T::of(bound).is_finite() {
+        let steepest = self.map::<T>().map_or(1.0, |map| map.steepest().wide());
+        if !T::of(bound * steepest).is_finite() {
             return None;
         }
         let (prob, weight) = (sum.prob(state.logit), self.weights.of(target));

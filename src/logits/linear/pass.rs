@@ -13,6 +13,7 @@ use super::sink::{HeadSink, HiddenSink};
 use super::slope::Slope;
 use super::state::State;
 use super::tokens::Tokens;
+use crate::logits::LogitTransform;
 use crate::logits::walk::by_row;
 use crate::{Element, Error, Real, Result};
 
@@ -20,22 +21,31 @@ use crate::{Element, Error, Real, Result};
 pub(crate) struct Pass<'a, 'h, E: Element> {
     groups: Vec<Tokens<'a, E::Real>>,
     head: Head<'h, E>,
+    objective: Objective<'static>,
     states: Vec<Vec<State<E::Real>>>,
 }
 
 impl<'a, 'h, E: Element> Pass<'a, 'h, E> {
     /// The forward sweep.
     pub(crate) fn new(groups: Vec<Tokens<'a, E::Real>>, head: Head<'h, E>) -> Result<Self> {
-        let objective = Objective::nll(head.classes())?;
+        Self::transformed(groups, head, LogitTransform::default())
+    }
+
+    /// The forward sweep over logits that go through a transform.
+    pub(crate) fn transformed(
+        groups: Vec<Tokens<'a, E::Real>>,
+        head: Head<'h, E>,
+        transform: LogitTransform,
+    ) -> Result<Self> {
+        let objective = Objective::nll(head.classes(), transform)?;
         let states = groups.iter().map(|tokens| forward::states(tokens, &head, &objective));
-        Ok(Self { states: states.collect::<Result<_>>()?, groups, head })
+        Ok(Self { states: states.collect::<Result<_>>()?, groups, head, objective })
     }
 
     /// Log-probability of the target of each of all tokens of a group, 0 where a token takes no part.
     pub(crate) fn log_probs<S: Dimension>(&self, group: usize) -> Result<Array<E::Real, S>> {
         let (tokens, states) = (&self.groups[group], &self.states[group]);
-        let objective = Objective::nll(self.head.classes())?;
-        let losses = losses(0, tokens, &self.head, &objective, states)?;
+        let losses = losses(0, tokens, &self.head, &self.objective, states)?;
         Ok(by_row(&tokens.among_all(losses.into_iter().map(|loss| -loss)), tokens.leading()))
     }
 
@@ -45,15 +55,14 @@ impl<'a, 'h, E: Element> Pass<'a, 'h, E> {
         cotangents: &[Vec<f64>],
         out: LinearGradientMut<'_, E::Real, Vec<ArrayViewMut<'_, E::Real, D>>>,
     ) -> Result<()> {
-        let objective = Objective::nll(self.head.classes())?;
         let inputs = self.groups.iter().zip(&self.states).zip(cotangents);
         let slopes = inputs
-            .map(|((tokens, states), cotangent)| slopes(0, tokens, &objective, states, |place| -cotangent[place]));
+            .map(|((tokens, states), cotangent)| slopes(0, tokens, &self.objective, states, |place| -cotangent[place]));
         let slopes = slopes.collect::<Result<Vec<_>>>()?;
         let mut hidden: Vec<_> = out.hidden.into_iter().map(HiddenSink::new).collect();
         let groups = self.groups.iter().zip(&slopes).zip(&mut hidden);
         let groups = groups.map(|((tokens, slopes), hidden)| Group { tokens, slopes, rows: hidden.rows() }).collect();
-        backward(groups, &self.head, &objective, &mut HeadSink::new(out.weight, out.bias))?;
+        backward(groups, &self.head, &self.objective, &mut HeadSink::new(out.weight, out.bias))?;
         let width = self.head.width();
         hidden.into_iter().zip(&self.groups).try_for_each(|(hidden, tokens)| hidden.finish(tokens, width))
     }

@@ -1,10 +1,12 @@
 //! The gradient of a token in its logits, as the few numbers that it is made of.
 
+use super::BLOCK;
 use crate::Real;
 use crate::logits::class_weights::ClassWeights;
+use crate::logits::transform::Map;
 use crate::simd;
 
-/// `g = factor e^(x - max) - spread w` at every class but the target, where it is `at_target`.
+/// `g = factor e^(z - max) - spread w` at every class but the target, where it is `at_target`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slope<T> {
     /// The largest logit.
@@ -19,8 +21,19 @@ pub(super) struct Slope<T> {
 }
 
 impl<T: Real> Slope<T> {
-    /// Replaces the logits of neighbouring classes by the gradient in them.
-    pub(super) fn replace(&self, row: &mut [T], first: usize, weights: ClassWeights<'_>) {
+    /// Replaces the logits of neighbouring classes, at most [`BLOCK`], by the gradient in them.
+    pub(super) fn replace(&self, row: &mut [T], first: usize, weights: ClassWeights<'_>, map: Option<Map<T>>) {
+        let Some(map) = map else { return self.replace_images(row, first, weights) };
+        let mut slopes = [T::zero(); BLOCK];
+        let slopes = &mut slopes[..row.len()];
+        // Both stay within the type: the forward sweep has seen the images, and the slope of the token has its bound.
+        map.apply_with_slopes(row, slopes);
+        self.replace_images(row, first, weights);
+        map.chain(row, slopes);
+    }
+
+    /// Replaces the logits that the softmax is taken of.
+    fn replace_images(&self, row: &mut [T], first: usize, weights: ClassWeights<'_>) {
         simd::scale_exp(row, self.max, self.factor);
         if self.spread != 0.0 {
             simd::subtract_scaled(row, weights.block(first, row.len()), self.spread);

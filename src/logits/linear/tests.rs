@@ -56,7 +56,8 @@ fn both_plans_equal_materialised_logits() {
         [(1, 1, 1), (9, 5, 700), (70, 3, 512), (300, 4, 513), (530, 9, 1300), (3, 2, 17_000)]
     {
         let case = Case::<f64>::new(tokens, width, classes);
-        for loss in [CrossEntropy::default(), everything(classes)] {
+        let transformed = CrossEntropy { temperature: 0.7, soft_cap: Some(2.5), ..everything(classes) };
+        for loss in [CrossEntropy::default(), everything(classes), transformed] {
             let (value, g) = loss.grad(&case.logits(), &case.targets, Reduction::Sum).unwrap();
             let expected = [g.dot(&case.weight), g.t().dot(&case.hidden)];
             for plan in PLANS {
@@ -110,6 +111,44 @@ fn a_class_that_the_bias_rules_out_is_an_exact_limit() {
         assert_eq!(value, INF);
         assert!(gradient.hidden.iter().chain(&gradient.weight).all(|x| x.is_finite()));
     }
+}
+
+#[test]
+fn a_class_that_is_ruled_out_stays_so_behind_a_cap() {
+    let mut case = Case::<f64>::new(4, 3, 600);
+    case.targets.fill(5);
+    case.bias[550] = -INF;
+    let loss = CrossEntropy { temperature: 2.0, soft_cap: Some(1.5), ..CrossEntropy::default() };
+    let expected = loss.value(&case.logits(), &case.targets, Reduction::Sum).unwrap();
+    for plan in PLANS {
+        let (value, gradient) = case.grad(&loss, plan).unwrap();
+        assert_close(&[value], &[expected], 1e-14);
+        assert_eq!(gradient.weight.row(550), Array1::<f64>::zeros(3));
+    }
+    case.targets[2] = 550;
+    for plan in PLANS {
+        let (value, gradient) = case.grad(&loss, plan).unwrap();
+        assert_eq!(value, INF);
+        assert!(gradient.hidden.iter().chain(&gradient.weight).all(|x| x.is_finite()));
+    }
+}
+
+#[test]
+fn a_transform_out_of_range_or_out_of_the_type_is_an_error() {
+    let case = Case::<f32>::new(4, 3, 600);
+    let message = |loss: &CrossEntropy, plan| case.grad(loss, plan).unwrap_err().to_string();
+    for plan in PLANS {
+        let cold = CrossEntropy { temperature: 1e-39, ..CrossEntropy::default() };
+        assert_eq!(message(&cold, plan), "the result at `hidden`[0] overflows f32");
+        let cold = CrossEntropy { soft_cap: Some(30.0), ..cold };
+        assert_eq!(message(&cold, plan), "the result at `hidden`[0] overflows f32");
+        let bad = CrossEntropy { soft_cap: Some(0.0), ..CrossEntropy::default() };
+        assert_eq!(message(&bad, plan), "`soft_cap` is 0, allowed is finite and > 0");
+    }
+    let bad = crate::logits::LogitTransform { temperature: f64::NAN, soft_cap: None };
+    let targets = Array1::<i64>::zeros(4);
+    let error = bad.linear_token_log_probs(&case.hidden, case.head(), &targets).unwrap_err();
+    assert_eq!(error.to_string(), "`temperature` is NaN, allowed is finite and > 0");
 }
 
 #[test]

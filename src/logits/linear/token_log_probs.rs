@@ -9,6 +9,7 @@ use super::pass::{Pass, gradient};
 use super::plan::LinearPlan;
 use super::sink::check_out;
 use super::tokens::Tokens;
+use crate::logits::LogitTransform;
 use crate::logits::labels::Labels;
 use crate::logits::token_log_probs::check_finite;
 use crate::logits::walk::zeros;
@@ -43,10 +44,7 @@ pub fn linear_token_log_probs<E: Element, I: Target, D: Dimension>(
     head: LinearHead<'_, E>,
     targets: &ArrayRef<I, D::Smaller>,
 ) -> Result<Array<E::Real, D::Smaller>> {
-    let (width, leading) = split(hidden)?;
-    let head = Head::new(head, width)?;
-    let labels = Labels::new(targets, leading, head.classes(), None, |_| false)?;
-    Pass::new(vec![Tokens::new("hidden", hidden, |row| labels.get(row))?], head)?.log_probs(0)
+    LogitTransform::default().linear_token_log_probs(hidden, head, targets)
 }
 
 /// [`linear_token_log_probs`] where the mask is true, 0 elsewhere.
@@ -74,9 +72,7 @@ pub fn linear_token_log_probs_masked<E: Element, I: Target, D: Dimension>(
     targets: &ArrayRef<I, D::Smaller>,
     mask: &ArrayRef<bool, D::Smaller>,
 ) -> Result<Array<E::Real, D::Smaller>> {
-    let head = Head::new(head, split(hidden)?.0)?;
-    let tokens = Tokens::masked("hidden", hidden, targets, mask, &head)?;
-    Pass::new(vec![tokens], head)?.log_probs(0)
+    LogitTransform::default().linear_token_log_probs_masked(hidden, head, targets, mask)
 }
 
 /// Gradients of `Σ cotangent · linear_token_log_probs` in hidden states, weight and bias.
@@ -116,9 +112,7 @@ pub fn linear_token_log_probs_backward<E: Element, I: Target, D: Dimension>(
     cotangent: &ArrayRef<E::Real, D::Smaller>,
     plan: LinearPlan,
 ) -> Result<LinearGradient<E::Real, Array<E::Real, D>>> {
-    let mut gradient = LinearGradient::zeros(zeros(hidden.shape()), head);
-    linear_token_log_probs_backward_into(hidden, head, targets, cotangent, plan, gradient.view_mut())?;
-    Ok(gradient)
+    LogitTransform::default().linear_token_log_probs_backward(hidden, head, targets, cotangent, plan)
 }
 
 /// [`linear_token_log_probs_backward`] into the caller's arrays, every element of which is written.
@@ -148,17 +142,89 @@ pub fn linear_token_log_probs_backward_into<E: Element, I: Target, D: Dimension>
     plan: LinearPlan,
     out: LinearGradientMut<'_, E::Real, ArrayViewMut<'_, E::Real, D>>,
 ) -> Result<()> {
-    check::shape("out.hidden", out.hidden.shape(), hidden.shape())?;
-    check_out("linear_token_log_probs", &out, head.weight.dim(), head.bias.is_some())?;
-    let (width, leading) = split(hidden)?;
-    let head = Head::new(head, width)?;
-    check::shape("cotangent", cotangent.shape(), leading)?;
-    let cotangent: Vec<f64> = cotangent.iter().map(|c| crate::Real::wide(*c)).collect();
-    check_finite(&cotangent, leading)?;
-    let labels = Labels::new(targets, leading, head.classes(), None, |row| cotangent[row] == 0.0)?;
-    let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| cotangent[row] != 0.0))?;
-    let scale = |row: usize| -cotangent[row];
-    gradient(&tokens, &head, &Objective::nll(head.classes())?, (scale, plan), out).map(drop)
+    LogitTransform::default().linear_token_log_probs_backward_into(hidden, head, targets, cotangent, plan, out)
+}
+
+impl LogitTransform {
+    /// [`linear_token_log_probs`] of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`linear_token_log_probs`] and of the [transform](LogitTransform).
+    pub fn linear_token_log_probs<E: Element, I: Target, D: Dimension>(
+        &self,
+        hidden: &ArrayRef<E, D>,
+        head: LinearHead<'_, E>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<Array<E::Real, D::Smaller>> {
+        let (width, leading) = split(hidden)?;
+        let head = Head::new(head, width)?;
+        let labels = Labels::new(targets, leading, head.classes(), None, |_| false)?;
+        let tokens = Tokens::new("hidden", hidden, |row| labels.get(row))?;
+        Pass::transformed(vec![tokens], head, *self)?.log_probs(0)
+    }
+
+    /// [`linear_token_log_probs_masked`] of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`linear_token_log_probs_masked`] and of the [transform](LogitTransform).
+    pub fn linear_token_log_probs_masked<E: Element, I: Target, D: Dimension>(
+        &self,
+        hidden: &ArrayRef<E, D>,
+        head: LinearHead<'_, E>,
+        targets: &ArrayRef<I, D::Smaller>,
+        mask: &ArrayRef<bool, D::Smaller>,
+    ) -> Result<Array<E::Real, D::Smaller>> {
+        let head = Head::new(head, split(hidden)?.0)?;
+        let tokens = Tokens::masked("hidden", hidden, targets, mask, &head)?;
+        Pass::transformed(vec![tokens], head, *self)?.log_probs(0)
+    }
+
+    /// [`linear_token_log_probs_backward`] of transformed logits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`linear_token_log_probs_backward`] and of the [transform](LogitTransform).
+    pub fn linear_token_log_probs_backward<E: Element, I: Target, D: Dimension>(
+        &self,
+        hidden: &ArrayRef<E, D>,
+        head: LinearHead<'_, E>,
+        targets: &ArrayRef<I, D::Smaller>,
+        cotangent: &ArrayRef<E::Real, D::Smaller>,
+        plan: LinearPlan,
+    ) -> Result<LinearGradient<E::Real, Array<E::Real, D>>> {
+        let mut gradient = LinearGradient::zeros(zeros(hidden.shape()), head);
+        self.linear_token_log_probs_backward_into(hidden, head, targets, cotangent, plan, gradient.view_mut())?;
+        Ok(gradient)
+    }
+
+    /// [`LogitTransform::linear_token_log_probs_backward`] into the caller's arrays, every element of which is written.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`linear_token_log_probs_backward_into`] and of the [transform](LogitTransform).
+    pub fn linear_token_log_probs_backward_into<E: Element, I: Target, D: Dimension>(
+        &self,
+        hidden: &ArrayRef<E, D>,
+        head: LinearHead<'_, E>,
+        targets: &ArrayRef<I, D::Smaller>,
+        cotangent: &ArrayRef<E::Real, D::Smaller>,
+        plan: LinearPlan,
+        out: LinearGradientMut<'_, E::Real, ArrayViewMut<'_, E::Real, D>>,
+    ) -> Result<()> {
+        check::shape("out.hidden", out.hidden.shape(), hidden.shape())?;
+        check_out("linear_token_log_probs", &out, head.weight.dim(), head.bias.is_some())?;
+        let (width, leading) = split(hidden)?;
+        let head = Head::new(head, width)?;
+        check::shape("cotangent", cotangent.shape(), leading)?;
+        let cotangent: Vec<f64> = cotangent.iter().map(|c| crate::Real::wide(*c)).collect();
+        check_finite(&cotangent, leading)?;
+        let labels = Labels::new(targets, leading, head.classes(), None, |row| cotangent[row] == 0.0)?;
+        let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| cotangent[row] != 0.0))?;
+        let scale = |row: usize| -cotangent[row];
+        gradient(&tokens, &head, &Objective::nll(head.classes(), *self)?, (scale, plan), out).map(drop)
+    }
 }
 
 /// The width of the hidden states, and their shape without it.

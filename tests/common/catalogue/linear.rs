@@ -1,14 +1,16 @@
 //! Objectives of logits that are a linear map of hidden states.
 
 use loglik::logits::{
-    CrossEntropy, LinearCrossEntropy, LinearGradientMut, LinearHead, LinearPlan, linear_token_log_probs,
-    linear_token_log_probs_backward, linear_token_log_probs_backward_into, linear_token_log_probs_masked,
+    CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,
+    linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
+    linear_token_log_probs_masked,
 };
 use loglik::{Real, Reduction, Result};
-use ndarray::{ArrayD, ArrayViewMut, Ix1, Ix2, Ix3};
+use ndarray::{Array3, ArrayD, ArrayViewMut, Ix1, Ix2, Ix3};
 
 use super::{Call, Entry, Inputs, Random, Results, Size, dot};
 
+const TRANSFORM: LogitTransform = LogitTransform { temperature: 0.8, soft_cap: Some(2.0) };
 const PLANS: [LinearPlan; 2] = [LinearPlan::Chunked, LinearPlan::Recompute];
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
@@ -28,6 +30,27 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 run(call, out, &everything(call, plan), Reduction::Weighted(&call.real(WEIGHTS)));
             }
         }),
+        Entry::new("LinearCrossEntropy, mean, capped and tempered", tokens, |call, out| {
+            for plan in PLANS {
+                let LinearCrossEntropy { loss, .. } = everything(call, plan);
+                let LogitTransform { temperature, soft_cap } = TRANSFORM;
+                let loss = LinearCrossEntropy { loss: CrossEntropy { temperature, soft_cap, ..loss }, plan };
+                run(call, out, &loss, Reduction::Mean);
+            }
+        }),
+        Entry::new("LogitTransform, linear_token_log_probs", tokens, |call, out| {
+            let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
+            let (targets, cotangent) = (call.class::<Ix2>(0), call.real::<Ix2>(COTANGENT));
+            let head = LinearHead::new(weight).bias(bias);
+            let each = TRANSFORM.linear_token_log_probs(&hidden, head, &targets);
+            out.scalar("value", each.map(|each| dot(&each, cotangent)));
+            let masked = TRANSFORM.linear_token_log_probs_masked(&hidden, head, &targets, &call.mask::<Ix2>(0));
+            out.array("masked", masked);
+            for plan in PLANS {
+                let g = TRANSFORM.linear_token_log_probs_backward(&hidden, head, &targets, &cotangent, plan);
+                gradients(out, "", g.map(all_three));
+            }
+        }),
         Entry::new("linear_token_log_probs", tokens, |call, out| {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, mask) = (call.class::<Ix2>(0), call.mask::<Ix2>(0));
@@ -43,9 +66,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.scalar("value", each.map(|each| dot(&each, cotangent)));
             for plan in PLANS {
                 let g = linear_token_log_probs_backward(&hidden, head, &targets, &cotangent, plan);
-                let all =
-                    g.map(|g| [g.hidden.into_dyn(), g.weight.into_dyn(), g.bias.expect("there is one").into_dyn()]);
-                gradients(out, "", all);
+                gradients(out, "", g.map(all_three));
                 let all = buffers(call, |to| {
                     linear_token_log_probs_backward_into(&hidden, head, &targets, &cotangent, plan, to)
                 });
@@ -64,6 +85,7 @@ fn everything<T: Real>(call: &Call<T>, plan: LinearPlan) -> LinearCrossEntropy {
         label_smoothing: 0.2,
         z_loss: 0.03,
         class_weights: Some(class_weights),
+        ..CrossEntropy::default()
     };
     LinearCrossEntropy { loss, plan }
 }
@@ -76,11 +98,14 @@ fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &LinearCrossEntropy,
     out.parts(loss.parts(&hidden, head, &targets));
     let graded = loss.grad(&hidden, head, &targets, reduction);
     out.scalar("grad: value", graded.clone().map(|(value, _)| value));
-    let all = graded.map(|(_, g)| [g.hidden.into_dyn(), g.weight.into_dyn(), g.bias.expect("there is one").into_dyn()]);
-    gradients(out, "", all);
+    gradients(out, "", graded.map(|(_, g)| all_three(g)));
     let all = buffers(call, |to| loss.grad_into(&hidden, head, &targets, reduction, to));
     out.scalar("into: value", all.clone().map(|(value, _)| value));
     gradients(out, "into: ", all.map(|(_, all)| all));
+}
+
+fn all_three<T: Real>(g: LinearGradient<T, Array3<T>>) -> [ArrayD<T>; 3] {
+    [g.hidden.into_dyn(), g.weight.into_dyn(), g.bias.expect("there is one").into_dyn()]
 }
 
 fn gradients<T: Real>(out: &mut Results<T>, route: &str, all: Result<[ArrayD<T>; 3]>) {

@@ -1,7 +1,7 @@
 //! Kernels over logits.
 
 use loglik::logits::{
-    CrossEntropy, LogSumExp, SoftCrossEntropy, VocabularyShard, entropy, entropy_grad, log_softmax,
+    CrossEntropy, LogSumExp, LogitTransform, SoftCrossEntropy, VocabularyShard, entropy, entropy_grad, log_softmax,
     log_softmax_in_place, log_softmax_into, log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward,
     token_log_probs_backward_into, token_log_probs_masked,
 };
@@ -11,6 +11,9 @@ use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, Ix2, Ix3, Zip, co
 use super::{Call, Entry, Inputs, Random, Results, Size, dot};
 
 const CLASSES: usize = 5;
+
+/// Bent enough for a cap that is left out, or a slope, to show.
+const TRANSFORM: LogitTransform = LogitTransform { temperature: 0.8, soft_cap: Some(3.0) };
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
@@ -32,6 +35,36 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let result = entropy_grad(&call.real::<Ix3>(0));
             out.array("grad: each", result.clone().map(|(each, _)| each));
             out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("LogitTransform, log_sum_exp", logits, |call, out| {
+            out.array("each", TRANSFORM.log_sum_exp(&call.real::<Ix3>(0)));
+            let result = TRANSFORM.log_sum_exp_grad(&call.real::<Ix3>(0));
+            out.array("grad: each", result.clone().map(|(each, _)| each));
+            out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("LogitTransform, log_softmax", logits, |call, out| {
+            let x = call.real::<Ix3>(0);
+            out.array("each", TRANSFORM.log_softmax(&x));
+            let into = call.into(x.raw_dim(), |mut to| TRANSFORM.log_softmax_into(&x, &mut to));
+            out.array("into: each", into.map(|(_, to)| to));
+            let in_place = call.in_place::<Ix3, _>(0, |mut x| TRANSFORM.log_softmax_in_place(&mut x));
+            out.array("in place: each", in_place.map(|(_, x)| x));
+        }),
+        Entry::new("LogitTransform, entropy", logits, |call, out| {
+            out.array("each", TRANSFORM.entropy(&call.real::<Ix3>(0)));
+            let result = TRANSFORM.entropy_grad(&call.real::<Ix3>(0));
+            out.array("grad: each", result.clone().map(|(each, _)| each));
+            out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("LogitTransform, token_log_probs", tokens, |call, out| {
+            let (x, targets, mask) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.mask::<Ix2>(0));
+            let (each, cotangent) = (TRANSFORM.token_log_probs(&x, &targets), call.real::<Ix2>(1));
+            out.scalar("value", each.map(|each| dot(&each, cotangent)));
+            out.array("masked", TRANSFORM.token_log_probs_masked(&x, &targets, &mask));
+            out.array("grad 0", TRANSFORM.token_log_probs_backward(&x, &targets, &cotangent));
+            let into =
+                |mut to: ArrayViewMut3<T>| TRANSFORM.token_log_probs_backward_into(&x, &targets, &cotangent, &mut to);
+            out.array("into: grad 0", call.into(x.raw_dim(), into).map(|(_, to)| to));
         }),
         Entry::new("token_log_probs", tokens, |call, out| {
             let (x, targets, mask) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.mask::<Ix2>(0));
@@ -74,6 +107,16 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("CrossEntropy, weighted, everything on", tokens, |call, out| {
             hard(call, out, &everything(), Reduction::Weighted(&call.real(2)));
         }),
+        Entry::new("CrossEntropy, weighted, capped and tempered", tokens, |call, out| {
+            let LogitTransform { temperature, soft_cap } = TRANSFORM;
+            let loss = CrossEntropy { temperature, soft_cap, ..everything() };
+            hard(call, out, &loss, Reduction::Weighted(&call.real(2)));
+        }),
+        Entry::new("SoftCrossEntropy, mean, capped and tempered", soft_tokens, |call, out| {
+            let LogitTransform { temperature, soft_cap } = TRANSFORM;
+            let loss = SoftCrossEntropy { temperature, soft_cap, ..soft_everything() };
+            soft(call, out, &loss, Reduction::Mean);
+        }),
         Entry::new("SoftCrossEntropy, sum", soft_tokens, |call, out| {
             soft(call, out, &SoftCrossEntropy::default(), Reduction::Sum);
         }),
@@ -93,12 +136,13 @@ fn everything() -> CrossEntropy {
         label_smoothing: 0.2,
         z_loss: 0.03,
         class_weights: Some(vec![0.5, 1.5, 0.0, 2.0, 1.0]),
+        ..CrossEntropy::default()
     }
 }
 
 fn soft_everything() -> SoftCrossEntropy {
     let CrossEntropy { label_smoothing, z_loss, class_weights, .. } = everything();
-    SoftCrossEntropy { label_smoothing, z_loss, class_weights }
+    SoftCrossEntropy { label_smoothing, z_loss, class_weights, ..SoftCrossEntropy::default() }
 }
 
 /// The loss has one method for each thing it gives, over hard or soft targets, and the two share no trait.

@@ -15,6 +15,7 @@ pub fn cross_entropy<T: Real>(case: &Case<T>) -> Result<(), Failure> {
         label_smoothing: case.number("label_smoothing")?.unwrap_or(0.0),
         z_loss: case.number("z_loss")?.unwrap_or(0.0),
         class_weights: case.wide("class_weights").map(|weights| weights.iter().copied().collect()),
+        ..CrossEntropy::default()
     };
     let (reduction, each) = match case.word("reduction")?.unwrap_or("mean") {
         "mean" => (Reduction::Mean, false),

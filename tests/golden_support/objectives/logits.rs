@@ -71,10 +71,13 @@ pub fn cross_entropy<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     }
     if case.wide("targets").is_some_and(|targets| targets.shape() == x.shape()) {
         let targets: ArrayD<T> = case.input("targets")?;
-        give!(SoftCrossEntropy { label_smoothing, z_loss, class_weights }, targets);
+        give!(SoftCrossEntropy { label_smoothing, z_loss, class_weights, ..SoftCrossEntropy::default() }, targets);
     } else {
         let targets = case.classes("targets")?;
-        give!(CrossEntropy { ignore_index, label_smoothing, z_loss, class_weights }, targets);
+        give!(
+            CrossEntropy { ignore_index, label_smoothing, z_loss, class_weights, ..CrossEntropy::default() },
+            targets
+        );
     }
     Ok(())
 }

@@ -1,0 +1,121 @@
+//! A row whose logits are transformed: that of its images, which are held for this row alone, and the way back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ndarray::{ArrayView1, s};
+use num_traits::{Float, Zero};
+
+use super::kernel::{Ask, Block, Keep, Row, RowKernel, Summed};
+use super::piece::{Output, Pass, SEGMENT, Scratch, skip};
+use super::transform::Map;
+use crate::error::Position;
+use crate::rows::{self, BLOCK};
+use crate::{Element, Error, Real, Result, parallel};
+
+/// Both passes over a row, of logits that go through a map.
+pub(super) fn row<E: Element, K: RowKernel<E::Real>>(
+    (pass, map): (&Pass<'_, '_, E, K>, Map<E::Real>),
+    index: usize,
+    out: Option<&mut [E::Real]>,
+    scratch: &mut Scratch<E::Real>,
+) -> Result<f64> {
+    let asked = match pass.kernel.asks(index) {
+        Ask::Nothing => return Ok(skip(out)),
+        Ask::Row => None,
+        Ask::Class(class) => Some(class),
+    };
+    let (shape, has_output) = (pass.shape, out.is_some());
+    let classes = shape.last().copied().unwrap_or(0);
+    let has_slopes = has_output && pass.kernel.is_gradient() && map.has_slopes();
+    scratch.slopes.resize(if has_slopes { classes } else { 0 }, E::Real::zero());
+    scratch.references.resize(classes.div_ceil(BLOCK), E::Real::zero());
+    let Scratch { row, slopes, references, .. } = scratch;
+    let (images, stream) = match out {
+        Some(out) if !pass.streams => (out, None),
+        out => {
+            row.resize(classes, E::Real::zero());
+            (row.as_mut_slice(), out)
+        }
+    };
+    let fits = load(pass.logits.map(|logits| logits.row(index)), images, (map, slopes), pass.is_split);
+    let kernel = Chained { kernel: pass.kernel, map, slopes, is_lost: AtomicBool::new(!fits) };
+    let inner = Pass { shape, logits: None, kernel: &kernel, is_split: pass.is_split, streams: false };
+    let value = if has_output {
+        let logit = asked.map_or(E::Real::nan(), |class| images[class]);
+        inner.passes(index, asked, None, logit, Output { work: Some(images), stream }, references)
+    } else {
+        let images = ArrayView1::from(&*images);
+        inner.passes(index, asked, Some(images), E::Real::nan(), Output { work: None, stream: None }, references)
+    }?;
+    if kernel.is_lost.into_inner() {
+        let position = Position::unravel(index, &shape[..shape.len() - 1]);
+        return Err(Error::overflow::<E::Real>("logits", position));
+    }
+    Ok(value)
+}
+
+/// Replaces the logits by their images, taking them from `logits` if they are not there yet; whether all numbers have one.
+fn load<E: Element>(
+    logits: Option<ArrayView1<'_, E>>,
+    images: &mut [E::Real],
+    (map, slopes): (Map<E::Real>, &mut [E::Real]),
+    is_split: bool,
+) -> bool {
+    let part = |first: usize, images: &mut [E::Real], slopes: &mut [E::Real]| {
+        let mut slopes = slopes.chunks_mut(BLOCK);
+        images.chunks_mut(BLOCK).zip((first..).step_by(BLOCK)).fold(true, |fits, (block, start)| {
+            if let Some(logits) = logits {
+                rows::copy(logits.slice(s![start..start + block.len()]), block);
+            }
+            fits & match slopes.next() {
+                Some(slopes) => map.apply_with_slopes(block, slopes),
+                None => map.apply(block),
+            }
+        })
+    };
+    if !is_split || images.len() <= SEGMENT {
+        return part(0, images, slopes);
+    }
+    let (fits, bytes) = (AtomicBool::new(true), size_of_val(images));
+    let mut slopes = slopes.chunks_mut(SEGMENT);
+    let segments = images.chunks_mut(SEGMENT).map(|images| (images, slopes.next().unwrap_or_default()));
+    let segments = (0..).step_by(SEGMENT).zip(segments).collect();
+    parallel::for_each(segments, bytes, |(first, (images, slopes))| {
+        fits.fetch_and(part(first, images, slopes), Ordering::Relaxed);
+    });
+    fits.into_inner()
+}
+
+/// The kernel of the images, whose gradients are carried back.
+struct Chained<'k, T, K> {
+    kernel: &'k K,
+    map: Map<T>,
+    slopes: &'k [T],
+    /// Whether some logit or some entry of the gradient has left the type.
+    is_lost: AtomicBool,
+}
+
+impl<T: Real, K: RowKernel<T>> RowKernel<T> for Chained<'_, T, K> {
+    type Slope = K::Slope;
+
+    fn keeps(&self) -> Keep {
+        self.kernel.keeps()
+    }
+
+    fn needs_moment(&self) -> bool {
+        self.kernel.needs_moment()
+    }
+
+    fn value(&self, row: &Row<'_, T>) -> Result<(f64, K::Slope)> {
+        self.kernel.value(row)
+    }
+
+    fn finish(&self, slope: &K::Slope, row: &Summed<T>, block: Block<'_, T>) {
+        let Block { first, data, factor } = block;
+        self.kernel.finish(slope, row, Block { first, data: &mut *data, factor });
+        let slopes = self.slopes.get(first..first + data.len()).unwrap_or_default();
+        if self.kernel.is_gradient() && !self.map.chain(data, slopes) {
+            self.is_lost.store(true, Ordering::Relaxed);
+        }
+    }
+}
