@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::kernel::{Block, Keep, Row, RowKernel, Summed};
 use super::transform::LogitTransform;
-use super::walk::{Walk, by_row, zeros};
+use super::walk::{Walk, zeros};
 use crate::{Element, Real, Result, simd};
 
 /// Entropy of the softmax of each row, in nats.
@@ -69,10 +69,7 @@ impl LogitTransform {
     ///
     /// Those of [`entropy`] and of the [transform](LogitTransform).
     pub fn entropy<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-        let walk = Walk::over(logits)?.transformed(*self)?;
-        let leading = walk.leading().to_vec();
-        let values = walk.run(&Entropies)?;
-        Ok(by_row(&values, &leading))
+        Walk::over(logits)?.transformed(*self)?.each(&Entropies)
     }
 
     /// [`entropy_grad`] of transformed logits, with the gradient in the logits before the transform.
@@ -85,10 +82,8 @@ impl LogitTransform {
         logits: &ArrayRef<E, D>,
     ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
         let mut grad = zeros(logits.shape());
-        let walk = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?;
-        let leading = walk.leading().to_vec();
-        let values = walk.run(&Entropies)?;
-        Ok((by_row(&values, &leading), grad))
+        let each = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?.each(&Entropies)?;
+        Ok((each, grad))
     }
 }
 

@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::kernel::{Block, Row, RowKernel, Summed};
 use super::transform::LogitTransform;
-use super::walk::{Walk, by_row, zeros};
+use super::walk::{Walk, zeros};
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::{Element, Real, Result};
 
@@ -71,10 +71,7 @@ impl LogitTransform {
     ///
     /// Those of [`log_sum_exp`] and of the [transform](LogitTransform).
     pub fn log_sum_exp<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-        let walk = Walk::over(logits)?.transformed(*self)?;
-        let leading = walk.leading().to_vec();
-        let values = walk.run(&LogSumExps)?;
-        Ok(by_row(&values, &leading))
+        Walk::over(logits)?.transformed(*self)?.each(&LogSumExps)
     }
 
     /// [`log_sum_exp_grad`] of transformed logits: the gradient is the softmax times the slope of each class.
@@ -87,10 +84,8 @@ impl LogitTransform {
         logits: &ArrayRef<E, D>,
     ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
         let mut grad = zeros(logits.shape());
-        let walk = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?;
-        let leading = walk.leading().to_vec();
-        let values = walk.run(&LogSumExps)?;
-        Ok((by_row(&values, &leading), grad))
+        let each = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?.each(&LogSumExps)?;
+        Ok((each, grad))
     }
 }
 

@@ -6,7 +6,7 @@ use num_traits::Float;
 use super::kernel::{self, Ask, Block, Row, RowKernel, Summed};
 use super::labels::Labels;
 use super::transform::LogitTransform;
-use super::walk::{Walk, by_row, check_leading, zeros};
+use super::walk::{Walk, check_leading, zeros};
 use crate::error::Position;
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::{Element, Error, Real, Result, Target};
@@ -202,11 +202,9 @@ fn forward<E: Element, I: Target, S: Dimension>(
     targets: &ArrayRef<I, S>,
     skipped: impl Fn(usize) -> bool + Sync + Send,
 ) -> Result<Array<E::Real, S>> {
-    let leading = walk.leading().to_vec();
-    let labels = Labels::new(targets, &leading, walk.classes(), None, &skipped)?;
+    let labels = Labels::new(targets, walk.leading(), walk.classes(), None, &skipped)?;
     let weights = |row| if skipped(row) { 0.0 } else { 1.0 };
-    let values = walk.run(&LogProbs { labels, weights })?;
-    Ok(by_row(&values, &leading))
+    walk.each(&LogProbs { labels, weights })
 }
 
 /// Log-probability of each row's target, and where there is an output the gradient of their weighted sum. A row of weight 0

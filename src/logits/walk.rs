@@ -81,6 +81,15 @@ impl<'a, E: Element> Walk<'a, E> {
         Ok(values)
     }
 
+    /// The number of each row, rounded once, in the shape that the rows have without the last axis.
+    pub(super) fn each<D: Dimension>(
+        self,
+        kernel: &(impl RowKernel<E> + RowKernel<E::Real>),
+    ) -> Result<Array<E::Real, D>> {
+        let leading = self.leading().to_vec();
+        Ok(by_row(&self.run(kernel)?, &leading))
+    }
+
     /// What `fold` makes of the numbers of each job, given the place of the first; jobs are fixed. Nothing is allocated
     /// that grows with the rows but what `fold` returns.
     pub(super) fn fold<R: Clone + Default + Send>(
