@@ -3,7 +3,7 @@
 use num_traits::Float;
 
 use super::class_weights::ClassWeights;
-use super::kernel::{self, Ask, Block, Keep, Row, RowKernel, Summed};
+use super::kernel::{self, Ask, Asked, Block, Keep, Row, RowKernel, Summed};
 use super::labels::Labels;
 use super::scales::Scales;
 use crate::simd::{self, ROW_TILE, RowTile};
@@ -32,6 +32,11 @@ pub(super) struct Slope {
 }
 
 impl<I: Target, T: Real> HardTargets<'_, I, T> {
+    /// Whether each row asks for its target alone, by the same weight.
+    fn is_plain(&self) -> bool {
+        self.smoothing == 0.0 && self.z_loss == 0.0 && self.weights.are_ones()
+    }
+
     /// `(1 - ε) w` of the target.
     fn kept(&self, target: usize) -> f64 {
         (1.0 - self.smoothing) * self.weights.of(target)
@@ -104,8 +109,21 @@ impl<E: Element, I: Target> RowKernel<E> for HardTargets<'_, I, E::Real> {
         logits: &[E::Real; ROW_TILE],
         numbers: &mut [f64; ROW_TILE],
     ) -> bool {
-        let is_plain = self.smoothing == 0.0 && self.z_loss == 0.0 && self.weights.are_ones();
-        is_plain && kernel::nll(sums, logits, numbers)
+        self.is_plain() && kernel::nll(sums, logits, numbers)
+    }
+
+    fn finish_tile(
+        &self,
+        first: usize,
+        tile: &mut RowTile<'_, E::Real>,
+        asked: &Asked<E::Real>,
+        numbers: &mut [f64; ROW_TILE],
+    ) -> bool {
+        let are_known = self.is_plain() && kernel::nll(tile, &asked.logits, numbers);
+        if are_known {
+            kernel::subtract_targets(tile, asked, |r| self.scales.at(first + r));
+        }
+        are_known
     }
 
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, Slope)> {

@@ -45,6 +45,19 @@ pub(super) trait RowKernel<E: Element>: Sync {
         false
     }
 
+    /// Turns sixteen rows, of which `first` is the first, into what they are to be and writes their numbers, if sums and the
+    /// logits that were asked for are enough to know them; else it leaves the tile alone. The tile holds what
+    /// [`RowKernel::keeps`] says, and of rows that take no part anything.
+    fn finish_tile(
+        &self,
+        _first: usize,
+        _tile: &mut RowTile<'_, E::Real>,
+        _asked: &Asked<E::Real>,
+        _numbers: &mut [f64; ROW_TILE],
+    ) -> bool {
+        false
+    }
+
     /// The number of a row. Its logits can only be seen again where the kernel keeps [`Keep::Logits`].
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, Self::Slope)>;
 
@@ -67,6 +80,12 @@ pub(super) enum Ask {
     Row,
     /// Its sum and the logit of this class.
     Class(usize),
+}
+
+/// What is asked of sixteen rows, and the logits that were asked for.
+pub(super) struct Asked<T> {
+    pub(super) asks: [Ask; ROW_TILE],
+    pub(super) logits: [T; ROW_TILE],
 }
 
 /// What an output holds between the two passes over a row.
@@ -187,4 +206,27 @@ pub(super) fn nll<T: Real>(sums: &RowTile<'_, T>, logits: &[T; ROW_TILE], number
         are_numbers &= numbers[i] < T::max_value().wide();
     }
     are_numbers
+}
+
+/// Turns the exponentials of sixteen rows into `w (p - [v = y])`, with the weight `w` of each row.
+pub(super) fn subtract_targets<T: Real>(tile: &mut RowTile<'_, T>, asked: &Asked<T>, weight: impl Fn(usize) -> f64) {
+    let (mut factors, mut entries) = ([T::zero(); ROW_TILE], [T::zero(); ROW_TILE]);
+    for r in 0..ROW_TILE {
+        if let Ask::Class(class) = asked.asks[r] {
+            let (weight, total) = (weight(r), 1.0 + tile.others[r]);
+            factors[r] = T::of(weight / total);
+            // `1 - p`, where nothing cancels: with another class on top the total is more than 1 larger.
+            let is_top = asked.logits[r] == tile.max[r];
+            let rest = if is_top { tile.others[r] } else { total - tile.classes[class][r].wide() };
+            entries[r] = T::of(-weight * (rest / total));
+        }
+    }
+    tile.scale(&factors);
+    for (r, (ask, entry)) in asked.asks.iter().zip(entries).enumerate() {
+        match *ask {
+            Ask::Class(class) => tile.classes[class][r] = entry,
+            Ask::Row => {}
+            Ask::Nothing => tile.classes.iter_mut().for_each(|class| class[r] = T::zero()),
+        }
+    }
 }

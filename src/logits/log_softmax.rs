@@ -3,10 +3,11 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
-use super::kernel::{Block, Keep, Row, RowKernel, Summed};
+use super::kernel::{Asked, Block, Keep, Row, RowKernel, Summed};
 use super::transform::LogitTransform;
 use super::walk::{Walk, zeros};
-use crate::{Element, Real, Result, simd};
+use crate::simd::{self, ROW_TILE, RowTile};
+use crate::{Element, Real, Result};
 
 /// Log-probability of every class under the softmax of its row, in nats.
 ///
@@ -130,10 +131,23 @@ impl<E: Element> RowKernel<E> for Normalised {
         false
     }
 
+    fn finish_tile(
+        &self,
+        _: usize,
+        tile: &mut RowTile<'_, E::Real>,
+        _: &Asked<E::Real>,
+        _: &mut [f64; ROW_TILE],
+    ) -> bool {
+        let is_safe = !tile.max.iter().any(|&max| is_huge(max));
+        if is_safe {
+            tile.shift_down();
+        }
+        is_safe
+    }
+
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {
-        // Only a maximum that is huge itself can push a finite logit out of the type.
         let max = row.summed.sum.max;
-        if max > E::Real::max_value() * E::Real::epsilon() / E::Real::of(4.0) {
+        if is_huge(max) {
             let mut lost = false;
             row.for_each_block(|block| lost |= block.iter().any(|x| x.is_finite() && (*x - max).is_infinite()));
             if lost {
@@ -150,6 +164,11 @@ impl<E: Element> RowKernel<E> for Normalised {
     fn finish_from(&self, (): &(), row: &Summed<E::Real>, logits: &[E::Real], block: Block<'_, E::Real>) {
         simd::shift_down_into(logits, row.sum.max, E::Real::of(row.log), block.data);
     }
+}
+
+/// Only such a maximum can push a finite logit out of the type.
+fn is_huge<T: Real>(max: T) -> bool {
+    max > T::max_value() * T::epsilon() / T::of(4.0)
 }
 
 #[cfg(test)]

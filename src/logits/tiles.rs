@@ -2,7 +2,7 @@
 
 use num_traits::{Float, Zero};
 
-use super::kernel::{Ask, Block, Keep, RowKernel, Summed};
+use super::kernel::{Ask, Asked, Block, Keep, RowKernel, Summed};
 use super::piece::{Pass, Scratch, skip};
 use crate::rows::{Rows, RowsMut, copy};
 use crate::simd::{ROW_TILE, RowSum, RowTile};
@@ -64,22 +64,21 @@ fn one<E: Element, K: RowKernel<E>>(
     tile: &mut [[E::Real; ROW_TILE]],
 ) -> Result<()> {
     let (classes, has_output) = (pass.classes(), out.is_some());
-    let mut asks = [Ask::Nothing; ROW_TILE];
+    let mut asked = Asked { asks: [Ask::Nothing; ROW_TILE], logits: [E::Real::nan(); ROW_TILE] };
+    let asks = &mut asked.asks;
     asks.iter_mut().enumerate().take(values.len()).for_each(|(r, ask)| *ask = pass.kernel.asks(first + r));
     load(pass, first, values.len(), out.as_deref(), tile);
-    let mut logits = [E::Real::nan(); ROW_TILE];
-    for (logit, (r, ask)) in logits.iter_mut().zip(asks.iter().enumerate()) {
+    for (logit, (r, ask)) in asked.logits.iter_mut().zip(asks.iter().enumerate()) {
         if let Ask::Class(class) = *ask {
             *logit = tile[class][r];
         }
     }
-    let mut tile = RowTile::sum(tile);
-    if has_output && pass.kernel.keeps() == Keep::Exponentials {
-        tile.exp();
-    }
-    if !has_output && all_at_once(pass, first, values, &asks, &mut logits, &tile) {
+    let exponentials = has_output && pass.kernel.keeps() == Keep::Exponentials;
+    let mut tile = if exponentials { RowTile::sum_exp(tile) } else { RowTile::sum(tile) };
+    if all_at_once(pass, first, values, out.as_deref_mut(), &mut asked, &mut tile) {
         return Ok(());
     }
+    let Asked { asks, logits } = asked;
     for (r, value) in values.iter_mut().enumerate() {
         let work = out.as_deref_mut().map(|out| &mut out[r * classes..][..classes]);
         if asks[r] == Ask::Nothing {
@@ -102,30 +101,41 @@ fn one<E: Element, K: RowKernel<E>>(
     Ok(())
 }
 
-/// Writes the numbers of rows without outputs, unless one of them needs a closer look.
+/// Writes the numbers of rows, and their outputs, unless one of them needs a closer look.
 fn all_at_once<E: Element, K: RowKernel<E>>(
     pass: &Pass<'_, '_, E, K>,
     first: usize,
     values: &mut [f64],
-    asks: &[Ask; ROW_TILE],
-    logits: &mut [E::Real; ROW_TILE],
-    tile: &RowTile<'_, E::Real>,
+    out: Option<&mut [E::Real]>,
+    asked: &mut Asked<E::Real>,
+    tile: &mut RowTile<'_, E::Real>,
 ) -> bool {
     let mut are_proper = true;
     for i in 0..ROW_TILE {
-        are_proper &= tile.max[i].is_finite() & tile.others[i].is_finite();
-        if asks[i] == Ask::Nothing {
-            logits[i] = tile.max[i]; // of no matter, but a number
+        if asked.asks[i] == Ask::Nothing {
+            // Of no matter, but numbers.
+            (tile.max[i], tile.others[i], tile.log[i], asked.logits[i]) = (E::Real::zero(), 0.0, 0.0, E::Real::zero());
         }
+        are_proper &= tile.max[i].is_finite() & tile.others[i].is_finite();
     }
     let mut numbers = [0.0; ROW_TILE];
-    if !are_proper || !pass.kernel.numbers(first, tile, logits, &mut numbers) {
-        return false;
+    let are_known = are_proper
+        && match out {
+            None => pass.kernel.numbers(first, tile, &asked.logits, &mut numbers),
+            Some(out) => {
+                let are_known = pass.kernel.finish_tile(first, tile, asked, &mut numbers);
+                if are_known {
+                    tile.write(out);
+                }
+                are_known
+            }
+        };
+    if are_known {
+        for ((value, number), ask) in values.iter_mut().zip(numbers).zip(asked.asks) {
+            *value = if ask == Ask::Nothing { 0.0 } else { number };
+        }
     }
-    for ((value, number), ask) in values.iter_mut().zip(numbers).zip(asks) {
-        *value = if *ask == Ask::Nothing { 0.0 } else { number };
-    }
-    true
+    are_known
 }
 
 /// Puts rows next to one another; lanes without a row hold what was there before.

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
-use super::kernel::{self, Ask, Block, Row, RowKernel, Summed};
+use super::kernel::{self, Ask, Asked, Block, Row, RowKernel, Summed};
 use super::labels::Labels;
 use super::transform::LogitTransform;
 use super::walk::{Walk, check_leading, zeros};
@@ -234,6 +234,20 @@ impl<E: Element, I: Target, W: Fn(usize) -> f64 + Sync> RowKernel<E> for LogProb
         let are_numbers = kernel::nll(sums, logits, numbers);
         numbers.iter_mut().for_each(|number| *number = -*number);
         are_numbers
+    }
+
+    fn finish_tile(
+        &self,
+        first: usize,
+        tile: &mut RowTile<'_, E::Real>,
+        asked: &Asked<E::Real>,
+        numbers: &mut [f64; ROW_TILE],
+    ) -> bool {
+        let are_known = RowKernel::<E>::numbers(self, first, tile, &asked.logits, numbers);
+        if are_known {
+            kernel::subtract_targets(tile, asked, |r| -(self.weights)(first + r));
+        }
+        are_known
     }
 
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, f64)> {

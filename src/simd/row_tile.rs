@@ -9,7 +9,7 @@ pub(crate) const ROW_TILE: usize = 16;
 
 /// Logits of sixteen rows, transposed, and after [`RowTile::sum`] what their exponentials sum to.
 pub(crate) struct RowTile<'a, T> {
-    /// One entry for each class, one lane for each row. [`RowTile::exp`] puts exponentials in their place.
+    /// One entry for each class, one lane for each row. [`RowTile::sum_exp`] puts exponentials in their place.
     pub(crate) classes: &'a mut [[T; ROW_TILE]],
     /// The largest logit of each row.
     pub(crate) max: [T; ROW_TILE],
@@ -22,21 +22,46 @@ pub(crate) struct RowTile<'a, T> {
 impl<'a, T: Real> RowTile<'a, T> {
     /// Sums the exponentials of each row.
     pub(crate) fn sum(classes: &'a mut [[T; ROW_TILE]]) -> Self {
-        let mut tile =
-            Self { classes, max: [T::neg_infinity(); ROW_TILE], others: [0.0; ROW_TILE], log: [0.0; ROW_TILE] };
-        dispatch(Sum(&mut tile));
+        let mut tile = Self::unknown(classes);
+        dispatch(Sum::<T, false>(&mut tile));
         tile
     }
 
-    /// Replaces each logit `x` by `e^(x - max)`.
-    pub(crate) fn exp(&mut self) {
-        dispatch(Exp { classes: self.classes, max: &self.max });
+    /// The same, and replaces each logit `x` by `e^(x - max)`.
+    pub(crate) fn sum_exp(classes: &'a mut [[T; ROW_TILE]]) -> Self {
+        let mut tile = Self::unknown(classes);
+        dispatch(Sum::<T, true>(&mut tile));
+        tile
+    }
+
+    fn unknown(classes: &'a mut [[T; ROW_TILE]]) -> Self {
+        Self { classes, max: [T::neg_infinity(); ROW_TILE], others: [0.0; ROW_TILE], log: [0.0; ROW_TILE] }
+    }
+
+    /// Multiplies each row by a factor of its own.
+    pub(crate) fn scale(&mut self, factors: &[T; ROW_TILE]) {
+        dispatch(Scale { classes: self.classes, factors });
+    }
+
+    /// Replaces each logit `x` by `(x - max) - log`.
+    pub(crate) fn shift_down(&mut self) {
+        dispatch(ShiftDown { max: &self.max, log: &self.log.map(T::of), classes: self.classes });
+    }
+
+    /// Transposes the tile back into as many rows as there is room for.
+    pub(crate) fn write(&self, rows: &mut [T]) {
+        for (r, row) in rows.chunks_exact_mut(self.classes.len()).enumerate().take(ROW_TILE) {
+            for (to, class) in row.iter_mut().zip(&*self.classes) {
+                *to = class[r];
+            }
+        }
     }
 }
 
-struct Sum<'t, 'a, T>(&'t mut RowTile<'a, T>);
+/// [`RowTile::sum`], and where it `STORES`, [`RowTile::sum_exp`].
+struct Sum<'t, 'a, T, const STORES: bool>(&'t mut RowTile<'a, T>);
 
-impl<T: Real> Kernel for Sum<'_, '_, T> {
+impl<T: Real, const STORES: bool> Kernel for Sum<'_, '_, T, STORES> {
     type Output = ();
 
     #[inline(always)]
@@ -53,11 +78,14 @@ impl<T: Real> Kernel for Sum<'_, '_, T> {
             number += T::one();
         }
         number = T::zero();
-        for class in &*self.0.classes {
+        for class in &mut *self.0.classes {
             for i in 0..ROW_TILE {
                 let (mantissa, power) = (class[i] - max[i]).exp_parts_lane::<FMA>();
-                let mantissa = if top[i] == number { T::zero() } else { mantissa };
-                sum[i] = mul_add::<T, FMA>(mantissa, power, sum[i]);
+                let kept = if top[i] == number { T::zero() } else { mantissa };
+                sum[i] = mul_add::<T, FMA>(kept, power, sum[i]);
+                if STORES {
+                    class[i] = mantissa * power * T::SCALE;
+                }
             }
             number += T::one();
         }
@@ -72,19 +100,38 @@ impl<T: Real> Kernel for Sum<'_, '_, T> {
     }
 }
 
-struct Exp<'t, T> {
+struct Scale<'t, T> {
     classes: &'t mut [[T; ROW_TILE]],
-    max: &'t [T; ROW_TILE],
+    factors: &'t [T; ROW_TILE],
 }
 
-impl<T: Real> Kernel for Exp<'_, T> {
+impl<T: Real> Kernel for Scale<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for class in self.classes {
-            for (x, &max) in class.iter_mut().zip(self.max) {
-                *x = (*x - max).exp_down_lane::<FMA>();
+            for (x, &factor) in class.iter_mut().zip(self.factors) {
+                *x *= factor;
+            }
+        }
+    }
+}
+
+struct ShiftDown<'t, T> {
+    classes: &'t mut [[T; ROW_TILE]],
+    max: &'t [T; ROW_TILE],
+    log: &'t [T; ROW_TILE],
+}
+
+impl<T: Real> Kernel for ShiftDown<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for class in self.classes {
+            for i in 0..ROW_TILE {
+                class[i] = (class[i] - self.max[i]) - self.log[i];
             }
         }
     }
@@ -102,10 +149,12 @@ mod tests {
                 .map(|r| (0..classes).map(|v| ((r * 31 + v * v * 7) % 23) as f32 * (r as f32 - 4.0)).collect())
                 .collect();
             let mut logits: Vec<[f32; ROW_TILE]> = (0..classes).map(|v| std::array::from_fn(|r| rows[r][v])).collect();
-            let mut tile =
-                RowTile { classes: &mut logits, max: [0.0; ROW_TILE], others: [0.0; ROW_TILE], log: [0.0; ROW_TILE] };
-            run_at(level, Sum(&mut tile));
-            tile.exp();
+            let mut tile = RowTile::unknown(&mut logits);
+            run_at(level, Sum::<f32, false>(&mut tile));
+            let RowTile { max, others, log, .. } = tile;
+            let mut tile = RowTile::unknown(&mut logits);
+            run_at(level, Sum::<f32, true>(&mut tile));
+            assert_eq!((tile.max, tile.others, tile.log), (max, others, log));
             for (r, row) in rows.iter().enumerate() {
                 let mut sum = RowSum::new();
                 sum.push(row);
