@@ -2,7 +2,7 @@
 
 use crate::error::Position;
 use crate::rows::BLOCK;
-use crate::{Error, Result, check};
+use crate::{Error, Real, Result, check, simd};
 
 static ONES: [f64; BLOCK] = [1.0; BLOCK];
 
@@ -40,6 +40,22 @@ impl<'a> ClassWeights<'a> {
     #[inline]
     pub(super) fn of(self, class: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[class])
+    }
+
+    /// `Σ w (top - x)` over neighbouring classes. A class of weight 0 is left out, whatever its logit.
+    pub(super) fn drop<T: Real>(self, first: usize, logits: &[T], top: f64) -> f64 {
+        match self.weights {
+            None => simd::drop(logits, top),
+            Some(weights) => simd::weighted_drop(logits, &weights[first..][..logits.len()], top),
+        }
+    }
+
+    /// Takes `scale · w` from the entry of each of neighbouring classes.
+    pub(super) fn subtract<T: Real>(self, first: usize, entries: &mut [T], scale: f64) {
+        match self.weights {
+            None => simd::lower(entries, T::of(scale)),
+            Some(weights) => simd::subtract_scaled(entries, &weights[first..][..entries.len()], scale),
+        }
     }
 
     /// The weights of at most [`BLOCK`] neighbouring classes.

@@ -51,7 +51,7 @@ impl<I: Target, T: Real> HardTargets<'_, I, T> {
     fn spread_loss<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> f64 {
         let (mut drop, mut first) = (0.0, 0);
         row.for_each_block(|block| {
-            drop += simd::weighted_drop(block, self.weights.block(first, block.len()), row.summed.sum.max.wide());
+            drop += self.weights.drop(first, block, row.summed.sum.max.wide());
             first += block.len();
         });
         drop + self.weights.total * row.summed.log
@@ -152,8 +152,7 @@ impl<E: Element, I: Target> RowKernel<E> for HardTargets<'_, I, E::Real> {
         let pull = slope.scale * (self.mass(slope.target) + slope.z_pull) / row.total();
         if self.spread > 0.0 {
             simd::scale_exp(block.data, row.sum.max, E::Real::of(pull));
-            let weights = self.weights.block(block.first, block.data.len());
-            simd::subtract_scaled(block.data, weights, slope.scale * self.spread);
+            self.weights.subtract(block.first, block.data, slope.scale * self.spread);
         } else {
             simd::scale(block.data, E::Real::of(pull * block.factor));
         }

@@ -47,5 +47,7 @@ pub(crate) use row_tile::{ROW_TILE, RowTile};
 pub(crate) use special::Lanes;
 pub(crate) use stream::Stream;
 pub(crate) use sum::sum;
-pub(crate) use transform::{blend, entropy_slope, shift_down, shift_down_into, subtract_scaled, weighted_drop};
+pub(crate) use transform::{
+    blend, drop, entropy_slope, lower, shift_down, shift_down_into, subtract_scaled, weighted_drop,
+};
 pub(crate) use weigh::{select, weigh};

@@ -119,6 +119,38 @@ pub(crate) fn weighted_drop<T: Real>(block: &[T], weights: &[f64], top: f64) -> 
     dispatch(WeightedDrop { block, weights, top })
 }
 
+/// `Σ (top - x)`, in `f64`.
+struct Drop<'a, T> {
+    block: &'a [T],
+    top: f64,
+}
+
+impl<T: Real> Kernel for Drop<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f64 {
+        // In `f64` the usual number of lanes would not stay in registers.
+        const WIDE: usize = LANES / 4;
+        let (mut total, mut sums) = (0.0, [0.0; WIDE]);
+        let (chunks, rest) = self.block.as_chunks::<WIDE>();
+        for chunk in chunks {
+            for i in 0..WIDE {
+                sums[i] += self.top - chunk[i].wide();
+            }
+        }
+        for x in rest {
+            total += self.top - x.wide();
+        }
+        sums.iter().fold(total, |total, sum| total + sum)
+    }
+}
+
+/// `Σ (top - x)`.
+pub(crate) fn drop<T: Real>(block: &[T], top: f64) -> f64 {
+    dispatch(Drop { block, top })
+}
+
 /// `b <- w (kept q + spread)`; the sum of `w q`, NaN where some q is no probability.
 struct Blend<'a, T> {
     targets: &'a [T],
@@ -174,6 +206,28 @@ impl<T: Real> Kernel for SubtractScaled<'_, T> {
 /// Takes `scale · weight` from each element.
 pub(crate) fn subtract_scaled<T: Real>(block: &mut [T], weights: &[f64], scale: f64) {
     dispatch(SubtractScaled { block, weights, scale });
+}
+
+/// `x <- x - by`.
+struct Lower<'a, T> {
+    block: &'a mut [T],
+    by: T,
+}
+
+impl<T: Real> Kernel for Lower<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for x in self.block {
+            *x -= self.by;
+        }
+    }
+}
+
+/// Takes the same from each element.
+pub(crate) fn lower<T: Real>(block: &mut [T], by: T) {
+    dispatch(Lower { block, by });
 }
 
 #[cfg(test)]

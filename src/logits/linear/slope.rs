@@ -36,7 +36,7 @@ impl<T: Real> Slope<T> {
     fn replace_images(&self, row: &mut [T], first: usize, weights: ClassWeights<'_>) {
         simd::scale_exp(row, self.max, self.factor);
         if self.spread != 0.0 {
-            simd::subtract_scaled(row, weights.block(first, row.len()), self.spread);
+            weights.subtract(first, row, self.spread);
         }
         if let Some(x) = self.target.checked_sub(first).and_then(|at| row.get_mut(at)) {
             *x = self.at_target;
