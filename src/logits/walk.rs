@@ -204,7 +204,10 @@ mod tests {
 
     use super::*;
     use crate::logits::testing::sample;
-    use crate::logits::{CrossEntropy, log_softmax_in_place, log_softmax_into, log_sum_exp, token_log_probs};
+    use crate::logits::{
+        CrossEntropy, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp, token_log_probs,
+        token_log_probs_backward,
+    };
     use crate::{Parts, Reduction};
 
     #[test]
@@ -303,6 +306,29 @@ mod tests {
             for (a, b) in short.iter().zip(long.slice(s![.., ..classes])) {
                 assert!((a - b).abs() <= 4e-16, "{rows}x{classes}: {a} against {b}");
             }
+        }
+    }
+
+    #[test]
+    fn outputs_of_short_rows_agree_with_those_of_long_ones() {
+        for (rows, classes) in [(1, 1), (16, 2), (37, 10), (15, 63)] {
+            let mut x = sample::<f64>(rows, classes);
+            x[[rows - 1, 0]] = if classes > 1 { -800.0 } else { 0.0 };
+            let mut wide = Array2::from_elem((rows, 100), f64::NEG_INFINITY);
+            wide.slice_mut(s![.., ..classes]).assign(&x);
+            let targets = Array1::from_shape_fn(rows, |i| if i % 9 == 4 { 77 } else { i * 31 % classes });
+            let weights = targets.mapv(|target| if target == 77 { 0.0 } else { target as f64 - 0.7 });
+            let close = |what, short: &Array2<f64>, long: &Array2<f64>| {
+                for (a, b) in short.iter().zip(long.slice(s![.., ..classes])) {
+                    assert!((a - b).abs() <= 1e-15 * b.abs().max(1.0), "{what} {rows}x{classes}: {a} against {b}");
+                }
+            };
+            close("log-softmax", &log_softmax(&x).unwrap(), &log_softmax(&wide).unwrap());
+            let backward = |x| token_log_probs_backward(x, &targets, &weights).unwrap();
+            close("backward", &backward(&x), &backward(&wide));
+            let mut replaced = x.clone();
+            log_softmax_in_place(&mut replaced).unwrap();
+            assert_eq!(replaced, log_softmax(&x).unwrap());
         }
     }
 }
