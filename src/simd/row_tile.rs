@@ -130,8 +130,8 @@ impl<T: Real> Kernel for ShiftDown<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for class in self.classes {
-            for i in 0..ROW_TILE {
-                class[i] = (class[i] - self.max[i]) - self.log[i];
+            for ((x, &max), &log) in class.iter_mut().zip(self.max).zip(self.log) {
+                *x = (*x - max) - log;
             }
         }
     }
