@@ -1,4 +1,4 @@
-//! Losses of one number out of several columns: pairs, log-ratios, densities, and sums over tokens.
+//! Losses of one number out of several columns: log-ratios, densities, and sums over tokens.
 //!
 //! Those that write are compared with a read of as many bytes as they read and write together, which none can reach.
 
@@ -12,23 +12,13 @@ use super::table::{Loop, Roofline};
 pub(crate) fn run(roofline: &mut Roofline) {
     tokens(roofline);
     let n = roofline.sizes.pairs;
-    let data = Array2::<f32>::from_shape_fn((4, n), |(column, i)| bell(column * n + i));
+    let data = Array2::<f32>::from_shape_fn((3, n), |(column, i)| bell(column * n + i));
     let columns = data.as_slice().unwrap_or_default();
     let of = |name, read: usize, written: usize| {
         let bytes = (read + written) * n * size_of::<f32>();
         Loop { name, dtype: "f32", size: n.to_string(), input: &columns[..read * n], bytes, probe: Probe::Read }
     };
-    let [a, b, c, d] = [0, 1, 2, 3].map(|column| data.row(column));
-    let batch = PairBatch::new(Pairs { chosen: a, rejected: b }).reference(Pairs { chosen: c, rejected: d });
-    let loss = Dpo::default();
-    roofline.measure(of("dpo_value", 4, 0), || keep(loss.value(batch, Reduction::Mean)));
-    let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
-    roofline.measure(of("dpo_grad_into", 4, 2), || keep(loss.grad_into(batch, Reduction::Mean, out.view_mut())));
-    let ipo = Ipo { beta: 0.1, length: Length::Sum };
-    roofline.measure(of("ipo_value", 4, 0), || keep(ipo.value(batch, Reduction::Mean)));
-    let scored = Scored { loss, score: JensenShannon };
-    roofline.measure(of("dpo_jensen_shannon_value", 4, 0), || keep(scored.value(batch, Reduction::Mean)));
-
+    let [a, b, c] = [0, 1, 2].map(|column| data.row(column));
     let (ddo, ratios, both) = (Ddo::default(), Samples { real: a, fake: b }, Samples::both(Reduction::Mean));
     roofline.measure(of("ddo_value", 2, 0), || keep(ddo.value(ratios, both)));
     let mut out = Samples { real: Array1::zeros(n), fake: Array1::zeros(n) };
@@ -43,11 +33,6 @@ pub(crate) fn run(roofline: &mut Roofline) {
     roofline.measure(of("bernoulli_nll", 2, 0), || keep(bernoulli_nll(&a, &outcomes, Reduction::Mean)));
     let counts = b.mapv(|x| x.abs().floor());
     roofline.measure(of("poisson_nll", 2, 0), || keep(poisson_nll(&a, &counts, Reduction::Mean)));
-
-    let below_zero = [a, b].map(|column| column.mapv(|x| -x.abs() - 0.01));
-    let pairs = PairBatch::new(Pairs { chosen: below_zero[0].view(), rejected: below_zero[1].view() });
-    let orpo = Orpo { length: Length::Sum, ..Orpo::default() };
-    roofline.measure(of("orpo_value", 2, 0), || keep(orpo.value(pairs, Reduction::Mean)));
 }
 
 /// Log-probabilities of tokens, half of them masked, summed over responses of 500.

@@ -18,6 +18,7 @@
 mod columns;
 #[path = "../common/mod.rs"]
 mod common;
+mod pairs;
 mod probe;
 mod rows;
 mod table;
@@ -28,6 +29,8 @@ fn main() {
     let mut roofline = Roofline::new();
     rows::run(&mut roofline);
     columns::run(&mut roofline);
+    pairs::run::<f32>(&mut roofline);
+    pairs::run::<f64>(&mut roofline);
     if roofline.is_to_fail() {
         std::process::exit(1);
     }
