@@ -22,6 +22,7 @@ pub(crate) fn sources<'a, T: Real>(batch: &'a PairBatch<'_, T>, needs: Needs) ->
         lengths: both(needs.lengths),
         rewards: both(needs.rewards),
         target: needs.target != TargetUse::Unused,
+        gold: needs.gold,
     };
     batch.columns().zip(used).map(|(column, used)| column.filter(|_| used))
 }
@@ -57,6 +58,7 @@ impl<T: Real, const N: usize> Slots<T, N> {
             lengths: both(ones),
             rewards: both(zeros),
             target: zeros,
+            gold: zeros,
         };
         sources.zip(self.copies.as_mut()).zip(neutral).map(|((source, slot), neutral)| match source {
             Some(column) => rows::part(column, at.clone(), slot),

@@ -12,12 +12,13 @@ pub(super) struct Context<'a, T> {
     pub(super) reference: Option<PairsView<'a, T>>,
     pub(super) rewards: Option<PairsView<'a, T>>,
     pub(super) target: Option<ArrayView1<'a, T>>,
+    pub(super) gold: Option<ArrayView1<'a, T>>,
 }
 
 impl<'a, T: Real> Context<'a, T> {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Self { reference: None, rewards: None, target: None }
+        Self { reference: None, rewards: None, target: None, gold: None }
     }
 
     /// The pairs as an objective sees them.
@@ -31,9 +32,12 @@ impl<'a, T: Real> Context<'a, T> {
         if let Some(Pairs { chosen, rejected }) = &self.rewards {
             batch = batch.rewards(Pairs { chosen: chosen.view(), rejected: rejected.view() });
         }
-        match &self.target {
+        if let Some(target) = &self.target {
+            batch = batch.target(target.view());
+        }
+        match &self.gold {
             None => batch,
-            Some(target) => batch.target(target.view()),
+            Some(gold) => batch.gold(gold.view()),
         }
     }
 

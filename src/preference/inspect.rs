@@ -65,6 +65,7 @@ impl<T: Real> Inspection<'_, T> {
             lengths: row.lengths.map(|x| x > 0.0 && x.is_finite()),
             rewards: row.rewards.map(f64::is_finite),
             target: row.target.is_finite(),
+            gold: log_prob(row.gold),
         };
         let told = row.zip(Row::NAMES).zip(Row::ALLOWED).zip(good).into_array();
         match told.into_iter().find(|(_, good)| !good) {

@@ -134,6 +134,7 @@ mod tests {
             lengths: both(&ones[..]),
             rewards: both(&zeros[..]),
             target: &zeros[..],
+            gold: &zeros[..],
         };
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-14 * b.abs();
         for level in available() {

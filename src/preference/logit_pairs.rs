@@ -96,6 +96,13 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
         self
     }
 
+    /// Adds the log-probability of a third response of each prompt, as [`PairBatch::gold`] has it. Its gradient goes back
+    /// to that response by itself.
+    pub fn gold(mut self, gold: ArrayView1<'a, E::Real>) -> Self {
+        self.context.gold = Some(gold);
+        self
+    }
+
     /// Log-probability and length of each response: the forward half, which is all that a reference model needs.
     pub fn sequences(&self) -> Result<Pairs<Sequences<E::Real>>> {
         self.score(None)

@@ -189,6 +189,7 @@ impl Margin {
             lengths: self.length == Length::Mean,
             rewards: false,
             target: TargetUse::Optional,
+            gold: false,
         }
     }
 }
@@ -225,6 +226,8 @@ pub struct Needs {
     pub rewards: bool,
     /// The number for each pair.
     pub target: TargetUse,
+    /// The log-probability of a third response.
+    pub gold: bool,
 }
 
 /// What an objective does with the batch's target.

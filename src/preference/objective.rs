@@ -132,6 +132,7 @@ fn checked_needs<T: Real, L: PairLoss>(loss: &L, batch: &PairBatch<'_, T>) -> Re
         (needs.lengths, held.lengths.chosen.is_some(), "lengths"),
         (needs.rewards, held.rewards.chosen.is_some(), "rewards"),
         (target, held.target.is_some(), "target"),
+        (needs.gold, held.gold.is_some(), "gold"),
     ];
     match required.iter().find(|(required, present, _)| *required && !present) {
         None => Ok(needs),

@@ -81,6 +81,7 @@ impl<T, S: Data<Elem = T>, D: Dimension> Pairs<ArrayBase<S, D>> {
 /// | lengths | numbers of scored tokens of both | 1 |
 /// | rewards | what a judge gives both: rewards, or probabilities to win | 0 |
 /// | target | one number, of which the objective says the meaning: an offset of the margin in nats and before `beta` (all losses of the margin alone), a soft label, the probability of a tie | 0 |
+/// | gold | the policy's log-probability of a third response, whose likelihood is part of the loss (TPO) | 0 |
 ///
 /// Log-probabilities are **sums** over the scored tokens of a response, also where an objective averages: it then
 /// divides by the lengths itself and returns the gradient with respect to the sums.
@@ -103,12 +104,13 @@ pub struct PairBatch<'a, T> {
     lengths: Option<PairsView<'a, T>>,
     rewards: Option<PairsView<'a, T>>,
     target: Option<ArrayView1<'a, T>>,
+    gold: Option<ArrayView1<'a, T>>,
 }
 
 impl<'a, T: Real> PairBatch<'a, T> {
     /// A batch that holds the policy's log-probabilities alone: those with respect to which gradients are taken.
     pub fn new(policy: PairsView<'a, T>) -> Self {
-        Self { policy, reference: None, lengths: None, rewards: None, target: None }
+        Self { policy, reference: None, lengths: None, rewards: None, target: None, gold: None }
     }
 
     /// Adds the log-probabilities of the same responses under the reference model, which are constants.
@@ -138,6 +140,14 @@ impl<'a, T: Real> PairBatch<'a, T> {
         self
     }
 
+    /// Adds the log-probability of a third response of each prompt, the gold one of [`Tpo`](crate::preference::Tpo), as it
+    /// is to be counted. The gradient with respect to it is not among those of a
+    /// [`PairObjective`](crate::preference::PairObjective): see [`Tpo::gold_grad`](crate::preference::Tpo::gold_grad).
+    pub fn gold(mut self, gold: ArrayView1<'a, T>) -> Self {
+        self.gold = Some(gold);
+        self
+    }
+
     /// Number of pairs.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -162,7 +172,8 @@ impl<'a, T: Real> PairBatch<'a, T> {
         both(Row::NAMES.reference, self.reference)?;
         both(Row::NAMES.lengths, self.lengths)?;
         both(Row::NAMES.rewards, self.rewards)?;
-        self.target.map_or(Ok(()), |target| same(Row::NAMES.target, target))
+        self.target.map_or(Ok(()), |target| same(Row::NAMES.target, target))?;
+        self.gold.map_or(Ok(()), |gold| same(Row::NAMES.gold, gold))
     }
 
     /// The columns of the batch, `None` where it has none.
@@ -177,6 +188,7 @@ impl<'a, T: Real> PairBatch<'a, T> {
             lengths: both(self.lengths),
             rewards: both(self.rewards),
             target: self.target,
+            gold: self.gold,
         }
         .map(|column| column.map(ArrayView1::reborrow))
     }

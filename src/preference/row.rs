@@ -15,6 +15,8 @@ pub struct Row<T> {
     pub rewards: Pairs<T>,
     /// The pair's own number, 0 where there is none.
     pub target: T,
+    /// Log-probability of a third response, 0 where there is none.
+    pub gold: T,
 }
 
 impl Row<&'static str> {
@@ -25,6 +27,7 @@ impl Row<&'static str> {
         lengths: Pairs { chosen: "lengths.chosen", rejected: "lengths.rejected" },
         rewards: Pairs { chosen: "rewards.chosen", rejected: "rewards.rejected" },
         target: "target",
+        gold: "gold",
     };
 
     /// What may stand in each column, in words.
@@ -32,7 +35,14 @@ impl Row<&'static str> {
         let log_prob = Pairs { chosen: "finite or -inf", rejected: "finite or -inf" };
         let length = Pairs { chosen: "finite and > 0", rejected: "finite and > 0" };
         let reward = Pairs { chosen: "finite", rejected: "finite" };
-        Self { policy: log_prob, reference: log_prob, lengths: length, rewards: reward, target: "finite" }
+        Self {
+            policy: log_prob,
+            reference: log_prob,
+            lengths: length,
+            rewards: reward,
+            target: "finite",
+            gold: log_prob.chosen,
+        }
     };
 }
 
@@ -40,29 +50,30 @@ impl<T> Row<T> {
     /// `f` of every entry, in a fixed order.
     #[inline(always)]
     pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> Row<U> {
-        let Self { policy, reference, lengths, rewards, target } = self;
+        let Self { policy, reference, lengths, rewards, target, gold } = self;
         Row {
             policy: policy.map(&mut f),
             reference: reference.map(&mut f),
             lengths: lengths.map(&mut f),
             rewards: rewards.map(&mut f),
             target: f(target),
+            gold: f(gold),
         }
     }
 
     /// The entries, borrowed.
     #[inline(always)]
     pub(crate) fn as_ref(&self) -> Row<&T> {
-        let Self { policy, reference, lengths, rewards, target } = self;
+        let Self { policy, reference, lengths, rewards, target, gold } = self;
         let (lengths, rewards) = (lengths.as_ref(), rewards.as_ref());
-        Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths, rewards, target }
+        Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths, rewards, target, gold }
     }
 
     /// The entries, to be changed.
     pub(crate) fn as_mut(&mut self) -> Row<&mut T> {
-        let Self { policy, reference, lengths, rewards, target } = self;
+        let Self { policy, reference, lengths, rewards, target, gold } = self;
         let (lengths, rewards) = (lengths.as_mut(), rewards.as_mut());
-        Row { policy: policy.as_mut(), reference: reference.as_mut(), lengths, rewards, target }
+        Row { policy: policy.as_mut(), reference: reference.as_mut(), lengths, rewards, target, gold }
     }
 
     /// Both rows side by side.
@@ -73,12 +84,13 @@ impl<T> Row<T> {
             lengths: self.lengths.zip(other.lengths),
             rewards: self.rewards.zip(other.rewards),
             target: (self.target, other.target),
+            gold: (self.gold, other.gold),
         }
     }
 
     /// The entries, in the order of [`Row::map`].
-    pub(crate) fn into_array(self) -> [T; 9] {
-        let Self { policy: p, reference: r, lengths: n, rewards: s, target } = self;
-        [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, s.chosen, s.rejected, target]
+    pub(crate) fn into_array(self) -> [T; 10] {
+        let Self { policy: p, reference: r, lengths: n, rewards: s, target, gold } = self;
+        [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, s.chosen, s.rejected, target, gold]
     }
 }

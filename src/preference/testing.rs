@@ -13,6 +13,7 @@ pub(crate) struct Sample<T> {
     pub(crate) lengths: Pairs<Array1<T>>,
     pub(crate) rewards: Pairs<Array1<T>>,
     pub(crate) target: Array1<T>,
+    pub(crate) gold: Array1<T>,
 }
 
 impl<T: Real> Sample<T> {
@@ -32,6 +33,7 @@ impl<T: Real> Sample<T> {
             lengths: lengths.map(|side| side.mapv(|x| x.round())),
             rewards: Pairs { chosen: column(50, 0.5, 4.0), rejected: column(51, -3.0, 0.25) },
             target: column(40, -2.0, 2.0),
+            gold: column(60, -60.0, -0.3),
         }
     }
 
@@ -45,7 +47,7 @@ impl<T: Real> Sample<T> {
 
     /// Everything.
     pub(crate) fn full(&self) -> PairBatch<'_, T> {
-        self.batch().target(self.target.view())
+        self.batch().target(self.target.view()).gold(self.gold.view())
     }
 }
 
@@ -115,7 +117,8 @@ pub(crate) fn at<T: Real>(objective: &dyn PairObjective<T>, row: Row<f64>) -> Re
         .reference(views.reference)
         .lengths(views.lengths)
         .rewards(views.rewards)
-        .target(views.target);
+        .target(views.target)
+        .gold(views.gold);
     let (loss, grad) = objective.grad(batch, Reduction::Sum)?;
     assert_eq!(objective.value(batch, Reduction::Sum)?, loss);
     Ok([loss.wide(), grad.chosen[0].wide(), grad.rejected[0].wide()])

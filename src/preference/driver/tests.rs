@@ -23,14 +23,28 @@ fn layouts<T: Real>(sample: &Sample<T>, check: impl Fn(PairBatch<'_, T>)) {
     let [p, r, n, j] = [&sample.policy, &sample.reference, &sample.lengths, &sample.rewards]
         .map(|pairs| (pairs.as_ref().map(spread), pairs.as_ref().map(backwards)));
     let tables = [&p.0, &r.0, &n.0, &j.0];
-    let target = spread(&sample.target);
+    let (target, gold) = (spread(&sample.target), spread(&sample.gold));
     let view = |i: usize| Pairs { chosen: tables[i].chosen.column(1), rejected: tables[i].rejected.column(1) };
-    check(PairBatch::new(view(0)).reference(view(1)).lengths(view(2)).rewards(view(3)).target(target.column(1)));
+    check(
+        PairBatch::new(view(0))
+            .reference(view(1))
+            .lengths(view(2))
+            .rewards(view(3))
+            .target(target.column(1))
+            .gold(gold.column(1)),
+    );
     let reversed = [&p.1, &r.1, &n.1, &j.1]
         .map(|side| Pairs { chosen: side.chosen.slice(s![..;-1]), rejected: side.rejected.slice(s![..;-1]) });
-    let target = backwards(&sample.target);
+    let (target, gold) = (backwards(&sample.target), backwards(&sample.gold));
     let [p, r, n, j] = reversed;
-    check(PairBatch::new(p).reference(r).lengths(n).rewards(j).target(target.slice(s![..;-1])));
+    check(
+        PairBatch::new(p)
+            .reference(r)
+            .lengths(n)
+            .rewards(j)
+            .target(target.slice(s![..;-1]))
+            .gold(gold.slice(s![..;-1])),
+    );
 }
 
 /// A loss that looks at every column.
@@ -38,11 +52,11 @@ struct Everything;
 
 impl LabelledLoss for Everything {
     fn needs(&self) -> crate::Result<Needs> {
-        Ok(Needs { reference: true, lengths: true, rewards: true, target: TargetUse::Required })
+        Ok(Needs { reference: true, lengths: true, rewards: true, target: TargetUse::Required, gold: true })
     }
 
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let gap = margin - pair.lengths.chosen / pair.lengths.rejected - pair.target * pair.rewards.chosen;
+        let gap = margin - pair.lengths.chosen / pair.lengths.rejected - pair.target * pair.rewards.chosen + pair.gold;
         (gap * gap + pair.rewards.rejected, gap + gap)
     }
 }
