@@ -67,6 +67,47 @@ fn run(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, objective: &dyn Pai
     }
 }
 
+/// The functions of both sides and reward models at a batch of training, one that fits a cache, and one that does not.
+fn sides(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("side");
+    let objectives: [(&str, &dyn PairObjective<f32>); 19] = [
+        ("nca_pair", &NcaPair::default()),
+        ("bco_pair", &BcoPair::default()),
+        ("sppo_hard", &SppoHard::default()),
+        ("sppo_soft", &SppoSoft::default()),
+        ("apo_zero", &ApoZero::default()),
+        ("apo_down", &ApoDown::default()),
+        ("cal_dpo", &CalDpo::default()),
+        ("dpop/inside", &Dpop::default()),
+        ("dpop/outside", &Dpop { placement: Placement::Outside, ..Dpop::default() }),
+        ("asft", &Asft::default()),
+        ("asft/tempered", &Asft { beta: 0.5, ..Asft::default() }),
+        ("sim_per", &SimPer::default()),
+        ("tpo", &Tpo::default()),
+        ("bradley_terry", &BradleyTerry { centring: 0.01, ..BradleyTerry::default() }),
+        ("bradley_terry/scale", &BradleyTerry { gap: RatingGap::Scale, centring: 0.01 }),
+        ("reward_ties", &RewardTies::default()),
+        ("reward_ties/davidson", &RewardTies { model: TieModel::Davidson, ..RewardTies::default() }),
+        ("reward_regression", &RewardRegression {}),
+        ("process_reward", &ProcessReward {}),
+    ];
+    for n in [8, 4096, 1 << 20] {
+        let columns = Columns::new(n);
+        let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
+        let shares = Columns::new(n).policy.map(|side| side / -60.0);
+        let batch = || {
+            let batch = columns.batch().rewards(shares.view()).target(shares.chosen.view());
+            batch.gold(columns.reference.chosen.view())
+        };
+        group.throughput(Throughput::Elements(n as u64));
+        for (name, objective) in objectives {
+            group.bench_function(BenchmarkId::new(format!("{name}/grad_into"), n), |bencher| {
+                bencher.iter(|| objective.grad_into(black_box(batch()), Reduction::Mean, out.view_mut()))
+            });
+        }
+    }
+}
+
 fn pairs(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("preference");
     for n in SIZES {
@@ -93,5 +134,5 @@ fn pairs(criterion: &mut Criterion) {
     run(&mut group, "dpo_nll", &rpo);
 }
 
-criterion_group!(benches, pairs);
+criterion_group!(benches, pairs, sides);
 criterion_main!(benches);

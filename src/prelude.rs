@@ -22,6 +22,11 @@ pub use crate::preference::{
     SimPo, Slic, SoftDpo,
 };
 pub use crate::preference::{
+    ApoDown, ApoZero, Asft, BcoPair, BradleyTerry, CalDpo, Dpop, NcaPair, Placement, ProcessReward, RatingGap,
+    RewardMetrics, RewardRegression, RewardTies, RunningMean, SimPer, SppoHard, SppoSoft, TieModel, Tpo,
+    process_accuracy, reward_metrics,
+};
+pub use crate::preference::{
     JensenShannon, Length, LinearPairs, LogitPairs, Out, PairBatch, PairConfig, PairMetrics, PairObjective, Pairs,
     PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
 };

@@ -54,14 +54,17 @@ fn gradients_allocate_nothing<T: Real>(pairs: usize) {
     let weights = column(5).mapv(|x| -x);
     let mut out = both(7);
     let smooth = Dpo { beta: 0.1, label_smoothing: 0.1 };
-    let objectives: [&dyn PairObjective<T>; 6] = [
+    let objectives: [&dyn PairObjective<T>; 8] = [
         &Dpo::default(),
         &smooth,
         &Ipo { beta: 0.1, length: Length::Mean },
         &Orpo { lambda: 0.1, length: Length::Mean },
         &Nll { length: Length::Sum },
+        &NcaPair::default(),
+        &Asft::default(),
         &Scored { loss: smooth, score: JensenShannon },
     ];
+    assert_eq!(allocations(|| assert!(pair_metrics(batch, 0.1).is_ok())), 0, "metrics of {pairs} pairs");
     for (i, objective) in objectives.into_iter().enumerate() {
         for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Weighted(&weights)] {
             let value = allocations(|| assert!(objective.value(batch, reduction).is_ok()));

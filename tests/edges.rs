@@ -10,6 +10,8 @@ mod logits;
 mod observations;
 #[path = "edges/pairs.rs"]
 mod pairs;
+#[path = "edges/sides.rs"]
+mod sides;
 #[path = "edges/sizes.rs"]
 mod sizes;
 

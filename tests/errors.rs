@@ -39,6 +39,17 @@ const _: () = {
     shared_between_threads::<PairConfig>();
     shared_between_threads::<PairMetrics>();
     shared_between_threads::<(Dpo, Ipo, Orpo, Nll, ReverseKl, JensenShannon, Scored<Dpo, JensenShannon>)>();
+    shared_between_threads::<(NcaPair, BcoPair, RunningMean, SppoHard, SppoSoft, ApoZero, ApoDown, CalDpo)>();
+    shared_between_threads::<(Dpop, Placement, Asft, SimPer, Tpo)>();
+    shared_between_threads::<(
+        BradleyTerry,
+        RatingGap,
+        RewardTies,
+        TieModel,
+        RewardRegression,
+        ProcessReward,
+        RewardMetrics,
+    )>();
     shared_between_threads::<WeightedSum<Box<dyn PairObjective<f64> + Send + Sync>>>();
     shared_between_threads::<Term<PairConfig>>();
     shared_between_threads::<(Length, Against, Margin, Needs, TargetUse, Row<f64>, Out<'_, f64>)>();

@@ -13,6 +13,8 @@ mod pairs;
 mod reductions;
 #[path = "laws/sequences.rs"]
 mod sequences;
+#[path = "laws/sides.rs"]
+mod sides;
 #[path = "laws/transport.rs"]
 mod transport;
 

@@ -2,9 +2,10 @@
 
 use crate::preference::objective::forward;
 use crate::preference::{
-    AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, ExoPair, FlexDpo, Hinge, Ipo, Nll,
-    Odpo, Orpo, Out, PairBatch, PairObjective, Poft, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RobustDpo,
-    SigmoidNorm, SimPo, Slic, SoftDpo, WeightedSum,
+    AlphaPo, ApoDown, ApoZero, Asft, BcoPair, BradleyTerry, CalDpo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson,
+    DiffusionDpo, DiscoPop, Dpo, Dpop, ExoPair, FlexDpo, Hinge, Ipo, NcaPair, Nll, Odpo, Orpo, Out, PairBatch,
+    PairObjective, Poft, ProcessReward, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RewardRegression, RewardTies,
+    RobustDpo, SigmoidNorm, SimPer, SimPo, Slic, SoftDpo, SppoHard, SppoSoft, Tpo, WeightedSum,
 };
 use crate::{Parts, Real, Reduction, Result};
 
@@ -97,11 +98,41 @@ pub enum PairConfig {
     DiffusionDpo(DiffusionDpo),
     /// PSO, online.
     Pso(Pso),
+    /// NCA of a pair.
+    NcaPair(NcaPair),
+    /// BCO of a pair.
+    BcoPair(BcoPair),
+    /// SPPO with certain labels.
+    SppoHard(SppoHard),
+    /// SPPO with probabilities to win.
+    SppoSoft(SppoSoft),
+    /// APO-zero.
+    ApoZero(ApoZero),
+    /// APO-down.
+    ApoDown(ApoDown),
+    /// Cal-DPO.
+    CalDpo(CalDpo),
+    /// DPO-Positive.
+    Dpop(Dpop),
+    /// The alignment term of ASFT.
+    Asft(Asft),
+    /// SimPER.
+    Simper(SimPer),
+    /// TPO; TPO-L with a mean length and a gamma.
+    Tpo(Tpo),
     /// The odds-ratio term of ORPO.
     Orpo(Orpo),
     /// The negative log-likelihood of the chosen response; also read as `sft`.
     #[cfg_attr(feature = "serde", serde(alias = "sft"))]
     Nll(Nll),
+    /// A reward model by Bradley and Terry.
+    BradleyTerry(BradleyTerry),
+    /// A reward model of comparisons with ties.
+    RewardTies(RewardTies),
+    /// A reward model by regression.
+    RewardRegression(RewardRegression),
+    /// A process reward model.
+    ProcessReward(ProcessReward),
     /// Several of them.
     WeightedSum(WeightedSum<PairConfig>),
 }
@@ -136,8 +167,23 @@ impl PairConfig {
             Self::Poft(objective) => objective,
             Self::DiffusionDpo(objective) => objective,
             Self::Pso(objective) => objective,
+            Self::NcaPair(objective) => objective,
+            Self::BcoPair(objective) => objective,
+            Self::SppoHard(objective) => objective,
+            Self::SppoSoft(objective) => objective,
+            Self::ApoZero(objective) => objective,
+            Self::ApoDown(objective) => objective,
+            Self::CalDpo(objective) => objective,
+            Self::Dpop(objective) => objective,
+            Self::Asft(objective) => objective,
+            Self::Simper(objective) => objective,
+            Self::Tpo(objective) => objective,
             Self::Orpo(objective) => objective,
             Self::Nll(objective) => objective,
+            Self::BradleyTerry(objective) => objective,
+            Self::RewardTies(objective) => objective,
+            Self::RewardRegression(objective) => objective,
+            Self::ProcessReward(objective) => objective,
             Self::WeightedSum(objective) => objective,
         }
     }
@@ -183,6 +229,46 @@ mod tests {
         );
         let ipo = read(r#"{"loss_type": "ipo", "beta": 0.1, "length": "sum"}"#).unwrap();
         assert_eq!(ipo, PairConfig::Ipo(Ipo { beta: 0.1, length: Length::Sum }));
+    }
+
+    /// A name, a field that it has and one value of it.
+    #[test]
+    fn functions_of_both_sides_have_their_names_and_fields() {
+        let fields = [
+            ("nca_pair", r#""beta": 0.5"#),
+            ("bco_pair", r#""delta": -0.5"#),
+            ("sppo_hard", r#""beta": 0.5"#),
+            ("sppo_soft", r#""beta": 0.5"#),
+            ("apo_zero", r#""beta": 0.5"#),
+            ("apo_down", r#""beta": 0.5"#),
+            ("cal_dpo", r#""beta": 0.5"#),
+            ("dpop", r#""placement": "outside""#),
+            ("asft", r#""length": "sum""#),
+            ("simper", r#""length": "sum""#),
+            ("tpo", r#""gamma": 0.5"#),
+            ("bradley_terry", r#""gap": "scale""#),
+            ("reward_ties", r#""model": "davidson""#),
+        ];
+        for (name, field) in fields {
+            let read = |text: &str| serde_json::from_str::<PairConfig>(text);
+            let text = format!(r#"{{"loss_type": "{name}", {field}}}"#);
+            let config = read(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let written = serde_json::to_value(&config).unwrap();
+            assert_eq!(written["loss_type"], name);
+            assert_eq!(serde_json::from_value::<PairConfig>(written).unwrap(), config);
+            assert_ne!(read(&format!(r#"{{"loss_type": "{name}"}}"#)).unwrap(), config);
+            let refused = read(&text.replace('}', r#", "betta": 1.0}"#)).unwrap_err().to_string();
+            assert!(refused.contains("unknown field `betta`, expected"), "{name}: {refused}");
+            let unknown = read(r#"{"loss_type": "sigmoidal"}"#).unwrap_err().to_string();
+            assert!(unknown.contains(&format!("`{name}`")), "{unknown}");
+        }
+        for name in ["reward_regression", "process_reward"] {
+            let read =
+                |field: &str| serde_json::from_str::<PairConfig>(&format!(r#"{{"loss_type": "{name}"{field}}}"#));
+            assert_eq!(serde_json::to_value(read("").unwrap()).unwrap(), serde_json::json!({ "loss_type": name }));
+            let refused = read(r#", "beta": 1.0"#).unwrap_err().to_string();
+            assert!(refused.contains("unknown field `beta`, there are no fields"), "{refused}");
+        }
     }
 
     #[test]

@@ -1,15 +1,18 @@
-//! What one watches while training on pairs: rewards, margin, accuracy, log-probabilities.
+//! What one watches while training on pairs: rewards, margin, accuracy, log-probabilities, log-odds.
+
+use ndarray::ArrayView1;
 
 use crate::error::Position;
-use crate::preference::columns::{Slots, sources};
+use crate::preference::columns::sources;
 use crate::preference::{Needs, PairBatch, Row};
-use crate::reduction::{self, BLOCK};
-use crate::{Error, Real, Result, check};
+use crate::reduction::BLOCK;
+use crate::simd::{Kernel, LANES, dispatch};
+use crate::{Error, Real, Result, check, math};
 
 /// Means over the pairs of a batch, in `f64` for every element type.
 ///
 /// The reward of a response is `β (log π - log ρ)`, of sums over its tokens: never divided by lengths, nor passed through
-/// the score of a divergence.
+/// the score of a divergence. Quantiles need the whole batch in order and are not here.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct PairMetrics {
@@ -25,40 +28,93 @@ pub struct PairMetrics {
     pub log_prob_chosen: f64,
     /// Mean log-probability of the rejected responses, in nats (`logps/rejected`).
     pub log_prob_rejected: f64,
+    /// Share of pairs whose chosen response is less likely than under the reference: displaced likelihood.
+    pub displaced: f64,
+    /// Mean number of tokens of the chosen responses, 1 for a batch without lengths.
+    pub length_chosen: f64,
+    /// Mean number of tokens of the rejected responses, 1 for a batch without lengths.
+    pub length_rejected: f64,
+    /// Mean log-probability per token of the chosen responses, each response counted once (`logps` of SimPO and TPO).
+    /// Without lengths that of whole responses, here and below.
+    pub token_log_prob_chosen: f64,
+    /// Mean log-probability per token of the rejected responses.
+    pub token_log_prob_rejected: f64,
+    /// Mean of the log-odds of the chosen responses minus those of the rejected ones, of log-probabilities per token
+    /// (ORPO's `log_odds_chosen`). Infinite where a response is certain; NaN where both of a pair are, and where a
+    /// log-probability is above 0 and no odds exist. So is the next.
+    pub log_odds: f64,
+    /// Mean of the logarithm of the logistic function of that difference (`log_odds_ratio`), minus ORPO's loss at weight 1.
+    pub log_odds_ratio: f64,
     /// Number of pairs.
     pub count: f64,
 }
+
+/// How many means there are.
+const MEANS: usize = 13;
 
 impl PairMetrics {
     /// The metrics of both batches together: each counts by its number of pairs.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         let count = self.count + other.count;
-        if count == 0.0 {
+        if other.count == 0.0 {
             return self;
         }
+        if self.count == 0.0 {
+            return other;
+        }
         let (own, others) = (self.count / count, other.count / count);
-        let mean = |a: f64, b: f64| own * a + others * b;
+        let (left, right) = (self.means(), other.means());
+        Self::new(std::array::from_fn(|i| own * left[i] + others * right[i]), count)
+    }
+
+    fn means(self) -> [f64; MEANS] {
+        [
+            self.reward_chosen,
+            self.reward_rejected,
+            self.margin,
+            self.accuracy,
+            self.log_prob_chosen,
+            self.log_prob_rejected,
+            self.displaced,
+            self.length_chosen,
+            self.length_rejected,
+            self.token_log_prob_chosen,
+            self.token_log_prob_rejected,
+            self.log_odds,
+            self.log_odds_ratio,
+        ]
+    }
+
+    /// From the means in the order of [`Self::means`].
+    fn new(means: [f64; MEANS], count: f64) -> Self {
         Self {
-            reward_chosen: mean(self.reward_chosen, other.reward_chosen),
-            reward_rejected: mean(self.reward_rejected, other.reward_rejected),
-            margin: mean(self.margin, other.margin),
-            accuracy: mean(self.accuracy, other.accuracy),
-            log_prob_chosen: mean(self.log_prob_chosen, other.log_prob_chosen),
-            log_prob_rejected: mean(self.log_prob_rejected, other.log_prob_rejected),
+            reward_chosen: means[0],
+            reward_rejected: means[1],
+            margin: means[2],
+            accuracy: means[3],
+            log_prob_chosen: means[4],
+            log_prob_rejected: means[5],
+            displaced: means[6],
+            length_chosen: means[7],
+            length_rejected: means[8],
+            token_log_prob_chosen: means[9],
+            token_log_prob_rejected: means[10],
+            log_odds: means[11],
+            log_odds_ratio: means[12],
             count,
         }
     }
 }
 
-/// [`PairMetrics`] of a batch, in one pass.
+/// [`PairMetrics`] of a batch, in one pass that allocates nothing.
 ///
 /// `beta` is that of the objective. A batch without reference has the rewards `β log π`, as CPO and ORPO do.
 ///
 /// # Errors
 ///
-/// `beta` out of range; arrays of different lengths; a log-probability that is not finite, or a mean that is not; a batch
-/// without pairs.
+/// `beta` out of range; arrays of different lengths; a log-probability that is not finite, a length that is not above
+/// zero, or a mean (but for the log-odds) that does not fit; a batch without pairs.
 ///
 /// # Examples
 ///
@@ -69,6 +125,7 @@ impl PairMetrics {
 /// let metrics = pair_metrics(batch, 0.5)?;
 /// assert_eq!((metrics.reward_chosen, metrics.reward_rejected, metrics.margin), (0.0, -0.5, 0.5));
 /// assert_eq!(metrics.accuracy, 0.5); // the second pair is a tie
+/// assert_eq!(metrics.displaced, 0.5); // and less likely than under the reference
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairMetrics> {
@@ -77,56 +134,156 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     if batch.is_empty() {
         return Err(Error::Empty { argument: "batch" });
     }
+    let held = batch.columns();
+    let (reference, lengths) = (held.reference.chosen.is_some(), held.lengths.chosen.is_some());
+    let sources = sources(&batch, Needs { reference, lengths, ..Needs::default() });
+    let neutral = Row { lengths: Row::NAMES.lengths.map(|_| 1.0), ..Row::default() };
+    let columns = sources.zip(neutral).map(|(source, neutral)| match source {
+        None => Column::Absent(neutral),
+        Some(view) => view.to_slice().map_or(Column::Spread(view), Column::Slice),
+    });
     let n = batch.len();
-    let needs = Needs { reference: batch.columns().reference.chosen.is_some(), ..Needs::default() };
-    let sources = sources(&batch, needs);
-    let mut slots = Slots::<T, BLOCK>::new(sources);
-    let mut sums: [Vec<f64>; 6] = Default::default();
-    for start in (0..n).step_by(BLOCK) {
-        let at = start..n.min(start + BLOCK);
-        let block = totals(slots.columns(sources, at.clone()), at)?;
-        sums.iter_mut().zip(block).for_each(|(sums, sum)| sums.push(sum));
-    }
-    let [log_prob_chosen, log_prob_rejected, chosen, rejected, margin, accuracy] =
-        sums.map(|sums| reduction::pairwise(&sums) / n as f64);
-    if ![log_prob_chosen, log_prob_rejected, beta * chosen, beta * rejected, beta * margin]
-        .iter()
-        .all(|mean| mean.is_finite())
-    {
+    let mut means = dispatch(Totals { columns, n }).map_err(|at| first_wrong::<T>(columns.map(|c| c.at(at)), at))?;
+    means.iter_mut().for_each(|mean| *mean /= n as f64);
+    means[..3].iter_mut().for_each(|mean| *mean *= beta);
+    if !means[..MEANS - 2].iter().all(|mean| mean.is_finite()) {
         return Err(Error::overflow::<f64>("batch", Position::default()));
     }
-    Ok(PairMetrics {
-        reward_chosen: beta * chosen,
-        reward_rejected: beta * rejected,
-        margin: beta * margin,
-        accuracy,
-        log_prob_chosen,
-        log_prob_rejected,
-        count: n as f64,
-    })
+    Ok(PairMetrics::new(means, n as f64))
 }
 
-/// Sums over one block: log-probabilities, log-ratios, their differences, wins.
-fn totals<T: Real>(columns: Row<&[T]>, at: std::ops::Range<usize>) -> Result<[f64; 6]> {
-    let mut sums = [0.0; 6];
-    for (i, position) in at.enumerate() {
-        let row = columns.map(|column| column[i].wide());
-        let (chosen, rejected) =
-            (row.policy.chosen - row.reference.chosen, row.policy.rejected - row.reference.rejected);
-        if !(chosen - rejected).is_finite() {
-            return Err(first_infinite::<T>(row, position));
+/// One column, wherever it lies in memory.
+#[derive(Clone, Copy)]
+enum Column<'a, T> {
+    Slice(&'a [T]),
+    Spread(ArrayView1<'a, T>),
+    Absent(f64),
+}
+
+impl<T: Real> Column<'_, T> {
+    /// The number of this pair.
+    #[inline(always)]
+    fn at(self, index: usize) -> f64 {
+        match self {
+            Self::Slice(slice) => slice[index].wide(),
+            Self::Spread(view) => view[index].wide(),
+            Self::Absent(neutral) => neutral,
         }
-        let win = f64::from(u8::from(chosen > rejected));
-        let values = [row.policy.chosen, row.policy.rejected, chosen, rejected, chosen - rejected, win];
-        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
     }
-    Ok(sums)
+
+    /// The numbers of these pairs; 0.5 beyond the last, where nothing is out of range.
+    #[inline(always)]
+    fn group(self, start: usize, len: usize) -> [f64; LANES] {
+        let mut group = [0.5; LANES];
+        match self {
+            Self::Slice(slice) => {
+                group.iter_mut().zip(&slice[start..start + len]).for_each(|(to, x)| *to = x.wide());
+            }
+            Self::Spread(_) | Self::Absent(_) => {
+                group[..len].iter_mut().enumerate().for_each(|(i, to)| *to = self.at(start + i));
+            }
+        }
+        group
+    }
 }
 
-fn first_infinite<T: Real>(row: Row<f64>, position: usize) -> Error {
+/// Sums over all pairs of what the means are of, rewards still without `β`; or the first pair that has none.
+struct Totals<'a, T> {
+    columns: Row<Column<'a, T>>,
+    n: usize,
+}
+
+impl<T: Real> Kernel for Totals<'_, T> {
+    type Output = Result<[f64; MEANS], usize>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Self::Output {
+        let mut totals = [Total::default(); MEANS];
+        for block in (0..self.n).step_by(BLOCK) {
+            let mut sums = [[0.0; LANES]; MEANS];
+            let end = self.n.min(block + BLOCK);
+            for start in (block..end).step_by(LANES) {
+                let len = LANES.min(end - start);
+                let group = self.columns.map(|column| column.group(start, len));
+                let mut wrong = false;
+                for lane in 0..LANES {
+                    let row = group.as_ref().map(|values| values[lane]);
+                    wrong |= !is_ordinary(row);
+                    let counts = if lane < len { 1.0 } else { 0.0 };
+                    let values = observe::<FMA>(row);
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        sum[lane] += if counts == 0.0 { 0.0 } else { value };
+                    }
+                }
+                if wrong {
+                    let at = (start..start + len).find(|&i| !is_ordinary(self.columns.map(|column| column.at(i))));
+                    return Err(at.unwrap_or(start));
+                }
+            }
+            totals.iter_mut().zip(sums).for_each(|(total, sum)| total.add(sum.iter().sum()));
+        }
+        Ok(totals.map(|total| total.sum + total.lost))
+    }
+}
+
+/// Whether the pair has a finite margin and lengths above zero.
+#[inline(always)]
+fn is_ordinary(row: Row<f64>) -> bool {
+    let (ratios, n) = (row.log_ratios(), row.lengths);
+    let lengths = n.chosen > 0.0 && n.rejected > 0.0 && (n.chosen + n.rejected).is_finite();
+    (ratios.chosen - ratios.rejected).is_finite() && lengths
+}
+
+/// What one pair adds, in the order of [`PairMetrics::means`].
+#[inline(always)]
+fn observe<const FMA: bool>(row: Row<f64>) -> [f64; MEANS] {
+    let (ratios, policy, n) = (row.log_ratios(), row.policy, row.lengths);
+    let (w, l) = (policy.chosen / n.chosen, policy.rejected / n.rejected);
+    let log_odds = math::log_odds::<f64, FMA>(w) - math::log_odds::<f64, FMA>(l);
+    let share = |holds: bool| if holds { 1.0 } else { 0.0 };
+    [
+        ratios.chosen,
+        ratios.rejected,
+        ratios.chosen - ratios.rejected,
+        share(ratios.chosen > ratios.rejected),
+        policy.chosen,
+        policy.rejected,
+        share(ratios.chosen < 0.0),
+        n.chosen,
+        n.rejected,
+        w,
+        l,
+        log_odds,
+        math::log_sigmoid::<f64, FMA>(log_odds),
+    ]
+}
+
+/// A sum that keeps what its roundings lose (Neumaier 1974).
+#[derive(Clone, Copy, Default)]
+struct Total {
+    sum: f64,
+    lost: f64,
+}
+
+impl Total {
+    fn add(&mut self, x: f64) {
+        let sum = self.sum + x;
+        let (large, small) = if self.sum.abs() < x.abs() { (x, self.sum) } else { (self.sum, x) };
+        let lost = (large - sum) + small;
+        self.lost += if lost.is_finite() { lost } else { 0.0 }; // an infinite sum has lost nothing
+        self.sum = sum;
+    }
+}
+
+fn first_wrong<T: Real>(row: Row<f64>, position: usize) -> Error {
     let position = Position::from(position);
-    match row.zip(Row::NAMES).into_array().into_iter().find(|(value, _)| !value.is_finite()) {
-        Some((value, argument)) => Error::Value { argument, position, value, allowed: "finite" },
+    let told = row.zip(Row::NAMES).zip(Row::ALLOWED);
+    let log_prob = |((value, argument), _)| (value, argument, "finite", f64::is_finite(value));
+    let length = |((value, argument), allowed)| (value, argument, allowed, value > 0.0 && f64::is_finite(value));
+    let [p, r, n] = [told.policy.map(log_prob), told.reference.map(log_prob), told.lengths.map(length)];
+    let all = [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected];
+    match all.into_iter().find(|(.., good)| !good) {
+        Some((value, argument, allowed, _)) => Error::Value { argument, position, value, allowed },
         None => Error::overflow::<T>(Row::NAMES.policy.chosen, position),
     }
 }
@@ -138,6 +295,7 @@ mod tests {
     use super::*;
     use crate::preference::Pairs;
     use crate::preference::testing::{Sample, one};
+    use crate::preference::{Length, Orpo, PairObjective};
     use crate::testing::close;
 
     #[test]
@@ -152,6 +310,18 @@ mod tests {
         close(metrics.margin, 0.3 * mean(&(&ratios.chosen - &ratios.rejected)), 1e-11);
         close(metrics.log_prob_chosen, mean(&p.chosen), 1e-11);
         close(metrics.log_prob_rejected, mean(&p.rejected), 1e-11);
+        close(metrics.log_prob_rejected, mean(&p.rejected), 1e-11);
+        let n = &sample.lengths;
+        close(metrics.length_chosen, mean(&n.chosen), 1e-13);
+        close(metrics.length_rejected, mean(&n.rejected), 1e-13);
+        close(metrics.token_log_prob_chosen, mean(&(&p.chosen / &n.chosen)), 1e-11);
+        close(metrics.token_log_prob_rejected, mean(&(&p.rejected / &n.rejected)), 1e-11);
+        let odds = |side: Array1<f64>| side.mapv(|x| x - (-x.exp_m1()).ln());
+        let log_odds = odds(&p.chosen / &n.chosen) - odds(&p.rejected / &n.rejected);
+        close(metrics.log_odds, mean(&log_odds), 1e-11);
+        close(metrics.log_odds_ratio, -mean(&log_odds.mapv(|x| (-x).exp().ln_1p())), 1e-11);
+        let below = ratios.chosen.iter().filter(|x| **x < 0.0).count();
+        assert_eq!(metrics.displaced, below as f64 / 5000.0);
         let wins = ratios.chosen.iter().zip(&ratios.rejected).filter(|(a, b)| a > b).count();
         assert_eq!((metrics.accuracy, metrics.count), (wins as f64 / 5000.0, 5000.0));
     }
@@ -177,6 +347,32 @@ mod tests {
     }
 
     #[test]
+    fn no_layout_changes_a_bit() {
+        let sample = Sample::<f32>::of(1500);
+        let expected = pair_metrics(sample.batch(), 0.1).unwrap();
+        let mut table = ndarray::Array2::zeros((6, 1500));
+        let columns =
+            [&sample.policy, &sample.reference, &sample.lengths].map(|pairs| [&pairs.chosen, &pairs.rejected]);
+        table.rows_mut().into_iter().zip(columns.as_flattened()).for_each(|(mut row, column)| row.assign(column));
+        let table = table.reversed_axes().as_standard_layout().into_owned();
+        let both = |i: usize| Pairs { chosen: table.column(i), rejected: table.column(i + 1) };
+        let batch = PairBatch::new(both(0)).reference(both(2)).lengths(both(4));
+        assert_eq!(pair_metrics(batch, 0.1).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_log_odds_are_those_that_orpo_has() {
+        let sample = Sample::<f64>::of(300);
+        let loss = Orpo { lambda: 1.0, length: Length::Mean }.value(sample.batch(), crate::Reduction::Mean).unwrap();
+        close(pair_metrics(sample.batch(), 0.1).unwrap().log_odds_ratio, -loss, 1e-13);
+        let certain = pair_metrics(one(&[0.0_f64, -1.0], &[0.0], &[1.0]), 0.1).unwrap();
+        assert_eq!((certain.log_odds, certain.log_odds_ratio), (f64::INFINITY, 0.0));
+        let density = pair_metrics(one(&[0.5_f64, -1.0], &[0.0], &[1.0]), 0.1).unwrap();
+        assert!(density.log_odds.is_nan() && density.log_odds_ratio.is_nan());
+        assert_eq!(density.margin, 0.1 * 1.5);
+    }
+
+    #[test]
     fn without_a_reference_rewards_are_of_the_policy_alone() {
         let batch = PairBatch::new(Pairs { chosen: aview1(&[-2.0_f32]), rejected: aview1(&[-5.0]) });
         let metrics = pair_metrics(batch, 0.5).unwrap();
@@ -190,6 +386,8 @@ mod tests {
         assert_eq!(message(nan, 0.1), "`policy.rejected`[0] is NaN, allowed is finite");
         let inf = one(&[-1.0, -1.0], &[f64::NEG_INFINITY], &[1.0]);
         assert_eq!(message(inf, 0.1), "`reference.chosen`[0] is -inf, allowed is finite");
+        let empty_response = one(&[-1.0, -1.0], &[-1.0], &[0.0]);
+        assert_eq!(message(empty_response, 0.1), "`lengths.chosen`[0] is 0, allowed is finite and > 0");
         assert_eq!(message(nan, 0.0), "`beta` is 0, allowed is finite and > 0");
         let empty = PairBatch::new(Pairs { chosen: aview1(&[]), rejected: aview1(&[]) });
         assert_eq!(message(empty, 0.1), "`batch` holds nothing to average over");

@@ -9,11 +9,13 @@
 //! | do so without a reference | [`Cpo`], [`CpoHinge`], [`CpoIpo`], [`Slic`], [`SimPo`], [`AlphaPo`], [`Orpo`], [`Nll`] |
 //! | use labels, ties or rewards | [`SoftDpo`], [`RaoKupper`], [`Davidson`], [`Odpo`], [`Rebel`], [`RewardAwareRpo`] |
 //! | compare with other models, or train diffusion models | [`Poft`], [`DiffusionDpo`], [`Pso`] |
+//! | look at both sides, not at their margin | [`NcaPair`], [`BcoPair`], [`SppoHard`], [`SppoSoft`], [`ApoZero`], [`ApoDown`], [`CalDpo`], [`Dpop`], [`Asft`], [`SimPer`], [`Tpo`] |
+//! | train a reward model | [`BradleyTerry`], [`RewardTies`], [`RewardRegression`], [`ProcessReward`] |
 //! | go from logits to a loss, and back | [`LogitPairs`] |
 //! | go from hidden states to a loss, and back, without the logits | [`LinearPairs`] |
 //! | add several, each with a weight | [`WeightedSum`] |
 //! | read the choice from a file | [`PairConfig`] |
-//! | watch rewards, margin and accuracy | [`pair_metrics`] |
+//! | watch rewards, margin and accuracy | [`pair_metrics`], [`reward_metrics`], [`process_accuracy`]; [`RunningMean`] |
 //! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`JensenShannon`] |
 //! | write a new loss | [`MarginLoss`], for one number; [`LabelledLoss`], for it and labels; [`PairLoss`], for anything of one pair |
 //!
@@ -36,9 +38,12 @@ mod objective;
 mod pairs;
 mod pairwise;
 mod probability;
+mod reward;
 mod row;
+mod running_mean;
 mod scale;
 mod score;
+mod sides;
 #[cfg(test)]
 mod testing;
 mod weighted_sum;
@@ -51,6 +56,11 @@ pub use metrics::{PairMetrics, pair_metrics};
 pub use objective::{Out, PairObjective};
 pub use pairs::{PairBatch, Pairs, PairsMut, PairsView};
 pub use pairwise::*;
+pub use reward::{
+    BradleyTerry, ProcessReward, RatingGap, RewardMetrics, RewardRegression, RewardTies, TieModel, process_accuracy,
+    reward_metrics,
+};
 pub use row::Row;
+pub use running_mean::RunningMean;
 pub use score::{JensenShannon, ReverseKl, Score, Scored};
 pub use weighted_sum::{Term, WeightedSum};

@@ -180,6 +180,25 @@ fn what_an_objective_misses_is_named() {
     says(Ipo { beta: 0.1, length: Length::Mean }.value(bare.reference(both), Reduction::Sum), "Ipo needs `lengths`");
     says(Orpo { lambda: 0.1, length: Length::Mean }.value(bare, Reduction::Sum), "Orpo needs `lengths`");
     says(Nll { length: Length::Mean }.value(bare, Reduction::Sum), "Nll needs `lengths`");
+    let of_both: [(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str); 16] = [
+        (&NcaPair::default(), bare, "NcaPair needs `reference`"),
+        (&BcoPair::default(), bare, "BcoPair needs `reference`"),
+        (&SppoHard::default(), bare, "SppoHard needs `reference`"),
+        (&SppoSoft::default(), bare, "SppoSoft needs `reference`"),
+        (&SppoSoft::default(), bare.reference(both), "SppoSoft needs `rewards`"),
+        (&ApoZero::default(), bare, "ApoZero needs `reference`"),
+        (&ApoDown::default(), bare, "ApoDown needs `reference`"),
+        (&CalDpo::default(), bare, "CalDpo needs `reference`"),
+        (&Dpop::default(), bare, "Dpop needs `reference`"),
+        (&Asft::default(), bare, "Asft needs `lengths`"),
+        (&SimPer::default(), bare, "SimPer needs `lengths`"),
+        (&Tpo::default(), bare, "Tpo needs `gold`"),
+        (&Tpo::length_normalised(), bare.gold(aview1(&[0.0])), "Tpo needs `lengths`"),
+        (&BradleyTerry { gap: RatingGap::Scale, centring: 0.0 }, bare, "BradleyTerry needs `target`"),
+        (&RewardRegression {}, bare, "RewardRegression needs `rewards`"),
+        (&ProcessReward {}, bare, "ProcessReward needs `target`"),
+    ];
+    of_both.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
 }
 
 #[test]

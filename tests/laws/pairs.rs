@@ -11,34 +11,34 @@ use proptest::prelude::*;
 
 use super::{assert_all_near, assert_near, config, numbers};
 
-const N: usize = 6;
+pub(super) const N: usize = 6;
 const LN_2: f64 = std::f64::consts::LN_2;
 
 /// A batch that owns its columns.
 #[derive(Clone, Debug)]
-struct Owned {
-    policy: Pairs<Array1<f64>>,
-    reference: Pairs<Array1<f64>>,
-    lengths: Pairs<Array1<f64>>,
+pub(super) struct Owned {
+    pub(super) policy: Pairs<Array1<f64>>,
+    pub(super) reference: Pairs<Array1<f64>>,
+    pub(super) lengths: Pairs<Array1<f64>>,
 }
 
 impl Owned {
-    fn batch(&self) -> PairBatch<'_, f64> {
+    pub(super) fn batch(&self) -> PairBatch<'_, f64> {
         PairBatch::new(self.policy.view()).reference(self.reference.view()).lengths(self.lengths.view())
     }
 
-    fn swapped(&self) -> Self {
+    pub(super) fn swapped(&self) -> Self {
         let swap = |side: &Pairs<Array1<f64>>| Pairs { chosen: side.rejected.clone(), rejected: side.chosen.clone() };
         Self { policy: swap(&self.policy), reference: swap(&self.reference), lengths: swap(&self.lengths) }
     }
 
     /// `(log π - log ρ)` of the chosen minus that of the rejected.
-    fn margins(&self) -> Array1<f64> {
+    pub(super) fn margins(&self) -> Array1<f64> {
         &self.policy.chosen - &self.reference.chosen - &self.policy.rejected + &self.reference.rejected
     }
 }
 
-fn batches() -> impl Strategy<Value = Owned> {
+pub(super) fn batches() -> impl Strategy<Value = Owned> {
     let side = |low, high| (numbers(N, low, high), numbers(N, low, high));
     let pairs = |(chosen, rejected)| Pairs { chosen, rejected };
     (side(-30.0, -0.01), side(-30.0, -0.01), side(1.0, 20.0)).prop_map(move |(policy, reference, lengths)| Owned {

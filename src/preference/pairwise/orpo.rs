@@ -1,6 +1,7 @@
 //! Odds-ratio preference optimisation (ORPO): the odds-ratio term.
 
-use crate::error::{Error, Position};
+use crate::error::Error;
+use crate::preference::sides::explain_odds;
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
@@ -92,15 +93,7 @@ impl PairLoss for Orpo {
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        let wrong = |argument, value, allowed| {
-            Some(Error::Value { argument, position: Position::from(position), value, allowed })
-        };
-        match row.policy {
-            Pairs { chosen, .. } if chosen > 0.0 => wrong(Row::NAMES.policy.chosen, chosen, "<= 0"),
-            Pairs { rejected, .. } if rejected > 0.0 => wrong(Row::NAMES.policy.rejected, rejected, "<= 0"),
-            Pairs { rejected, .. } if rejected == 0.0 => wrong(Row::NAMES.policy.rejected, rejected, "< 0"),
-            _ => None,
-        }
+        explain_odds(row, position)
     }
 }
 

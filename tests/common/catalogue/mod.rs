@@ -7,6 +7,7 @@ mod linear;
 mod logits;
 mod pairs;
 mod sequence;
+mod sides;
 mod transport;
 
 use loglik::Real;
@@ -64,6 +65,7 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         linear::entries(),
         sequence::entries(),
         pairs::entries(),
+        sides::entries(),
         chain::entries(),
         transport::entries(),
         likelihood::entries(),

@@ -79,7 +79,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 const WEIGHTS: usize = 6;
 
 /// Policy of chosen and rejected, reference of both, lengths of both, weights.
-fn pairs(random: &mut Random, size: Size) -> Inputs {
+pub(super) fn pairs(random: &mut Random, size: Size) -> Inputs {
     let n = [size.pick(5, 200_003)];
     let mut log_probs = || random.uniform(&n, -9.0, -0.5);
     let reals = [log_probs(), log_probs(), log_probs(), log_probs()];
@@ -98,7 +98,7 @@ fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &dyn PairObject
     batch(call, |batch| methods(call, out, objective, batch, reduction));
 }
 
-fn methods<T: Real>(
+pub(super) fn methods<T: Real>(
     call: &Call<T>,
     out: &mut Results<T>,
     objective: &dyn PairObjective<T>,

@@ -7,6 +7,7 @@ mod likelihood;
 mod linear;
 mod logits;
 mod pairs;
+mod sides;
 mod transport;
 
 use loglik::Real;
@@ -25,6 +26,11 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "linear_cross_entropy" => linear::cross_entropy(case),
         "dpo" => pairs::dpo(case),
         "ipo" => pairs::ipo(case),
+        "nca_pair" => sides::nca_pair(case),
+        "bco_pair" => sides::bco_pair(case),
+        "sppo_hard" => sides::sppo_hard(case),
+        "apo_zero" => sides::apo_zero(case),
+        "apo_down" => sides::apo_down(case),
         "orpo_odds_ratio" => pairs::orpo_odds_ratio(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
         "nll_normal" => likelihood::normal(case),

@@ -6,8 +6,8 @@ use ndarray::{Array1, Ix1};
 
 use super::{Case, Failure};
 
-const CHOSEN: &str = "policy_chosen_logps";
-const REJECTED: &str = "policy_rejected_logps";
+pub(super) const CHOSEN: &str = "policy_chosen_logps";
+pub(super) const REJECTED: &str = "policy_rejected_logps";
 
 pub fn dpo<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let beta = case.number("beta")?.unwrap_or(0.1);
@@ -36,7 +36,7 @@ pub fn orpo_odds_ratio<T: Real>(case: &Case<T>) -> Result<(), Failure> {
 }
 
 /// Reads what a batch may hold and hands it to `f` with the length rule that it calls for.
-fn with_batch<T: Real>(
+pub(super) fn with_batch<T: Real>(
     case: &Case<T>,
     f: impl FnOnce(PairBatch<'_, T>, Length) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -63,7 +63,11 @@ fn both<T: Real>(case: &Case<T>, chosen: &str, rejected: &str) -> Result<Both<T>
     }
 }
 
-fn give<T: Real>(case: &Case<T>, objective: &dyn PairObjective<T>, batch: PairBatch<'_, T>) -> Result<(), Failure> {
+pub(super) fn give<T: Real>(
+    case: &Case<T>,
+    objective: &dyn PairObjective<T>,
+    batch: PairBatch<'_, T>,
+) -> Result<(), Failure> {
     case.give_scalar("loss", objective.value(batch, Reduction::Mean)?);
     let (value, gradient) = objective.grad(batch, Reduction::Mean)?;
     case.give_scalar("loss", value);
@@ -72,7 +76,7 @@ fn give<T: Real>(case: &Case<T>, objective: &dyn PairObjective<T>, batch: PairBa
     Ok(())
 }
 
-fn give_rewards<T: Real>(case: &Case<T>, batch: PairBatch<'_, T>, beta: f64) -> Result<(), Failure> {
+pub(super) fn give_rewards<T: Real>(case: &Case<T>, batch: PairBatch<'_, T>, beta: f64) -> Result<(), Failure> {
     let metrics = pair_metrics(batch, beta)?;
     case.give_scalar("reward_chosen_mean", T::of(metrics.reward_chosen));
     case.give_scalar("reward_rejected_mean", T::of(metrics.reward_rejected));
