@@ -85,6 +85,7 @@ def number(x):
     head, e, exponent = text.partition("e")
     whole, dot, digits = head.partition(".")
     digits = "_".join(digits[i : i + 3] for i in range(0, len(digits), 3))
+    whole = f"{int(whole):_}" if len(digits) > 3 and not whole.startswith("-0") else whole
     return whole + (dot + digits if dot else "" if e else ".0") + e + exponent
 
 

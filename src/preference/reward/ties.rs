@@ -121,7 +121,7 @@ mod tests {
         close(loss(RewardTies::default(), compared(0.7, 0.0, 0.0)), 0.912_184_678_111_050_1, 1e-14);
         close(loss(RewardTies::default(), compared(0.0, 0.7, 0.0)), 1.951_786_864_772_924_8, 1e-14);
         close(loss(RewardTies::default(), compared(1.7, 1.0, 1.0)), 0.784_530_001_204_139, 1e-14);
-        close(loss(DAVIDSON, compared(0.7, 0.0, 0.0)), 1.744_792_564_279_046_8, 1e-14);
+        close(loss(DAVIDSON, compared(0.7, 0.0, 0.0)), 1.744_792_564_279_046_7, 1e-14);
         close(loss(DAVIDSON, compared(0.0, 0.7, 1.0)), 0.303_033_095_050_991_8, 1e-14);
     }
 
@@ -142,7 +142,7 @@ mod tests {
             let got = at::<f64>(&RewardTies { nu, centring: 0.5, ..ties }, row).unwrap();
             close(got[0], loss, 1e-15);
             close(got[1], by_chosen, 1e-13);
-            close(got[2], by_rejected, 1e-15);
+            close(got[2], by_rejected, 1e-13);
         }
     }
 
