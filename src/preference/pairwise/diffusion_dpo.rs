@@ -67,6 +67,8 @@ impl LabelledLoss for DiffusionDpo {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::LN_2;
+
     use super::*;
     use crate::preference::testing::{at, is_exact, ratios, refusal, slopes_agree_with_differences};
 
@@ -75,13 +77,13 @@ mod tests {
         is_exact(
             &DiffusionDpo { beta: 2048.0 },
             &[
-                (ratios(0.0, 0.0), [0.693_147_180_559_945_31, 512.0, -512.0]),
+                (ratios(0.0, 0.0), [LN_2, 512.0, -512.0]),
                 (ratios(9.765_625e-4, 0.0), [1.313_261_687_518_222_8, 748.603_984_517_125, -748.603_984_517_125]),
-                (ratios(0.0, 9.765_625e-4), [0.313_261_687_518_222_83, 275.396_015_482_875, -275.396_015_482_875]),
+                (ratios(0.0, 9.765_625e-4), [0.313_261_687_518_222_8, 275.396_015_482_875, -275.396_015_482_875]),
                 (ratios(0.5, 0.0), [512.0, 1024.0, -1024.0]),
                 (
                     ratios(0.0, 0.0625),
-                    [1.603_810_890_548_637_9e-28, 1.642_302_351_921_805_2e-25, -1.642_302_351_921_805_2e-25],
+                    [1.603_810_890_548_638e-28, 1.642_302_351_921_805_2e-25, -1.642_302_351_921_805_2e-25],
                 ),
             ],
         );
@@ -96,7 +98,7 @@ mod tests {
     #[test]
     fn agreement_costs_ln_two_and_swapping_adds_the_margin() {
         let diffusion = DiffusionDpo { beta: 64.0 };
-        assert_eq!(at::<f64>(&diffusion, ratios(0.0, 0.0)), Ok([std::f64::consts::LN_2, 16.0, -16.0]));
+        assert_eq!(at::<f64>(&diffusion, ratios(0.0, 0.0)), Ok([LN_2, 16.0, -16.0]));
         let [loss, ..] = at::<f64>(&diffusion, ratios(0.25, 0.125)).unwrap();
         let [swapped, ..] = at::<f64>(&diffusion, ratios(0.125, 0.25)).unwrap();
         assert!((loss - swapped - 4.0).abs() < 1e-14); // β/2 · 0.125
