@@ -8,7 +8,10 @@ use super::common::{bell, keep};
 use super::probe::Probe;
 use super::table::{Loop, Roofline};
 
-/// Both names, the batch and its number of columns, and the objective.
+/// Both names, the batch with its number of columns, and the objective.
+type Row<'a, T> = (&'static str, &'static str, (usize, PairBatch<'a, T>), &'a (dyn PairObjective<T> + Sync));
+
+/// A [`Row`].
 macro_rules! row {
     ($name:literal, $batch:expr, $objective:expr) => {
         (concat!($name, "_value"), concat!($name, "_grad_into"), $batch, &$objective)
@@ -38,7 +41,7 @@ pub(crate) fn run<T: Real>(roofline: &mut Roofline) {
     let soft = (5, plain.1.target(data.row(8)));
     let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
     let sums = Length::Sum;
-    let objectives: [(_, _, (usize, PairBatch<'_, T>), &(dyn PairObjective<T> + Sync)); 25] = [
+    let objectives: [Row<'_, T>; 25] = [
         row!("dpo", plain, Dpo::default()),
         row!("dpo_smoothed", plain, Dpo { beta: 0.1, label_smoothing: 0.1 }),
         row!("dpo_jensen_shannon", plain, Scored { loss: Dpo::default(), score: JensenShannon }),
