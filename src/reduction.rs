@@ -114,9 +114,10 @@ pub(crate) fn total_of(parts: &[f64], total: f64, argument: &'static str) -> Res
     finite_total(total, || parts.iter().all(|part| part.is_finite()), argument)
 }
 
-/// A total of parts, of which the caller knows whether all are finite: then the total must be, too.
+/// A total of parts, of which the caller knows whether all are finite: then the total must be, too. Infinities of both
+/// signs have no total.
 pub(crate) fn finite_total(total: f64, parts_are: impl FnOnce() -> bool, argument: &'static str) -> Result<f64> {
-    if !total.is_finite() && parts_are() {
+    if total.is_nan() || (total.is_infinite() && parts_are()) {
         return Err(Error::overflow::<f64>(argument, Position::default()));
     }
     Ok(total)

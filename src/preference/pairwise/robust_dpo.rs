@@ -17,7 +17,8 @@ use crate::{Real, Result, check};
 /// `-β (σ(-z) + ε/(1-2ε))` is never zero: the loss of a pair has no lower bound, and a negative one is no mistake.
 ///
 /// Exact up to `ε = 0.5`, which itself is out of range: `1 - 2ε` is formed without rounding. A chosen response of
-/// log-probability -inf gives +inf and a rejected one -inf (0 where `ε` is 0), each with the limit of the gradient.
+/// log-probability -inf gives +inf and a rejected one -inf (0 where `ε` is 0), each with the limit of the gradient; both
+/// signs in one batch have no sum and are an error.
 ///
 /// # Errors
 ///
@@ -72,9 +73,12 @@ impl MarginLoss for RobustDpo {
 mod tests {
     use std::f64::consts::LN_2;
 
+    use ndarray::array;
+
     use super::*;
-    use crate::preference::Dpo;
+    use crate::Reduction;
     use crate::preference::testing::{agrees_with_differences, at, is_exact, ratios, refusal, three};
+    use crate::preference::{Dpo, PairBatch, PairObjective, Pairs};
 
     #[test]
     fn values_are_those_of_exact_arithmetic() {
@@ -135,6 +139,10 @@ mod tests {
         let robust = RobustDpo { beta: 0.5, label_smoothing: 0.25 };
         assert_eq!(at::<f64>(&robust, ratios(-inf, -1.0)), Ok([inf, -0.75, 0.75]));
         assert_eq!(at::<f64>(&robust, ratios(-1.0, -inf)), Ok([-inf, -0.25, 0.25]));
+        let (falling, rising, zeros) = (array![-inf, -1.0], array![-1.0, -inf], array![0.0, 0.0]);
+        let both = PairBatch::new(Pairs { chosen: falling.view(), rejected: rising.view() })
+            .reference(Pairs { chosen: zeros.view(), rejected: zeros.view() });
+        assert!(robust.parts(both).is_err() && robust.value(both, Reduction::Sum).is_err());
         let plain = RobustDpo { beta: 0.5, label_smoothing: 0.0 };
         assert_eq!(at::<f64>(&plain, ratios(-1.0, -inf)), Ok([0.0, 0.0, 0.0]));
     }
