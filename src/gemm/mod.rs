@@ -30,7 +30,6 @@ impl Backend {
 ///
 /// The bits depend neither on the number of threads nor on where the elements lie in memory. No product is left out:
 /// NaN and infinities come through, even times zero.
-#[allow(dead_code)]
 pub(crate) fn product<T: Real>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: ArrayViewMut2<'_, T>) {
     product_by(Backend::best(), alpha, a, b, beta, c);
 }

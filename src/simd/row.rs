@@ -79,7 +79,7 @@ impl<T: Real> RowSum<T> {
         } else if max == T::neg_infinity() {
             rest.fill(T::zero()); // nothing but -inf so far
         } else {
-            scale(replaced, T::of((self.max - max).wide().exp()));
+            scale(replaced, T::of((self.max.wide() - max.wide()).exp()));
             self.lift(max);
             let (before, after) = rest.split_at_mut(T::place(rest, max));
             self.replace(before);
@@ -153,12 +153,12 @@ impl<T: Real> RowSum<T> {
         self.lift(max);
         let first = above.iter().position(|&x| x == max);
         let rest = above.iter().enumerate().filter(|&(i, _)| Some(i) != first);
-        self.others += rest.map(|(_, &x)| (x - max).wide().exp()).sum::<f64>();
+        self.others += rest.map(|(_, &x)| (x.wide() - max.wide()).exp()).sum::<f64>();
     }
 
     /// Makes a larger maximum the reference; the one so far becomes one of the others.
     fn lift(&mut self, max: T) {
-        let shrink = (self.max - max).wide();
+        let shrink = self.max.wide() - max.wide(); // in `f64`, where maxima of `f32` have an exact difference
         let factor = shrink.exp();
         // Where this is the first block there is no earlier maximum to count: the factor is zero.
         self.moment = if factor == 0.0 { 0.0 } else { factor * (self.moment + shrink * (1.0 + self.others)) };
@@ -273,6 +273,47 @@ mod tests {
         assert_eq!(a.merge(RowSum::new()).max, 3.0);
         assert!(!row_sum(&[&[f64::NAN]]).merge(a).is_proper() && !a.merge(row_sum(&[&[f64::NAN]])).is_proper());
         assert!(!RowSum::<f64>::new().merge(RowSum::new()).is_proper());
+    }
+
+    #[test]
+    fn maxima_at_both_ends_of_a_type_meet_without_overflow() {
+        fn check<T: Real>(low: T, high: T) {
+            let with = |x: T| {
+                let mut sum = RowSum::new();
+                sum.push_with_moment(&[x, x]);
+                sum
+            };
+            let mut streamed = with(low);
+            streamed.push_with_moment(&[high, high]);
+            let (mut stored, mut summed) = ([low, low, high, high], RowSum::new());
+            summed.push(&stored);
+            let mut replaced = RowSum::new();
+            stored.chunks_mut(2).for_each(|block| {
+                replaced.push_exp(block);
+            });
+            for sum in [streamed, with(low).merge(with(high)), with(high).merge(with(low)), summed, replaced] {
+                assert_eq!((sum.max, sum.others, sum.moment), (high, 1.0, 0.0));
+            }
+        }
+        check(-3e38_f32, 3e38);
+        check(-1.7e308_f64, 1.7e308);
+    }
+
+    #[test]
+    fn maxima_of_single_precision_have_an_exact_difference() {
+        let with = |x: f32| {
+            let mut sum = RowSum::new();
+            sum.push_with_moment(&[x]);
+            sum
+        };
+        let (low, high) = (-5.300_000_2_f32, 7.1); // their difference has more digits than the type
+        let exact = (low.wide() - high.wide()).exp();
+        let mut pushed = with(low);
+        pushed.push_with_moment(&[high]);
+        for sum in [pushed, with(low).merge(with(high)), with(high).merge(with(low))] {
+            assert_eq!((sum.others, sum.moment), (exact, exact * (low.wide() - high.wide())));
+        }
+        assert!((low - high).wide() != low.wide() - high.wide());
     }
 
     #[test]
