@@ -1,9 +1,10 @@
-//! Top-k statistics against a scalar loop that sorts each row, in logits per second.
+//! Top-k statistics against a scalar loop that sorts each row, and all statistics of a token against a call for each, in
+//! logits per second.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use loglik::ndarray::Array2;
+use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
 
 /// Entropy in bits and mass of the top `k`, the plain way.
@@ -33,5 +34,29 @@ fn top_k(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, top_k);
+fn token_stats(c: &mut Criterion) {
+    let mut group = c.benchmark_group("token_stats");
+    for (rows, classes) in [(4096, 10), (16, 4096), (32, 32_768), (8, 128_256)] {
+        let noise = |(i, j): (usize, usize)| (((i * classes + j) * 7919) % 65_521) as f32 / 8190.0;
+        let logits = Array2::from_shape_fn((rows, classes), noise);
+        let targets = Array1::from_shape_fn(rows, |i| i * 31 % classes);
+        let size = format!("{rows}x{classes}");
+        group.throughput(Throughput::Elements((rows * classes) as u64));
+        for (name, top_k) in [("plain", None), ("top_ten", Some(10))] {
+            let stats = TokenStats { top_k, ..TokenStats::default() };
+            group.bench_function(BenchmarkId::new(name, &size), |b| {
+                b.iter(|| stats.each(black_box(&logits), &targets));
+            });
+        }
+        group.bench_function(BenchmarkId::new("one_call_for_each", &size), |b| {
+            b.iter(|| {
+                let logits = black_box(&logits);
+                (token_log_probs(logits, &targets), log_sum_exp(logits), entropy(logits), TopK::default().of(logits))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, top_k, token_stats);
 criterion_main!(benches);

@@ -1,6 +1,6 @@
 //! Everything that a caller of the objectives needs: `use loglik::prelude::*;`.
 
-pub use crate::diagnostics::{Normalisation, TopK, TopKStats};
+pub use crate::diagnostics::{Normalisation, TokenColumns, TokenMeans, TokenStats, TopK, TopKStats};
 pub use crate::likelihood::{
     Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
     gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,

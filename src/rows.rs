@@ -87,8 +87,8 @@ pub(crate) fn for_each_block<E: Element>(row: ArrayView1<'_, E>, mut f: impl FnM
 
 /// Copies a row of any layout and storage into a slice of the same length.
 pub(crate) fn copy<E: Element>(from: ArrayView1<'_, E>, to: &mut [E::Real]) {
-    match from.to_slice().and_then(E::as_real) {
-        Some(from) => to.copy_from_slice(from),
+    match from.to_slice() {
+        Some(from) => E::widen(from, to),
         None => to.iter_mut().zip(from).for_each(|(to, from)| *to = from.real()),
     }
 }

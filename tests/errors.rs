@@ -58,6 +58,7 @@ const _: () = {
     shared_between_threads::<(Samples<f64>, Ddo)>();
     shared_between_threads::<Gaussian<f64>>();
     shared_between_threads::<(TopK, TopKStats<f64>, Normalisation)>();
+    shared_between_threads::<(TokenStats, TokenColumns<f64, Ix2>, TokenMeans)>();
 };
 
 #[test]
@@ -76,6 +77,7 @@ mod files {
         assert!(serde_json::from_str::<Dpo>(r#"{ "beta": 0.1, "label_smooting": 0.1 }"#).is_err());
         assert!(serde_json::from_str::<CrossEntropy>(r#"{ "ignored_index": 3 }"#).is_err());
         assert!(serde_json::from_str::<LinearCrossEntropy>(r#"{ "plan": "chunk" }"#).is_err());
+        assert!(serde_json::from_str::<TokenStats>(r#"{ "topk": 3 }"#).is_err());
         assert!(serde_json::from_str::<Ipo>(r#"{ "beta": 0.1 }"#).is_err()); // the length rule is no default
         assert!(serde_json::from_str::<PairConfig>(r#"{ "loss_type": "sigmoidal", "beta": 0.1 }"#).is_err());
     }

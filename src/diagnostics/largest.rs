@@ -1,7 +1,8 @@
 //! The largest elements of a row that comes block by block.
 
 use crate::Real;
-use crate::simd::{Kernel, dispatch};
+use crate::rows::BLOCK;
+use crate::simd::{Kernel, RowSum, dispatch};
 
 /// Elements that are compared with the threshold at a time.
 const CHUNK: usize = 32;
@@ -36,11 +37,23 @@ impl<T: Real> Largest<T> {
         }
     }
 
-    /// The `k` largest in no particular order, or all where there are fewer; then the row is forgotten.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
+    /// The sum over the `k` largest, or over all where there are fewer, with its moment; then the row is forgotten.
+    pub(super) fn sum(&mut self) -> RowSum<T> {
+        let mut sum = RowSum::new();
+        self.top().chunks(BLOCK).for_each(|block| sum.push_with_moment(block));
+        self.forget();
+        sum
+    }
+
+    /// The same elements, in no particular order.
+    fn top(&mut self) -> &[T] {
         self.cut();
+        &self.held
+    }
+
+    fn forget(&mut self) {
+        self.held.clear();
         self.threshold = T::neg_infinity();
-        self.held.drain(..)
     }
 
     fn offer(&mut self, x: T) {
@@ -60,6 +73,11 @@ impl<T: Real> Largest<T> {
             self.threshold = least;
         }
     }
+}
+
+/// Probability of the largest elements together, from the sums over the whole row and over them.
+pub(super) fn mass<T>(all: &RowSum<T>, top: &RowSum<T>) -> f64 {
+    ((1.0 + top.others) / (1.0 + all.others)).min(1.0) // rounding alone can lift it above
 }
 
 /// Length of the leading chunks in which nothing exceeds the threshold.
@@ -108,7 +126,8 @@ mod tests {
                 largest.push(left);
                 largest.push(right);
                 let expected = sorted(row.clone())[..k.min(row.len())].to_vec();
-                prop_assert_eq!(sorted(largest.drain().collect()), expected);
+                prop_assert_eq!(sorted(largest.top().to_vec()), expected);
+                largest.forget();
             }
         }
     }
@@ -123,7 +142,7 @@ mod tests {
             }
             let mut largest = Largest::new(3);
             largest.push(&row);
-            let mut held: Vec<f32> = largest.drain().collect();
+            let mut held = largest.top().to_vec();
             held.sort_by(f32::total_cmp);
             assert_eq!(held, [4997.0, 4998.0, 4999.0]);
         }

@@ -3,8 +3,8 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Float;
 
-use super::largest::Largest;
-use crate::rows::{BLOCK, Rows, for_each_block, improper, rows_per_job};
+use super::largest::{Largest, mass};
+use crate::rows::{Rows, for_each_block, improper, rows_per_job};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result, check, parallel, reduction};
 
@@ -122,36 +122,30 @@ impl TopK {
         let jobs = entropy.chunks_mut(count).zip(mass.chunks_mut(count)).enumerate().collect();
         parallel::for_each(jobs, rows.bytes(), |(job, (entropy, mass))| {
             let mut largest = Largest::new(self.k);
-            let mut top = Vec::new();
             for (i, (entropy, mass)) in entropy.iter_mut().zip(mass).enumerate() {
                 let mut all = RowSum::new();
                 for_each_block(rows.row(job * count + i), |block| {
                     all.push(block);
                     largest.push(block);
                 });
-                top.clear();
-                top.extend(largest.drain());
-                (*entropy, *mass) = self.stats(&all, &top);
+                (*entropy, *mass) = self.stats(&all, &largest.sum());
             }
         });
     }
 
-    /// Entropy and mass from the sum over the whole row and its largest elements.
+    /// Entropy and mass from the sum over the whole row and the one over its largest elements.
     ///
     /// With `Z` the sum over all and `Z_k` over the top, `M = Z_k / Z`, and with `e` the mean of `x - max` under `p / M`
     /// the entropy of `p / M` is `ln Z_k - e`, that of `p` itself `M (ln Z - e)`: terms of one sign, so nothing cancels.
-    fn stats<T: Real>(&self, all: &RowSum<T>, top: &[T]) -> (T, T) {
+    fn stats<T: Real>(&self, all: &RowSum<T>, top: &RowSum<T>) -> (T, T) {
         if !all.is_proper() {
             return (T::nan(), T::nan());
         }
-        let mut sum = RowSum::new();
-        top.chunks(BLOCK).for_each(|block| sum.push_with_moment(block));
-        let total = 1.0 + sum.others;
-        let mass = (total / (1.0 + all.others)).min(1.0); // rounding alone can lift it above
-        let mean = sum.moment / total;
+        let mass = mass(all, top);
+        let mean = top.moment / (1.0 + top.others);
         let nats = match self.normalisation {
             Normalisation::Raw => mass * (all.others.ln_1p() - mean),
-            Normalisation::Renormalised => sum.others.ln_1p() - mean,
+            Normalisation::Renormalised => top.others.ln_1p() - mean,
         };
         (T::of(nats / std::f64::consts::LN_2), T::of(mass))
     }

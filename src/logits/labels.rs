@@ -9,7 +9,7 @@ use crate::target::{self, Class, class};
 use crate::{Error, Result, Target, check};
 
 /// Targets in row-major order, all of them classes or ignored.
-pub(super) struct Labels<'a, I: Target> {
+pub(crate) struct Labels<'a, I: Target> {
     targets: Cow<'a, [I]>,
     ignore_index: Option<i64>,
     classes: usize,
@@ -17,7 +17,7 @@ pub(super) struct Labels<'a, I: Target> {
 
 impl<'a, I: Target> Labels<'a, I> {
     /// Checks the targets of the rows that are not `skipped`.
-    pub(super) fn new<D: Dimension>(
+    pub(crate) fn new<D: Dimension>(
         targets: &'a ArrayRef<I, D>,
         leading: &[usize],
         classes: usize,
@@ -47,12 +47,12 @@ impl<'a, I: Target> Labels<'a, I> {
     }
 
     /// Number of rows.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.targets.len()
     }
 
     /// How many rows take part.
-    pub(super) fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         match self.ignore_index {
             None => self.len(),
             Some(ignored) => self.targets.iter().map(|target| usize::from(target.index() != ignored)).sum(),
@@ -61,7 +61,7 @@ impl<'a, I: Target> Labels<'a, I> {
 
     /// The class of a row, if it takes part.
     #[inline]
-    pub(super) fn get(&self, row: usize) -> Option<usize> {
+    pub(crate) fn get(&self, row: usize) -> Option<usize> {
         match class(self.targets[row], self.ignore_index, self.classes) {
             Class::Is(class) => Some(class),
             Class::Ignored | Class::Invalid => None,

@@ -42,6 +42,7 @@ mod walk;
 
 pub use cross_entropy::CrossEntropy;
 pub use entropy::{entropy, entropy_grad};
+pub(crate) use labels::Labels;
 pub use linear::{
     LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, linear_token_log_probs,
     linear_token_log_probs_backward, linear_token_log_probs_backward_into, linear_token_log_probs_masked,

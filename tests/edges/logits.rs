@@ -1,5 +1,6 @@
 //! Kernels over logits.
 
+use loglik::diagnostics::TokenStats;
 use loglik::logits::{
     CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_sum_exp, log_sum_exp_grad, token_log_probs,
     token_log_probs_backward, token_log_probs_masked,
@@ -26,6 +27,8 @@ fn a_peaked_row_keeps_its_small_loss() {
     assert_narrow("tail", gradient[[0, 7]], tail);
     assert_narrow("log-prob", token_log_probs(&narrow, &array![0]).unwrap()[0], -loss);
     assert_narrow("log-softmax", log_softmax(&narrow).unwrap()[[0, 0]], -loss);
+    assert_wide("log-prob of stats", TokenStats::default().each(&logits, &array![0]).unwrap().log_prob[0], -loss);
+    assert_narrow("log-prob of stats", TokenStats::default().each(&narrow, &array![0]).unwrap().log_prob[0], -loss);
 }
 
 #[test]
@@ -50,6 +53,8 @@ fn the_entropy_of_a_peaked_row_is_not_lost() {
     assert_wide("slope", gradient[[0, 1]], 2.807_286_890_651_527e-12);
     assert_wide("entropy", entropy(&array![[0.0_f64, -700.0]]).unwrap()[0], 6.911_633_257_175_6e-302);
     assert_narrow("entropy", entropy(&array![[0.0_f32, -30.0]]).unwrap()[0], 2.900_863_120_340_187e-12);
+    let stats = TokenStats::default().each(&array![[0.0_f64, -700.0]], &array![1]).unwrap();
+    assert_wide("entropy of stats", stats.entropy[0], 6.911_633_257_175_6e-302);
     assert_eq!(entropy(&array![[0.0_f64, -INF]]).unwrap()[0], 0.0);
 }
 

@@ -33,12 +33,14 @@ fn logits_that_are_no_logits_are_named() {
     says(CrossEntropy::default().grad_in_place(&mut nan.clone(), &y, Reduction::Sum), not_finite);
     says(SoftCrossEntropy::default().value(&nan, &array![[1.0, 0.0], [1.0, 0.0]], Reduction::Sum), not_finite);
     says(TopK { k: 1, ..TopK::default() }.of(&nan), not_finite);
+    says(TokenStats::default().each(&nan, &y), not_finite);
 
     let infinite = array![[0.0, 1.0, INF]];
     let message = "`logits`[0, 2] is inf, allowed is finite or -inf";
     says(log_sum_exp(&infinite), message);
     says(log_softmax(&infinite), message);
     says(entropy(&infinite), message);
+    says(TokenStats::default().each(&infinite, &array![0]), message);
     says(token_log_probs(&infinite, &array![1]), message);
     says(CrossEntropy::default().grad(&infinite, &array![2], Reduction::Sum), message);
 
@@ -59,6 +61,7 @@ fn logits_that_are_no_logits_are_named() {
     says(token_log_probs(&ruled_out, &y), message);
     says(CrossEntropy::default().value(&ruled_out, &y, Reduction::Mean), message);
     says(TopK { k: 1, ..TopK::default() }.of(&ruled_out), message);
+    says(TokenStats::default().each(&ruled_out, &array![0, 0]), message);
 }
 
 #[test]
@@ -67,6 +70,7 @@ fn shapes_that_do_not_fit_are_named_with_what_would() {
     let (short, y) = (array![0], array![0, 0]);
     let targets = "`targets` has shape [1], expected [2]";
     says(token_log_probs(&x, &short), targets);
+    says(TokenStats::default().each(&x, &short), targets);
     says(token_log_probs_masked(&x, &y, &array![true]), "`mask` has shape [1], expected [2]");
     says(token_log_probs_backward(&x, &y, &array![1.0]), "`cotangent` has shape [1], expected [2]");
     says(CrossEntropy::default().value(&x, &short, Reduction::Sum), targets);
@@ -103,6 +107,7 @@ fn targets_that_are_no_classes_are_named() {
     let (large, negative) = (array![0, 3], array![-1, 0]);
     let message = "`targets`[1] is 3, allowed are the classes 0 to 2";
     says(token_log_probs(&x, &large), message);
+    says(TokenStats::default().each(&x, &large), message);
     says(token_log_probs_backward(&x, &large, &array![1.0, 1.0]), message);
     says(CrossEntropy::default().value(&x, &large, Reduction::Mean), message);
     says(CrossEntropy::default().grad(&x, &large, Reduction::Mean), message);
@@ -163,6 +168,8 @@ fn hyper_parameters_out_of_range_are_named() {
     for (k, shown) in [(0, "0"), (4, "4")] {
         let message = format!("`k` is {shown}, allowed is 1 to the number of classes");
         says(TopK { k, ..TopK::default() }.of(&x), &message);
+        let message = format!("`top_k` is {shown}, allowed is 1 to the number of classes");
+        says(TokenStats { top_k: Some(k), ..TokenStats::default() }.each(&x, &y), &message);
     }
     let term = |weight| WeightedSum { terms: vec![Term { weight, objective: PairConfig::Sigmoid(Dpo::default()) }] };
     says(term(-1.0).value(batch, Reduction::Sum), "`weight` is -1, allowed is finite and >= 0");

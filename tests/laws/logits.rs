@@ -203,7 +203,7 @@ proptest! {
 #[cfg(feature = "half")]
 mod widened {
     use half::{bf16, f16};
-    use loglik::diagnostics::TopK;
+    use loglik::diagnostics::{TokenStats, TopK};
     use loglik::{Element, Reduction};
     use ndarray::Array1;
 
@@ -220,6 +220,8 @@ mod widened {
         assert_eq!(loss.grad(x, y, Reduction::Mean), loss.grad(&wide, y, Reduction::Mean));
         let top = TopK { k: 3, ..TopK::default() };
         assert_eq!(top.of(x), top.of(&wide));
+        let stats = TokenStats { top_k: Some(3), ..TokenStats::default() };
+        assert_eq!(stats.each(x, y), stats.each(&wide, y));
     }
 
     proptest! {

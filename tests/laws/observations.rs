@@ -1,12 +1,12 @@
 //! Densities and diagnostics.
 
 use loglik::Reduction::Sum;
-use loglik::diagnostics::{Normalisation, TopK};
+use loglik::diagnostics::{Normalisation, TokenStats, TopK};
 use loglik::likelihood::{
     bernoulli_nll_each, bernoulli_nll_grad, gaussian_nll_each, gaussian_nll_grad, poisson_nll, poisson_nll_each,
 };
-use loglik::logits::entropy;
-use ndarray::{Array1, array};
+use loglik::logits::{CrossEntropy, entropy, log_softmax};
+use ndarray::{Array1, Axis, array};
 use proptest::prelude::*;
 
 use super::{assert_all_near, assert_near, config, matrix, numbers};
@@ -84,8 +84,37 @@ proptest! {
         prop_assert!(fewer.entropy.iter().all(|&bits| (0.0..=(k as f64).log2() + 1e-14).contains(&bits)));
         // Of one class it is the largest probability.
         let one = TopK { k: 1, normalisation: Normalisation::Raw }.of(&x).unwrap();
-        let largest = loglik::logits::log_softmax(&x).unwrap();
+        let largest = log_softmax(&x).unwrap();
         let largest: Array1<f64> = largest.rows().into_iter().map(|row| row.fold(0.0, |max: f64, x| max.max(x.exp()))).collect();
         assert_all_near(&one.mass, &largest, 1e-14);
+    }
+
+    #[test]
+    fn a_token_is_told_the_same_whatever_is_added_to_its_logits(
+        x in matrix(3, 8, -5.0, 5.0), y in prop::collection::vec(0..8_usize, 3), shift in -1e3..1e3_f64,
+    ) {
+        let (y, stats) = (Array1::from(y), TokenStats { top_k: Some(3), ..TokenStats::default() });
+        let (each, moved) = (stats.each(&x, &y).unwrap(), stats.each(&(&x + shift), &y).unwrap());
+        assert_all_near(&moved.log_prob, &each.log_prob, 1e-11);
+        assert_all_near(&moved.entropy, &each.entropy, 1e-11);
+        assert_all_near(&moved.top_k_mass.unwrap(), &each.top_k_mass.unwrap(), 1e-11);
+        assert_all_near(&moved.max, &(&each.max + shift), 1e-15);
+        assert_all_near(&moved.log_sum_exp, &(&each.log_sum_exp + shift), 1e-14);
+        prop_assert_eq!(moved.correct, each.correct);
+    }
+
+    #[test]
+    fn a_token_is_correct_where_no_class_is_likelier(x in matrix(3, 8, -5.0, 5.0), y in prop::collection::vec(0..8_usize, 3)) {
+        let y = Array1::from(y);
+        let each = TokenStats { top_k: Some(1), ..TokenStats::default() }.each(&x, &y).unwrap();
+        let mass = each.top_k_mass.as_ref().unwrap();
+        for (i, &correct) in each.correct.iter().enumerate() {
+            prop_assert_eq!(correct, each.log_prob[i].exp() > mass[i] - 1e-12);
+        }
+        // The nats of all targets average to the entropy under the softmax itself.
+        let nats: Array1<f64> = log_softmax(&x).unwrap().map_axis(Axis(1), |row| row.fold(0.0, |sum, l| sum - l * l.exp()));
+        assert_all_near(&each.entropy, &nats, 1e-13);
+        let means = each.means().unwrap();
+        assert_near(means.nll, CrossEntropy::default().value(&x, &y, loglik::Reduction::Mean).unwrap(), 1e-14);
     }
 }

@@ -1,13 +1,13 @@
 //! Densities, and what one watches of logits.
 
-use loglik::diagnostics::{Normalisation, TopK};
+use loglik::diagnostics::{Normalisation, TokenStats, TopK};
 use loglik::likelihood::{
     Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
     gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,
     poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
 };
 use loglik::{Real, Reduction};
-use ndarray::Ix2;
+use ndarray::{Ix1, Ix2};
 
 use super::{Call, Entry, Inputs, Random, Results, Size};
 
@@ -34,6 +34,19 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 out.array(&format!("entropy, {name}"), stats.clone().map(|stats| stats.entropy));
                 out.array(&format!("mass, {name}"), stats.map(|stats| stats.mass));
             }
+        }),
+        Entry::new("TokenStats", tokens, |call, out| {
+            let stats = TokenStats { top_k: Some(3), ignore_index: Some(1) };
+            let each = stats.each(&call.real::<Ix2>(0), &call.class::<Ix1>(0));
+            let flags = |of: bool| T::of(f64::from(u8::from(of)));
+            out.array("log_prob", each.clone().map(|each| each.log_prob));
+            out.array("max", each.clone().map(|each| each.max));
+            out.array("log_sum_exp", each.clone().map(|each| each.log_sum_exp));
+            out.array("entropy", each.clone().map(|each| each.entropy));
+            out.array("correct", each.clone().map(|each| each.correct.mapv(flags)));
+            out.array("mass", each.clone().map(|each| each.top_k_mass.expect("it is asked for")));
+            out.array("kept", each.clone().map(|each| each.kept.mapv(flags)));
+            out.scalar("nll", each.and_then(|each| each.means()).map(|means| T::of(means.nll)));
         }),
     ]
 }
@@ -92,6 +105,14 @@ fn labels(random: &mut Random, size: Size) -> Inputs {
 fn counts(random: &mut Random, size: Size) -> Inputs {
     let counts = random.classes(&shape(size), 12).mapv(|count| count as f64);
     Inputs::reals([random.uniform(&shape(size), -1.0, 2.0), counts, random.uniform(&shape(size), 0.0, 1.0)])
+}
+
+/// Logits and targets, of which the class 1 is ignored.
+fn tokens(random: &mut Random, size: Size) -> Inputs {
+    let inputs = rows(random, size);
+    let mut targets = random.classes(&inputs.reals[0].shape()[..1], 7);
+    targets[[0]] = 2; // one at least is kept
+    inputs.classes([targets])
 }
 
 fn rows(random: &mut Random, size: Size) -> Inputs {

@@ -1,18 +1,30 @@
 //! Kernels over logits.
 
+use loglik::diagnostics::{TokenColumns, TokenStats};
 use loglik::logits::{self, CrossEntropy, SoftCrossEntropy};
 use loglik::{Real, Reduction};
-use ndarray::{Array, ArrayD, IxDyn};
+use ndarray::{Array, ArrayD, Axis, IxDyn};
 
 use super::{Case, Failure};
 
 pub fn log_sum_exp<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let x: ArrayD<T> = case.input("x")?;
     case.give("out", &logits::log_sum_exp(&x)?);
+    case.give("out", &stats(&x)?.log_sum_exp);
     let (each, gradient) = logits::log_sum_exp_grad(&x)?;
     case.give("out", &each);
     case.give("grad.x", &gradient);
     Ok(())
+}
+
+/// The diagnostics of rows whose targets are the largest class.
+fn stats<T: Real>(x: &ArrayD<T>) -> Result<TokenColumns<T, IxDyn>, Failure> {
+    let targets = x.map_axis(Axis(x.ndim() - 1), |row| {
+        row.iter().enumerate().fold(0, |top, (v, &x)| if x > row[top] { v } else { top })
+    });
+    let each = TokenStats { ignore_index: None, ..TokenStats::default() }.each(x, &targets)?;
+    assert!(each.correct.iter().all(|&correct| correct));
+    Ok(each)
 }
 
 pub fn log_softmax<T: Real>(case: &Case<T>) -> Result<(), Failure> {
@@ -27,6 +39,8 @@ pub fn token_log_probs<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let x: ArrayD<T> = case.input("logits")?;
     let targets = case.classes("targets")?;
     case.give("out", &logits::token_log_probs(&x, &targets)?);
+    let stats = TokenStats { ignore_index: None, ..TokenStats::default() };
+    case.give("out", &stats.each(&x, &targets)?.log_prob);
     let ones = || Array::from_elem(IxDyn(targets.shape()), T::one());
     let cotangent = case.optional("cotangent")?.unwrap_or_else(ones);
     case.give("grad.logits", &logits::token_log_probs_backward(&x, &targets, &cotangent)?);
@@ -36,6 +50,7 @@ pub fn token_log_probs<T: Real>(case: &Case<T>) -> Result<(), Failure> {
 pub fn entropy<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let x: ArrayD<T> = case.input("logits")?;
     case.give("out", &logits::entropy(&x)?);
+    case.give("out", &stats(&x)?.entropy);
     let (each, gradient) = logits::entropy_grad(&x)?;
     case.give("out", &each);
     case.give("grad.logits", &gradient);
