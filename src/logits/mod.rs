@@ -27,6 +27,8 @@ mod labels;
 pub(crate) mod linear;
 mod log_softmax;
 mod log_sum_exp;
+#[cfg(test)]
+mod loss_error;
 mod piece;
 mod scales;
 mod shard;

@@ -43,6 +43,10 @@ impl Level {
     /// The best level that this machine has: a few loads and tests, so ask as often as you like.
     #[inline]
     pub(crate) fn best() -> Self {
+        #[cfg(test)]
+        if let Some(level) = FORCED.get() {
+            return level;
+        }
         #[cfg(target_arch = "x86_64")]
         {
             if Self::Avx512.is_available() {
@@ -125,6 +129,23 @@ fn neon<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<true>()
 }
 
+#[cfg(test)]
+thread_local! {
+    /// What [`with_level`] makes the best level.
+    static FORCED: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `f` as on a machine whose best level is this one, which it must have. It holds for this thread alone: what goes
+/// to others must not be large.
+#[cfg(test)]
+pub(crate) fn with_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
+    assert!(level.is_available(), "{level:?}");
+    let before = FORCED.replace(Some(level));
+    let result = f();
+    FORCED.set(before);
+    result
+}
+
 /// Every level that this machine can run, for tests that force each.
 #[cfg(test)]
 pub(crate) fn available() -> Vec<Level> {
@@ -182,6 +203,14 @@ mod tests {
     fn neon_runs_fused_on_every_machine() {
         assert!(Level::Neon.is_available());
         check(Level::Neon, true);
+    }
+
+    #[test]
+    fn a_forced_level_is_the_best_until_its_end() {
+        for level in available() {
+            assert_eq!(with_level(level, || (Level::best(), dispatch(Probe(1.5)))), (level, run_at(level, Probe(1.5))));
+        }
+        assert_eq!(available().last(), Some(&Level::best()));
     }
 
     #[test]

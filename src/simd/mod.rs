@@ -33,7 +33,7 @@ mod weigh;
 pub(crate) use cap::{cap, cap_with_slope, chain, divide};
 pub(crate) use dispatch::{Kernel, dispatch};
 #[cfg(test)]
-pub(crate) use dispatch::{available, run_at};
+pub(crate) use dispatch::{available, run_at, with_level};
 pub(crate) use exponentials::{Exponentials, scale, scale_exp};
 pub(crate) use gemm::{Left, PanelRow, TILE_ROWS, Tile, fetch, holds_tile, multiply_tile, store_tile};
 #[cfg(feature = "gemm")]
