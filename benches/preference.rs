@@ -15,6 +15,8 @@ struct Columns {
     policy: Pairs<Array1<f32>>,
     reference: Pairs<Array1<f32>>,
     lengths: Pairs<Array1<f32>>,
+    rewards: Pairs<Array1<f32>>,
+    target: Array1<f32>,
 }
 
 impl Columns {
@@ -26,11 +28,18 @@ impl Columns {
             policy: Pairs { chosen: log_probs(1), rejected: log_probs(2) },
             reference: Pairs { chosen: log_probs(3), rejected: log_probs(4) },
             lengths: Pairs { chosen: lengths(5), rejected: lengths(6) },
+            rewards: Pairs { chosen: log_probs(7) + 60.0, rejected: log_probs(8) },
+            target: log_probs(9) / -60.0,
         }
     }
 
     fn batch(&self) -> PairBatch<'_, f32> {
         PairBatch::new(self.policy.view()).reference(self.reference.view()).lengths(self.lengths.view())
+    }
+
+    /// With what labelled losses look at: rewards, of which the chosen one is larger, and probabilities.
+    fn judged(&self) -> PairBatch<'_, f32> {
+        self.batch().rewards(self.rewards.view()).target(self.target.view())
     }
 
     /// What one would write by hand: mean of `softplus(-z)`, and its gradient pushed to two vectors.
@@ -64,6 +73,48 @@ fn run(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, objective: &dyn Pai
         group.bench_function(BenchmarkId::new(format!("{name}/grad_into"), n), |bencher| {
             bencher.iter(|| objective.grad_into(black_box(columns.batch()), Reduction::Mean, out.view_mut()))
         });
+    }
+}
+
+/// The functions of the margin at a batch of training, one that fits a cache, and one that does not.
+fn margins(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("margin");
+    let reward_aware = |distance| RewardAwareRpo { beta: 0.2, eta: 1.0, distance, length: Length::Sum };
+    let objectives: [(&str, &dyn PairObjective<f32>); 24] = [
+        ("robust_dpo", &RobustDpo::default()),
+        ("hinge", &Hinge::default()),
+        ("slic", &Slic { delta: 1.0, length: Length::Sum }),
+        ("exo_pair", &ExoPair::default()),
+        ("disco_pop", &DiscoPop::default()),
+        ("sigmoid_norm", &SigmoidNorm { beta: 5.0, label_smoothing: 0.1 }),
+        ("cpo", &Cpo { beta: 0.1, label_smoothing: 0.0, length: Length::Sum }),
+        ("cpo_hinge", &CpoHinge { beta: 0.1, length: Length::Sum }),
+        ("cpo_ipo", &CpoIpo { beta: 0.1, length: Length::Mean }),
+        ("sim_po", &SimPo::default()),
+        ("alpha_po", &AlphaPo::default()),
+        ("r_dpo", &RDpo { beta: 0.1, alpha: 0.01, label_smoothing: 0.0 }),
+        ("odpo", &Odpo::default()),
+        ("flex_dpo", &FlexDpo { beta_chosen: 0.1, beta_rejected: 0.02 }),
+        ("chi_po", &ChiPo { beta: 0.1, clip: 2.0 }),
+        ("rebel", &Rebel::default()),
+        ("soft_dpo", &SoftDpo::default()),
+        ("reward_aware_rpo/backward", &reward_aware(RewardDistance::BackwardKl)),
+        ("reward_aware_rpo/forward", &reward_aware(RewardDistance::ForwardKl)),
+        ("rao_kupper", &RaoKupper::default()),
+        ("davidson", &Davidson::default()),
+        ("poft", &Poft::default()),
+        ("diffusion_dpo", &DiffusionDpo { beta: 0.5 }),
+        ("pso", &Pso { beta: 50.0, epsilon: 0.1, length: Length::Sum }),
+    ];
+    for n in [8, 4096, 1 << 20] {
+        let columns = Columns::new(n);
+        let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
+        group.throughput(Throughput::Elements(n as u64));
+        for (name, objective) in objectives {
+            group.bench_function(BenchmarkId::new(format!("{name}/grad_into"), n), |bencher| {
+                bencher.iter(|| objective.grad_into(black_box(columns.judged()), Reduction::Mean, out.view_mut()))
+            });
+        }
     }
 }
 
@@ -134,5 +185,5 @@ fn pairs(criterion: &mut Criterion) {
     run(&mut group, "dpo_nll", &rpo);
 }
 
-criterion_group!(benches, pairs, sides);
+criterion_group!(benches, pairs, margins, sides);
 criterion_main!(benches);

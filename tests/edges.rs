@@ -6,6 +6,8 @@
 mod linear;
 #[path = "edges/logits.rs"]
 mod logits;
+#[path = "edges/margins.rs"]
+mod margins;
 #[path = "edges/observations.rs"]
 mod observations;
 #[path = "edges/pairs.rs"]

@@ -5,6 +5,8 @@ mod common;
 mod linear;
 #[path = "laws/logits.rs"]
 mod logits;
+#[path = "laws/margins.rs"]
+mod margins;
 #[path = "laws/observations.rs"]
 mod observations;
 #[path = "laws/pairs.rs"]

@@ -1,7 +1,9 @@
 //! Pairs of responses.
 
 use loglik::math;
-use loglik::preference::{Dpo, Length, Nll, Orpo, PairBatch, PairObjective, Pairs};
+use loglik::preference::{
+    AlphaPo, DiscoPop, Dpo, ExoPair, Length, Nll, Orpo, PairBatch, PairObjective, Pairs, RobustDpo,
+};
 use loglik::{Real, Reduction, Result};
 use ndarray::aview1;
 
@@ -45,7 +47,7 @@ pub(crate) fn rows() -> Vec<Row> {
         orpo("ln p of the chosen -1, of the rejected 0", "TRL, Liger: gradient NaN", [-1.0, 0.0], Exact::Undefined),
     ];
     let log_odds = [
-        ("ln p = -20", "oxicuda: -16.118, slope 0", -20.0_f64, [-19.999_999_997_938_846, 1.000_000_002_061_153_6]),
+        ("ln p = -20", "oxicuda: -16.118, slope 0", -20.0_f64, [-19.999_999_997_938_847, 1.000_000_002_061_153_7]),
         ("ln p = -200", "oxicuda: -16.118, slope 0; scirs2: -34.539", -200.0, [-200.0, 1.0]),
         ("ln p = -1e-8", "oxicuda: 13.708, slope 0; scirs2: 16.118", -1e-8, [18.420_680_738_952_367, 100_000_000.5]),
     ];
@@ -65,6 +67,7 @@ pub(crate) fn rows() -> Vec<Row> {
         exact: Exact::Values(vec![0.645_099_035_317_169_1, -0.036_879_062_662_624_376, 0.036_879_062_662_624_376]),
         here: pair::<f64>(&Dpo { beta: 0.1, label_smoothing: 0.1 }, [-1.75, -3.0], 1.0),
     });
+    rows.extend(margins());
     rows.push(Row {
         what: "likelihood of the chosen, per token",
         input: "an empty response",
@@ -74,4 +77,40 @@ pub(crate) fn rows() -> Vec<Row> {
         here: pair::<f64>(&Nll { length: Length::Mean }, [0.0, -3.0], 0.0),
     });
     rows
+}
+
+/// Functions of the margin.
+fn margins() -> [Row; 4] {
+    let row = |what, input, elsewhere, exact, here| Row { what, input, elsewhere, names: NAMES, exact, here };
+    let apart = [-1.75, -3.0];
+    [
+        row(
+            "DiscoPOP, β 0.1, τ 0.05",
+            "margin -2000",
+            "TRL: loss NaN, gradient NaN",
+            Exact::Values(vec![200.0, -0.1, 0.1]),
+            pair::<f64>(&DiscoPop::default(), [-2003.0, -3.0], 1.0),
+        ),
+        row(
+            "EXO over pairs, smoothing 0",
+            "margin 1.25",
+            "TRL: loss inf, gradient inf",
+            Exact::Undefined,
+            pair::<f64>(&ExoPair { beta: 0.1, label_smoothing: 0.0 }, apart, 1.0),
+        ),
+        row(
+            "robust DPO, smoothing 0.5",
+            "margin 1.25",
+            "TRL: loss -inf, gradient inf",
+            Exact::Undefined,
+            pair::<f64>(&RobustDpo { beta: 0.1, label_smoothing: 0.5 }, apart, 1.0),
+        ),
+        row(
+            "AlphaPO, α 0.25, β 0.1, γ 0.5",
+            "mean ln p of the chosen -400, of the rejected -1",
+            "TRL: NaN",
+            Exact::Values(vec![1.075_246_856_726_452_4e43, -2.688_117_141_816_135_7e42, 0.128_402_541_668_774_16]),
+            pair::<f64>(&AlphaPo { alpha: 0.25, beta: 0.1, gamma: 0.5, label_smoothing: 0.0 }, [-400.0, -1.0], 1.0),
+        ),
+    ]
 }

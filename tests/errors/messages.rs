@@ -206,6 +206,35 @@ fn what_an_objective_misses_is_named() {
         (&ProcessReward {}, bare, "ProcessReward needs `target`"),
     ];
     of_both.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
+    let (referred, measured) = (bare.reference(both), bare.reference(both).lengths(both));
+    let reward_aware = RewardAwareRpo { beta: 0.2, eta: 1.0, distance: RewardDistance::Squared, length: Length::Mean };
+    let rows: [(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str); 24] = [
+        (&RobustDpo::default(), bare, "RobustDpo needs `reference`"),
+        (&Hinge::default(), bare, "Hinge needs `reference`"),
+        (&Slic { delta: 1.0, length: Length::Mean }, referred, "Slic needs `lengths`"),
+        (&ExoPair::default(), bare, "ExoPair needs `reference`"),
+        (&DiscoPop::default(), bare, "DiscoPop needs `reference`"),
+        (&SigmoidNorm { beta: 5.0, label_smoothing: 0.0 }, referred, "SigmoidNorm needs `lengths`"),
+        (&Cpo { beta: 0.1, label_smoothing: 0.0, length: Length::Mean }, bare, "Cpo needs `lengths`"),
+        (&CpoHinge { beta: 0.1, length: Length::Mean }, bare, "CpoHinge needs `lengths`"),
+        (&CpoIpo { beta: 0.1, length: Length::Mean }, bare, "CpoIpo needs `lengths`"),
+        (&SimPo::default(), bare, "SimPo needs `lengths`"),
+        (&AlphaPo::default(), bare, "AlphaPo needs `lengths`"),
+        (&RDpo { beta: 0.1, alpha: 0.1, label_smoothing: 0.0 }, referred, "RDpo needs `lengths`"),
+        (&Odpo::default(), measured, "Odpo needs `rewards`"),
+        (&FlexDpo { beta_chosen: 0.1, beta_rejected: 0.1 }, bare, "FlexDpo needs `reference`"),
+        (&ChiPo { beta: 0.1, clip: 2.0 }, bare, "ChiPo needs `reference`"),
+        (&Rebel::default(), measured, "Rebel needs `rewards`"),
+        (&SoftDpo::default(), measured, "SoftDpo needs `target`"),
+        (&reward_aware, referred, "RewardAwareRpo needs `lengths`"),
+        (&reward_aware, measured, "RewardAwareRpo needs `rewards`"),
+        (&RaoKupper::default(), bare, "RaoKupper needs `reference`"),
+        (&Davidson::default(), bare, "Davidson needs `reference`"),
+        (&Poft::default(), referred, "Poft needs `lengths`"),
+        (&DiffusionDpo::default(), bare, "DiffusionDpo needs `reference`"),
+        (&Pso { beta: 50.0, epsilon: 0.1, length: Length::Mean }, referred, "Pso needs `lengths`"),
+    ];
+    rows.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod chain;
 mod likelihood;
 mod linear;
 mod logits;
+mod margins;
 mod pairs;
 mod sequence;
 mod sides;
@@ -66,6 +67,7 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         sequence::entries(),
         pairs::entries(),
         sides::entries(),
+        margins::entries(),
         chain::entries(),
         transport::entries(),
         likelihood::entries(),

@@ -6,6 +6,7 @@
 mod likelihood;
 mod linear;
 mod logits;
+mod margins;
 mod pairs;
 mod sides;
 mod transport;
@@ -31,6 +32,15 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "sppo_hard" => sides::sppo_hard(case),
         "apo_zero" => sides::apo_zero(case),
         "apo_down" => sides::apo_down(case),
+        "robust_dpo" => margins::robust_dpo(case),
+        "hinge" => margins::hinge(case),
+        "exo_pair" => margins::exo_pair(case),
+        "discopop" => margins::discopop(case),
+        "dpo_norm" => margins::dpo_norm(case),
+        "cpo" => margins::cpo(case),
+        "cpo_hinge" => margins::cpo_hinge(case),
+        "simpo" => margins::simpo(case),
+        "alphapo" => margins::alphapo(case),
         "orpo_odds_ratio" => pairs::orpo_odds_ratio(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
         "nll_normal" => likelihood::normal(case),
