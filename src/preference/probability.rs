@@ -13,7 +13,14 @@ pub(crate) fn target<T: Real>(pair: &Row<T>) -> T {
 
 /// The error of a target that is no probability.
 pub(crate) fn explain(row: Row<f64>, position: usize) -> Option<Error> {
-    let (argument, value) = (Row::NAMES.target, row.target);
-    let wrong = || Error::Value { argument, position: Position::from(position), value, allowed: "[0, 1]" };
-    (!(0.0..=1.0).contains(&value)).then(wrong)
+    (!(0.0..=1.0).contains(&row.target)).then(|| wrong(row, position, "[0, 1]"))
+}
+
+/// The same of a target that is the probability of a tie, which must be 0 where the model `has_none`, in words.
+pub(crate) fn explain_tie(row: Row<f64>, position: usize, has_none: bool, words: &'static str) -> Option<Error> {
+    explain(row, position).or((has_none && row.target > 0.0).then(|| wrong(row, position, words)))
+}
+
+fn wrong(row: Row<f64>, position: usize, allowed: &'static str) -> Error {
+    Error::Value { argument: Row::NAMES.target, position: Position::from(position), value: row.target, allowed }
 }

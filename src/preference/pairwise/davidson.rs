@@ -1,6 +1,6 @@
 //! DPO with ties after Davidson (DPO-D).
 
-use crate::error::{Error, Position};
+use crate::error::Error;
 use crate::preference::{LabelledLoss, Needs, Row, TargetUse, probability};
 use crate::simd::select;
 use crate::{Real, Result, check, math};
@@ -86,13 +86,7 @@ impl LabelledLoss for Davidson {
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        let no_ties = (self.nu == 0.0 && row.target > 0.0).then(|| Error::Value {
-            argument: Row::NAMES.target,
-            position: Position::from(position),
-            value: row.target,
-            allowed: "0 where `nu` is 0",
-        });
-        probability::explain(row, position).or(no_ties)
+        probability::explain_tie(row, position, self.nu == 0.0, "0 where `nu` is 0")
     }
 }
 
