@@ -306,7 +306,7 @@ mod tests {
             sum.push_with_moment(&[x]);
             sum
         };
-        let (low, high) = (-5.300_000_2_f32, 7.1); // their difference has more digits than the type
+        let (low, high) = (-5.3_f32, 7.1); // their difference has more digits than the type
         let exact = (low.wide() - high.wide()).exp();
         let mut pushed = with(low);
         pushed.push_with_moment(&[high]);
