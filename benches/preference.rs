@@ -181,6 +181,11 @@ fn pairs(criterion: &mut Criterion) {
     run(&mut group, "dpo", &Dpo::default());
     run(&mut group, "dpo_jensen_shannon", &Scored { loss: Dpo::default(), score: JensenShannon });
     run(&mut group, "ipo", &Ipo { beta: 0.1, length: Length::Mean });
+    run(&mut group, "aot", &Aot::default());
+    run(&mut group, "dr_dpo", &DrDpo::default());
+    run(&mut group, "dpo_alpha_divergence", &Scored { loss: Dpo::default(), score: AlphaDivergence::default() });
+    let named = Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.5 };
+    run(&mut group, "dpo_alpha_divergence_by_name", &Scored { loss: Dpo::default(), score: named });
     run(&mut group, "orpo", &Orpo::default());
     run(&mut group, "dpo_nll", &rpo);
 }

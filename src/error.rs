@@ -71,6 +71,15 @@ pub enum Error {
         argument: &'static str,
     },
 
+    /// A number of single pairs or micro-batches was asked of an objective that is a function of the whole batch.
+    #[error("{objective} is a function of the whole batch: it has no {what}")]
+    NotSeparable {
+        /// Name of the objective.
+        objective: &'static str,
+        /// What it does not have.
+        what: &'static str,
+    },
+
     /// There is nothing to average, or nothing where at least one element is required.
     #[error("`{argument}` holds nothing to average over")]
     Empty {

@@ -61,6 +61,15 @@ pub(crate) fn try_for_each_with<J: Send, S>(
     results.into_iter().collect()
 }
 
+/// Sorts keys of which no two are equal, so that the result does not depend on threads.
+pub(crate) fn sort_unstable<K: Ord + Send>(keys: &mut [K]) {
+    #[cfg(feature = "rayon")]
+    if size_of_val(keys) >= WORTH_A_THREAD && rayon::current_num_threads() > 1 {
+        return rayon::slice::ParallelSliceMut::par_sort_unstable(keys);
+    }
+    keys.sort_unstable();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,9 @@
 //! Everything that a caller of the objectives needs: `use loglik::prelude::*;`.
 
-pub use crate::diagnostics::{Normalisation, TokenColumns, TokenMeans, TokenStats, TopK, TopKStats};
+pub use crate::diagnostics::{
+    Ches, Displacement, Normalisation, PairTrend, TokenColumns, TokenMeans, TokenStats, TopK, TopKStats, Trend,
+    displacement, log_gradient_ratio,
+};
 pub use crate::likelihood::{
     Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
     gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,
@@ -13,8 +16,13 @@ pub use crate::logits::{
 };
 pub use crate::logits::{LogSumExp, VocabularyShard};
 pub use crate::logits::{
-    SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp,
-    log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
+    SoftCrossEntropy, entropy, entropy_grad, log_collision, log_softmax, log_softmax_in_place, log_softmax_into,
+    log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
+    token_log_probs_masked,
+};
+pub use crate::preference::{
+    AlphaDivergence, AlphaDpo, Aot, AotUnpaired, Baseline, BetaDpo, Divergence, DrDpo, ForwardKl, KtoPair,
+    LengthDesensitised, MarginFilter, MarginMoments, NllAddOn, ScorableConfig, Sft, WeightCap, Wpo, down_sample,
 };
 pub use crate::preference::{
     AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, ExoPair, FlexDpo, Hinge, Ipo, Nll,

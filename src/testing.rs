@@ -15,3 +15,11 @@ pub(crate) fn all_close(got: impl IntoIterator<Item = f64>, expected: impl IntoI
     assert_eq!(got.len(), expected.len());
     assert_relative_eq!(got[..], expected[..], max_relative = tolerance, epsilon = 0.0);
 }
+
+/// Random numbers in `[0, 1)`, the same for the same seed.
+pub(crate) fn generator(mut state: u64) -> impl FnMut() -> f64 {
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Expected numbers come from mpmath with 60 digits. The rows in which other libraries fail are marked.
 
+#[path = "edges/batchwise.rs"]
+mod batchwise;
 #[path = "edges/linear.rs"]
 mod linear;
 #[path = "edges/logits.rs"]

@@ -1,5 +1,7 @@
 //! Identities and limits that a wrong formula would break, at random points. The seed is fixed: the same points every time.
 
+#[path = "laws/batchwise.rs"]
+mod batchwise;
 mod common;
 #[path = "laws/linear.rs"]
 mod linear;

@@ -19,6 +19,7 @@
 #![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
 
 mod class_weights;
+mod collision;
 mod cross_entropy;
 mod entropy;
 mod hard_target;
@@ -42,6 +43,7 @@ mod transform;
 mod transformed;
 mod walk;
 
+pub use collision::log_collision;
 pub use cross_entropy::CrossEntropy;
 pub use entropy::{entropy, entropy_grad};
 pub(crate) use labels::Labels;

@@ -2,18 +2,19 @@
 
 use crate::preference::objective::forward;
 use crate::preference::{
-    AlphaPo, ApoDown, ApoZero, Asft, BcoPair, BradleyTerry, CalDpo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson,
-    DiffusionDpo, DiscoPop, Dpo, Dpop, ExoPair, FlexDpo, Hinge, Ipo, NcaPair, Nll, Odpo, Orpo, Out, PairBatch,
-    PairObjective, Poft, ProcessReward, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RewardRegression, RewardTies,
-    RobustDpo, SigmoidNorm, SimPer, SimPo, Slic, SoftDpo, SppoHard, SppoSoft, Tpo, WeightedSum,
+    AlphaDpo, AlphaPo, Aot, AotUnpaired, ApoDown, ApoZero, Asft, BcoPair, BetaDpo, BradleyTerry, CalDpo, ChiPo, Cpo,
+    CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Divergence, Dpo, Dpop, DrDpo, ExoPair, FlexDpo, Hinge, Ipo,
+    KtoPair, NcaPair, Nll, Odpo, Orpo, Out, PairBatch, PairObjective, Poft, ProcessReward, Pso, RDpo, RaoKupper, Rebel,
+    RewardAwareRpo, RewardRegression, RewardTies, RobustDpo, ScorableConfig, Scored, Sft, SigmoidNorm, SimPer, SimPo,
+    Slic, SoftDpo, SppoHard, SppoSoft, Tpo, WeightedSum,
 };
 use crate::{Parts, Real, Reduction, Result};
 
 /// One of the objectives over pairs, by the name that configurations give it.
 ///
 /// With the feature `serde` it is tagged by `loss_type`, which is the variant in lower case with underscores, and TRL's
-/// name where TRL has the loss: `sigmoid` (DPO), `robust`, `hinge`, `ipo`, `exo_pair`, `discopop`, `sigmoid_norm`, `sft`
-/// (that is `nll`, whose length says what is averaged), `simpo`, `alphapo`, and so on. A field that is left out has its
+/// name where TRL has the loss: `sigmoid` (DPO), `robust`, `hinge`, `ipo`, `exo_pair`, `discopop`, `sigmoid_norm`, `aot`,
+/// `aot_unpaired`, `sft` (per token of the batch; `nll` is per response), `simpo`, `alphapo`, and so on. A field that is left out has its
 /// default where there is one, a length is `sum` or `mean`, and unknown names and fields are refused with a list of those
 /// that exist. A value out of range is read, and refused at the call. The whole ORPO objective:
 ///
@@ -27,8 +28,14 @@ use crate::{Parts, Real, Reduction, Result};
 /// }
 /// ```
 ///
-/// [`Scored`](crate::preference::Scored) losses and those of one's own are not among them: where a choice at run time must
-/// reach these, use a `Box<dyn PairObjective<f64>>`.
+/// DPO under another divergence, with TRL's names for it:
+///
+/// ```json
+/// { "loss_type": "scored", "loss": { "loss_type": "sigmoid" }, "score": { "f_divergence_type": "js_divergence" } }
+/// ```
+///
+/// Losses of one's own are not among them: where a choice at run time must reach these, use a
+/// `Box<dyn PairObjective<f64>>`.
 ///
 /// # Examples
 ///
@@ -122,8 +129,7 @@ pub enum PairConfig {
     Tpo(Tpo),
     /// The odds-ratio term of ORPO.
     Orpo(Orpo),
-    /// The negative log-likelihood of the chosen response; also read as `sft`.
-    #[cfg_attr(feature = "serde", serde(alias = "sft"))]
+    /// The negative log-likelihood of the chosen response.
     Nll(Nll),
     /// A reward model by Bradley and Terry.
     BradleyTerry(BradleyTerry),
@@ -133,6 +139,22 @@ pub enum PairConfig {
     RewardRegression(RewardRegression),
     /// A process reward model.
     ProcessReward(ProcessReward),
+    /// AOT of paired data.
+    Aot(Aot),
+    /// AOT of unpaired data.
+    AotUnpaired(AotUnpaired),
+    /// β-DPO.
+    BetaDpo(BetaDpo),
+    /// Dr.DPO.
+    DrDpo(DrDpo<Dpo>),
+    /// α-DPO.
+    AlphaDpo(AlphaDpo),
+    /// KTO on pairs.
+    KtoPair(KtoPair),
+    /// The likelihood of the chosen responses, per token of the batch.
+    Sft(Sft),
+    /// A loss of the margin under another divergence.
+    Scored(Scored<ScorableConfig, Divergence>),
     /// Several of them.
     WeightedSum(WeightedSum<PairConfig>),
 }
@@ -184,6 +206,14 @@ impl PairConfig {
             Self::RewardTies(objective) => objective,
             Self::RewardRegression(objective) => objective,
             Self::ProcessReward(objective) => objective,
+            Self::Aot(objective) => objective,
+            Self::AotUnpaired(objective) => objective,
+            Self::BetaDpo(objective) => objective,
+            Self::DrDpo(objective) => objective,
+            Self::AlphaDpo(objective) => objective,
+            Self::KtoPair(objective) => objective,
+            Self::Sft(objective) => objective,
+            Self::Scored(objective) => objective,
             Self::WeightedSum(objective) => objective,
         }
     }
@@ -204,7 +234,7 @@ static KERNELS: (Chosen<f32>, Chosen<f64>) = (PairConfig::objective, PairConfig:
 #[cfg(all(test, feature = "serde"))]
 mod tests {
     use super::*;
-    use crate::preference::{Length, Term};
+    use crate::preference::{Baseline, Length, MarginMoments, Term};
 
     #[test]
     fn a_configuration_is_read_back_as_it_was_written() {
@@ -319,8 +349,43 @@ mod tests {
             let unknown = serde_json::from_str::<PairConfig>(r#"{"loss_type": "sigmoidal"}"#).unwrap_err().to_string();
             assert!(unknown.contains(&format!("`{name}`")), "{unknown}");
         }
-        let sft = serde_json::from_str::<PairConfig>(r#"{"loss_type": "sft", "length": "mean"}"#).unwrap();
-        assert_eq!(sft, PairConfig::Nll(Nll { length: Length::Mean }));
+    }
+
+    #[test]
+    fn objectives_of_the_batch_and_divergences_have_names() {
+        let read = |text: &str| serde_json::from_str::<PairConfig>(text).unwrap();
+        let names: [(&str, PairConfig); 8] = [
+            (r#"{"loss_type":"aot"}"#, PairConfig::Aot(Aot::default())),
+            (r#"{"loss_type":"aot_unpaired","beta":0.1}"#, PairConfig::AotUnpaired(AotUnpaired::default())),
+            (r#"{"loss_type":"beta_dpo","alpha":0.6}"#, PairConfig::BetaDpo(BetaDpo::default())),
+            (r#"{"loss_type":"dr_dpo","loss":{"beta":0.1},"beta_prime":1.0}"#, PairConfig::DrDpo(DrDpo::default())),
+            (
+                r#"{"loss_type":"alpha_dpo","beta":2.5,"gamma":1.0,"alpha":0.1}"#,
+                PairConfig::AlphaDpo(AlphaDpo {
+                    beta: 2.5,
+                    gamma: 1.0,
+                    alpha: 0.1,
+                    label_smoothing: 0.0,
+                    usual: MarginMoments::default(),
+                }),
+            ),
+            (
+                r#"{"loss_type":"kto_pair","beta":0.1,"baseline":"detached"}"#,
+                PairConfig::KtoPair(KtoPair { beta: 0.1, baseline: Baseline::Detached }),
+            ),
+            (r#"{"loss_type":"sft"}"#, PairConfig::Sft(Sft)),
+            (
+                r#"{"loss_type":"scored","loss":{"loss_type":"sigmoid"},"score":{"f_divergence_type":"forward_kl"}}"#,
+                PairConfig::Scored(Scored {
+                    loss: ScorableConfig::Sigmoid(Dpo::default()),
+                    score: Divergence::ForwardKl,
+                }),
+            ),
+        ];
+        for (text, config) in names {
+            assert_eq!(read(text), config);
+            assert_eq!(read(&serde_json::to_string(&config).unwrap()), config);
+        }
     }
 
     #[test]

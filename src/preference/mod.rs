@@ -16,16 +16,23 @@
 //! | add several, each with a weight | [`WeightedSum`] |
 //! | read the choice from a file | [`PairConfig`] |
 //! | watch rewards, margin and accuracy | [`pair_metrics`], [`reward_metrics`], [`process_accuracy`]; [`RunningMean`] |
-//! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`JensenShannon`] |
+//! | compare whole batches | [`Aot`], [`AotUnpaired`], [`DrDpo`], [`BetaDpo`], [`AlphaDpo`], [`KtoPair`], [`Sft`] |
+//! | add a likelihood term as a peer does | [`NllAddOn`] |
+//! | treat lengths otherwise, or weigh pairs | [`LengthDesensitised`], [`down_sample`], [`Wpo`], [`MarginFilter`] |
+//! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`ForwardKl`], [`JensenShannon`], [`AlphaDivergence`]; by name [`Divergence`] |
 //! | write a new loss | [`MarginLoss`], for one number; [`LabelledLoss`], for it and labels; [`PairLoss`], for anything of one pair |
 //!
 //! A new objective is one file in `pairwise/`: the struct, its `check`, and loss and slope at one margin. Everything
 //! else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the driver's.
 
+mod batchwise;
 mod bernoulli;
 mod columns;
 mod config;
 mod context;
+mod desensitised;
+mod divergence;
+mod down_sample;
 mod driver;
 mod inspect;
 mod kernel;
@@ -34,6 +41,8 @@ mod logistic;
 mod logit_pairs;
 mod loss;
 mod metrics;
+mod moments;
+mod nll_add_on;
 mod objective;
 mod pairs;
 mod pairwise;
@@ -42,17 +51,25 @@ mod reward;
 mod row;
 mod running_mean;
 mod scale;
+mod scorable;
 mod score;
 mod sides;
 #[cfg(test)]
 mod testing;
 mod weighted_sum;
+mod wpo;
 
+pub use batchwise::*;
 pub use config::PairConfig;
+pub use desensitised::LengthDesensitised;
+pub use divergence::Divergence;
+pub use down_sample::down_sample;
 pub use linear_pairs::LinearPairs;
 pub use logit_pairs::LogitPairs;
 pub use loss::{Against, LabelledLoss, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
 pub use metrics::{PairMetrics, pair_metrics};
+pub use moments::{MarginFilter, MarginMoments};
+pub use nll_add_on::NllAddOn;
 pub use objective::{Out, PairObjective};
 pub use pairs::{PairBatch, Pairs, PairsMut, PairsView};
 pub use pairwise::*;
@@ -62,5 +79,7 @@ pub use reward::{
 };
 pub use row::Row;
 pub use running_mean::RunningMean;
-pub use score::{JensenShannon, ReverseKl, Score, Scored};
+pub use scorable::ScorableConfig;
+pub use score::{AlphaDivergence, ForwardKl, JensenShannon, ReverseKl, Score, Scored};
 pub use weighted_sum::{Term, WeightedSum};
+pub use wpo::{WeightCap, Wpo};

@@ -73,6 +73,8 @@ pub trait PairObjective<T: Real> {
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T>;
 
     /// Sum of the losses and number of pairs, by which micro-batches combine exactly; `(0, 0)` over nothing.
+    ///
+    /// [`Error::NotSeparable`] of an objective whose micro-batches do not combine.
     fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
         let sum = self.run(&batch, Reduction::Sum, T::one(), Out::Nothing)?;
         Ok(Parts { sum: sum.wide(), count: batch.len() as f64 })
@@ -83,7 +85,9 @@ pub trait PairObjective<T: Real> {
         self.run(&batch, reduction, T::one(), Out::Nothing)
     }
 
-    /// The loss of each pair.
+    /// The loss of each pair: its share in the sum.
+    ///
+    /// [`Error::NotSeparable`] of an objective of which pairs have no shares.
     fn each(&self, batch: PairBatch<'_, T>) -> Result<Array1<T>> {
         self.validate(&batch)?;
         let mut losses = Array1::zeros(batch.len());
@@ -122,7 +126,7 @@ impl<T: Real, L: PairLoss> PairObjective<T> for L {
 }
 
 /// What the objective needs, once hyper-parameters, shapes and presence have been checked.
-fn checked_needs<T: Real, L: PairLoss>(loss: &L, batch: &PairBatch<'_, T>) -> Result<Needs> {
+pub(super) fn checked_needs<T: Real, L: PairLoss>(loss: &L, batch: &PairBatch<'_, T>) -> Result<Needs> {
     let needs = loss.needs()?;
     batch.check_shapes()?;
     let held = batch.columns();
@@ -141,7 +145,7 @@ fn checked_needs<T: Real, L: PairLoss>(loss: &L, batch: &PairBatch<'_, T>) -> Re
 }
 
 /// All checks, then the pass; the value still in `f64`.
-fn run_wide<T: Real, L: PairLoss>(
+pub(super) fn run_wide<T: Real, L: PairLoss>(
     loss: &L,
     batch: &PairBatch<'_, T>,
     reduction: Reduction<'_, T>,

@@ -2,12 +2,20 @@
 
 use crate::error::Error;
 use crate::preference::{LabelledLoss, Length, Needs, PairLoss, Pairs, Row};
-use crate::{Real, Result, math};
+use crate::simd::select;
+use crate::{Real, Result, check, math};
 
 /// A score of the log-ratio `λ = log π - log ρ`: the `f'(e^λ)` of an f-divergence, shifted so that `s(0) = 0`.
 pub trait Score: Sync {
     /// Score and slope at one log-ratio.
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T);
+
+    /// `s(λ_w) - s(λ_l)` and both slopes: from [`Score::at`], unless the difference can be had without cancellation.
+    #[inline(always)]
+    fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
+        let (chosen, rejected) = (self.at::<T, FMA>(ratios.chosen), self.at::<T, FMA>(ratios.rejected));
+        (chosen.0 - rejected.0, Pairs { chosen: chosen.1, rejected: rejected.1 })
+    }
 
     /// Checks the hyper-parameters, if there are any.
     fn check(&self) -> Result<()> {
@@ -45,6 +53,86 @@ impl Score for JensenShannon {
     }
 }
 
+/// Forward KL: `s(λ) = 1 - e^-λ`, `s'(λ) = e^-λ`.
+///
+/// A response that the policy makes less likely than the reference counts for exponentially more: at `λ` below -88 the
+/// slope leaves `f32`, below -709 `f64`, and the pair is an overflow, unless the slope of the loss is 0 there. TRL gives
+/// infinity or NaN. The difference of two scores is formed from the larger power and the gap of the log-ratios, to 5 ulp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct ForwardKl;
+
+impl Score for ForwardKl {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
+        power::<T, FMA>(-T::one(), ratio)
+    }
+
+    #[inline(always)]
+    fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
+        powers::<T, FMA>(-T::one(), ratios)
+    }
+}
+
+/// An alpha divergence, in TRL's convention: `s(λ) = (e^((α-1)λ) - 1) / (α - 1)`, `s'(λ) = e^((α-1)λ)`.
+///
+/// `α = 1` is reverse KL and `α = 0` forward KL, each the exact limit of its neighbours. The paper, its code and TRL before
+/// 2026 call `1 - α` what is `α` here; both agree at the default ½. TRL cuts the exponent at 80 (11 in half precision), so
+/// that very unlikely responses stop counting; here nothing is cut, and what leaves the type is an overflow, unless the slope
+/// of the loss is 0 there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct AlphaDivergence {
+    /// `α`, finite. Default 0.5 (TRL's `f_alpha_divergence_coef`).
+    pub alpha: f64,
+}
+
+impl Default for AlphaDivergence {
+    fn default() -> Self {
+        Self { alpha: 0.5 }
+    }
+}
+
+impl Score for AlphaDivergence {
+    fn check(&self) -> Result<()> {
+        check::finite("alpha", self.alpha)
+    }
+
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
+        power::<T, FMA>(T::of(self.alpha - 1.0), ratio)
+    }
+
+    #[inline(always)]
+    fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
+        powers::<T, FMA>(T::of(self.alpha - 1.0), ratios)
+    }
+}
+
+/// Exponents nearer to 0 than this are 0: the next term of the series is below an ulp wherever `cλ` is not large.
+const LINEAR: f64 = 1e-30;
+
+/// `(e^(cλ) - 1) / c` and its slope.
+#[inline(always)]
+fn power<T: Real, const FMA: bool>(c: T, ratio: T) -> (T, T) {
+    let exponent = c * ratio;
+    let (score, slope) = (math::exp_m1::<T, FMA>(exponent) / c, math::exp::<T, FMA>(exponent));
+    if c.abs() < T::of(LINEAR) { (ratio, T::one()) } else { (score, slope) }
+}
+
+/// `(e^(cλ_w) - e^(cλ_l)) / c` and both slopes.
+#[inline(always)]
+fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
+    let gap = ratios.chosen - ratios.rejected;
+    let slopes = ratios.map(|ratio| math::exp::<T, FMA>(c * ratio));
+    let larger = if slopes.chosen < slopes.rejected { slopes.rejected } else { slopes.chosen };
+    let share = -math::exp_m1::<T, FMA>(-(c * gap).abs());
+    let size = select(share, larger) / c.abs();
+    let difference = if gap < T::zero() { -size } else { size };
+    let linear = c.abs() < T::of(LINEAR);
+    (if linear { gap } else { difference }, if linear { ratios.map(|_| T::one()) } else { slopes })
+}
+
 /// A loss of the margin whose log-ratios pass through a [`Score`] first: f-DPO and its relatives.
 ///
 /// ```math
@@ -59,6 +147,18 @@ impl Score for JensenShannon {
 /// let once = Scored { loss: Dpo::default(), score: JensenShannon };
 /// let twice = Scored { loss: once, score: JensenShannon };
 /// twice.needs(); // `Scored<..>` is no `LabelledLoss`
+/// ```
+///
+/// Losses that treat each side by itself, and functions of the whole batch, take no score, as their constants would count:
+///
+/// ```compile_fail,E0277
+/// # use loglik::{prelude::*, preference::PairLoss};
+/// Scored { loss: Nll { length: Length::Sum }, score: ForwardKl }.needs(); // a loss of one side
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use loglik::{prelude::*, preference::PairLoss};
+/// Scored { loss: Aot::default(), score: ForwardKl }.needs(); // a function of the whole batch
 /// ```
 ///
 /// # Examples
@@ -115,17 +215,21 @@ pub(crate) fn scored_pair<T: Real, L: LabelledLoss, S: Score, const FMA: bool>(
     score: &S,
     row: Row<T>,
 ) -> (T, Pairs<T>) {
-    let chosen = score.at::<T, FMA>(row.policy.chosen - row.reference.chosen);
-    let rejected = score.at::<T, FMA>(row.policy.rejected - row.reference.rejected);
+    let ratios = Pairs {
+        chosen: row.policy.chosen - row.reference.chosen,
+        rejected: row.policy.rejected - row.reference.rejected,
+    };
     match loss.length() {
         Length::Sum => {
-            let (loss, slope) = loss.given::<T, FMA>(chosen.0 - rejected.0, row);
-            (loss, Pairs { chosen: slope * chosen.1, rejected: -(slope * rejected.1) })
+            let (margin, slopes) = score.difference::<T, FMA>(ratios);
+            let (loss, slope) = loss.given::<T, FMA>(margin, row);
+            (loss, Pairs { chosen: select(slope, slopes.chosen), rejected: -select(slope, slopes.rejected) })
         }
         Length::Mean => {
             let Pairs { chosen: n, rejected: k } = row.lengths;
+            let (chosen, rejected) = (score.at::<T, FMA>(ratios.chosen), score.at::<T, FMA>(ratios.rejected));
             let (loss, slope) = loss.given::<T, FMA>(chosen.0 / n - rejected.0 / k, row);
-            (loss, Pairs { chosen: slope * chosen.1 / n, rejected: -(slope * rejected.1 / k) })
+            (loss, Pairs { chosen: select(slope, chosen.1) / n, rejected: -(select(slope, rejected.1) / k) })
         }
     }
 }
@@ -196,6 +300,96 @@ mod tests {
     fn the_gradient_is_that_of_the_value() {
         agrees_with_differences(&Scored { loss: Dpo::default(), score: JensenShannon });
         agrees_with_differences(&Scored { loss: Ipo { beta: 0.1, length: Length::Mean }, score: JensenShannon });
+        for alpha in [0.9, 0.97, 1.0, 1.04] {
+            agrees_with_differences(&Scored { loss: Dpo::default(), score: AlphaDivergence { alpha } });
+            let mean = Ipo { beta: 0.5, length: Length::Mean };
+            agrees_with_differences(&Scored { loss: mean, score: AlphaDivergence { alpha: 0.98 } });
+        }
+    }
+
+    /// `beta` 0.1 on the three pairs of the peers' tables: loss and both slopes.
+    #[test]
+    fn dpo_with_powers_is_that_of_the_peers() {
+        let ratios = [[0.5, -0.75], [-1.25, 1.25], [1.5, -4.0]];
+        let forward = [
+            (0.620_472_902_823_422_3, -0.028_040_512_724_731_7, 0.097_871_006_112_386_43),
+            (0.866_115_309_082_597_6, -0.202_236_679_652_386_1, 0.016_600_597_570_967_975),
+            (0.004_340_901_544_849_132, -0.000_096_648_682_715_043_47, 0.023_649_152_924_335_544),
+        ];
+        let alpha = [
+            (0.627_812_546_188_175_5, -0.036_310_955_984_599_73, 0.067_837_796_728_727_8),
+            (0.835_303_686_317_940_9, -0.105_790_783_743_263_85, 0.030_309_567_006_044_11),
+            (0.223_735_541_352_700_07, -0.009_469_695_337_949_84, 0.148_130_958_226_962_25),
+        ];
+        let by_forward = Scored { loss: Dpo::default(), score: ForwardKl };
+        let by_alpha = Scored { loss: Dpo::default(), score: AlphaDivergence::default() };
+        for (i, ratio) in ratios.iter().enumerate() {
+            for (got, expected) in [
+                (pair::<f64>(&by_forward, one(ratio, &[0.0], &[1.0])), forward[i]),
+                (pair::<f64>(&by_alpha, one(ratio, &[0.0], &[1.0])), alpha[i]),
+            ] {
+                close(got.0, expected.0, 1e-14);
+                close(got.1, expected.1, 1e-14);
+                close(got.2, expected.2, 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_alpha_are_both_kl() {
+        let sample = Sample::<f64>::of(40);
+        let (policy, reference) = (sample.policy.map(|side| side * 0.1), sample.reference.map(|side| side * 0.1));
+        let batch = crate::preference::PairBatch::new(policy.view()).reference(reference.view());
+        let grad =
+            |alpha| Scored { loss: Dpo::default(), score: AlphaDivergence { alpha } }.grad(batch, Reduction::Sum);
+        let forward = Scored { loss: Dpo::default(), score: ForwardKl }.grad(batch, Reduction::Sum).unwrap();
+        assert_eq!(grad(0.0).unwrap(), forward);
+        let reverse = Dpo::default().grad(batch, Reduction::Sum).unwrap();
+        assert_eq!(grad(1.0).unwrap(), reverse);
+        for (near, (loss, slope)) in [(1.0 + 1e-9, &reverse), (1.0 - 1e-12, &reverse), (1e-9, &forward)] {
+            let (value, by) = grad(near).unwrap();
+            close(value, *loss, 1e-7);
+            assert!((&by.chosen - &slope.chosen).iter().all(|d| d.abs() < 1e-5), "{near}");
+            assert!((&by.rejected - &slope.rejected).iter().all(|d| d.abs() < 1e-5), "{near}");
+        }
+    }
+
+    #[test]
+    fn a_difference_of_powers_keeps_its_digits() {
+        // e^30 (1 - e^-1e-9)
+        let (difference, slopes) = ForwardKl.difference::<f64, false>(Pairs { chosen: -30.0 + 1e-9, rejected: -30.0 });
+        let gap = (-30.0 + 1e-9) - -30.0_f64;
+        close(difference, 30.0_f64.exp() * -(-gap).exp_m1(), 3e-15);
+        assert!(slopes.chosen < slopes.rejected);
+        for c in [-2.5, -1.0, 0.5, 3.0] {
+            let ratios = Pairs { chosen: 0.75, rejected: -1.5 };
+            let (difference, _) = powers::<f64, true>(c, ratios);
+            close(difference, power::<f64, true>(c, 0.75).0 - power::<f64, true>(c, -1.5).0, 1e-14);
+        }
+    }
+
+    #[test]
+    fn a_power_beyond_the_type_is_an_overflow_or_does_not_count() {
+        let forward = Scored { loss: Dpo::default(), score: ForwardKl };
+        // The chosen response is ruled out: loss and slope are beyond the type.
+        let error = forward.value(one(&[-800.0_f64, -1.0], &[0.0], &[1.0]), Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `policy.chosen`[0] overflows f64");
+        assert!(forward.value(one(&[-400.0_f32, -1.0], &[0.0], &[1.0]), Reduction::Sum).is_err());
+        let (loss, chosen, _) = pair::<f64>(&forward, one(&[-400.0, -1.0], &[0.0], &[1.0]));
+        close(loss, 0.1 * 400.0_f64.exp(), 1e-13);
+        close(chosen, -0.1 * 400.0_f64.exp(), 1e-13);
+        // The rejected one is: nothing is left to do.
+        let inf = f64::INFINITY;
+        assert_eq!(pair::<f64>(&forward, one(&[-1.0, -800.0], &[0.0], &[1.0])), (0.0, 0.0, 0.0));
+        assert_eq!(pair::<f64>(&forward, one(&[-1.0, -inf], &[0.0], &[1.0])), (0.0, 0.0, 0.0));
+        assert_eq!(pair::<f32>(&forward, one(&[-1.0, -400.0], &[0.0], &[1.0])), (0.0, 0.0, 0.0));
+        // Both: their difference is not known.
+        assert!(forward.value(one(&[-800.0_f64, -800.0], &[0.0], &[1.0]), Reduction::Sum).is_ok_and(|x| x == LN_2));
+        let above = Scored { loss: Dpo::default(), score: AlphaDivergence { alpha: 2.0 } };
+        assert_eq!(pair::<f64>(&above, one(&[-inf, -1.0], &[0.0], &[1.0])).1, 0.0);
+        let wild = Scored { loss: Dpo::default(), score: AlphaDivergence { alpha: f64::NAN } };
+        let error = wild.value(one(&[-1.0_f64, -1.0], &[0.0], &[1.0]), Reduction::Sum).unwrap_err().to_string();
+        assert_eq!(error, "`alpha` is NaN, allowed is finite");
     }
 
     #[test]

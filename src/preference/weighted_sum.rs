@@ -18,7 +18,8 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 ///
 /// # Errors
 ///
-/// A weight that is negative or not finite; no terms ([`Error::Empty`]); those of the terms.
+/// A weight that is negative or not finite; no terms ([`Error::Empty`]); those of the terms. Its own `parts` need terms
+/// that count pairs: beside [`Sft`](crate::preference::Sft), which counts tokens, merge the [`WeightedSum::term_parts`].
 ///
 /// # Examples
 ///
@@ -106,7 +107,14 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
     fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
         self.validate(&batch)?;
         let kept = self.terms.iter().filter(|term| term.weight > 0.0);
-        let sums = kept.map(|term| Ok((term.weight, term.objective.parts(batch)?.sum)));
+        let sums = kept.map(|term| {
+            let parts = term.objective.parts(batch)?;
+            let what = "parts, since its terms have other counts: merge those of each term";
+            match parts.count == batch.len() as f64 {
+                true => Ok((term.weight, parts.sum)),
+                false => Err(Error::NotSeparable { objective: "WeightedSum", what }),
+            }
+        });
         let (weights, sums): (Vec<f64>, Vec<f64>) = sums.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         let sum = weights.iter().zip(&sums).map(|(weight, sum)| weight * sum).sum();
         Ok(Parts { sum: total_of(&sums, sum, "loss")?, count: batch.len() as f64 })

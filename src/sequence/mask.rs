@@ -1,6 +1,6 @@
 //! Which tokens count, and to which sequence each belongs.
 
-use ndarray::{Array1, ArrayRef, ArrayView, ArrayView1, ArrayView2, Dimension, Ix1, Ix2, s};
+use ndarray::{Array, Array1, ArrayRef, ArrayView, ArrayView1, ArrayView2, Dimension, Ix1, Ix2, s};
 
 use crate::error::Position;
 use crate::{Error, Result, simd};
@@ -103,6 +103,27 @@ impl<'a, D: Dimension> TokenMask<'a, D> {
     #[must_use]
     pub fn lengths(&self) -> Array1<usize> {
         self.split(&self.mask).into_iter().map(count).collect()
+    }
+
+    /// A mask of the same shape that keeps fewer tokens: of those that count, the ones for which `keep` is true. It is
+    /// given the place of the sequence and, within it, the number of tokens before that count.
+    pub(crate) fn narrowed(&self, mut keep: impl FnMut(usize, usize) -> bool) -> Array<bool, D> {
+        let mut narrow = Array::from_elem(self.mask.raw_dim(), false);
+        let whole = self.split(&self.mask);
+        let places = self.split_mut(narrow.as_slice_mut().unwrap_or_default());
+        for (sequence, (mask, narrow)) in whole.into_iter().zip(places).enumerate() {
+            let counted = mask.iter().zip(narrow).filter(|(counts, _)| **counts);
+            counted.enumerate().for_each(|(before, (_, narrow))| *narrow = keep(sequence, before));
+        }
+        narrow
+    }
+
+    /// Another mask of the same shape over the same sequences.
+    pub(crate) fn replaced<'b>(&self, mask: ArrayView<'b, bool, D>) -> TokenMask<'b, D>
+    where
+        'a: 'b,
+    {
+        TokenMask { mask, offsets: self.offsets }
     }
 
     /// The sequences of an array that has the mask's shape.

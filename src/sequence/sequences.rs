@@ -56,6 +56,37 @@ impl<T: Real> Sequences<T> {
         self.per_token(cotangent, "cotangent")
     }
 
+    /// The same sums with the lengths `n^power`: what is divided by lengths is then divided by that power of them.
+    ///
+    /// An objective with [`Length::Mean`](crate::preference::Length::Mean), given these lengths, is of `s / n^power`: 1 are
+    /// means, 0 sums. RRHF's `length_penalty` is such a power.
+    ///
+    /// # Errors
+    ///
+    /// A power that is not finite; a length that is not above 0, or whose power leaves the type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use loglik::{prelude::*, ndarray::array};
+    /// let sequences = Sequences { sums: array![-8.0_f64, -3.0], lengths: array![4.0, 9.0] };
+    /// assert_eq!(sequences.with_length_power(0.5)?.means()?, array![-4.0, -1.0]);
+    /// # Ok::<(), loglik::Error>(())
+    /// ```
+    pub fn with_length_power(&self, power: f64) -> Result<Self> {
+        check::finite("power", power)?;
+        let mut lengths = self.lengths.clone();
+        for (index, n) in lengths.indexed_iter_mut() {
+            let powered = T::of(n.wide().powf(power));
+            if !(*n > T::zero() && powered > T::zero() && powered.is_finite()) {
+                let allowed = "> 0, with a power that is finite and > 0";
+                return Err(Error::Value { argument: "lengths", position: index.into(), value: n.wide(), allowed });
+            }
+            *n = powered;
+        }
+        Ok(Self { sums: self.sums.clone(), lengths })
+    }
+
     fn per_token(&self, values: &ArrayRef1<T>, argument: &'static str) -> Result<Array1<T>> {
         check::shape(argument, values.shape(), self.lengths.shape())?;
         if let Some((index, length)) = self.lengths.indexed_iter().find(|(_, n)| !(**n > T::zero() && n.is_finite())) {
@@ -78,6 +109,18 @@ mod tests {
         let message = "`lengths`[1] is 0, allowed is > 0, a mean needs a token";
         assert_eq!(sequences.means().unwrap_err().to_string(), message);
         assert_eq!(sequences.means_backward(&aview1(&[1.0, 1.0])).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn powers_of_lengths_lie_between_sums_and_means() {
+        let sequences = Sequences { sums: array![-3.0, -8.0], lengths: array![2.0, 4.0] };
+        assert_eq!(sequences.with_length_power(1.0).unwrap(), sequences);
+        assert_eq!(sequences.with_length_power(0.0).unwrap().means().unwrap(), sequences.sums);
+        let none = Sequences { sums: array![-3.0_f32], lengths: array![0.0] };
+        let message = none.with_length_power(0.0).unwrap_err().to_string();
+        assert_eq!(message, "`lengths`[0] is 0, allowed is > 0, with a power that is finite and > 0");
+        let power = sequences.with_length_power(f64::NAN).unwrap_err().to_string();
+        assert_eq!(power, "`power` is NaN, allowed is finite");
     }
 
     #[test]

@@ -50,6 +50,13 @@ impl<'a, T: Real> Case<'a, T> {
         self.param(name).map(|value| value.as_str().ok_or_else(|| wrong(value).into())).transpose()
     }
 
+    /// A parameter that is a list of words or of numbers, as `each` reads them; absent or null is empty.
+    pub fn list<A>(&self, name: &str, each: impl Fn(&'a Value) -> Option<A>) -> Result<Vec<A>, Failure> {
+        let Some(value) = self.param(name) else { return Ok(Vec::new()) };
+        let read = value.as_array().and_then(|list| list.iter().map(each).collect());
+        read.ok_or_else(|| format!("parameter `{name}` is {value}, expected another list").into())
+    }
+
     /// An input as it lies in the file, where the case has it.
     pub fn wide(&self, name: &str) -> Option<&'a ArrayD<f64>> {
         self.note("input", name);

@@ -14,8 +14,7 @@ use crate::{Real, Result};
 /// response from falling with that of the rejected one.
 ///
 /// There is no default, since peers disagree: RPO takes the sum, IRPO and OpenRLHF the mean per response. The mean over
-/// all tokens of a batch (TRL's `sft`) is `Length::Sum` with `Reduction::Weighted` of `1 / Σ n`; as a term of a weighted sum
-/// under `Reduction::Mean`, `Length::Sum` with the weight times (number of pairs) `/ Σ n`.
+/// all tokens of a batch (TRL's `sft`) is [`Sft`](crate::preference::Sft).
 ///
 /// A log-probability of -inf gives +inf with gradient `-1/n`, exactly.
 ///

@@ -1,6 +1,7 @@
 //! Every public function once, as a call that tests can repeat: in every layout, with any number of threads, at
 //! neighbouring points, with broken arguments.
 
+mod batchwise;
 mod chain;
 mod likelihood;
 mod linear;
@@ -68,6 +69,7 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         pairs::entries(),
         sides::entries(),
         margins::entries(),
+        batchwise::entries(),
         chain::entries(),
         transport::entries(),
         likelihood::entries(),

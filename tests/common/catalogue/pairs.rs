@@ -76,10 +76,10 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 }
 
 /// Where the weights are among the real inputs.
-const WEIGHTS: usize = 6;
+pub const WEIGHTS: usize = 6;
 
 /// Policy of chosen and rejected, reference of both, lengths of both, weights.
-pub(super) fn pairs(random: &mut Random, size: Size) -> Inputs {
+pub fn pairs(random: &mut Random, size: Size) -> Inputs {
     let n = [size.pick(5, 200_003)];
     let mut log_probs = || random.uniform(&n, -9.0, -0.5);
     let reals = [log_probs(), log_probs(), log_probs(), log_probs()];
@@ -88,13 +88,13 @@ pub(super) fn pairs(random: &mut Random, size: Size) -> Inputs {
     Inputs { reals: reals.into_iter().chain(lengths).chain([weights]).collect(), ..Inputs::default() }
 }
 
-fn batch<T: Real>(call: &Call<T>, f: impl FnOnce(PairBatch<'_, T>)) {
+pub fn batch<T: Real>(call: &Call<T>, f: impl FnOnce(PairBatch<'_, T>)) {
     let columns: Vec<_> = (0..WEIGHTS).map(|i| call.real::<Ix1>(i)).collect();
     let side = |i: usize| Pairs { chosen: columns[i].view(), rejected: columns[i + 1].view() };
     f(PairBatch::new(side(0)).reference(side(2)).lengths(side(4)));
 }
 
-fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &dyn PairObjective<T>, reduction: Reduction<T>) {
+pub fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &dyn PairObjective<T>, reduction: Reduction<T>) {
     batch(call, |batch| methods(call, out, objective, batch, reduction));
 }
 
@@ -105,9 +105,20 @@ pub(super) fn methods<T: Real>(
     batch: PairBatch<'_, T>,
     reduction: Reduction<T>,
 ) {
+    out.parts(objective.parts(batch));
+    routes(call, out, objective, batch, reduction);
+}
+
+/// All but the parts, which functions of the whole batch do not have.
+pub fn routes<T: Real>(
+    call: &Call<T>,
+    out: &mut Results<T>,
+    objective: &dyn PairObjective<T>,
+    batch: PairBatch<'_, T>,
+    reduction: Reduction<T>,
+) {
     out.scalar("value", objective.value(batch, reduction));
     out.array("each", objective.each(batch));
-    out.parts(objective.parts(batch));
     out.grad("", [0, 1], objective.grad(batch, reduction).map(|(value, g)| (value, [g.chosen, g.rejected])));
     let buffer = || call.buffer(Ix1(batch.len()));
     let (mut chosen, mut rejected) = (buffer(), buffer());

@@ -3,6 +3,7 @@
 //! Each adapter asks for every parameter and input that its objective may have and hands over everything that can be
 //! compared. What a file holds beyond that is a failure.
 
+mod batchwise;
 mod likelihood;
 mod linear;
 mod logits;
@@ -42,6 +43,10 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "simpo" => margins::simpo(case),
         "alphapo" => margins::alphapo(case),
         "orpo_odds_ratio" => pairs::orpo_odds_ratio(case),
+        "mpo" => batchwise::mpo(case),
+        "aot" => batchwise::aot(case),
+        "aot_unpaired" => batchwise::aot_unpaired(case),
+        "dpo_f_divergence" => batchwise::dpo_f_divergence(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),

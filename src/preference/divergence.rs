@@ -1,0 +1,122 @@
+//! A divergence that is chosen at run time, by the name that TRL gives it.
+
+use crate::preference::{AlphaDivergence, ForwardKl, JensenShannon, Pairs, ReverseKl, Score};
+use crate::{Real, Result};
+
+/// One of the scores, by TRL's name for its divergence.
+///
+/// With the feature `serde` it is tagged by `f_divergence_type`: `reverse_kl`, `forward_kl`, `js_divergence` or
+/// `alpha_divergence`, whose `α` is `f_alpha_divergence_coef`. Where the choice is known at compile time take the score
+/// itself, whose loop has no branch.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::aview1};
+/// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
+///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
+/// let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.5 };
+/// let loss = Scored { loss: Dpo::default(), score }.value(batch, Reduction::Mean)?;
+/// assert!((loss - 0.627_812_546).abs() < 1e-9);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "f_divergence_type", rename_all = "snake_case", deny_unknown_fields)
+)]
+#[non_exhaustive]
+pub enum Divergence {
+    /// Plain DPO.
+    #[default]
+    ReverseKl,
+    /// [`ForwardKl`].
+    ForwardKl,
+    /// [`JensenShannon`].
+    JsDivergence,
+    /// [`AlphaDivergence`].
+    AlphaDivergence {
+        /// `α` in TRL's convention. Default 0.5.
+        #[cfg_attr(feature = "serde", serde(default = "half"))]
+        f_alpha_divergence_coef: f64,
+    },
+}
+
+#[cfg(feature = "serde")]
+fn half() -> f64 {
+    AlphaDivergence::default().alpha
+}
+
+impl Score for Divergence {
+    fn check(&self) -> Result<()> {
+        match *self {
+            Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => AlphaDivergence { alpha }.check(),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
+        match *self {
+            Self::ReverseKl => ReverseKl.at::<T, FMA>(ratio),
+            Self::ForwardKl => ForwardKl.at::<T, FMA>(ratio),
+            Self::JsDivergence => JensenShannon.at::<T, FMA>(ratio),
+            Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => AlphaDivergence { alpha }.at::<T, FMA>(ratio),
+        }
+    }
+
+    #[inline(always)]
+    fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
+        match *self {
+            Self::ReverseKl => ReverseKl.difference::<T, FMA>(ratios),
+            Self::ForwardKl => ForwardKl.difference::<T, FMA>(ratios),
+            Self::JsDivergence => JensenShannon.difference::<T, FMA>(ratios),
+            Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => {
+                AlphaDivergence { alpha }.difference::<T, FMA>(ratios)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reduction;
+    use crate::preference::testing::Sample;
+    use crate::preference::{Dpo, Ipo, LabelledLoss, Length, PairObjective, Scored};
+
+    #[test]
+    fn each_name_is_its_score() {
+        let sample = Sample::<f64>::of(40);
+        let scaled = sample.policy.clone().map(|side| side * 0.2);
+        let batch = crate::preference::PairBatch::new(scaled.view())
+            .reference(Pairs { chosen: scaled.rejected.view(), rejected: scaled.chosen.view() })
+            .lengths(sample.lengths.view());
+        let same = |named: &dyn PairObjective<f64>, typed: &dyn PairObjective<f64>| {
+            assert_eq!(named.grad(batch, Reduction::Mean).unwrap(), typed.grad(batch, Reduction::Mean).unwrap());
+        };
+        type Same<'a> = &'a dyn Fn(&dyn PairObjective<f64>, &dyn PairObjective<f64>);
+
+        fn check<L: LabelledLoss + Copy>(loss: L, same: Same<'_>) {
+            let named = |score| Scored { loss, score };
+            same(&named(Divergence::ReverseKl), &Scored { loss, score: ReverseKl });
+            same(&named(Divergence::ForwardKl), &Scored { loss, score: ForwardKl });
+            same(&named(Divergence::JsDivergence), &Scored { loss, score: JensenShannon });
+            let alpha = Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.3 };
+            same(&named(alpha), &Scored { loss, score: AlphaDivergence { alpha: 0.3 } });
+        }
+        check(Dpo::default(), &same);
+        check(Ipo { beta: 0.1, length: Length::Mean }, &same);
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn names_are_those_of_trl() {
+        let read = |text| serde_json::from_str::<Divergence>(text);
+        assert_eq!(read(r#"{"f_divergence_type": "js_divergence"}"#).unwrap(), Divergence::JsDivergence);
+        let alpha = read(r#"{"f_divergence_type": "alpha_divergence"}"#).unwrap();
+        assert_eq!(alpha, Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.5 });
+        assert!(read(r#"{"f_divergence_type": "kl"}"#).is_err());
+    }
+}

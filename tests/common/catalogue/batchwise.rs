@@ -1,0 +1,124 @@
+//! Objectives of the whole batch, scores of other divergences, and what is measured of hidden states and gradients.
+
+use loglik::diagnostics::{Ches, displacement, log_gradient_ratio};
+use loglik::logits::log_collision;
+use loglik::preference::{
+    AlphaDivergence, AlphaDpo, Aot, AotUnpaired, Baseline, BetaDpo, Divergence, Dpo, DrDpo, ForwardKl, KtoPair, Length,
+    MarginMoments, PairObjective, Pairs, Scored, Sft,
+};
+use loglik::sequence::TokenMask;
+use loglik::{Real, Reduction};
+use ndarray::{Ix1, Ix2, Ix3};
+
+use super::pairs::{WEIGHTS, batch, pairs, routes, run};
+use super::{Call, Entry, Inputs, Random, Results, Size};
+
+pub fn entries<T: Real>() -> Vec<Entry<T>> {
+    const KTO: KtoPair = KtoPair { beta: 0.3, baseline: Baseline::Differentiated };
+    const SOFT: DrDpo<Dpo> = DrDpo { loss: Dpo { beta: 0.3, label_smoothing: 0.1 }, beta_prime: 0.7 };
+    vec![
+        Entry::new("Aot, mean", pairs, |call, out| {
+            whole(call, out, &Aot { beta: 0.3, label_smoothing: 0.1 }, Reduction::Mean);
+        }),
+        Entry::new("AotUnpaired, sum", pairs, |call, out| {
+            whole(call, out, &AotUnpaired { beta: 0.3, label_smoothing: 0.1 }, Reduction::Sum);
+        }),
+        Entry::new("DrDpo, sum", pairs, |call, out| soft(call, out, &SOFT, Reduction::Sum)),
+        Entry::new("DrDpo, weighted", pairs, |call, out| {
+            soft(call, out, &SOFT, Reduction::Weighted(&call.real(WEIGHTS)));
+        }),
+        Entry::new("KtoPair, mean", pairs, |call, out| whole(call, out, &KTO, Reduction::Mean)),
+        Entry::new("KtoPair, weighted", pairs, |call, out| {
+            whole(call, out, &KTO, Reduction::Weighted(&call.real(WEIGHTS)));
+        }),
+        Entry::new("Sft", pairs, |call, out| whole(call, out, &Sft, Reduction::Mean)),
+        Entry::new("BetaDpo without its factor", pairs, |call, out| {
+            let plain = BetaDpo { beta: 0.3, alpha: 0.0, ..BetaDpo::default() };
+            whole(call, out, &plain, Reduction::Weighted(&call.real(WEIGHTS)));
+        }),
+        Entry::new("AlphaDpo without its offset", pairs, |call, out| {
+            let usual = MarginMoments::default();
+            run(
+                call,
+                out,
+                &AlphaDpo { beta: 2.0, gamma: 0.5, alpha: 0.0, label_smoothing: 0.1, usual },
+                Reduction::Mean,
+            );
+        }),
+        Entry::new("detached factors", pairs, |call, out| {
+            batch(call, |batch| {
+                let beta = BetaDpo::default().beta_of(batch, Reduction::Mean);
+                out.scalar("beta", beta.map(T::of));
+                let usual = MarginMoments::of(batch, Length::Mean);
+                out.scalar("std", usual.clone().map(|usual| T::of(usual.std)));
+                let usual = usual.unwrap_or_default();
+                let offset = AlphaDpo { beta: 2.0, gamma: 0.5, alpha: 0.1, label_smoothing: 0.0, usual };
+                out.array("offsets", offset.offsets_of(batch));
+                out.array("weights", SOFT.weights_of(batch));
+                out.scalar("baseline", KTO.baselines_of(batch, Reduction::Mean).map(|kept| T::of(kept.chosen)));
+            });
+        }),
+        Entry::new("Dpo scored by forward KL", pairs, |call, out| {
+            run(
+                call,
+                out,
+                &Scored { loss: Dpo { beta: 0.01, label_smoothing: 0.1 }, score: ForwardKl },
+                Reduction::Mean,
+            );
+        }),
+        Entry::new("Dpo scored by an alpha divergence", pairs, |call, out| {
+            let score = AlphaDivergence { alpha: 0.8 };
+            run(call, out, &Scored { loss: Dpo { beta: 0.1, label_smoothing: 0.1 }, score }, Reduction::Mean);
+        }),
+        Entry::new("Dpo scored by name", pairs, |call, out| {
+            let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: 1.1 };
+            run(call, out, &Scored { loss: Dpo { beta: 0.1, label_smoothing: 0.1 }, score }, Reduction::Mean);
+        }),
+        Entry::new("displacement and gradient ratio", pairs, |call, out| {
+            let columns: Vec<_> = (0..4).map(|i| call.real::<Ix1>(i)).collect();
+            let moved = displacement(&columns[0], &columns[2]);
+            out.scalar("rate", moved.clone().map(|moved| T::of(moved.rate)));
+            out.scalar("change", moved.map(|moved| T::of(moved.mean_change)));
+            let side = |i: usize| Pairs { chosen: columns[i].view(), rejected: columns[i + 1].view() };
+            out.array("ratio", log_gradient_ratio(side(0), side(2)));
+        }),
+        Entry::new("Ches", states, |call, out| {
+            let (chosen, rejected) = (call.real::<Ix3>(0), call.real::<Ix3>(1));
+            let (left, right) = (call.mask::<Ix2>(0), call.mask::<Ix2>(1));
+            for (name, length) in [("sums", Length::Sum), ("means", Length::Mean)] {
+                let hidden = Pairs { chosen: chosen.view(), rejected: rejected.view() };
+                let masks = Pairs { chosen: TokenMask::padded(left.view()), rejected: TokenMask::padded(right.view()) };
+                out.array(name, Ches { length }.each(hidden, masks));
+            }
+            out.array("collision", log_collision(&chosen));
+        }),
+    ]
+}
+
+/// Hidden states of both sides and the masks of their responses, each with a token.
+fn states(random: &mut Random, size: Size) -> Inputs {
+    let (pairs, tokens, units) = (size.pick(4, 150), size.pick(3, 40), size.pick(5, 260));
+    let shape = [pairs, tokens, units];
+    let reals = [random.uniform(&shape, -2.0, 2.0), random.uniform(&shape, -2.0, 2.0)];
+    let mut mask = || {
+        let mut mask = random.classes(&[pairs, tokens], 3).mapv(|class| class > 0);
+        mask.index_axis_mut(ndarray::Axis(1), 0).fill(true);
+        mask
+    };
+    let masks = [mask(), mask()];
+    Inputs::reals(reals).masks(masks)
+}
+
+/// An objective that pairs have shares of, without parts.
+fn whole<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &dyn PairObjective<T>, reduction: Reduction<T>) {
+    batch(call, |batch| routes(call, out, objective, batch, reduction));
+}
+
+/// One that pairs have no shares of: without the loss of each pair.
+fn soft<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &DrDpo<Dpo>, reduction: Reduction<T>) {
+    batch(call, |batch| {
+        let grad = objective.grad(batch, reduction).map(|(value, g)| (value, [g.chosen, g.rejected]));
+        out.scalar("value", objective.value(batch, reduction));
+        out.grad("", [0, 1], grad);
+    });
+}
