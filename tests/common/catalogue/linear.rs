@@ -38,7 +38,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 run(call, out, &loss, Reduction::Mean);
             }
         }),
-        Entry::new("LogitTransform, linear_token_log_probs", tokens, |call, out| {
+        Entry::new("LogitTransform, linear_token_log_probs and its backward", tokens, |call, out| {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, cotangent) = (call.class::<Ix2>(0), call.real::<Ix2>(COTANGENT));
             let head = LinearHead::new(weight).bias(bias);

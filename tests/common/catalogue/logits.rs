@@ -56,7 +56,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("grad: each", result.clone().map(|(each, _)| each));
             out.array("grad 0", result.map(|(_, gradient)| gradient));
         }),
-        Entry::new("LogitTransform, token_log_probs", tokens, |call, out| {
+        Entry::new("LogitTransform, token_log_probs and its backward", tokens, |call, out| {
             let (x, targets, mask) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.mask::<Ix2>(0));
             let (each, cotangent) = (TRANSFORM.token_log_probs(&x, &targets), call.real::<Ix2>(1));
             out.scalar("value", each.map(|each| dot(&each, cotangent)));
