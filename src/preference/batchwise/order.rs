@@ -38,10 +38,10 @@ mod tests {
     #[test]
     fn places_are_in_the_order_of_their_values_and_ties_in_that_of_places() {
         let inf = f64::INFINITY;
-        let values = [0.0, -1.0, inf, -0.0, 2.5, -1.0, -inf, 1e-308, 0.0, -1e-308];
+        let values = [0.0, -1.0, inf, -0.0, 2.5, -1.0, -inf, 1e-30, 0.0, -1e-30];
         let expected = [6, 1, 5, 9, 0, 3, 8, 7, 4, 2];
         assert_eq!(ascending(&values), expected);
-        assert_eq!(ascending(&values.map(|x| (x * 1e270) as f32)), expected);
+        assert_eq!(ascending(&values.map(|x| x as f32)), expected);
         assert_eq!(ascending::<f32>(&[]), [0; 0]);
     }
 
