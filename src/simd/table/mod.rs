@@ -6,6 +6,7 @@
 
 pub(super) mod avx2;
 pub(super) mod avx512;
+mod formats;
 
 /// `2^(j / 16)`.
 const POWERS: [f64; 16] = [
@@ -396,3 +397,42 @@ macro_rules! half_sum {
 }
 #[cfg(feature = "half")]
 use half_sum;
+
+/// `Seen` and `within_limit` where bits have an unsigned maximum; the file says with `exceed_infinity` whether some do.
+macro_rules! seen_by_bits {
+    ($features:literal) => {
+        /// What [`State`] remembers of the numbers that it has seen. The bits of numbers that are not negative are ordered as
+        /// the numbers are: an unsigned maximum over all bits tells in the end whether one was negative or NaN.
+        #[derive(Clone, Copy)]
+        struct Seen(Integer);
+
+        impl Seen {
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn nothing() -> Self {
+                Self(splat_bits(0))
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn see(&mut self, d: Vector) {
+                self.0 = max_bits(self.0, to_bits(d));
+            }
+
+            /// Whether no number was negative or NaN.
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn are_below(self) -> bool {
+                !exceed_infinity(self.0)
+            }
+        }
+
+        /// Brings what is large, negative or NaN to the limit.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn within_limit(d: Vector) -> Vector {
+            from_bits(min_bits(to_bits(d), splat_bits(LIMIT.to_bits() as _)))
+        }
+    };
+}
+use seen_by_bits;

@@ -7,26 +7,15 @@ use std::arch::x86_64::{
     _mm256_loadu_pd as load, _mm256_max_pd as max, _mm256_min_pd as min, _mm256_movemask_pd, _mm256_mul_pd as mul,
     _mm256_or_pd as or, _mm256_set1_pd as splat, _mm256_slli_epi64, _mm256_storeu_pd as store, _mm256_sub_pd as sub,
 };
-use std::f64::consts::{LN_2, LOG2_E};
 
 use super::super::super::Lanes;
 use super::super::super::fetch::{fetch_page_ahead as fetch_ahead, fetch_page_ahead};
+use super::super::formats::double::*;
 use super::super::{POWERS, kernels};
-use super::SIDE;
-
-type Real = f64;
-type Bits = u64;
+use super::{SIDE, across};
 
 const LANES: usize = 4;
 const POWERS_HELD: usize = 1;
-const MANTISSA_BITS: u32 = 52;
-const SCALE_BITS: u64 = 100;
-const LIMIT: f64 = 770.0;
-const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
-const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-
-/// A sum of exponentials needs the whole reduction: here it is the result that is rounded, not a sum in a wider type.
-const EXACT_SUMS: bool = true;
 
 /// The only power that is held, whatever the index.
 #[inline]
@@ -63,36 +52,6 @@ fn fall(q: Vector) -> Vector {
 #[target_feature(enable = "avx2,fma")]
 fn compare<const OPERATOR: i32>(a: Vector, b: Vector) -> i32 {
     _mm256_movemask_pd(_mm256_cmp_pd::<OPERATOR>(a, b))
-}
-
-/// The sum of all lanes.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn reduce_add(x: Vector) -> Real {
-    lanes(x).into_iter().sum()
-}
-
-/// The largest of all lanes, of which none is NaN.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn reduce_top(x: Vector) -> Real {
-    lanes(x).into_iter().fold(Real::NEG_INFINITY, Real::max)
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn lanes(x: Vector) -> [Real; LANES] {
-    let mut lanes = [0.0; LANES];
-    // SAFETY: the array holds a vector; stores need no alignment.
-    unsafe { store(lanes.as_mut_ptr(), x) };
-    lanes
-}
-
-/// `power e^-q`, with one rounding after that of the power.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn scaled(power: Vector, q: Vector) -> Vector {
-    neg_mul_add(fall(q), power, power)
 }
 
 /// `sum + power e^-q`.
@@ -141,4 +100,5 @@ fn within_limit(d: Vector) -> Vector {
     min(or(d, is_above(d)), splat(LIMIT))
 }
 
+across!();
 kernels!("avx2,fma");

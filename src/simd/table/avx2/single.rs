@@ -9,26 +9,15 @@ use std::arch::x86_64::{
     _mm256_movemask_ps, _mm256_mul_ps as mul, _mm256_permutevar8x32_ps, _mm256_set1_epi32 as splat_bits,
     _mm256_slli_epi32, _mm256_storeu_ps as store, _mm256_sub_ps as sub,
 };
-use std::f32::consts::{LN_2, LOG2_E};
 
 use super::super::super::Lanes;
 use super::super::super::fetch::{fetch_page_ahead as fetch_ahead, fetch_page_ahead};
-use super::super::{POWERS, kernels};
-use super::SIDE;
-
-type Real = f32;
-type Bits = u32;
+use super::super::formats::single::*;
+use super::super::{POWERS, kernels, seen_by_bits};
+use super::{SIDE, across};
 
 const LANES: usize = 8;
 const POWERS_HELD: usize = 8;
-const MANTISSA_BITS: u32 = 23;
-const SCALE_BITS: u32 = 64;
-const LIMIT: f32 = 125.0;
-const LN_2_HIGH: f32 = 0.693_359_4;
-const LN_2_LOW: f32 = -2.121_944_4e-4;
-
-/// A sum of exponentials does without the second part of the reduction.
-const EXACT_SUMS: bool = false;
 
 /// The powers of the indices in the low bits.
 #[inline]
@@ -60,36 +49,6 @@ fn compare<const OPERATOR: i32>(a: Vector, b: Vector) -> i32 {
     _mm256_movemask_ps(_mm256_cmp_ps::<OPERATOR>(a, b))
 }
 
-/// The sum of all lanes.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn reduce_add(x: Vector) -> Real {
-    lanes(x).into_iter().sum()
-}
-
-/// The largest of all lanes, of which none is NaN.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn reduce_top(x: Vector) -> Real {
-    lanes(x).into_iter().fold(Real::NEG_INFINITY, Real::max)
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn lanes(x: Vector) -> [Real; LANES] {
-    let mut lanes = [0.0; LANES];
-    // SAFETY: the array holds a vector; stores need no alignment.
-    unsafe { store(lanes.as_mut_ptr(), x) };
-    lanes
-}
-
-/// `power e^-q`, with one rounding after that of the power.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn scaled(power: Vector, q: Vector) -> Vector {
-    neg_mul_add(fall(q), power, power)
-}
-
 /// `sum + power e^-q`, good to 3e-8 with signs that change along `q`: one step less, which a sum does not see.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
@@ -98,39 +57,15 @@ fn add_scaled(sum: Vector, power: Vector, q: Vector) -> Vector {
     mul_add(neg_mul_add(q, neg_mul_add(q, h, splat(1.0)), splat(1.0)), power, sum)
 }
 
-/// What [`State`] remembers of the numbers that it has seen. The bits of numbers that are not negative are ordered as the
-/// numbers are: an unsigned maximum over all bits tells in the end whether one was negative or NaN.
-#[derive(Clone, Copy)]
-struct Seen(Integer);
-
-impl Seen {
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    fn nothing() -> Self {
-        Self(splat_bits(0))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    fn see(&mut self, d: Vector) {
-        self.0 = max_bits(self.0, to_bits(d));
-    }
-
-    /// Whether no number was negative or NaN.
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    fn are_below(self) -> bool {
-        let largest = splat_bits(Real::INFINITY.to_bits() as _);
-        let is_largest = _mm256_cmpeq_epi32(max_bits(self.0, largest), largest);
-        _mm256_movemask_ps(from_bits(is_largest)) == 0xff
-    }
-}
-
-/// Brings what is large, negative or NaN to the limit.
+/// Whether the bits of some lane are above those of infinity.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn within_limit(d: Vector) -> Vector {
-    from_bits(min_bits(to_bits(d), splat_bits(LIMIT.to_bits() as _)))
+fn exceed_infinity(bits: Integer) -> bool {
+    let largest = splat_bits(Real::INFINITY.to_bits() as _);
+    let is_largest = _mm256_cmpeq_epi32(max_bits(bits, largest), largest);
+    _mm256_movemask_ps(from_bits(is_largest)) != 0xff
 }
 
+seen_by_bits!("avx2,fma");
+across!();
 kernels!("avx2,fma");

@@ -10,26 +10,15 @@ use std::arch::x86_64::{
     _mm512_reduce_add_ps as reduce_add, _mm512_reduce_max_ps as reduce_top, _mm512_set1_epi32 as splat_bits,
     _mm512_slli_epi32, _mm512_storeu_ps as store, _mm512_sub_ps as sub,
 };
-use std::f32::consts::{LN_2, LOG2_E};
 
 use super::super::super::Lanes;
 use super::super::super::fetch::{fetch_ahead, fetch_page_ahead};
-use super::super::{POWERS, kernels};
-use super::SIDE;
-
-type Real = f32;
-type Bits = u32;
+use super::super::formats::single::*;
+use super::super::{POWERS, kernels, seen_by_bits};
+use super::{SIDE, by_slope};
 
 const LANES: usize = 16;
 const POWERS_HELD: usize = 16;
-const MANTISSA_BITS: u32 = 23;
-const SCALE_BITS: u32 = 64;
-const LIMIT: f32 = 125.0;
-const LN_2_HIGH: f32 = 0.693_359_4;
-const LN_2_LOW: f32 = -2.121_944_4e-4;
-
-/// A sum of exponentials does without the second part of the reduction.
-const EXACT_SUMS: bool = false;
 
 /// The powers of the indices in the low bits.
 #[inline]
@@ -52,51 +41,13 @@ fn slope(q: Vector) -> Vector {
     neg_mul_add(q, neg_mul_add(q, splat(0.166_668_62), splat(0.500_009_8)), splat(1.0))
 }
 
-/// `power e^-q`, with one rounding after that of the power.
+/// Whether the bits of some lane are above those of infinity.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn scaled(power: Vector, q: Vector) -> Vector {
-    neg_mul_add(mul(q, slope(q)), power, power)
+fn exceed_infinity(bits: Integer) -> bool {
+    is_larger(bits, splat_bits(Real::INFINITY.to_bits() as _)) != 0
 }
 
-/// `sum + power e^-q`.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn add_scaled(sum: Vector, power: Vector, q: Vector) -> Vector {
-    mul_add(neg_mul_add(q, slope(q), splat(1.0)), power, sum)
-}
-
-/// What [`State`] remembers of the numbers that it has seen. The bits of numbers that are not negative are ordered as the
-/// numbers are: an unsigned maximum over all bits tells in the end whether one was negative or NaN.
-#[derive(Clone, Copy)]
-struct Seen(Integer);
-
-impl Seen {
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    fn nothing() -> Self {
-        Self(splat_bits(0))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    fn see(&mut self, d: Vector) {
-        self.0 = max_bits(self.0, to_bits(d));
-    }
-
-    /// Whether no number was negative or NaN.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    fn are_below(self) -> bool {
-        is_larger(self.0, splat_bits(Real::INFINITY.to_bits() as _)) == 0
-    }
-}
-
-/// Brings what is large, negative or NaN to the limit.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn within_limit(d: Vector) -> Vector {
-    from_bits(min_bits(to_bits(d), splat_bits(LIMIT.to_bits() as _)))
-}
-
+seen_by_bits!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+by_slope!();
 kernels!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
