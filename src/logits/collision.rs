@@ -3,6 +3,8 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use num_traits::Zero;
 
+use super::walk::zeros;
+use crate::error::Position;
 use crate::rows::{BLOCK, Rows, for_each_block, improper, rows_per_job};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result, parallel};
@@ -34,9 +36,7 @@ use crate::{Element, Error, Real, Result, parallel};
 pub fn log_collision<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
     let rows = Rows::new("logits", logits)?;
     let leading = &logits.shape()[..logits.ndim() - 1];
-    let mut shape = D::Smaller::zeros(leading.len());
-    shape.slice_mut().copy_from_slice(leading);
-    let mut values = Array::from_elem(shape, E::Real::zero());
+    let mut values: Array<E::Real, D::Smaller> = zeros(leading);
     let count = rows_per_job::<E>(rows.width());
     let jobs = values.as_slice_mut().unwrap_or_default().chunks_mut(count).enumerate().collect();
     parallel::try_for_each(jobs, 2 * rows.bytes(), |(job, values): (usize, &mut [E::Real])| {
@@ -54,7 +54,7 @@ pub fn log_collision<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Resul
                 return Err(improper("logits", leading, index, rows.row(index)));
             }
             if !twice.is_proper() {
-                return Err(Error::overflow::<E::Real>("logits", crate::error::Position::unravel(index, leading)));
+                return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
             }
             *value = E::Real::of((twice.log_sum_exp() - 2.0 * once.log_sum_exp()).min(0.0));
         }
