@@ -1,221 +1,177 @@
 //! Any objective of this room as one value, to be written to and read from a configuration.
 
 use crate::preference::objective::forward;
-use crate::preference::{
-    AlphaDpo, AlphaPo, Aot, AotUnpaired, ApoDown, ApoZero, Asft, BcoPair, BetaDpo, BradleyTerry, CalDpo, ChiPo, Cpo,
-    CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Divergence, Dpo, Dpop, DrDpo, ExoPair, FlexDpo, Hinge, Ipo,
-    KtoPair, NcaPair, Nll, Odpo, Orpo, Out, PairBatch, PairObjective, Poft, ProcessReward, Pso, RDpo, RaoKupper, Rebel,
-    RewardAwareRpo, RewardRegression, RewardTies, RobustDpo, ScorableConfig, Scored, Sft, SigmoidNorm, SimPer, SimPo,
-    Slic, SoftDpo, SppoHard, SppoSoft, Tpo, WeightedSum,
-};
+use crate::preference::*; // each objective
 use crate::{Parts, Real, Reduction, Result};
 
-/// One of the objectives over pairs, by the name that configurations give it.
-///
-/// With the feature `serde` it is tagged by `loss_type`, which is the variant in lower case with underscores, and TRL's
-/// name where TRL has the loss: `sigmoid` (DPO), `robust`, `hinge`, `ipo`, `exo_pair`, `discopop`, `sigmoid_norm`, `aot`,
-/// `aot_unpaired`, `sft` (per token of the batch; `nll` is per response), `simpo`, `alphapo`, and so on. A field that is left out has its
-/// default where there is one, a length is `sum` or `mean`, and unknown names and fields are refused with a list of those
-/// that exist. A value out of range is read, and refused at the call. The whole ORPO objective:
-///
-/// ```json
-/// {
-///   "loss_type": "weighted_sum",
-///   "terms": [
-///     { "weight": 1.0, "objective": { "loss_type": "nll", "length": "mean" } },
-///     { "weight": 1.0, "objective": { "loss_type": "orpo", "lambda": 0.1 } }
-///   ]
-/// }
-/// ```
-///
-/// DPO under another divergence, with TRL's names for it:
-///
-/// ```json
-/// { "loss_type": "scored", "loss": { "loss_type": "sigmoid" }, "score": { "f_divergence_type": "js_divergence" } }
-/// ```
-///
-/// Losses of one's own are not among them: where a choice at run time must reach these, use a
-/// `Box<dyn PairObjective<f64>>`.
-///
-/// # Examples
-///
-/// ```
-/// # use loglik::{prelude::*, ndarray::aview1};
-/// let batch = PairBatch::new(Pairs { chosen: aview1(&[-1.0_f32]), rejected: aview1(&[-2.0]) })
-///     .reference(Pairs { chosen: aview1(&[-1.0]), rejected: aview1(&[-2.0]) });
-/// let objective = PairConfig::Sigmoid(Dpo::default());
-/// assert_eq!(objective.value(batch, Reduction::Mean)?, std::f32::consts::LN_2);
-/// # Ok::<(), loglik::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(tag = "loss_type", rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum PairConfig {
-    /// DPO.
-    Sigmoid(Dpo),
-    /// Robust DPO.
-    Robust(RobustDpo),
-    /// The hinge of RSO.
-    Hinge(Hinge),
-    /// The calibration term of SLiC.
-    Slic(Slic),
-    /// IPO.
-    Ipo(Ipo),
-    /// EXO over pairs.
-    ExoPair(ExoPair),
-    /// DiscoPOP.
-    Discopop(DiscoPop),
-    /// Length-normalised DPO.
-    SigmoidNorm(SigmoidNorm),
-    /// The preference term of CPO.
-    Cpo(Cpo),
-    /// The hinge without a reference.
-    CpoHinge(CpoHinge),
-    /// IPO without a reference.
-    CpoIpo(CpoIpo),
-    /// SimPO.
-    Simpo(SimPo),
-    /// AlphaPO.
-    Alphapo(AlphaPo),
-    /// DPO with a length penalty.
-    Rdpo(RDpo),
-    /// DPO with an offset.
-    Odpo(Odpo),
-    /// DPO with a strength for each side; PSO offline.
-    FlexDpo(FlexDpo),
-    /// χPO.
-    Chipo(ChiPo),
-    /// REBEL.
-    Rebel(Rebel),
-    /// DPO with soft labels.
-    SoftDpo(SoftDpo),
-    /// Reward-aware preference optimisation.
-    RewardAwareRpo(RewardAwareRpo),
-    /// DPO with ties after Rao and Kupper.
-    RaoKupper(RaoKupper),
-    /// DPO with ties after Davidson.
-    Davidson(Davidson),
-    /// PoFT.
-    Poft(Poft),
-    /// Diffusion-DPO.
-    DiffusionDpo(DiffusionDpo),
-    /// PSO, online.
-    Pso(Pso),
-    /// NCA of a pair.
-    NcaPair(NcaPair),
-    /// BCO of a pair.
-    BcoPair(BcoPair),
-    /// SPPO with certain labels.
-    SppoHard(SppoHard),
-    /// SPPO with probabilities to win.
-    SppoSoft(SppoSoft),
-    /// APO-zero.
-    ApoZero(ApoZero),
-    /// APO-down.
-    ApoDown(ApoDown),
-    /// Cal-DPO.
-    CalDpo(CalDpo),
-    /// DPO-Positive.
-    Dpop(Dpop),
-    /// The alignment term of ASFT.
-    Asft(Asft),
-    /// SimPER.
-    Simper(SimPer),
-    /// TPO; TPO-L with a mean length and a gamma.
-    Tpo(Tpo),
-    /// The odds-ratio term of ORPO.
-    Orpo(Orpo),
-    /// The negative log-likelihood of the chosen response.
-    Nll(Nll),
-    /// A reward model by Bradley and Terry.
-    BradleyTerry(BradleyTerry),
-    /// A reward model of comparisons with ties.
-    RewardTies(RewardTies),
-    /// A reward model by regression.
-    RewardRegression(RewardRegression),
-    /// A process reward model.
-    ProcessReward(ProcessReward),
-    /// AOT of paired data.
-    Aot(Aot),
-    /// AOT of unpaired data.
-    AotUnpaired(AotUnpaired),
-    /// β-DPO.
-    BetaDpo(BetaDpo),
-    /// Dr.DPO.
-    DrDpo(DrDpo<Dpo>),
-    /// α-DPO.
-    AlphaDpo(AlphaDpo),
-    /// KTO on pairs.
-    KtoPair(KtoPair),
-    /// The likelihood of the chosen responses, per token of the batch.
-    Sft(Sft),
-    /// A loss of the margin under another divergence.
-    Scored(Scored<ScorableConfig, Divergence>),
-    /// Several of them.
-    WeightedSum(WeightedSum<PairConfig>),
+/// The enum, and the objective behind each of its variants.
+macro_rules! configurations {
+    ($(#[$of_enum:meta])* pub enum $name:ident { $($(#[$of_variant:meta])* $variant:ident($objective:ty),)* }) => {
+        $(#[$of_enum])*
+        pub enum $name {
+            $($(#[$of_variant])* $variant($objective),)*
+        }
+
+        impl $name {
+            /// The objective itself.
+            #[must_use]
+            pub fn objective<T: Real>(&self) -> &dyn PairObjective<T> {
+                match self {
+                    $(Self::$variant(objective) => objective,)*
+                }
+            }
+        }
+    };
 }
 
-impl PairConfig {
-    /// The objective itself.
-    #[must_use]
-    pub fn objective<T: Real>(&self) -> &dyn PairObjective<T> {
-        match self {
-            Self::Sigmoid(objective) => objective,
-            Self::Robust(objective) => objective,
-            Self::Hinge(objective) => objective,
-            Self::Slic(objective) => objective,
-            Self::Ipo(objective) => objective,
-            Self::ExoPair(objective) => objective,
-            Self::Discopop(objective) => objective,
-            Self::SigmoidNorm(objective) => objective,
-            Self::Cpo(objective) => objective,
-            Self::CpoHinge(objective) => objective,
-            Self::CpoIpo(objective) => objective,
-            Self::Simpo(objective) => objective,
-            Self::Alphapo(objective) => objective,
-            Self::Rdpo(objective) => objective,
-            Self::Odpo(objective) => objective,
-            Self::FlexDpo(objective) => objective,
-            Self::Chipo(objective) => objective,
-            Self::Rebel(objective) => objective,
-            Self::SoftDpo(objective) => objective,
-            Self::RewardAwareRpo(objective) => objective,
-            Self::RaoKupper(objective) => objective,
-            Self::Davidson(objective) => objective,
-            Self::Poft(objective) => objective,
-            Self::DiffusionDpo(objective) => objective,
-            Self::Pso(objective) => objective,
-            Self::NcaPair(objective) => objective,
-            Self::BcoPair(objective) => objective,
-            Self::SppoHard(objective) => objective,
-            Self::SppoSoft(objective) => objective,
-            Self::ApoZero(objective) => objective,
-            Self::ApoDown(objective) => objective,
-            Self::CalDpo(objective) => objective,
-            Self::Dpop(objective) => objective,
-            Self::Asft(objective) => objective,
-            Self::Simper(objective) => objective,
-            Self::Tpo(objective) => objective,
-            Self::Orpo(objective) => objective,
-            Self::Nll(objective) => objective,
-            Self::BradleyTerry(objective) => objective,
-            Self::RewardTies(objective) => objective,
-            Self::RewardRegression(objective) => objective,
-            Self::ProcessReward(objective) => objective,
-            Self::Aot(objective) => objective,
-            Self::AotUnpaired(objective) => objective,
-            Self::BetaDpo(objective) => objective,
-            Self::DrDpo(objective) => objective,
-            Self::AlphaDpo(objective) => objective,
-            Self::KtoPair(objective) => objective,
-            Self::Sft(objective) => objective,
-            Self::Scored(objective) => objective,
-            Self::WeightedSum(objective) => objective,
-        }
+configurations! {
+    /// One of the objectives over pairs, by the name that configurations give it.
+    ///
+    /// With the feature `serde` it is tagged by `loss_type`, which is the variant in lower case with underscores, and TRL's
+    /// name where TRL has the loss: `sigmoid` (DPO), `robust`, `hinge`, `ipo`, `exo_pair`, `discopop`, `sigmoid_norm`, `aot`,
+    /// `aot_unpaired`, `sft` (per token of the batch; `nll` is per response), `simpo`, `alphapo`, and so on. A field that is
+    /// left out has its default where there is one, a length is `sum` or `mean`, and unknown names and fields are refused with
+    /// a list of those that exist. A value out of range is read, and refused at the call. The whole ORPO objective:
+    ///
+    /// ```json
+    /// {
+    ///   "loss_type": "weighted_sum",
+    ///   "terms": [
+    ///     { "weight": 1.0, "objective": { "loss_type": "nll", "length": "mean" } },
+    ///     { "weight": 1.0, "objective": { "loss_type": "orpo", "lambda": 0.1 } }
+    ///   ]
+    /// }
+    /// ```
+    ///
+    /// DPO under another divergence, with TRL's names for it:
+    ///
+    /// ```json
+    /// { "loss_type": "scored", "loss": { "loss_type": "sigmoid" }, "score": { "f_divergence_type": "js_divergence" } }
+    /// ```
+    ///
+    /// Losses of one's own are not among them: where a choice at run time must reach these, use a
+    /// `Box<dyn PairObjective<f64>>`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use loglik::{prelude::*, ndarray::aview1};
+    /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-1.0_f32]), rejected: aview1(&[-2.0]) })
+    ///     .reference(Pairs { chosen: aview1(&[-1.0]), rejected: aview1(&[-2.0]) });
+    /// let objective = PairConfig::Sigmoid(Dpo::default());
+    /// assert_eq!(objective.value(batch, Reduction::Mean)?, std::f32::consts::LN_2);
+    /// # Ok::<(), loglik::Error>(())
+    /// ```
+    #[derive(Clone, Debug, PartialEq)]
+    #[cfg_attr(
+        feature = "serde",
+        derive(serde::Serialize, serde::Deserialize),
+        serde(tag = "loss_type", rename_all = "snake_case")
+    )]
+    #[non_exhaustive]
+    pub enum PairConfig {
+        /// DPO.
+        Sigmoid(Dpo),
+        /// Robust DPO.
+        Robust(RobustDpo),
+        /// The hinge of RSO.
+        Hinge(Hinge),
+        /// The calibration term of SLiC.
+        Slic(Slic),
+        /// IPO.
+        Ipo(Ipo),
+        /// EXO over pairs.
+        ExoPair(ExoPair),
+        /// DiscoPOP.
+        Discopop(DiscoPop),
+        /// Length-normalised DPO.
+        SigmoidNorm(SigmoidNorm),
+        /// The preference term of CPO.
+        Cpo(Cpo),
+        /// The hinge without a reference.
+        CpoHinge(CpoHinge),
+        /// IPO without a reference.
+        CpoIpo(CpoIpo),
+        /// SimPO.
+        Simpo(SimPo),
+        /// AlphaPO.
+        Alphapo(AlphaPo),
+        /// DPO with a length penalty.
+        Rdpo(RDpo),
+        /// DPO with an offset.
+        Odpo(Odpo),
+        /// DPO with a strength for each side; PSO offline.
+        FlexDpo(FlexDpo),
+        /// χPO.
+        Chipo(ChiPo),
+        /// REBEL.
+        Rebel(Rebel),
+        /// DPO with soft labels.
+        SoftDpo(SoftDpo),
+        /// Reward-aware preference optimisation.
+        RewardAwareRpo(RewardAwareRpo),
+        /// DPO with ties after Rao and Kupper.
+        RaoKupper(RaoKupper),
+        /// DPO with ties after Davidson.
+        Davidson(Davidson),
+        /// PoFT.
+        Poft(Poft),
+        /// Diffusion-DPO.
+        DiffusionDpo(DiffusionDpo),
+        /// PSO, online.
+        Pso(Pso),
+        /// NCA of a pair.
+        NcaPair(NcaPair),
+        /// BCO of a pair.
+        BcoPair(BcoPair),
+        /// SPPO with certain labels.
+        SppoHard(SppoHard),
+        /// SPPO with probabilities to win.
+        SppoSoft(SppoSoft),
+        /// APO-zero.
+        ApoZero(ApoZero),
+        /// APO-down.
+        ApoDown(ApoDown),
+        /// Cal-DPO.
+        CalDpo(CalDpo),
+        /// DPO-Positive.
+        Dpop(Dpop),
+        /// The alignment term of ASFT.
+        Asft(Asft),
+        /// SimPER.
+        Simper(SimPer),
+        /// TPO; TPO-L with a mean length and a gamma.
+        Tpo(Tpo),
+        /// The odds-ratio term of ORPO.
+        Orpo(Orpo),
+        /// The negative log-likelihood of the chosen response.
+        Nll(Nll),
+        /// A reward model by Bradley and Terry.
+        BradleyTerry(BradleyTerry),
+        /// A reward model of comparisons with ties.
+        RewardTies(RewardTies),
+        /// A reward model by regression.
+        RewardRegression(RewardRegression),
+        /// A process reward model.
+        ProcessReward(ProcessReward),
+        /// AOT of paired data.
+        Aot(Aot),
+        /// AOT of unpaired data.
+        AotUnpaired(AotUnpaired),
+        /// β-DPO.
+        BetaDpo(BetaDpo),
+        /// Dr.DPO.
+        DrDpo(DrDpo<Dpo>),
+        /// α-DPO.
+        AlphaDpo(AlphaDpo),
+        /// KTO on pairs.
+        KtoPair(KtoPair),
+        /// The likelihood of the chosen responses, per token of the batch.
+        Sft(Sft),
+        /// A loss of the margin under another divergence.
+        Scored(Scored<ScorableConfig, Divergence>),
+        /// Several of them.
+        WeightedSum(WeightedSum<PairConfig>),
     }
 }
 

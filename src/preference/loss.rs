@@ -181,6 +181,12 @@ impl Default for Margin {
 }
 
 impl Margin {
+    /// Without a reference, of sums or of means.
+    #[must_use]
+    pub fn without_reference(length: Length) -> Self {
+        Self { against: Against::Nothing, length }
+    }
+
     /// What a batch must hold, so that this margin can be formed. The offset is welcome and never required.
     #[must_use]
     pub fn needs(self) -> Needs {

@@ -26,60 +26,45 @@
 //! else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the driver's.
 
 mod batchwise;
-mod bernoulli;
 mod columns;
 mod config;
 mod context;
-mod desensitised;
-mod divergence;
-mod down_sample;
 mod driver;
+mod formulas;
 mod inspect;
 mod kernel;
 mod linear_pairs;
-mod logistic;
 mod logit_pairs;
 mod loss;
 mod metrics;
-mod moments;
-mod nll_add_on;
+mod modifiers;
 mod objective;
 mod pairs;
 mod pairwise;
-mod probability;
 mod reward;
 mod row;
-mod running_mean;
 mod scale;
-mod scorable;
 mod score;
-mod sides;
 #[cfg(test)]
 mod testing;
 mod weighted_sum;
-mod wpo;
 
 pub use batchwise::*;
 pub use config::PairConfig;
-pub use desensitised::LengthDesensitised;
-pub use divergence::Divergence;
-pub use down_sample::down_sample;
+pub use formulas::TieModel;
+use formulas::{bernoulli, logistic, odds, probability};
 pub use linear_pairs::LinearPairs;
 pub use logit_pairs::LogitPairs;
 pub use loss::{Against, LabelledLoss, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
 pub use metrics::{PairMetrics, pair_metrics};
-pub use moments::{MarginFilter, MarginMoments};
-pub use nll_add_on::NllAddOn;
+pub use modifiers::*;
 pub use objective::{Out, PairObjective};
 pub use pairs::{PairBatch, Pairs, PairsMut, PairsView};
 pub use pairwise::*;
 pub use reward::{
-    BradleyTerry, ProcessReward, RatingGap, RewardMetrics, RewardRegression, RewardTies, TieModel, process_accuracy,
+    BradleyTerry, ProcessReward, RatingGap, RewardMetrics, RewardRegression, RewardTies, process_accuracy,
     reward_metrics,
 };
 pub use row::Row;
-pub use running_mean::RunningMean;
-pub use scorable::ScorableConfig;
-pub use score::{AlphaDivergence, ForwardKl, JensenShannon, ReverseKl, Score, Scored};
+pub use score::{AlphaDivergence, Divergence, ForwardKl, JensenShannon, ReverseKl, ScorableConfig, Score, Scored};
 pub use weighted_sum::{Term, WeightedSum};
-pub use wpo::{WeightCap, Wpo};

@@ -1,5 +1,6 @@
 //! Everything that belongs to one pair, and the same bundle of whole columns.
 
+use crate::Real;
 use crate::preference::Pairs;
 
 /// All that a kernel is told of one pair; what the objective does not need is neutral.
@@ -92,5 +93,15 @@ impl<T> Row<T> {
     pub(crate) fn into_array(self) -> [T; 10] {
         let Self { policy: p, reference: r, lengths: n, rewards: s, target, gold } = self;
         [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, s.chosen, s.rejected, target, gold]
+    }
+}
+
+impl<T: Real> Row<T> {
+    /// `log π - log ρ` of both sides: the implicit rewards before `beta`. Without a reference, `log π`.
+    #[inline(always)]
+    #[must_use]
+    pub fn log_ratios(&self) -> Pairs<T> {
+        let (policy, reference) = (self.policy, self.reference);
+        Pairs { chosen: policy.chosen - reference.chosen, rejected: policy.rejected - reference.rejected }
     }
 }

@@ -83,10 +83,8 @@ impl AlphaDpo {
         if self.alpha == 0.0 {
             return fixed;
         }
-        let Row { policy, reference, lengths, .. } = row;
-        let chosen = (policy.chosen - reference.chosen) / lengths.chosen;
-        let rejected = (policy.rejected - reference.rejected) / lengths.rejected;
-        fixed + T::of(self.alpha / self.usual.std) * (chosen - rejected - T::of(self.usual.mean))
+        let means = row.log_ratios().zip(row.lengths).map(|(ratio, length)| ratio / length);
+        fixed + T::of(self.alpha / self.usual.std) * (means.chosen - means.rejected - T::of(self.usual.mean))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Alignment by optimal transport, of paired data (AOT).
 
 use super::quantity::Which;
-use super::ranked::{AtRank, Ranked, Side};
-use crate::error::Error;
+use super::ranked::{Ranked, Side};
+use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Parts, Real, Reduction, Result};
 
@@ -65,26 +65,12 @@ impl Default for Aot {
 
 impl Aot {
     fn ranked(&self) -> Ranked {
-        let loss = AtRank { beta: self.beta, label_smoothing: self.label_smoothing };
         let columns = Pairs { chosen: Which::PolicyGap, rejected: Which::ReferenceGap };
-        Ranked { of: "Aot", loss, columns, rejected: Side::Large }
+        Ranked::new("Aot", (self.beta, self.label_smoothing), columns, Side::Large)
     }
 }
 
-impl<T: Real> PairObjective<T> for Aot {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        self.ranked().validate(batch)
-    }
-
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.ranked().run(batch, reduction, scale, out)
-    }
-
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
-        self.ranked().validate(&batch)?;
-        Err(Error::NotSeparable { objective: "Aot", what: "parts" })
-    }
-}
+forward!(Aot, |this| this.ranked());
 
 #[cfg(test)]
 mod tests {

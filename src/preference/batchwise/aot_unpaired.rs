@@ -1,8 +1,8 @@
 //! Alignment by optimal transport, of unpaired data.
 
 use super::quantity::Which;
-use super::ranked::{AtRank, Ranked, Side};
-use crate::error::Error;
+use super::ranked::{Ranked, Side};
+use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Parts, Real, Reduction, Result};
 
@@ -57,26 +57,12 @@ impl Default for AotUnpaired {
 
 impl AotUnpaired {
     fn ranked(&self) -> Ranked {
-        let loss = AtRank { beta: self.beta, label_smoothing: self.label_smoothing };
         let columns = Pairs { chosen: Which::ChosenRatio, rejected: Which::RejectedRatio };
-        Ranked { of: "AotUnpaired", loss, columns, rejected: Side::Compared }
+        Ranked::new("AotUnpaired", (self.beta, self.label_smoothing), columns, Side::Compared)
     }
 }
 
-impl<T: Real> PairObjective<T> for AotUnpaired {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        self.ranked().validate(batch)
-    }
-
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.ranked().run(batch, reduction, scale, out)
-    }
-
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
-        self.ranked().validate(&batch)?;
-        Err(Error::NotSeparable { objective: "AotUnpaired", what: "parts" })
-    }
-}
+forward!(AotUnpaired, |this| this.ranked());
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,8 @@
 use super::emit;
 use super::quantity::{Quantity, Which, first_infinite};
 use crate::error::Error;
-use crate::preference::{Dpo, MarginLoss, Out, PairBatch, PairObjective};
+use crate::preference::logistic::Smoothed;
+use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective};
 use crate::{Parts, Real, Reduction, Result, check};
 
 /// [`Dpo`] with one `β` for the whole batch, larger where its margins are above the usual.
@@ -87,8 +88,8 @@ impl BetaDpo {
         if T::of(beta).is_finite() { Ok(beta) } else { Err(first_infinite(&batch)) }
     }
 
-    fn at(&self, beta: f64) -> Dpo {
-        Dpo { beta, label_smoothing: self.label_smoothing }
+    fn at(&self, beta: f64) -> Smoothed {
+        Smoothed { beta, label_smoothing: self.label_smoothing, against: Against::Reference }
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::preference::Pairs;
+    use crate::preference::{Dpo, Pairs};
     use crate::preference::testing::{Sample, one};
     use crate::testing::close;
 

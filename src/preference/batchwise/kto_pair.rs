@@ -82,8 +82,8 @@ impl PairLoss for Given {
         let (beta, half) = (T::of(self.beta), T::of(0.5));
         let baselines = self.baselines.map(T::of);
         // How far each response is on its own side: its loss is σ of the opposite.
-        let good = beta * (row.policy.chosen - row.reference.chosen - baselines.rejected);
-        let bad = beta * (baselines.chosen - (row.policy.rejected - row.reference.rejected));
+        let ratios = row.log_ratios();
+        let (good, bad) = (beta * (ratios.chosen - baselines.rejected), beta * (baselines.chosen - ratios.rejected));
         let (left, right) = (math::sigmoid::<T, FMA>(-good), math::sigmoid::<T, FMA>(-bad));
         let slope = |short: T, z: T| half * beta * short * math::sigmoid::<T, FMA>(z);
         (half * (left + right), Pairs { chosen: -slope(left, good), rejected: slope(right, bad) })

@@ -45,7 +45,7 @@ impl PairLoss for Quantity {
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let Row { policy, reference, lengths, .. } = row;
-        let (chosen, rejected) = (policy.chosen - reference.chosen, policy.rejected - reference.rejected);
+        let Pairs { chosen, rejected } = row.log_ratios();
         let number = match self.which {
             Which::PolicyGap => policy.chosen - policy.rejected,
             Which::ReferenceGap => reference.chosen - reference.rejected,

@@ -6,21 +6,21 @@ use super::emit;
 use super::order::ascending;
 use super::quantity::{Quantity, Which, infinite_at};
 use crate::error::Error;
-use crate::preference::logistic::smoothed;
+use crate::preference::logistic::Smoothed;
 use crate::preference::objective::run_wide;
-use crate::preference::{Against, Margin, MarginLoss, Out, PairBatch, Pairs};
+use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective, Pairs};
 use crate::reduction::narrow;
-use crate::{Real, Reduction, Result, check};
+use crate::{Parts, Real, Reduction, Result};
 
 /// Two numbers of each pair, which are sorted each by itself, and the loss of the difference at each rank.
 pub(super) struct Ranked {
     /// The objective, for messages.
-    pub(super) of: &'static str,
-    pub(super) loss: AtRank,
+    of: &'static str,
+    loss: Smoothed,
     /// The sorted numbers: what is to be large, and what it is compared with.
-    pub(super) columns: Pairs<Which>,
+    columns: Pairs<Which>,
     /// Whose rejected log-probability the slope of a rank belongs to.
-    pub(super) rejected: Side,
+    rejected: Side,
 }
 
 /// A side of a rank.
@@ -32,46 +32,26 @@ pub(super) enum Side {
     Compared,
 }
 
-/// The loss of the difference at one rank.
-#[derive(Clone, Copy)]
-pub(super) struct AtRank {
-    pub(super) beta: f64,
-    pub(super) label_smoothing: f64,
-}
-
-impl MarginLoss for AtRank {
-    fn check(&self) -> Result<()> {
-        check::positive("beta", self.beta)?;
-        check::label_smoothing(self.label_smoothing)
-    }
-
-    fn margin(&self) -> Margin {
-        Margin { against: Against::Nothing, ..Margin::default() }
-    }
-
-    #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let beta = T::of(self.beta);
-        let (loss, slope) = smoothed::<T, FMA>(beta * margin, self.label_smoothing);
-        (loss, beta * slope)
-    }
-}
-
 impl Ranked {
-    /// Hyper-parameters, shapes, and the reference.
-    pub(super) fn validate<T: Real>(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+    /// By the loss of a rank with these parameters.
+    pub(super) fn new(
+        of: &'static str,
+        (beta, label_smoothing): (f64, f64),
+        columns: Pairs<Which>,
+        rejected: Side,
+    ) -> Self {
+        let loss = Smoothed { beta, label_smoothing, against: Against::Nothing };
+        Self { of, loss, columns, rejected }
+    }
+}
+
+impl<T: Real> PairObjective<T> for Ranked {
+    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
         self.loss.check()?;
         Quantity { of: self.of, which: Which::Margin }.validate(batch)
     }
 
-    /// See [`PairObjective::run`](crate::preference::PairObjective::run).
-    pub(super) fn run<T: Real>(
-        &self,
-        batch: &PairBatch<'_, T>,
-        reduction: Reduction<'_, T>,
-        scale: T,
-        out: Out<'_, T>,
-    ) -> Result<T> {
+    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
         self.validate(batch)?;
         out.check_shapes(batch.len())?;
         if let Reduction::Weighted(_) = reduction {
@@ -108,6 +88,13 @@ impl Ranked {
         narrow(total, "loss", crate::error::Position::default())
     }
 
+    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+        self.validate(&batch)?;
+        Err(Error::NotSeparable { objective: self.of, what: "parts" })
+    }
+}
+
+impl Ranked {
     fn column<T: Real>(&self, batch: &PairBatch<'_, T>, large: bool) -> Result<Array1<T>> {
         let which = if large { self.columns.chosen } else { self.columns.rejected };
         Quantity { of: self.of, which }.each(batch)

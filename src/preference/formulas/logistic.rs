@@ -1,12 +1,25 @@
 //! Losses of one scaled margin that several objectives share, each with its slope.
 
+use crate::preference::{Against, Margin, MarginLoss};
 use crate::simd::select;
-use crate::{Real, math};
+use crate::{Real, Result, check, math};
 
 /// `softplus(-z)` and its slope `-σ(-z)`.
 #[inline(always)]
 pub(crate) fn logistic<T: Real, const FMA: bool>(z: T) -> (T, T) {
     (math::softplus::<T, FMA>(-z), -math::sigmoid::<T, FMA>(-z))
+}
+
+/// A loss of `z = β m + ..` and its slope in `z` as a loss of `m`.
+#[inline(always)]
+pub(crate) fn scaled<T: Real>(beta: T, (loss, slope): (T, T)) -> (T, T) {
+    (loss, beta * slope)
+}
+
+/// The slope of the logistic function, `σ(x) σ(-x)`; it does not cancel in the tails.
+#[inline(always)]
+pub(crate) fn density<T: Real, const FMA: bool>(x: T) -> T {
+    math::sigmoid::<T, FMA>(x) * math::sigmoid::<T, FMA>(-x)
 }
 
 /// `(1-ε) softplus(-z) + ε softplus(z)`, which is `softplus(-z) + ε z`, and its slope, for `ε < ½`.
@@ -16,6 +29,31 @@ pub(crate) fn smoothed<T: Real, const FMA: bool>(z: T, label_smoothing: f64) -> 
     let flip = T::of(label_smoothing);
     let tilt = if z < T::min_value() { T::min_value() } else { z }; // there is no ∞ - ε ∞
     (loss + select(flip, tilt), slope + flip)
+}
+
+/// The smoothed logistic loss of the margin of sums, as a part of objectives that find `beta` or the margin themselves.
+#[derive(Clone, Copy)]
+pub(crate) struct Smoothed {
+    pub(crate) beta: f64,
+    pub(crate) label_smoothing: f64,
+    pub(crate) against: Against,
+}
+
+impl MarginLoss for Smoothed {
+    fn check(&self) -> Result<()> {
+        check::positive("beta", self.beta)?;
+        check::label_smoothing(self.label_smoothing)
+    }
+
+    fn margin(&self) -> Margin {
+        Margin { against: self.against, ..Margin::default() }
+    }
+
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
+        let beta = T::of(self.beta);
+        scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
+    }
 }
 
 /// `p softplus(-z) + q softplus(z)` and its slope; a weight of zero selects its term away, at infinity too.
@@ -32,6 +70,13 @@ pub(crate) fn hinge<T: Real>(short: T) -> (T, T) {
     (loss, if short > T::zero() { -T::one() } else { T::zero() })
 }
 
+/// The nearest number between the bounds; NaN stays.
+#[inline(always)]
+pub(crate) fn clipped<T: Real>(x: T, low: T, high: T) -> T {
+    let x = if x < low { low } else { x };
+    if x > high { high } else { x }
+}
+
 /// `(margin - aim)²` and its slope.
 #[inline(always)]
 pub(crate) fn square<T: Real>(margin: T, aim: T) -> (T, T) {
@@ -42,6 +87,7 @@ pub(crate) fn square<T: Real>(margin: T, aim: T) -> (T, T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::close;
 
     #[test]
     fn the_kink_of_the_hinge_is_flat_and_nan_is_no_margin() {
@@ -49,6 +95,21 @@ mod tests {
         assert_eq!(hinge(1e-300_f64), (1e-300, -1.0));
         assert_eq!(hinge(-1e-300_f64), (0.0, 0.0));
         assert!(hinge(f64::NAN).0.is_nan());
+    }
+
+    #[test]
+    fn the_slope_of_the_logistic_function_keeps_its_tails() {
+        close(density::<f64, false>(0.5), 0.235_003_712_201_594_47, 1e-15);
+        close(density::<f64, false>(-0.5), 0.235_003_712_201_594_47, 1e-15);
+        close(density::<f64, false>(50.0), (-50.0_f64).exp(), 1e-15);
+        assert_eq!(density::<f64, false>(f64::INFINITY), 0.0);
+        assert_eq!(density::<f64, false>(f64::NEG_INFINITY), 0.0);
+    }
+
+    #[test]
+    fn bounds_let_nan_pass() {
+        assert_eq!([-3.0, 0.5, f64::INFINITY].map(|x| clipped(x, -1.0, 2.0)), [-1.0, 0.5, 2.0]);
+        assert!(clipped(f64::NAN, -1.0, 2.0).is_nan());
     }
 
     #[test]

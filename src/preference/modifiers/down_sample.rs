@@ -2,8 +2,8 @@
 
 use ndarray::{Array, Dimension};
 
+use super::desensitised::common_lengths;
 use crate::preference::Pairs;
-use crate::preference::desensitised::common_lengths;
 use crate::sequence::TokenMask;
 use crate::{Result, check};
 

@@ -146,7 +146,7 @@ impl MarginFilter {
 }
 
 /// The next random number, checked; 0 is moved to the next number above it, where its logarithm is finite.
-pub(super) fn uniform(random: &mut impl FnMut() -> f64) -> Result<f64> {
+fn uniform(random: &mut impl FnMut() -> f64) -> Result<f64> {
     let number = random();
     check::parameter("random", number, "[0, 1)", (0.0..1.0).contains(&number))?;
     Ok(number.max(f64::MIN_POSITIVE))

@@ -1,6 +1,6 @@
 //! Anchored preference optimisation (APO) that lowers both responses.
 
-use crate::preference::sides::sigmoid_slope;
+use crate::preference::logistic::density;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
@@ -62,7 +62,7 @@ impl PairLoss for ApoDown {
         let beta = T::of(self.beta);
         let Pairs { chosen, rejected } = row.log_ratios();
         let (u, z) = (beta * chosen, beta * (chosen - rejected));
-        let (by_chosen, by_margin) = (sigmoid_slope::<T, FMA>(u), sigmoid_slope::<T, FMA>(z));
+        let (by_chosen, by_margin) = (density::<T, FMA>(u), density::<T, FMA>(z));
         let slope = Pairs { chosen: beta * (by_chosen - by_margin), rejected: beta * by_margin };
         (math::sigmoid::<T, FMA>(u) + math::sigmoid::<T, FMA>(-z), slope)
     }

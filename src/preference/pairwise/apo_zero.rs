@@ -1,6 +1,6 @@
 //! Anchored preference optimisation (APO) that raises one response and lowers the other.
 
-use crate::preference::sides::sigmoid_slope;
+use crate::preference::logistic::density;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
@@ -60,7 +60,7 @@ impl PairLoss for ApoZero {
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let beta = T::of(self.beta);
         let Pairs { chosen: u, rejected: v } = row.log_ratios().map(|ratio| beta * ratio);
-        let slope = Pairs { chosen: -(beta * sigmoid_slope::<T, FMA>(u)), rejected: beta * sigmoid_slope::<T, FMA>(v) };
+        let slope = Pairs { chosen: -(beta * density::<T, FMA>(u)), rejected: beta * density::<T, FMA>(v) };
         (math::sigmoid::<T, FMA>(-u) + math::sigmoid::<T, FMA>(v), slope)
     }
 }

@@ -1,8 +1,7 @@
 //! Aligned supervised fine-tuning (ASFT): the alignment term.
 
 use crate::error::{Error, Position};
-use crate::preference::sides::explain_odds;
-use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
+use crate::preference::{Length, Needs, PairLoss, Pairs, Row, odds};
 use crate::{Real, Result, check, math};
 
 /// `λ` times the logistic losses of the log-odds of both responses: the chosen one probable, the rejected one not.
@@ -102,7 +101,7 @@ impl PairLoss for Asft {
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
         let (argument, value) = (Row::NAMES.policy.chosen, row.policy.chosen);
         let certain = || Error::Value { argument, position: Position::from(position), value, allowed: "< 0" };
-        explain_odds(row, position).or_else(|| (self.beta < 1.0 && value == 0.0).then(certain))
+        odds::explain(row, position).or_else(|| (self.beta < 1.0 && value == 0.0).then(certain))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Chi-squared preference optimisation (χPO).
 
+use crate::preference::logistic::clipped;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::select;
 use crate::{Real, Result, check, math};
@@ -56,21 +57,14 @@ impl PairLoss for ChiPo {
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, clip) = (T::of(self.beta), T::of(self.clip));
-        let w = row.policy.chosen - row.reference.chosen;
-        let l = row.policy.rejected - row.reference.rejected;
+        let Pairs { chosen: w, rejected: l } = row.log_ratios();
         let (gap, larger) = (w - l, if l > w { l } else { w });
         // e^w - e^l = ±e^larger (1 - e^-|gap|)
         let fall = math::exp_m1::<T, FMA>(-gap.abs());
         let fall = if gap < T::zero() { fall } else { -fall };
         let z = beta * (gap + select(fall, math::exp::<T, FMA>(larger)));
         let outside = z.abs() > clip;
-        let z = if z > clip {
-            clip
-        } else if z < -clip {
-            -clip
-        } else {
-            z
-        };
+        let z = clipped(z, -clip, clip);
         let slope = -beta * math::sigmoid::<T, FMA>(-z);
         let side = |ratio| if outside { T::zero() } else { slope + slope * math::exp::<T, FMA>(ratio) };
         (math::softplus::<T, FMA>(-z), Pairs { chosen: side(w), rejected: -side(l) })

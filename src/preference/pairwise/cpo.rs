@@ -1,7 +1,7 @@
 //! Contrastive preference optimisation (CPO): its preference term.
 
-use crate::preference::logistic::smoothed;
-use crate::preference::{Against, Length, Margin, MarginLoss};
+use crate::preference::logistic::{scaled, smoothed};
+use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
 /// Logistic loss of the margin by which the policy prefers the chosen response: DPO without a reference.
@@ -54,14 +54,13 @@ impl MarginLoss for Cpo {
     }
 
     fn margin(&self) -> Margin {
-        Margin { against: Against::Nothing, length: self.length }
+        Margin::without_reference(self.length)
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
         let beta = T::of(self.beta);
-        let (loss, slope) = smoothed::<T, FMA>(beta * margin, self.label_smoothing);
-        (loss, beta * slope)
+        scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The hinge loss of the margin without a reference (`hinge` in TRL's CPO).
 
-use crate::preference::logistic::hinge;
-use crate::preference::{Against, Length, Margin, MarginLoss};
+use crate::preference::logistic::{hinge, scaled};
+use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
 /// Hinge loss of the margin by which the policy prefers the chosen response: [`Hinge`](crate::preference::Hinge) without a
@@ -48,14 +48,13 @@ impl MarginLoss for CpoHinge {
     }
 
     fn margin(&self) -> Margin {
-        Margin { against: Against::Nothing, length: self.length }
+        Margin::without_reference(self.length)
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
         let beta = T::of(self.beta);
-        let (loss, slope) = hinge(T::one() - beta * margin);
-        (loss, beta * slope)
+        scaled(beta, hinge(T::one() - beta * margin))
     }
 }
 

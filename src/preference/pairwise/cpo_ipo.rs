@@ -1,7 +1,7 @@
 //! The squared loss of the margin without a reference (`ipo` in TRL's CPO).
 
 use crate::preference::logistic::square;
-use crate::preference::{Against, Length, Margin, MarginLoss};
+use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
 /// Squared distance from `1/(2β)` of the margin by which the policy prefers the chosen response:
@@ -47,7 +47,7 @@ impl MarginLoss for CpoIpo {
     }
 
     fn margin(&self) -> Margin {
-        Margin { against: Against::Nothing, length: self.length }
+        Margin::without_reference(self.length)
     }
 
     #[inline(always)]

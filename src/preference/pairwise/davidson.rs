@@ -1,9 +1,9 @@
 //! DPO with ties after Davidson (DPO-D).
 
 use crate::error::Error;
-use crate::preference::{LabelledLoss, Needs, Row, TargetUse, probability};
-use crate::simd::select;
-use crate::{Real, Result, check, math};
+use crate::preference::logistic::scaled;
+use crate::preference::{LabelledLoss, Needs, Row, TargetUse, TieModel, probability};
+use crate::{Real, Result, check};
 
 /// Negative log-likelihood of a comparison that may end in a tie, whose odds are the geometric mean of those of both wins.
 ///
@@ -55,38 +55,23 @@ impl Default for Davidson {
     }
 }
 
+const MODEL: TieModel = TieModel::Davidson;
+
 impl LabelledLoss for Davidson {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
-        check::non_negative("nu", self.nu)?;
+        MODEL.check(self.nu)?;
         Ok(Needs { reference: true, target: TargetUse::Optional, ..Needs::default() })
     }
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let (beta, nu) = (T::of(self.beta), T::of(self.nu));
-        let tie = probability::target(&pair);
-        let (d, far) = (beta * margin, (beta * margin).abs());
-        let behind = d < T::zero();
-        // Powers of the loser, e^(-|d|/2) and e^(-|d|): Z over that of the winner is 1 + rest.
-        let half = math::exp::<T, FMA>(T::of(-0.5) * far);
-        let whole = math::exp::<T, FMA>(-far);
-        let between = nu * half;
-        let rest = whole + (between + between);
-        let inverse = (T::one() + rest).recip();
-        let win = (if behind { far } else { T::zero() }) + math::ln_1p::<T, FMA>(rest);
-        let lost = (if behind { T::one() } else { whole }) + between;
-        // -ln P_tie = ln(1 + cosh(d/2) / ν), and cosh(d/2) = e^(|d|/2 - ln 2) (1 + e^(-|d|))
-        let scale = T::of(math::ln::<f64, FMA>(2.0 * self.nu));
-        let even = math::softplus::<T, FMA>((T::of(0.5) * far - scale) + math::ln_1p::<T, FMA>(whole));
-        let apart = T::of(-0.5) * math::exp_m1::<T, FMA>(-far) * inverse;
-        let apart = if behind { -apart } else { apart };
-        let loss = select(T::one() - tie, win) + select(tie, even);
-        (loss, beta * (tie * apart - (T::one() - tie) * (lost * inverse)))
+        let beta = T::of(self.beta);
+        scaled(beta, MODEL.at::<T, FMA>(beta * margin, self.nu, probability::or_nan(pair.target)))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        probability::explain_tie(row, position, self.nu == 0.0, "0 where `nu` is 0")
+        MODEL.explain(row, position, self.nu)
     }
 }
 

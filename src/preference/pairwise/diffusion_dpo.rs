@@ -1,6 +1,6 @@
 //! Diffusion-DPO: DPO for models that have denoising errors instead of log-probabilities.
 
-use crate::preference::logistic::logistic;
+use crate::preference::logistic::{logistic, scaled};
 use crate::preference::{LabelledLoss, Needs, Row};
 use crate::{Real, Result, check};
 
@@ -60,8 +60,7 @@ impl LabelledLoss for DiffusionDpo {
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, _: Row<T>) -> (T, T) {
         let scale = T::of(-0.5 * self.beta);
-        let (loss, slope) = logistic::<T, FMA>(scale * margin);
-        (loss, scale * slope)
+        scaled(scale, logistic::<T, FMA>(scale * margin))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Direct preference optimisation (DPO).
 
 use crate::preference::MarginLoss;
-use crate::preference::logistic::smoothed;
+use crate::preference::logistic::{scaled, smoothed};
 use crate::{Real, Result, check};
 
 /// Logistic loss of the margin by which the policy prefers the chosen response more than the reference does.
@@ -65,8 +65,7 @@ impl MarginLoss for Dpo {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
         let beta = T::of(self.beta);
-        let (loss, slope) = smoothed::<T, FMA>(beta * margin, self.label_smoothing);
-        (loss, beta * slope)
+        scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
     }
 }
 

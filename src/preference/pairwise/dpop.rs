@@ -1,7 +1,6 @@
 //! DPO-Positive (DPOP, Smaug).
 
-use crate::preference::logistic::logistic;
-use crate::preference::sides::shortfall;
+use crate::preference::logistic::{hinge, logistic};
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::select;
 use crate::{Real, Result, check};
@@ -83,7 +82,7 @@ impl PairLoss for Dpop {
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, lambda) = (T::of(self.beta), T::of(self.lambda));
         let Pairs { chosen, rejected } = row.log_ratios();
-        let (short, by_short) = shortfall(chosen);
+        let (short, by_short) = hinge(-chosen);
         let (penalty, by_penalty) = (select(lambda, short), lambda * by_short);
         match self.placement {
             Placement::Inside => {

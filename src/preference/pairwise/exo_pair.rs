@@ -2,6 +2,7 @@
 
 use crate::preference::MarginLoss;
 use crate::preference::bernoulli;
+use crate::preference::logistic::{density, scaled};
 use crate::simd::select;
 use crate::{Real, Result, check, math};
 
@@ -67,8 +68,8 @@ impl MarginLoss for ExoPair {
         let flip = self.label_smoothing;
         let aim = T::of(math::ln_1p::<f64, FMA>((1.0 - 2.0 * flip) / flip)); // logit(1 - ε)
         let (beta, z) = (T::of(self.beta), T::of(self.beta) * margin);
-        let density = math::sigmoid::<T, FMA>(z) * math::sigmoid::<T, FMA>(-z);
-        (bernoulli::divergence::<T, FMA>(z, aim), beta * select(density, z - aim))
+        let slope = select(density::<T, FMA>(z), z - aim);
+        scaled(beta, (bernoulli::divergence::<T, FMA>(z, aim), slope))
     }
 }
 

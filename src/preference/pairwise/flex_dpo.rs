@@ -65,8 +65,7 @@ impl PairLoss for FlexDpo {
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let beta = Pairs { chosen: T::of(self.beta_chosen), rejected: T::of(self.beta_rejected) };
-        let w = row.policy.chosen - row.reference.chosen;
-        let l = row.policy.rejected - row.reference.rejected;
+        let Pairs { chosen: w, rejected: l } = row.log_ratios();
         let (loss, slope) = logistic::<T, FMA>(beta.chosen * w - select(beta.rejected, l));
         (loss, Pairs { chosen: beta.chosen * slope, rejected: -(beta.rejected * slope) })
     }

@@ -1,7 +1,7 @@
 //! The hinge loss of the margin (RSO; `hinge` in TRL).
 
 use crate::preference::MarginLoss;
-use crate::preference::logistic::hinge;
+use crate::preference::logistic::{hinge, scaled};
 use crate::{Real, Result, check};
 
 /// Hinge loss of the margin by which the policy prefers the chosen response more than the reference does.
@@ -56,8 +56,7 @@ impl MarginLoss for Hinge {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
         let beta = T::of(self.beta);
-        let (loss, slope) = hinge(T::one() - beta * margin);
-        (loss, beta * slope)
+        scaled(beta, hinge(T::one() - beta * margin))
     }
 }
 

@@ -1,7 +1,7 @@
 //! DPO with an offset (ODPO): how far a pair should be apart follows from its rewards.
 
 use crate::error::{Error, Position};
-use crate::preference::logistic::logistic;
+use crate::preference::logistic::{logistic, scaled};
 use crate::preference::{LabelledLoss, Needs, Pairs, Row};
 use crate::simd::select;
 use crate::{Real, Result, check, math};
@@ -88,9 +88,7 @@ impl LabelledLoss for Odpo {
                 math::ln::<T, FMA>(if positive { chosen / rejected } else { T::nan() })
             }
         };
-        let offset = select(alpha, gap);
-        let (loss, slope) = logistic::<T, FMA>(beta * margin - offset);
-        (loss, beta * slope)
+        scaled(beta, logistic::<T, FMA>(beta * margin - select(alpha, gap)))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {

@@ -1,8 +1,7 @@
 //! Odds-ratio preference optimisation (ORPO): the odds-ratio term.
 
 use crate::error::Error;
-use crate::preference::sides::explain_odds;
-use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
+use crate::preference::{Length, Needs, PairLoss, Pairs, Row, odds};
 use crate::{Real, Result, check, math};
 
 /// `λ` times the logistic loss of the log-odds by which the chosen response is likelier than the rejected one.
@@ -93,7 +92,7 @@ impl PairLoss for Orpo {
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        explain_odds(row, position)
+        odds::explain(row, position)
     }
 }
 

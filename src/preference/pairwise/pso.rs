@@ -1,6 +1,6 @@
 //! Pairwise sample optimisation (PSO), online: DPO with clipped ratios.
 
-use crate::preference::logistic::logistic;
+use crate::preference::logistic::{clipped, logistic};
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
@@ -68,14 +68,8 @@ impl PairLoss for Pso {
                 Length::Sum => (policy - reference, T::one()),
                 Length::Mean => ((policy - reference) / length, length.recip()),
             };
-            let clipped = if ratio < low {
-                low
-            } else if ratio > high {
-                high
-            } else {
-                ratio
-            };
-            (clipped, if clipped == ratio { slope } else { T::zero() })
+            let within = clipped(ratio, low, high);
+            (within, if within == ratio { slope } else { T::zero() })
         };
         let (w, by_chosen) = clip(row.policy.chosen, row.reference.chosen, row.lengths.chosen);
         let (l, by_rejected) = clip(row.policy.rejected, row.reference.rejected, row.lengths.rejected);

@@ -1,6 +1,6 @@
 //! DPO with a length penalty (R-DPO).
 
-use crate::preference::logistic::smoothed;
+use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{LabelledLoss, Needs, Row};
 use crate::{Real, Result, check};
 
@@ -60,8 +60,7 @@ impl LabelledLoss for RDpo {
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let beta = T::of(self.beta);
         let longer = T::of(self.alpha) * (pair.lengths.chosen - pair.lengths.rejected);
-        let (loss, slope) = smoothed::<T, FMA>(beta * margin + longer, self.label_smoothing);
-        (loss, beta * slope)
+        scaled(beta, smoothed::<T, FMA>(beta * margin + longer, self.label_smoothing))
     }
 }
 

@@ -1,9 +1,9 @@
 //! DPO with ties after Rao and Kupper (DPO-RK).
 
 use crate::error::Error;
-use crate::preference::{LabelledLoss, Needs, Row, TargetUse, bernoulli, probability};
-use crate::simd::select;
-use crate::{Real, Result, check, math};
+use crate::preference::logistic::scaled;
+use crate::preference::{LabelledLoss, Needs, Row, TargetUse, TieModel, probability};
+use crate::{Real, Result, check};
 
 /// Negative log-likelihood of a comparison that may end in a tie: one wins where it is ahead by more than `ln ν`.
 ///
@@ -55,32 +55,23 @@ impl Default for RaoKupper {
     }
 }
 
+const MODEL: TieModel = TieModel::RaoKupper;
+
 impl LabelledLoss for RaoKupper {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
-        check::parameter("nu", self.nu, "finite and >= 1", self.nu >= 1.0 && self.nu.is_finite())?;
+        MODEL.check(self.nu)?;
         Ok(Needs { reference: true, target: TargetUse::Optional, ..Needs::default() })
     }
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let beta = T::of(self.beta);
-        let lead = T::of(math::ln::<f64, FMA>(self.nu));
-        let tie = probability::target(&pair);
-        let (d, far) = (beta * margin, (beta * margin).abs());
-        let win = (math::softplus::<T, FMA>(lead - d), -math::sigmoid::<T, FMA>(lead - d));
-        // -ln P_tie = ln(1 + 2 (1 + ν cosh d) / (ν² - 1)), and cosh d = e^(|d| - ln 2) (1 + e^(-2|d|))
-        let cosh = (far - T::LN_2()) + math::ln_1p::<T, FMA>(math::exp::<T, FMA>(-(far + far)));
-        let scale = T::of(math::ln::<f64, FMA>(2.0 / ((self.nu - 1.0) * (self.nu + 1.0))));
-        let even = math::softplus::<T, FMA>(scale + math::softplus::<T, FMA>(lead + cosh));
-        let apart = bernoulli::difference::<T, FMA>(lead + far, lead - far, far + far);
-        let apart = if d < T::zero() { -apart } else { apart };
-        let loss = select(T::one() - tie, win.0) + select(tie, even);
-        (loss, beta * ((T::one() - tie) * win.1 + tie * apart))
+        scaled(beta, MODEL.at::<T, FMA>(beta * margin, self.nu, probability::or_nan(pair.target)))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        probability::explain_tie(row, position, self.nu == 1.0, "0 where `nu` is 1")
+        MODEL.explain(row, position, self.nu)
     }
 }
 

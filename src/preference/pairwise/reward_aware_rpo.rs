@@ -1,9 +1,9 @@
 //! Reward-aware preference optimisation (RPO of Nemotron-4): the margin follows the gap of the rewards.
 
-use crate::preference::logistic::square;
+use crate::preference::logistic::{density, scaled, square};
 use crate::preference::{LabelledLoss, Length, Needs, Row, bernoulli};
 use crate::simd::select;
-use crate::{Real, Result, check, math};
+use crate::{Real, Result, check};
 
 /// Distance between the policy's preference and that of a reward model, both as logits.
 ///
@@ -82,19 +82,16 @@ impl LabelledLoss for RewardAwareRpo {
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let beta = T::of(self.beta);
         let (z, t) = (beta * margin, T::of(self.eta) * (pair.rewards.chosen - pair.rewards.rejected));
-        let (loss, slope) = match self.distance {
+        let apart = match self.distance {
             RewardDistance::Squared => square(z, t),
             RewardDistance::BackwardKl => {
                 let (high, low) = if z > t { (z, t) } else { (t, z) };
-                let apart = bernoulli::difference::<T, FMA>(high, low, high - low);
-                (bernoulli::divergence::<T, FMA>(t, z), if z > t { apart } else { -apart })
+                let slope = bernoulli::difference::<T, FMA>(high, low, high - low);
+                (bernoulli::divergence::<T, FMA>(t, z), if z > t { slope } else { -slope })
             }
-            RewardDistance::ForwardKl => {
-                let density = math::sigmoid::<T, FMA>(z) * math::sigmoid::<T, FMA>(-z);
-                (bernoulli::divergence::<T, FMA>(z, t), select(density, z - t))
-            }
+            RewardDistance::ForwardKl => (bernoulli::divergence::<T, FMA>(z, t), select(density::<T, FMA>(z), z - t)),
         };
-        (loss, beta * slope)
+        scaled(beta, apart)
     }
 }
 

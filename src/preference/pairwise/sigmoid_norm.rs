@@ -1,6 +1,6 @@
 //! Length-normalised DPO (`sigmoid_norm` in TRL, `dpo_norm` in open-instruct).
 
-use crate::preference::logistic::smoothed;
+use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
@@ -63,8 +63,7 @@ impl MarginLoss for SigmoidNorm {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
         let beta = T::of(self.beta);
-        let (loss, slope) = smoothed::<T, FMA>(beta * margin, self.label_smoothing);
-        (loss, beta * slope)
+        scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
     }
 }
 

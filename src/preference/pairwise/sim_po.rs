@@ -1,7 +1,7 @@
 //! Simple preference optimisation (SimPO).
 
-use crate::preference::logistic::smoothed;
-use crate::preference::{Against, Length, Margin, MarginLoss};
+use crate::preference::logistic::{scaled, smoothed};
+use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
 /// Logistic loss of the margin per token above a target margin, without a reference.
@@ -75,14 +75,13 @@ impl MarginLoss for SimPo {
     }
 
     fn margin(&self) -> Margin {
-        Margin { against: Against::Nothing, length: Length::Mean }
+        Margin::without_reference(Length::Mean)
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
         let beta = T::of(self.beta);
-        let (loss, slope) = smoothed::<T, FMA>(beta * margin - T::of(self.gamma), self.label_smoothing);
-        (loss, beta * slope)
+        scaled(beta, smoothed::<T, FMA>(beta * margin - T::of(self.gamma), self.label_smoothing))
     }
 }
 

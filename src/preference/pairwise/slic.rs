@@ -1,7 +1,7 @@
 //! Sequence likelihood calibration (SLiC): its calibration term.
 
 use crate::preference::logistic::hinge;
-use crate::preference::{Against, Length, Margin, MarginLoss};
+use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
 /// How much the chosen response falls short of being likelier than the rejected one by `δ` nats.
@@ -49,7 +49,7 @@ impl MarginLoss for Slic {
     }
 
     fn margin(&self) -> Margin {
-        Margin { against: Against::Nothing, length: self.length }
+        Margin::without_reference(self.length)
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! DPO with soft labels: a probability in place of a choice.
 
 use crate::error::Error;
-use crate::preference::logistic::labelled;
+use crate::preference::logistic::{labelled, scaled};
 use crate::preference::{LabelledLoss, Needs, Row, TargetUse, probability};
 use crate::{Real, Result, check};
 
@@ -59,9 +59,8 @@ impl LabelledLoss for SoftDpo {
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let (beta, label) = (T::of(self.beta), probability::target(&pair));
-        let (loss, slope) = labelled::<T, FMA>(beta * margin, label, T::one() - label);
-        (loss, beta * slope)
+        let (beta, label) = (T::of(self.beta), probability::or_nan(pair.target));
+        scaled(beta, labelled::<T, FMA>(beta * margin, label, T::one() - label))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {

@@ -1,8 +1,7 @@
 //! Self-play preference optimisation (SPPO) with probabilities to win.
 
 use crate::error::Error;
-use crate::preference::sides::explain_probabilities;
-use crate::preference::{Needs, PairLoss, Pairs, Row};
+use crate::preference::{Needs, PairLoss, Pairs, Row, probability};
 use crate::{Real, Result, check};
 
 /// Half the squared distances of both log-ratios from what the probabilities to win call for.
@@ -64,15 +63,13 @@ impl PairLoss for SppoSoft {
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, half) = (T::of(self.beta), T::of(0.5));
-        let gap = row.log_ratios().zip(row.rewards).map(|(ratio, win)| {
-            let win = if win >= T::zero() && win <= T::one() { win } else { T::nan() };
-            ratio - (win - half) / beta
-        });
+        let gap =
+            row.log_ratios().zip(row.rewards).map(|(ratio, win)| ratio - (probability::or_nan(win) - half) / beta);
         (half * (gap.chosen * gap.chosen + gap.rejected * gap.rejected), gap)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        explain_probabilities(row, position)
+        probability::explain_rewards(row, position)
     }
 }
 

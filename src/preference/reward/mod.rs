@@ -14,7 +14,7 @@ pub use bradley_terry::{BradleyTerry, RatingGap};
 pub use metrics::{RewardMetrics, process_accuracy, reward_metrics};
 pub use process::ProcessReward;
 pub use regression::RewardRegression;
-pub use ties::{RewardTies, TieModel};
+pub use ties::RewardTies;
 
 use crate::Real;
 use crate::preference::{Pairs, Row};

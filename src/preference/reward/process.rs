@@ -1,9 +1,9 @@
 //! Process rewards: whether each step of a solution is right.
 
-use crate::error::{Error, Position};
-use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse};
-use crate::simd::select;
-use crate::{Real, Result, math};
+use crate::error::Error;
+use crate::preference::logistic::labelled;
+use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse, probability};
+use crate::{Real, Result};
 
 /// Cross-entropy of the label of a step to the probability that the model gives the step of being right.
 ///
@@ -55,17 +55,13 @@ impl PairLoss for ProcessReward {
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let ahead = row.policy.chosen - row.policy.rejected;
-        let right = if row.target >= T::zero() && row.target <= T::one() { row.target } else { T::nan() };
-        let wrong = T::one() - right;
-        let loss = select(right, math::softplus::<T, FMA>(-ahead)) + select(wrong, math::softplus::<T, FMA>(ahead));
-        let slope = wrong * math::sigmoid::<T, FMA>(ahead) - right * math::sigmoid::<T, FMA>(-ahead);
+        let right = probability::or_nan(row.target);
+        let (loss, slope) = labelled::<T, FMA>(ahead, right, T::one() - right);
         (loss, Pairs { chosen: slope, rejected: -slope })
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        let (argument, position, value) = (Row::NAMES.target, Position::from(position), row.target);
-        let inside = (0.0..=1.0).contains(&value);
-        (!inside).then_some(Error::Value { argument, position, value, allowed: "[0, 1]" })
+        probability::explain(row, position)
     }
 }
 

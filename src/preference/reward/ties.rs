@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::preference::reward::centred;
-use crate::preference::{Davidson, Needs, PairLoss, Pairs, RaoKupper, Row};
+use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse, TieModel, probability};
 use crate::{Real, Result, check};
 
 /// Negative log-likelihood of a comparison of two scores that may end in a tie.
@@ -48,56 +48,28 @@ pub struct RewardTies {
     pub centring: f64,
 }
 
-/// How ties come about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum TieModel {
-    /// A judge sees no difference that is too small.
-    RaoKupper,
-    /// A tie has the weight of the geometric mean of both responses.
-    Davidson,
-}
-
 impl Default for RewardTies {
     fn default() -> Self {
         Self { model: TieModel::RaoKupper, nu: 3.0, centring: 0.0 }
     }
 }
 
-impl RewardTies {
-    fn rao_kupper(&self) -> RaoKupper {
-        RaoKupper { beta: 1.0, nu: self.nu }
-    }
-
-    fn davidson(&self) -> Davidson {
-        Davidson { beta: 1.0, nu: self.nu }
-    }
-}
-
 impl PairLoss for RewardTies {
     fn needs(&self) -> Result<Needs> {
         check::non_negative("centring", self.centring)?;
-        let needs = match self.model {
-            TieModel::RaoKupper => PairLoss::needs(&self.rao_kupper()),
-            TieModel::Davidson => PairLoss::needs(&self.davidson()),
-        };
-        Ok(Needs { reference: false, ..needs? })
+        self.model.check(self.nu)?;
+        Ok(Needs { target: TargetUse::Optional, ..Needs::default() })
     }
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let graded = match self.model {
-            TieModel::RaoKupper => PairLoss::pair::<T, FMA>(&self.rao_kupper(), row),
-            TieModel::Davidson => PairLoss::pair::<T, FMA>(&self.davidson(), row),
-        };
-        centred(graded, self.centring, row)
+        let tie = probability::or_nan(row.target);
+        let (loss, slope) = self.model.at::<T, FMA>(row.policy.chosen - row.policy.rejected, self.nu, tie);
+        centred((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        match self.model {
-            TieModel::RaoKupper => PairLoss::explain(&self.rao_kupper(), row, position),
-            TieModel::Davidson => PairLoss::explain(&self.davidson(), row, position),
-        }
+        self.model.explain(row, position, self.nu)
     }
 }
 

@@ -1,5 +1,11 @@
 //! Divergences other than reverse KL: what happens to a log-ratio before the margin is formed.
 
+mod divergence;
+mod scorable;
+
+pub use divergence::Divergence;
+pub use scorable::ScorableConfig;
+
 use crate::error::Error;
 use crate::preference::{LabelledLoss, Length, Needs, PairLoss, Pairs, Row};
 use crate::simd::select;
@@ -215,10 +221,7 @@ pub(crate) fn scored_pair<T: Real, L: LabelledLoss, S: Score, const FMA: bool>(
     score: &S,
     row: Row<T>,
 ) -> (T, Pairs<T>) {
-    let ratios = Pairs {
-        chosen: row.policy.chosen - row.reference.chosen,
-        rejected: row.policy.rejected - row.reference.rejected,
-    };
+    let ratios = row.log_ratios();
     match loss.length() {
         Length::Sum => {
             let (margin, slopes) = score.difference::<T, FMA>(ratios);
