@@ -2,7 +2,7 @@
 
 use loglik::math;
 use loglik::preference::{
-    AlphaPo, DiscoPop, Dpo, ExoPair, Length, Nll, Orpo, PairBatch, PairObjective, Pairs, RobustDpo,
+    AlphaPo, DiscoPop, Dpo, ExoPair, ForwardKl, Length, Nll, Orpo, PairBatch, PairObjective, Pairs, RobustDpo, Scored,
 };
 use loglik::{Real, Reduction, Result};
 use ndarray::aview1;
@@ -68,6 +68,26 @@ pub(crate) fn rows() -> Vec<Row> {
         here: pair::<f64>(&Dpo { beta: 0.1, label_smoothing: 0.1 }, [-1.75, -3.0], 1.0),
     });
     rows.extend(margins());
+    let forward = Scored { loss: Dpo::default(), score: ForwardKl };
+    let unlikely = |what, here, exact| Row {
+        what,
+        input: "log-ratio of the chosen -400, of the rejected 0",
+        elsewhere: "TRL: inf",
+        names: NAMES,
+        exact,
+        here,
+    };
+    let power = 5.221_469_689_764_144e173; // e^400
+    rows.push(unlikely(
+        "DPO under forward KL, β 0.1",
+        pair::<f64>(&forward, [-400.0, 0.0], 1.0),
+        Exact::Values(vec![0.1 * power, -0.1 * power, 0.1]),
+    ));
+    rows.push(unlikely(
+        "DPO under forward KL, β 0.1, `f32`",
+        pair::<f32>(&forward, [-400.0, 0.0], 1.0),
+        Exact::Overflow,
+    ));
     rows.push(Row {
         what: "likelihood of the chosen, per token",
         input: "an empty response",
