@@ -43,4 +43,5 @@ pub use crate::sequence::{
     Alignment, HiddenResponses, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
 };
 pub use crate::transport::{CosineCost, Emo, EmoMode, EmoTerms, Measure, demd, demd_grad, wasserstein_1d};
+pub use crate::transport::{Cost, Flow, GroundCost, Plan, TransportProblem};
 pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView1;
 
+use super::mass;
 use crate::{Error, Real, Result, check, reduction};
 
 /// A discrete measure on the line: points, and the mass that each of them holds.
@@ -60,7 +61,10 @@ impl Atoms {
     pub(super) fn new<T: Real>(measure: Measure<'_, T>, names: Names) -> Result<Self> {
         let finite = |i: usize, point: &T| match point.is_finite() {
             true => Ok(point.wide()),
-            false => Err(value_error(names.points, i, point, "finite")),
+            false => {
+                let (argument, value) = (names.points, point.wide());
+                Err(Error::Value { argument, position: i.into(), value, allowed: "finite" })
+            }
         };
         let atoms = match measure.weights {
             None => {
@@ -69,9 +73,7 @@ impl Atoms {
             }
             Some(weights) => {
                 check::shape(names.weights, weights.shape(), measure.points.shape())?;
-                if let Some((i, w)) = weights.indexed_iter().find(|(_, w)| !(w.is_finite() && **w >= T::zero())) {
-                    return Err(value_error(names.weights, i, w, "finite and >= 0"));
-                }
+                mass::check(names.weights, weights)?;
                 let both = measure.points.iter().zip(weights).enumerate();
                 let held = both.filter(|(_, (_, w))| **w > T::zero());
                 Self::Weighted(held.map(|(i, (point, w))| Ok((finite(i, point)?, w.wide()))).collect::<Result<_>>()?)
@@ -133,8 +135,4 @@ fn order(point: f64, mass: f64) -> u128 {
     let bits = point.to_bits();
     let point = if bits & SIGN == 0 { bits | SIGN } else { !bits };
     u128::from(point) << 64 | u128::from(mass.to_bits())
-}
-
-fn value_error<T: Real>(argument: &'static str, index: usize, value: &T, allowed: &'static str) -> Error {
-    Error::Value { argument, position: index.into(), value: value.wide(), allowed }
 }

@@ -1,5 +1,6 @@
 //! The Wasserstein distance on a line.
 
+use super::mass;
 use super::measure::{Atoms, Names};
 use crate::error::Position;
 use crate::transport::Measure;
@@ -48,7 +49,7 @@ pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> 
     check::parameter("p", p, "finite and >= 1", p >= 1.0 && p.is_finite())?;
     let mut x = Atoms::new(x, Names { points: "x.points", weights: "x.weights" })?;
     let mut y = Atoms::new(y, Names { points: "y.points", weights: "y.weights" })?;
-    balanced::<T>(x.total(), y.total())?;
+    mass::balanced::<T>(mass::Names { left: "x.weights", right: "y.weights" }, x.total(), y.total())?;
     let bytes = 16 * (x.len() + y.len());
     parallel::for_each(vec![&mut x, &mut y], bytes, Atoms::sort);
     let plan = Merge::new(&x, &y);
@@ -61,20 +62,6 @@ pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> 
     };
     let result = T::of(cost);
     if result.is_finite() { Ok(result) } else { Err(Error::overflow::<T>("x.points", Position::default())) }
-}
-
-/// Both totals must be finite and agree.
-fn balanced<T: Real>(left_sum: f64, right_sum: f64) -> Result<()> {
-    for (argument, sum) in [("x.weights", left_sum), ("y.weights", right_sum)] {
-        if !sum.is_finite() {
-            return Err(Error::overflow::<f64>(argument, Position::default()));
-        }
-    }
-    let tolerance = if size_of::<T>() < size_of::<f64>() { 1e-6 } else { 1e-9 };
-    if (left_sum - right_sum).abs() <= tolerance * left_sum.max(right_sum) {
-        return Ok(());
-    }
-    Err(Error::Unbalanced { left: "x.weights", left_sum, right: "y.weights", right_sum, tolerance })
 }
 
 /// The optimal plan between sorted atoms: first to first, as much as both hold, then on.

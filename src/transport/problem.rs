@@ -1,0 +1,107 @@
+//! The transport problem: how much lies here, how much is wanted there, and what each way costs.
+
+use ndarray::ArrayView1;
+
+use super::Cost;
+use super::mass::{self, Names};
+use crate::{Real, Result, check};
+
+/// Two weight vectors and the cost of each way between them.
+///
+/// ```math
+/// \min_{P \ge 0} \sum_{ij} P_{ij} C_{ij} \quad \text{with} \quad \sum_j P_{ij} = a_i, \quad \sum_i P_{ij} = b_j
+/// ```
+///
+/// `a` is `[n]`, `b` is `[m]`; weights are finite and `>= 0`, and both sum to the same total, which need not be 1: nothing
+/// is normalised.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.25, 0.75], array![[0.0, 1.0], [1.0, 0.0]]);
+/// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+/// assert_eq!(problem.transposed().cost.shape(), [2, 2]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TransportProblem<'a, T> {
+    /// What lies at each of the places that mass comes from, `[n]`.
+    pub a: ArrayView1<'a, T>,
+    /// What is wanted at each of the places that it goes to, `[m]`.
+    pub b: ArrayView1<'a, T>,
+    /// What a unit of mass pays, `[n, m]`.
+    pub cost: Cost<'a, T>,
+}
+
+impl<'a, T> TransportProblem<'a, T> {
+    /// Weights and cost.
+    #[must_use]
+    pub fn new(a: ArrayView1<'a, T>, b: ArrayView1<'a, T>, cost: Cost<'a, T>) -> Self {
+        Self { a, b, cost }
+    }
+
+    /// The way back: weights and cost change sides.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        Self { a: self.b, b: self.a, cost: self.cost.transposed() }
+    }
+}
+
+/// The weights of both sides in `f64`, checked.
+pub(super) struct Masses {
+    pub(super) a: Vec<f64>,
+    pub(super) b: Vec<f64>,
+}
+
+impl<T: Real> TransportProblem<'_, T> {
+    /// Checks everything: shapes, weights, that both sides hold the same mass, and costs.
+    pub(super) fn masses(&self) -> Result<Masses> {
+        let masses = self.unbalanced_masses()?;
+        mass::balanced::<T>(Names { left: "a", right: "b" }, mass::total(&masses.a), mass::total(&masses.b))?;
+        Ok(masses)
+    }
+
+    /// Checks everything but that both sides hold the same mass.
+    pub(super) fn unbalanced_masses(&self) -> Result<Masses> {
+        check::shape("cost", &self.cost.shape(), &[self.a.len(), self.b.len()])?;
+        let masses = Masses { a: mass::of("a", self.a)?, b: mass::of("b", self.b)? };
+        self.cost.check()?;
+        Ok(masses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, array};
+
+    use super::*;
+
+    fn error(a: Array1<f64>, b: Array1<f64>, cost: Array2<f64>) -> String {
+        let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+        problem.masses().err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        let cost = || Array2::zeros((2, 2));
+        assert_eq!(error(array![0.5, 0.5], array![1.0, 0.0], cost()), "");
+        assert_eq!(error(array![1.0], array![1.0], cost()), "`cost` has shape [2, 2], expected [1, 1]");
+        assert_eq!(error(array![1.5, -0.5], array![1.0, 0.0], cost()), "`a`[1] is -0.5, allowed is finite and >= 0");
+        assert_eq!(error(array![1.0, 0.0], array![0.0, 0.0], cost()), "`b` holds nothing to average over");
+        assert_eq!(error(array![], array![], Array2::zeros((0, 0))), "`a` holds nothing to average over");
+        let expected = "`a` sums to 1 and `b` to 1.5, allowed is a relative difference of 0.000000001";
+        assert_eq!(error(array![0.5, 0.5], array![1.0, 0.5], cost()), expected);
+        assert_eq!(error(array![1.0], array![1.0], array![[f64::NAN]]), "`cost`[0, 0] is NaN, allowed is finite");
+    }
+
+    #[test]
+    fn a_transposed_problem_is_the_way_back() {
+        let (a, b, cost) = (array![0.25, 0.75], array![1.0], array![[3.0], [4.0]]);
+        let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+        let back = problem.transposed();
+        assert_eq!((back.a, back.cost.to_matrix().unwrap()), (b.view(), array![[3.0, 4.0]]));
+        assert_eq!(back.transposed(), problem);
+        let masses = back.masses().unwrap();
+        assert_eq!((masses.a, masses.b), (vec![1.0], vec![0.25, 0.75]));
+    }
+}
