@@ -88,7 +88,7 @@ impl<T: Real, const G: usize> Kernel for Weigh<'_, T, G> {
         for column in self.slopes.into_iter().flatten() {
             for ((slope, loss), &w) in column.iter_mut().zip(self.losses.iter_mut()).zip(self.weights) {
                 *slope = select(w, *slope);
-                *loss = if slope.abs() < T::infinity() { *loss } else { T::nan() };
+                *loss += T::zero() * *slope; // NaN where the slope is not finite
             }
         }
     }
