@@ -56,7 +56,7 @@ impl Default for LogitTransform {
 }
 
 impl LogitTransform {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         check::positive("temperature", self.temperature)?;
         self.soft_cap.map_or(Ok(()), |cap| check::positive("soft_cap", cap))
     }

@@ -2,23 +2,25 @@
 
 use ndarray::{Array1, ArrayRef1, ArrayView1};
 
+use crate::logits::LogitTransform;
 use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::Sequences;
 use crate::{Error, Real, Reduction, Result, check};
 
-/// What a batch holds beside the policy's log-probabilities.
+/// What a batch holds beside the policy's outputs, and what becomes of its logits first.
 #[derive(Clone, Debug)]
 pub(super) struct Context<'a, T> {
     pub(super) reference: Option<PairsView<'a, T>>,
     pub(super) rewards: Option<PairsView<'a, T>>,
     pub(super) target: Option<ArrayView1<'a, T>>,
     pub(super) gold: Option<ArrayView1<'a, T>>,
+    pub(super) transform: LogitTransform,
 }
 
 impl<'a, T: Real> Context<'a, T> {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Self { reference: None, rewards: None, target: None, gold: None }
+        Self { reference: None, rewards: None, target: None, gold: None, transform: LogitTransform::default() }
     }
 
     /// The pairs as an objective sees them.
@@ -48,6 +50,7 @@ impl<'a, T: Real> Context<'a, T> {
         objective: &dyn PairObjective<T>,
         reduction: Reduction<'_, T>,
     ) -> Result<()> {
+        self.transform.check()?;
         let Pairs { chosen, rejected } = responses;
         check::shape("rejected", &[rejected], &[chosen])?;
         reduction.check(&[chosen])?;

@@ -5,7 +5,7 @@ use num_traits::Zero;
 
 use crate::logits::linear::Pass;
 use crate::logits::linear::check_out;
-use crate::logits::{LinearGradient, LinearGradientMut, LinearHead};
+use crate::logits::{LinearGradient, LinearGradientMut, LinearHead, LogitTransform};
 use crate::preference::context::{Context, of_chosen, of_rejected, weights};
 use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::{HiddenResponses, Sequences, Shifted, cotangents, sums};
@@ -118,6 +118,12 @@ impl<'a, E: Element, I: Target, D: Dimension> LinearPairs<'a, E, I, D> {
         self
     }
 
+    /// Puts the policy's logits behind a temperature and a soft cap. The reference has seen its own before.
+    pub fn transform(mut self, transform: LogitTransform) -> Self {
+        self.context.transform = transform;
+        self
+    }
+
     /// Log-probability and length of each response: the forward half, which is all that a reference model needs.
     pub fn sequences(&self) -> Result<Pairs<Sequences<E::Real>>> {
         let (pass, aligned) = self.forward(Reduction::Sum)?;
@@ -189,7 +195,7 @@ impl<'a, E: Element, I: Target, D: Dimension> LinearPairs<'a, E, I, D> {
         check::shape("rejected.hidden", rejected.hidden.shape(), &same_width)?;
         let (left, chosen) = chosen.tokens("chosen.hidden", &head, wanted).map_err(of_chosen)?;
         let (right, rejected) = rejected.tokens("rejected.hidden", &head, wanted).map_err(of_rejected)?;
-        Ok((Pass::new(vec![left, right], head)?, Pairs { chosen, rejected }))
+        Ok((Pass::transformed(vec![left, right], head, self.context.transform)?, Pairs { chosen, rejected }))
     }
 
     /// Sums and lengths of both sides.

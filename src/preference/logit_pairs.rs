@@ -3,6 +3,7 @@
 use ndarray::{Array, ArrayRef1, ArrayView1, ArrayViewMut, Dimension};
 use num_traits::Zero;
 
+use crate::logits::LogitTransform;
 use crate::preference::context::{Context, of_chosen, of_rejected, weights};
 use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::{Responses, Sequences};
@@ -103,6 +104,12 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
         self
     }
 
+    /// Puts the policy's logits behind a temperature and a soft cap. The reference has seen its own before.
+    pub fn transform(mut self, transform: LogitTransform) -> Self {
+        self.context.transform = transform;
+        self
+    }
+
     /// Log-probability and length of each response: the forward half, which is all that a reference model needs.
     pub fn sequences(&self) -> Result<Pairs<Sequences<E::Real>>> {
         self.score(None)
@@ -149,8 +156,9 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
         self.check(objective, reduction)?;
         let sequences = self.score(weights(reduction))?;
         let (loss, gradient) = objective.grad(self.batch(&sequences), reduction)?;
-        chosen.backward_into(&gradient.chosen, &mut out.chosen).map_err(of_chosen)?;
-        rejected.backward_into(&gradient.rejected, &mut out.rejected).map_err(of_rejected)?;
+        let transform = self.context.transform;
+        chosen.backward_through(transform, &gradient.chosen, &mut out.chosen).map_err(of_chosen)?;
+        rejected.backward_through(transform, &gradient.rejected, &mut out.rejected).map_err(of_rejected)?;
         Ok(loss)
     }
 
@@ -162,10 +170,10 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
     /// Sums and lengths of the pairs whose weight is not 0.
     fn score(&self, weights: Option<&ArrayRef1<E::Real>>) -> Result<Pairs<Sequences<E::Real>>> {
         let wanted = |pair: usize| weights.is_none_or(|weights| !weights[pair].is_zero());
-        let Pairs { chosen, rejected } = &self.responses;
+        let (transform, Pairs { chosen, rejected }) = (self.context.transform, &self.responses);
         Ok(Pairs {
-            chosen: chosen.sequences_of(wanted).map_err(of_chosen)?,
-            rejected: rejected.sequences_of(wanted).map_err(of_rejected)?,
+            chosen: chosen.sequences_of(transform, wanted).map_err(of_chosen)?,
+            rejected: rejected.sequences_of(transform, wanted).map_err(of_rejected)?,
         })
     }
 }

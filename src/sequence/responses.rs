@@ -5,7 +5,7 @@ use num_traits::Zero;
 
 use super::scored::Scored;
 use super::{Alignment, Sequences, TokenMask, sum_tokens, sum_tokens_backward};
-use crate::logits::{token_log_probs_backward_into, token_log_probs_masked};
+use crate::logits::LogitTransform;
 use crate::{Element, Result, Target, check};
 
 /// A model's logits beside the tokens that they are to predict: one response in each sequence.
@@ -69,17 +69,22 @@ impl<'a, E: Element, I: Target, D: Dimension> Responses<'a, E, I, D> {
     ///
     /// # Errors
     ///
-    /// Those of [`token_log_probs_masked`] and of [`sum_tokens`]. Positions are those in the fields, also where targets are
+    /// Those of [`token_log_probs_masked`](crate::logits::token_log_probs_masked) and of [`sum_tokens`]. Positions are those in the fields, also where targets are
     /// shifted.
     pub fn sequences(&self) -> Result<Sequences<E::Real>> {
-        self.sequences_of(|_| true)
+        self.sequences_of(LogitTransform::default(), |_| true)
     }
 
-    /// The same for the responses that are wanted; the others have sum 0 and length 0, and are not looked at.
-    pub(crate) fn sequences_of(&self, wanted: impl Fn(usize) -> bool) -> Result<Sequences<E::Real>> {
+    /// The same of transformed logits, for the responses that are wanted; the others have sum 0 and length 0, and are not
+    /// looked at.
+    pub(crate) fn sequences_of(
+        &self,
+        transform: LogitTransform,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Sequences<E::Real>> {
         let scored = self.scored();
         let aligned = scored.align(wanted)?;
-        let token_log_probs = token_log_probs_masked(&self.logits, &aligned.targets, &aligned.mask);
+        let token_log_probs = transform.token_log_probs_masked(&self.logits, &aligned.targets, &aligned.mask);
         sum_tokens(&token_log_probs.map_err(|error| scored.unaligned(error))?, aligned.token_mask())
     }
 
@@ -87,7 +92,7 @@ impl<'a, E: Element, I: Target, D: Dimension> Responses<'a, E, I, D> {
     ///
     /// # Errors
     ///
-    /// Those of [`sum_tokens_backward`] and of [`token_log_probs_backward_into`].
+    /// Those of [`sum_tokens_backward`] and of [`token_log_probs_backward_into`](crate::logits::token_log_probs_backward_into).
     pub fn backward(&self, cotangent: &ArrayRef1<E::Real>) -> Result<Array<E::Real, D>> {
         let mut out = Array::from_elem(self.logits.raw_dim(), E::Real::zero());
         self.backward_into(cotangent, &mut out)?;
@@ -103,11 +108,22 @@ impl<'a, E: Element, I: Target, D: Dimension> Responses<'a, E, I, D> {
     ///
     /// Those of [`backward`](Self::backward); after an error in the logits the buffer is unspecified.
     pub fn backward_into(&self, cotangent: &ArrayRef1<E::Real>, out: &mut ArrayRef<E::Real, D>) -> Result<()> {
+        self.backward_through(LogitTransform::default(), cotangent, out)
+    }
+
+    /// The same with respect to logits that are transformed first.
+    pub(crate) fn backward_through(
+        &self,
+        transform: LogitTransform,
+        cotangent: &ArrayRef1<E::Real>,
+        out: &mut ArrayRef<E::Real, D>,
+    ) -> Result<()> {
         check::shape("out", out.shape(), self.logits.shape())?;
         let scored = self.scored();
         let aligned = scored.align(|_| true)?;
         let cotangent = sum_tokens_backward(aligned.token_mask(), cotangent)?;
-        token_log_probs_backward_into(&self.logits, &aligned.targets, &cotangent, out)
+        transform
+            .token_log_probs_backward_into(&self.logits, &aligned.targets, &cotangent, out)
             .map_err(|error| scored.unaligned(error))
     }
 

@@ -123,8 +123,8 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::preference::{Dpo, Pairs};
     use crate::preference::testing::{Sample, one};
+    use crate::preference::{Dpo, Pairs};
     use crate::testing::close;
 
     #[test]

@@ -93,25 +93,27 @@ fn assert_near<'a>(got: impl IntoIterator<Item = &'a f64>, expected: impl IntoIt
 #[test]
 fn dpo_and_orpo_equal_those_of_materialised_logits() {
     let orpo = orpo();
+    let capped = LogitTransform { temperature: 0.7, soft_cap: Some(2.5) };
+    let both = [(Alignment::Next, LogitTransform::default()), (Alignment::Same, capped)];
     let objectives: [&dyn PairObjective<f64>; 3] = [&DPO, &orpo, &Ipo { beta: 0.5, length: Length::Mean }];
-    for (objective, alignment) in
-        objectives.into_iter().flat_map(|objective| [Alignment::Next, Alignment::Same].map(|a| (objective, a)))
-    {
+    for (objective, (alignment, transform)) in objectives.into_iter().flat_map(|o| both.map(|case| (o, case))) {
         let case = Case::new(alignment);
-        let (loss, gradient) = case.pairs().grad(objective, Reduction::Mean).unwrap();
+        let pairs = case.pairs().transform(transform);
+        let (loss, gradient) = pairs.grad(objective, Reduction::Mean).unwrap();
         let x = case.hidden.as_ref().map(|hidden| logits(hidden, &case));
         let arrays = x.view().zip(case.targets.view()).zip(case.mask.view());
         let side = |((logits, targets), mask)| Responses { logits, targets, mask: TokenMask::padded(mask), alignment };
         let whole = LogitPairs::new(arrays.map(side)).reference(REFERENCE.map(|side| aview1(side)));
+        let whole = whole.transform(transform);
         let (expected, g) = whole.grad(objective, Reduction::Mean).unwrap();
-        assert_near(&[loss, case.pairs().value(objective, Reduction::Mean).unwrap()], &[expected, expected]);
+        assert_near(&[loss, pairs.value(objective, Reduction::Mean).unwrap()], &[expected, expected]);
         let (c, r) = (flat(&g.chosen), flat(&g.rejected));
         assert_near(&gradient.hidden.chosen, &c.dot(&case.weight));
         assert_near(&gradient.hidden.rejected, &r.dot(&case.weight));
         let weight = c.t().dot(&flat(&case.hidden.chosen)) + r.t().dot(&flat(&case.hidden.rejected));
         assert_near(&gradient.weight, &weight);
         assert_near(gradient.bias.as_ref().unwrap(), &(c.sum_axis(Axis(0)) + r.sum_axis(Axis(0))));
-        let (ours, theirs) = (case.pairs().sequences().unwrap(), whole.sequences().unwrap());
+        let (ours, theirs) = (pairs.sequences().unwrap(), whole.sequences().unwrap());
         assert_near(
             ours.chosen.sums.iter().chain(&ours.rejected.sums),
             theirs.chosen.sums.iter().chain(&theirs.rejected.sums),

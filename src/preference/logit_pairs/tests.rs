@@ -102,9 +102,11 @@ fn losses_and_gradients_equal_those_of_autograd() {
 fn gradients_meet_central_differences_end_to_end() {
     let orpo = orpo();
     let objectives: [&dyn PairObjective<f64>; 2] = [&DPO, &orpo];
-    for (objective, alignment) in objectives.into_iter().zip([Alignment::Next, Alignment::Same]) {
+    let capped = LogitTransform { temperature: 0.7, soft_cap: Some(2.5) };
+    let both = [(Alignment::Next, LogitTransform::default()), (Alignment::Same, capped)];
+    for (objective, (alignment, transform)) in objectives.into_iter().zip(both) {
         let mut case = Case::new(alignment);
-        let (_, gradient) = case.pairs().grad(objective, Reduction::Sum).unwrap();
+        let (_, gradient) = case.pairs().transform(transform).grad(objective, Reduction::Sum).unwrap();
         type Side = fn(&mut Case) -> &mut Array3<f64>;
         let sides: [(_, Side); 2] =
             [(gradient.chosen, |case| &mut case.logits.chosen), (gradient.rejected, |case| &mut case.logits.rejected)];
@@ -113,7 +115,7 @@ fn gradients_meet_central_differences_end_to_end() {
                 let mut moved = |step: f64| {
                     let before = side(&mut case)[[i, t, v]];
                     side(&mut case)[[i, t, v]] = before + step;
-                    let loss = case.pairs().value(objective, Reduction::Sum).unwrap();
+                    let loss = case.pairs().transform(transform).value(objective, Reduction::Sum).unwrap();
                     side(&mut case)[[i, t, v]] = before;
                     loss
                 };
@@ -283,6 +285,9 @@ fn what_is_missing_is_found_before_anything_is_read_or_written() {
     assert_eq!(error.to_string(), "`out.rejected` has shape [2, 5, 4], expected [2, 5, 5]");
     let error = case.pairs().value(&Dpo { beta: -1.0, ..DPO }, Reduction::Mean).unwrap_err();
     assert_eq!(error.to_string(), "`beta` is -1, allowed is finite and > 0");
+    let frozen = LogitTransform { temperature: 0.0, soft_cap: None };
+    let error = case.pairs().transform(frozen).value(&DPO, Reduction::Mean).unwrap_err();
+    assert_eq!(error.to_string(), "`temperature` is 0, allowed is finite and > 0");
     let error = case.pairs().value(&DPO, Reduction::Weighted(&array![1.0])).unwrap_err();
     assert_eq!(error.to_string(), "`weights` has shape [1], expected [2]");
     assert!(out.chosen.iter().all(|&x| x == 7.0));
