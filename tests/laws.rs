@@ -3,6 +3,8 @@
 #[path = "laws/batchwise.rs"]
 mod batchwise;
 mod common;
+#[path = "laws/displacement.rs"]
+mod displacement;
 #[path = "laws/linear.rs"]
 mod linear;
 #[path = "laws/logits.rs"]
