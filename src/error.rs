@@ -115,6 +115,15 @@ pub enum Error {
         tolerance: f64,
     },
 
+    /// A method that always ends has taken more steps than any input is known to need.
+    #[error("{objective} has not ended after {steps} steps")]
+    Unfinished {
+        /// Name of the objective.
+        objective: &'static str,
+        /// The limit.
+        steps: u64,
+    },
+
     /// A per-example view or a weighting was asked of an objective that couples its examples.
     #[error("{objective} couples the examples of a batch: it has no {operation}")]
     Coupled {

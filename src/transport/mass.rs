@@ -37,6 +37,11 @@ pub(super) struct Names {
     pub(super) right: &'static str,
 }
 
+/// How far totals of the caller's type may be apart, relative to the larger.
+pub(super) fn tolerance<T: Real>() -> f64 {
+    if size_of::<T>() < size_of::<f64>() { 1e-6 } else { 1e-9 }
+}
+
 /// Both totals must be finite and agree to what sums of the caller's type can be expected to.
 pub(super) fn balanced<T: Real>(names: Names, left_sum: f64, right_sum: f64) -> Result<()> {
     for (argument, sum) in [(names.left, left_sum), (names.right, right_sum)] {
@@ -44,7 +49,7 @@ pub(super) fn balanced<T: Real>(names: Names, left_sum: f64, right_sum: f64) -> 
             return Err(Error::overflow::<f64>(argument, Position::default()));
         }
     }
-    let tolerance = if size_of::<T>() < size_of::<f64>() { 1e-6 } else { 1e-9 };
+    let tolerance = tolerance::<T>();
     if (left_sum - right_sum).abs() <= tolerance * left_sum.max(right_sum) {
         return Ok(());
     }

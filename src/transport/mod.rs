@@ -1,12 +1,17 @@
 //! Optimal transport: distances between distributions, and bounds on them.
 //!
-//! [`wasserstein_1d`] is the exact distance between two weighted sets of points on a line. [`demd`] is the cost of
+//! [`emd`] is the exact distance between weighted places at any cost, [`EmdBounds`] an interval around it, and
+//! [`wasserstein_1d`] the exact distance between two weighted sets of points on a line. [`demd`] is the cost of
 //! moving a model's next-token distribution onto its target when similar tokens are near each other, and [`Emo`] mixes
 //! it with the likelihood; both take a [`CosineCost`], made once from an embedding matrix and used for every batch.
 
+mod certificates;
 mod cosine_cost;
 mod cost;
+mod cost_rows;
 mod demd;
+mod emd;
+mod emd_bounds;
 mod emo;
 mod expected_cost;
 mod lanes;
@@ -18,9 +23,15 @@ mod problem;
 mod testing;
 mod wasserstein_1d;
 
+pub use certificates::{
+    axis_bound, c_transform, centroid_bound, dual_bound, plan_cost, product_coupling_cost, projection_bound,
+    round_plan, total_variation_bound,
+};
 pub use cosine_cost::CosineCost;
 pub use cost::{Cost, GroundCost};
 pub use demd::{demd, demd_grad};
+pub use emd::{EmdSolution, TransportGradient, emd, emd_grad, emd_plan};
+pub use emd_bounds::{EmdBounds, EmdInterval, LowerBound, UpperBound};
 pub use emo::{Emo, EmoMode, EmoTerms};
 pub use measure::Measure;
 pub use plan::{Flow, Plan};

@@ -53,6 +53,17 @@ pub(super) struct Masses {
     pub(super) b: Vec<f64>,
 }
 
+impl Masses {
+    /// Gives `b` the total of `a`, from which it differs by no more than the tolerance.
+    pub(super) fn scaled(mut self) -> Self {
+        let (left, right) = (mass::total(&self.a), mass::total(&self.b));
+        if left != right {
+            self.b.iter_mut().for_each(|b| *b *= left / right);
+        }
+        self
+    }
+}
+
 impl<T: Real> TransportProblem<'_, T> {
     /// Checks everything: shapes, weights, that both sides hold the same mass, and costs.
     pub(super) fn masses(&self) -> Result<Masses> {
@@ -103,5 +114,13 @@ mod tests {
         assert_eq!(back.transposed(), problem);
         let masses = back.masses().unwrap();
         assert_eq!((masses.a, masses.b), (vec![1.0], vec![0.25, 0.75]));
+    }
+
+    #[test]
+    fn a_surplus_within_the_tolerance_is_scaled_away() {
+        let scaled = Masses { a: vec![0.5, 0.5], b: vec![0.25, 0.75 + 8e-10] }.scaled();
+        assert!((mass::total(&scaled.b) - 1.0).abs() < 1e-15);
+        assert!((scaled.b[1] / scaled.b[0] - (0.75 + 8e-10) / 0.25).abs() < 1e-14);
+        assert_eq!(Masses { a: vec![1.0], b: vec![0.1, 0.9] }.scaled().b, vec![0.1, 0.9]);
     }
 }

@@ -1,8 +1,8 @@
-//! Optimal transport on the line.
+//! Optimal transport.
 
 use loglik::Real;
-use loglik::transport::{Measure, wasserstein_1d as distance};
-use ndarray::{Array1, Ix1};
+use loglik::transport::{Cost, Measure, TransportProblem, emd_grad, wasserstein_1d as distance};
+use ndarray::{Array1, Ix1, Ix2};
 
 use super::{Case, Failure};
 
@@ -12,6 +12,14 @@ pub fn wasserstein_1d<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let (x, y) = (case.input::<Ix1>("x")?, case.input::<Ix1>("y")?);
     let (x_weights, y_weights) = (case.optional("x_weights")?, case.optional("y_weights")?);
     case.give_scalar("out", distance(measure(&x, &x_weights), measure(&y, &y_weights), p)?);
+    Ok(())
+}
+
+/// The least cost, by the call that also gives its plan.
+pub fn emd<T: Real>(case: &Case<T>) -> Result<(), Failure> {
+    let (a, b, cost) = (case.input::<Ix1>("a")?, case.input::<Ix1>("b")?, case.input::<Ix2>("cost")?);
+    let (value, _) = emd_grad(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
+    case.give_scalar("out", value);
     Ok(())
 }
 

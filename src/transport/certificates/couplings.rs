@@ -1,0 +1,169 @@
+//! Upper bounds: what some plan costs.
+
+use ndarray::ArrayRef2;
+
+use super::rounding::{Rounding, check_plan, fill};
+use crate::error::Position;
+use crate::transport::cost_rows::{CostRow, CostRows};
+use crate::transport::problem::Masses;
+use crate::transport::{TransportProblem, mass};
+use crate::{Error, Real, Result, reduction};
+
+/// The cost of the product coupling, which sends mass from each place to all in the proportions in which they want it.
+///
+/// ```math
+/// \operatorname{EMD}(a, b; C) \le \frac{1}{\sum_i a_i} \sum_{ij} a_i\, b_j\, C_{ij}
+/// ```
+///
+/// The coupling is feasible whatever the cost, hence the inequality; with all mass of one side at one place no other
+/// exists, and both are equal. Of next-token distributions it is [`demd`](crate::transport::demd). One pass over the costs.
+///
+/// # Errors
+///
+/// As for [`emd`](crate::transport::emd), but that it always ends.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.25, 0.75], array![[0.0, 1.0], [1.0, 0.0]]);
+/// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+/// assert_eq!((product_coupling_cost(problem)?, emd(problem)?), (0.5, 0.25));
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    let masses = problem.masses()?.scaled();
+    reduction::narrow(product_cost(&CostRows::new(&problem.cost), &masses), "cost", Position::default())
+}
+
+/// The cost of a plan that the caller has, once its marginals have been checked.
+///
+/// ```math
+/// \operatorname{EMD}(a, b; C) \le \sum_{ij} P_{ij}\, C_{ij}, \qquad P \ge 0, \quad P 1 = a, \quad P^\top 1 = b
+/// ```
+///
+/// `plan` P is `[n, m]`. Within the tolerance of the check it is made feasible by [`round_plan`](super::round_plan) first,
+/// so that the bound holds for `a` and `b` themselves.
+///
+/// # Errors
+///
+/// - Those of [`round_plan`](super::round_plan).
+/// - [`Error::Value`]: a row or column of `plan` does not sum to its weight, by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the
+///   total; named are the place and the sum.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.25, 0.75], array![[0.0, 1.0], [1.0, 0.0]]);
+/// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+/// assert_eq!(plan_cost(problem, &array![[0.25, 0.25], [0.0, 0.5]])?, 0.25);
+/// assert!(plan_cost(problem, &array![[0.5, 0.0], [0.0, 0.5]]).is_err());
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn plan_cost<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<T> {
+    let masses = problem.masses()?.scaled();
+    check_plan(&problem, plan)?;
+    let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);
+    check_marginals::<T>(&masses, &mut row_into)?;
+    let cost = rounded_cost(&CostRows::new(&problem.cost), &masses, row_into);
+    reduction::narrow(cost, "cost", Position::default())
+}
+
+/// `Σ a b C / Σ a`.
+pub(in crate::transport) fn product_cost<T: Real>(ways: &CostRows<'_, T>, masses: &Masses) -> f64 {
+    let (mut scratch, mut terms) = (Vec::new(), vec![0.0; masses.b.len()]);
+    let total = mass::total(&masses.a);
+    let rows: Vec<f64> = (masses.a.iter().enumerate())
+        .map(|(i, &mass)| match mass {
+            0.0 => 0.0,
+            _ => mass * weighted(&ways.row(i, &mut scratch), &masses.b, &mut terms) / total,
+        })
+        .collect();
+    reduction::sum(&rows)
+}
+
+/// The cost of the plan that [`Rounding`] makes of one whose rows are written by `row_into`: no matrix need exist.
+pub(in crate::transport) fn rounded_cost<T: Real>(
+    ways: &CostRows<'_, T>,
+    masses: &Masses,
+    mut row_into: impl FnMut(usize, &mut [f64]),
+) -> f64 {
+    let rounding = Rounding::new(&masses.a, &masses.b, &mut row_into);
+    let (mut scratch, mut row, mut terms) = (Vec::new(), vec![0.0; masses.b.len()], vec![0.0; masses.b.len()]);
+    let rows: Vec<f64> = (0..masses.a.len())
+        .map(|i| {
+            row_into(i, &mut row);
+            rounding.apply(i, &mut row);
+            weighted(&ways.row(i, &mut scratch), &row, &mut terms)
+        })
+        .collect();
+    reduction::sum(&rows)
+}
+
+/// `Σ_j weight_j C_j`.
+fn weighted<T: Real>(costs: &CostRow<'_, T>, weights: &[f64], terms: &mut [f64]) -> f64 {
+    terms.iter_mut().zip(costs.iter()).zip(weights).for_each(|((term, cost), weight)| *term = weight * cost);
+    reduction::sum(terms)
+}
+
+fn check_marginals<T: Real>(masses: &Masses, mut row_into: impl FnMut(usize, &mut [f64])) -> Result<()> {
+    let slack = mass::tolerance::<T>() * mass::total(&masses.a);
+    let (mut row, mut columns) = (vec![0.0; masses.b.len()], vec![0.0; masses.b.len()]);
+    let far = |sum: f64, mass: f64| (sum - mass).abs() > slack;
+    for (i, &mass) in masses.a.iter().enumerate() {
+        row_into(i, &mut row);
+        columns.iter_mut().zip(&row).for_each(|(sum, mass)| *sum += mass);
+        let (value, allowed) = (reduction::sum(&row), "a row that sums to its weight in `a`");
+        if far(value, mass) {
+            return Err(Error::Value { argument: "plan", position: i.into(), value, allowed });
+        }
+    }
+    match columns.iter().zip(&masses.b).position(|(&sum, &mass)| far(sum, mass)) {
+        None => Ok(()),
+        Some(j) => {
+            let (value, allowed) = (columns[j], "a column that sums to its weight in `b`");
+            Err(Error::Value { argument: "plan", position: j.into(), value, allowed })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, array};
+
+    use super::*;
+    use crate::testing::{close, generator};
+    use crate::transport::{Cost, GroundCost};
+
+    #[test]
+    fn the_product_costs_its_double_sum() {
+        let mut next = generator(21);
+        let (x, y) = (Array2::from_shape_simple_fn((7, 2), &mut next), Array2::from_shape_simple_fn((9, 2), &mut next));
+        let (a, b) = (Array1::from_elem(7, 9.0), Array1::from_elem(9, 7.0));
+        let points = Cost::points(x.view(), y.view(), GroundCost::Euclidean);
+        let costs = points.to_matrix().unwrap();
+        for cost in [points, Cost::matrix(costs.view())] {
+            let got = product_coupling_cost(TransportProblem::new(a.view(), b.view(), cost)).unwrap();
+            close(got, costs.sum(), 1e-14);
+        }
+    }
+
+    #[test]
+    fn a_plan_costs_what_it_says_once_it_is_feasible() {
+        let (a, b, cost) = (array![0.5, 0.5], array![0.25, 0.75], array![[0.0, 1.0], [1.0, -2.0]]);
+        let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+        close(plan_cost(problem, &array![[0.25, 0.25], [0.0, 0.5]]).unwrap(), -0.75, 1e-15);
+        close(plan_cost(problem, &array![[0.25, 0.25 - 1e-11], [0.0, 0.5]]).unwrap(), -0.75, 1e-10);
+        let message = |plan: Array2<f64>| plan_cost(problem, &plan).unwrap_err().to_string();
+        assert_eq!(
+            message(array![[0.25, 0.25], [0.0, 0.75]]),
+            "`plan`[1] is 0.75, allowed is a row that sums to its weight in `a`"
+        );
+        assert_eq!(
+            message(array![[0.5, 0.0], [0.0, 0.5]]),
+            "`plan`[0] is 0.5, allowed is a column that sums to its weight in `b`"
+        );
+        assert_eq!(message(array![[0.5, 0.0]]), "`plan` has shape [1, 2], expected [2, 2]");
+    }
+}

@@ -1,0 +1,293 @@
+//! The costs of a row in `f64`, wherever they come from, as loops over lanes want them.
+
+use ndarray::ArrayView2;
+
+use super::{Cost, GroundCost};
+use crate::Real;
+use crate::simd::{Kernel, LANES, dispatch};
+
+/// Columns whose coordinates are worked on together: 4 KiB of `f64`.
+const BLOCK: usize = 512;
+
+/// The costs from each place to some of the others. Of points it holds the coordinates, never a cost.
+pub(super) struct CostRows<'a, T> {
+    source: Source<'a, T>,
+    width: usize,
+}
+
+enum Source<'a, T> {
+    /// The rows themselves.
+    Whole(ArrayView2<'a, T>),
+    /// Some entries of each row.
+    Part { costs: ArrayView2<'a, T>, columns: Vec<usize> },
+    /// Coordinates of the places that mass goes to, by axes `[d, m]`.
+    Points { x: ArrayView2<'a, T>, axes: Vec<f64>, ground: GroundCost, unit: f64 },
+}
+
+/// The costs of one row: where they lie, or in scratch.
+pub(super) enum CostRow<'a, T> {
+    /// In the caller's memory.
+    Stored(&'a [T]),
+    /// Formed or copied.
+    Formed(&'a [f64]),
+}
+
+impl<'a, T: Real> CostRows<'a, T> {
+    /// The costs to all places.
+    pub(super) fn new(cost: &Cost<'a, T>) -> Self {
+        let width = cost.shape()[1];
+        Self { source: source(cost, &(0..width).collect::<Vec<_>>()), width }
+    }
+
+    /// The costs to these places, in this order.
+    pub(super) fn of_columns(cost: &Cost<'a, T>, columns: &[usize]) -> Self {
+        Self { source: source(cost, columns), width: columns.len() }
+    }
+
+    /// Number of costs in a row.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The costs from place `i`. What does not lie in memory as it is goes to scratch.
+    pub(super) fn row<'s>(&'s self, i: usize, scratch: &'s mut Vec<f64>) -> CostRow<'s, T> {
+        if let Source::Whole(costs) = &self.source
+            && let Some(row) = costs.row(i).to_slice()
+        {
+            return CostRow::Stored(row);
+        }
+        scratch.resize(self.width, 0.0);
+        match &self.source {
+            Source::Whole(costs) => scratch.iter_mut().zip(costs.row(i)).for_each(|(out, cost)| *out = cost.wide()),
+            Source::Part { costs, columns } => {
+                let row = costs.row(i);
+                scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = row[j].wide());
+            }
+            Source::Points { x, axes, ground, unit } => {
+                let from: Vec<f64> = x.row(i).iter().map(|x| x.wide() / unit).collect();
+                dispatch(Form { from: &from, axes, ground: *ground, unit: *unit, out: scratch });
+            }
+        }
+        CostRow::Formed(scratch)
+    }
+}
+
+fn source<'a, T: Real>(cost: &Cost<'a, T>, columns: &[usize]) -> Source<'a, T> {
+    let all = columns.len() == cost.shape()[1] && columns.iter().enumerate().all(|(k, &j)| k == j);
+    match *cost {
+        Cost::Matrix(costs) if all => Source::Whole(costs),
+        Cost::Matrix(costs) => Source::Part { costs, columns: columns.to_vec() },
+        Cost::Points { x, y, ground } => {
+            let unit = if ground == GroundCost::Euclidean { unit(x, y) } else { 1.0 };
+            let axis = |k: usize| columns.iter().map(move |&j| y[[j, k]].wide() / unit);
+            Source::Points { x, axes: (0..y.ncols()).flat_map(axis).collect(), ground, unit }
+        }
+    }
+}
+
+/// A power of two by which coordinates are divided so that squares of their differences neither overflow nor vanish
+/// beside the largest of them.
+fn unit<T: Real>(x: ArrayView2<'_, T>, y: ArrayView2<'_, T>) -> f64 {
+    let largest = x.iter().chain(y).fold(0.0, |max: f64, at| max.max(at.wide().abs()));
+    if (1e-100..1e100).contains(&largest) || largest == 0.0 { 1.0 } else { largest.log2().floor().exp2() }
+}
+
+impl<T: Real> CostRow<'_, T> {
+    /// The least `C_j - v_j`.
+    pub(super) fn least(&self, potentials: &[f64]) -> f64 {
+        match self {
+            Self::Stored(costs) => dispatch(Least { costs, potentials }),
+            Self::Formed(costs) => dispatch(Least { costs, potentials }),
+        }
+    }
+
+    /// The first place at which `C_j - v_j` is this, which it is at some.
+    pub(super) fn place(&self, potentials: &[f64], least: f64) -> usize {
+        let at = |cost: f64, potential: &f64| cost - potential == least;
+        let place = match self {
+            Self::Stored(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(cost.wide(), v)),
+            Self::Formed(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(*cost, v)),
+        };
+        place.unwrap_or(0)
+    }
+
+    /// Lowers each of `least` to `C_j - shift` where that is less.
+    pub(super) fn lower(&self, shift: f64, least: &mut [f64]) {
+        match self {
+            Self::Stored(costs) => dispatch(Lower { costs, shift, least }),
+            Self::Formed(costs) => dispatch(Lower { costs, shift, least }),
+        }
+    }
+
+    /// One of the costs.
+    #[inline]
+    pub(super) fn at(&self, j: usize) -> f64 {
+        match self {
+            Self::Stored(costs) => costs[j].wide(),
+            Self::Formed(costs) => costs[j],
+        }
+    }
+
+    /// All of them, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = f64> {
+        let (stored, formed): (&[T], &[f64]) = match self {
+            Self::Stored(costs) => (costs, &[]),
+            Self::Formed(costs) => (&[], costs),
+        };
+        stored.iter().map(|cost| cost.wide()).chain(formed.iter().copied())
+    }
+}
+
+/// `min_j (C_j - v_j)`, of at least one.
+struct Least<'a, C> {
+    costs: &'a [C],
+    potentials: &'a [f64],
+}
+
+impl<C: Real> Kernel for Least<'_, C> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f64 {
+        let mut least = [f64::INFINITY; LANES];
+        let (costs, last_costs) = self.costs.as_chunks::<LANES>();
+        let (potentials, last) = self.potentials.as_chunks::<LANES>();
+        for (costs, potentials) in costs.iter().zip(potentials) {
+            for i in 0..LANES {
+                least[i] = lesser(costs[i].wide() - potentials[i], least[i]);
+            }
+        }
+        for (i, (cost, potential)) in last_costs.iter().zip(last).enumerate() {
+            least[i] = lesser(cost.wide() - potential, least[i]);
+        }
+        crate::simd::join(least, lesser)
+    }
+}
+
+/// `least_j = min(least_j, C_j - shift)`.
+struct Lower<'a, C> {
+    costs: &'a [C],
+    shift: f64,
+    least: &'a mut [f64],
+}
+
+impl<C: Real> Kernel for Lower<'_, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (least, cost) in self.least.iter_mut().zip(self.costs) {
+            *least = lesser(cost.wide() - self.shift, *least);
+        }
+    }
+}
+
+#[inline(always)]
+fn lesser(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+/// The costs from one point to all others, by the additions that [`Cost::at`] makes, in its order.
+struct Form<'a> {
+    from: &'a [f64],
+    axes: &'a [f64],
+    ground: GroundCost,
+    unit: f64,
+    out: &'a mut [f64],
+}
+
+impl Kernel for Form<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let width = self.out.len();
+        for (block, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            out.fill(0.0);
+            for (k, &from) in self.from.iter().enumerate() {
+                let axis = &self.axes[k * width + block * BLOCK..][..out.len()];
+                match self.ground {
+                    GroundCost::Manhattan => out.iter_mut().zip(axis).for_each(|(sum, to)| *sum += (from - to).abs()),
+                    _ => out.iter_mut().zip(axis).for_each(|(sum, to)| *sum += (from - to) * (from - to)),
+                }
+            }
+            if self.ground == GroundCost::Euclidean {
+                out.iter_mut().for_each(|sum| *sum = self.unit * sum.sqrt());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, s};
+
+    use super::*;
+    use crate::simd::{available, with_level};
+    use crate::testing::close;
+
+    const GROUNDS: [GroundCost; 3] = [GroundCost::SquaredEuclidean, GroundCost::Euclidean, GroundCost::Manhattan];
+
+    fn points(n: usize, phase: f64) -> Array2<f64> {
+        Array2::from_shape_fn((n, 3), |(i, k)| ((3 * i + k) as f64 + phase).sin())
+    }
+
+    #[test]
+    fn rows_are_the_single_costs_at_every_level_and_scale() {
+        for (scale, ground) in [1.0, 1e-140, 1e140].into_iter().flat_map(|scale| GROUNDS.map(|ground| (scale, ground)))
+        {
+            let (x, y) = (points(4, 0.0) * scale, points(700, 0.5) * scale);
+            let cost = Cost::points(x.view(), y.view(), ground);
+            let rows = CostRows::new(&cost);
+            for level in available() {
+                with_level(level, || {
+                    let mut scratch = Vec::new();
+                    for i in 0..4 {
+                        let row = rows.row(i, &mut scratch);
+                        row.iter().enumerate().for_each(|(j, c)| close(c, cost.at(i, j), 2e-15));
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn stored_strided_and_chosen_entries_are_the_same() {
+        let wide = Array2::from_shape_fn((5, 80), |(i, j)| ((i * 80 + j) as f32).sin());
+        let views = [wide.view(), wide.slice(s![.., ..;2]), wide.slice(s![..;-1, ..])];
+        for costs in views {
+            let columns: Vec<usize> = (0..costs.ncols()).filter(|j| j % 3 != 1).collect();
+            let (all, part) =
+                (CostRows::new(&Cost::matrix(costs)), CostRows::of_columns(&Cost::matrix(costs), &columns));
+            assert_eq!((all.width(), part.width()), (costs.ncols(), columns.len()));
+            let (mut left, mut right) = (Vec::new(), Vec::new());
+            for i in 0..5 {
+                let (all, part) = (all.row(i, &mut left), part.row(i, &mut right));
+                assert!(all.iter().eq(costs.row(i).iter().map(|&c| f64::from(c))));
+                assert!(part.iter().eq(columns.iter().map(|&j| all.at(j))));
+            }
+        }
+    }
+
+    #[test]
+    fn the_least_is_found_at_every_level() {
+        let costs = Array2::from_shape_fn((1, 75), |(_, j)| (j as f64 * 0.7).sin());
+        let potentials: Vec<f64> = (0..75).map(|j| (j as f64 * 1.3).cos()).collect();
+        for width in [1, 31, 32, 33, 75] {
+            let cost = Cost::matrix(costs.slice(s![.., ..width]));
+            let (rows, mut scratch) = (CostRows::new(&cost), Vec::new());
+            let row = rows.row(0, &mut scratch);
+            let reduced: Vec<f64> = (0..width).map(|j| costs[[0, j]] - potentials[j]).collect();
+            let least = reduced.iter().copied().fold(f64::INFINITY, f64::min);
+            for level in available() {
+                with_level(level, || {
+                    assert_eq!(row.least(&potentials[..width]), least, "{width} at {level:?}");
+                    let mut lower = vec![0.25; width];
+                    row.lower(0.5, &mut lower);
+                    assert!(lower.iter().zip(costs.row(0)).all(|(&low, c)| low == (c - 0.5).min(0.25)));
+                });
+            }
+            assert_eq!(reduced[row.place(&potentials[..width], least)], least);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The earth mover's distance between discrete measures: the exact solution of the transport problem.
+
+mod flows;
+mod simplex;
+mod solve;
+mod start;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod units;
+
+use ndarray::{Array1, Array2};
+
+pub(super) use simplex::{Ended, Limits, Simplex};
+pub(super) use solve::{Solved, dual, finish};
+
+use super::{Flow, Plan, TransportProblem};
+use crate::error::Position;
+use crate::{Real, Result, reduction};
+
+/// The earth mover's distance: the least cost of moving one set of weights onto another.
+///
+/// ```math
+/// \operatorname{EMD}(a, b; C) = \min_{P \ge 0} \sum_{ij} P_{ij} C_{ij}
+/// \quad \text{with} \quad \sum_j P_{ij} = a_i, \quad \sum_i P_{ij} = b_j
+/// ```
+///
+/// Nothing is divided or rooted: with squared Euclidean costs it is `W_2²`. Costs are any finite numbers, of any sign;
+/// weights keep their total. Where the totals differ, within the tolerance of [`TransportProblem`], `b` is scaled to that of
+/// `a`. Places without mass take no part.
+///
+/// Exact, by a network simplex of which no step is in doubt: flows are whole numbers of 2⁻⁶⁰ of the mass, an arc is taken
+/// in only where its saving is above what round-off can feign, and trees are strongly feasible, so that ties do not make it
+/// go round in circles. What is left is the round-off of the potentials, some ε times the largest cost for each unit of
+/// mass; [`emd_plan`] reports it. Time grows about as `n² m` in practice: a thousand places on each side take a tenth of a
+/// second. Memory is `O(n + m)` beyond the cost, `O(md)` for points.
+///
+/// # Errors
+///
+/// - [`Error::Shape`](crate::Error::Shape): the cost is not `[n, m]`.
+/// - [`Error::Value`](crate::Error::Value): a weight is not finite or below zero, or a cost or coordinate is not finite.
+/// - [`Error::Empty`](crate::Error::Empty): a side without mass.
+/// - [`Error::Unbalanced`](crate::Error::Unbalanced): totals that differ by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the
+///   larger.
+/// - [`Error::Overflow`](crate::Error::Overflow): the result, or sums of costs along the way, do not fit.
+/// - [`Error::Unfinished`](crate::Error::Unfinished): a million and two thousand steps for each place were not enough; no
+///   such problem is known to us.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (a, b) = (array![0.5_f64, 0.25, 0.25], array![0.5, 0.5]);
+/// let cost = array![[0.0, 2.0], [1.0, 1.0], [3.0, 0.0]];
+/// assert_eq!(emd(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?, 0.25);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Dantzig, *Application of the simplex method to a transportation problem*, 1951; strongly feasible trees: Cunningham,
+/// Mathematical Programming 11, 1976; Ahuja, Magnanti and Orlin, *Network Flows*, 1993, chapter 11.
+pub fn emd<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    let solved = solve::solve(&problem, &problem.masses()?.scaled())?;
+    reduction::narrow(solved.primal, "cost", Position::default())
+}
+
+/// [`emd`] with a plan that attains it, and potentials that prove it.
+///
+/// # Errors
+///
+/// As for [`emd`].
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (a, b) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
+/// let cost = array![[0.0, 1.0], [1.0, 0.0]];
+/// let solution = emd_plan(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
+/// assert_eq!(solution.plan.to_dense(), array![[0.25, 0.25], [0.0, 0.5]]);
+/// assert_eq!((solution.cost, solution.dual, solution.gap), (0.25, 0.25, 0.0));
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution<T>> {
+    EmdSolution::new(solve::solve(&problem, &problem.masses()?.scaled())?)
+}
+
+/// [`emd`] with its gradient.
+///
+/// By the envelope theorem the slope in the cost is the plan, and those in the weights are the potentials. Along the
+/// simplex, where a weight grows at the expense of another, potentials count up to a constant of each side only: they come
+/// centred, with mean 0. A place without mass has the slope at which it would take some. Where several plans or pairs of
+/// potentials are optimal, EMD has kinks, and the gradient is one of its generalised gradients.
+///
+/// # Errors
+///
+/// As for [`emd`].
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (a, b) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
+/// let cost = array![[0.0, 1.0], [1.0, 0.0]];
+/// let (value, gradient) = emd_grad(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
+/// assert_eq!((value, gradient.a), (0.25, array![0.5, -0.5]));
+/// assert_eq!(gradient.cost, array![[0.25, 0.25], [0.0, 0.5]]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn emd_grad<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
+    let solution = emd_plan(problem)?;
+    let (a, b) = (centred(&solution.u), centred(&solution.v));
+    Ok((solution.cost, TransportGradient { a, b, cost: solution.plan.to_dense() }))
+}
+
+/// An optimal plan, and potentials that prove that none is better.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmdSolution<T> {
+    /// `Σ P C`, the least cost.
+    pub cost: T,
+    /// The plan: at most `n + m - 1` flows.
+    pub plan: Plan<T>,
+    /// Potentials of the places that mass comes from, `[n]`: `u_i + v_j <= C_ij`, with equality where mass flows.
+    pub u: Array1<T>,
+    /// Potentials of the places that it goes to, `[m]`.
+    pub v: Array1<T>,
+    /// `Σ a u + Σ b v` (`b` scaled to the total of `a`), which no plan is below.
+    pub dual: T,
+    /// `cost - dual`, formed in `f64`: 0 up to round-off, of either sign.
+    pub gap: T,
+}
+
+impl<T: Real> EmdSolution<T> {
+    fn new(solved: Solved) -> Result<Self> {
+        let narrow = |x| reduction::narrow(x, "cost", Position::default());
+        let all = |values: Vec<f64>| values.into_iter().map(narrow).collect::<Result<Array1<T>>>();
+        let flows =
+            solved.plan.flows().iter().map(|flow| Flow { from: flow.from, to: flow.to, mass: T::of(flow.mass) });
+        let flows = flows.filter(|flow| flow.mass > T::zero()).collect();
+        Ok(Self {
+            cost: narrow(solved.primal)?,
+            plan: Plan::new(solved.plan.shape(), flows),
+            u: all(solved.u)?,
+            v: all(solved.v)?,
+            dual: narrow(solved.dual)?,
+            gap: narrow(solved.primal - solved.dual)?,
+        })
+    }
+}
+
+/// Slopes of a transport cost in everything that it depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransportGradient<T> {
+    /// In the weights `a`, `[n]`, centred: only differences count.
+    pub a: Array1<T>,
+    /// In the weights `b`, `[m]`, centred.
+    pub b: Array1<T>,
+    /// In the cost, `[n, m]`: the plan.
+    pub cost: Array2<T>,
+}
+
+/// Less their mean.
+fn centred<T: Real>(potentials: &Array1<T>) -> Array1<T> {
+    let wide: Vec<f64> = potentials.iter().map(|u| u.wide()).collect();
+    let mean = reduction::sum(&wide) / wide.len() as f64;
+    wide.into_iter().map(|u| T::of(u - mean)).collect()
+}
