@@ -74,5 +74,28 @@ fn emo(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, line, emo);
+fn exact(c: &mut Criterion) {
+    let mut group = c.benchmark_group("emd");
+    group.sample_size(10);
+    for n in [256, 512, 1_000] {
+        group.throughput(Throughput::Elements((n * n) as u64));
+        let even = Array1::from_elem(n, 1.0 / n as f64);
+        let mass = Array1::from_shape_fn(n, |i| 0.1 + noise(i + 3 * n));
+        let mass = &mass / mass.sum();
+        let points = |by: usize| Array2::from_shape_fn((n, 2), |(i, k)| noise(2 * i + k + by));
+        let (x, y) = (points(0), points(11 * n));
+        let cost = Cost::points(x.view(), y.view(), GroundCost::SquaredEuclidean);
+        let costs = cost.to_matrix().unwrap_or_else(|error| panic!("{error}"));
+        let matrix = Cost::matrix(costs.view());
+        for (name, a, cost) in
+            [("even_matrix", &even, matrix), ("weighted_matrix", &mass, matrix), ("weighted_points", &mass, cost)]
+        {
+            let problem = TransportProblem::new(a.view(), even.view(), cost);
+            group.bench_function(BenchmarkId::new(name, n), |bench| bench.iter(|| emd(problem)));
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, line, emo, exact);
 criterion_main!(benches);
