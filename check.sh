@@ -9,7 +9,8 @@ step() {
 }
 
 curves=$(mktemp -d)
-trap 'rm -rf "$curves"' EXIT
+bounds=$(mktemp -d)
+trap 'rm -rf "$curves" "$bounds"' EXIT
 
 step cargo fmt --check
 step cargo clippy --all-targets --all-features -- -D warnings
@@ -19,5 +20,6 @@ step cargo test --release --all-features --lib --test golden --test layout
 step cargo test --release --no-default-features --lib --test golden
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 step cargo run --release --example loss_curves -- --quick --out "$curves"
+step cargo run --release --example emd_bounds -- --quick --out "$bounds"
 step cargo bench -- --test
 printf '\nall checks passed\n'

@@ -1,9 +1,12 @@
 //! Which curves are drawn from the runs.
 
 use super::entropy::Entropy;
-use super::figure::{Figure, Line, Panel, Scale, Stroke};
+use super::figure::{Axis, Figure, Line, Panel, Scale, Stroke};
 use super::reading::TrainingReading;
 use super::tuning::{Reading, Run, Snapshot};
+
+/// All curves are over the steps of the optimiser.
+const STEPS: Axis = Axis { column: "step", label: "optimiser steps" };
 
 /// One curve of every objective.
 struct Curve {
@@ -31,6 +34,7 @@ pub fn pretraining(readings: &[TrainingReading], entropy: Entropy) -> Figure {
         name: "pretraining",
         title: "Likelihood training of the language model",
         panels_by: "objective",
+        x: STEPS,
         y: "bits per byte",
         scale: Scale::Own,
         panels: vec![Panel { title: "NLL".into(), lines }],
@@ -67,6 +71,7 @@ fn loss(runs: &[Run]) -> Figure {
         name: "loss",
         title: "Loss of each objective",
         panels_by: "objective",
+        x: STEPS,
         y: "loss (nats; IPO: squared)",
         scale: Scale::Own,
         panels: by_objective(runs, &curves),
@@ -85,6 +90,7 @@ fn log_prob(runs: &[Run]) -> Figure {
         name: "log_prob",
         title: "Log-probability of chosen and rejected responses",
         panels_by: "objective",
+        x: STEPS,
         y: "log-probability (nats per response)",
         scale: Scale::Shared,
         panels: by_objective(runs, &curves),
@@ -117,7 +123,7 @@ fn by_split(
             .collect(),
     };
     let panels = vec![panel("training", |s| &s.training), panel("held-out", |s| &s.held_out)];
-    Figure { name, title, panels_by: "split", y, scale: Scale::Own, panels }
+    Figure { name, title, panels_by: "split", x: STEPS, y, scale: Scale::Own, panels }
 }
 
 fn line(label: &str, colour: usize, stroke: Stroke, run: &Run, read: impl Fn(&Snapshot) -> f64) -> Line {

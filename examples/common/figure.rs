@@ -11,12 +11,23 @@ pub struct Figure {
     pub title: &'static str,
     /// What the panels tell apart: the name of a CSV column.
     pub panels_by: &'static str,
+    /// The horizontal axis.
+    pub x: Axis,
     /// Quantity and unit of the vertical axis.
     pub y: &'static str,
     /// Whether panels can be compared by eye.
     pub scale: Scale,
     /// The panels, in reading order.
     pub panels: Vec<Panel>,
+}
+
+/// What runs from left to right.
+#[derive(Clone, Copy, Debug)]
+pub struct Axis {
+    /// Name of the CSV column.
+    pub column: &'static str,
+    /// Quantity and unit.
+    pub label: &'static str,
 }
 
 /// The range of the vertical axes.
@@ -28,7 +39,7 @@ pub enum Scale {
     Own,
 }
 
-/// One pair of axes; the horizontal one counts steps of the optimiser.
+/// One pair of axes.
 #[derive(Debug)]
 pub struct Panel {
     /// What this panel shows.
@@ -46,7 +57,7 @@ pub struct Line {
     pub colour: usize,
     /// How it is drawn.
     pub stroke: Stroke,
-    /// Step and value.
+    /// Abscissa and value.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -62,12 +73,12 @@ pub enum Stroke {
 impl Figure {
     /// One row for each point; numbers have as many digits as tell them apart from all others.
     pub fn csv(&self) -> String {
-        let mut text = format!("{},line,step,value\n", self.panels_by);
+        let mut text = format!("{},line,{},value\n", self.panels_by, self.x.column);
         for panel in &self.panels {
             for line in &panel.lines {
-                for (step, value) in &line.points {
+                for (x, value) in &line.points {
                     // Writing to a string cannot fail.
-                    let _ = writeln!(text, "{},{},{step},{value}", panel.title, line.label);
+                    let _ = writeln!(text, "{},{},{x},{value}", panel.title, line.label);
                 }
             }
         }

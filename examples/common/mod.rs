@@ -4,6 +4,7 @@
 
 pub mod adam;
 pub mod change;
+pub mod command_line;
 pub mod courses;
 pub mod curves;
 pub mod entropy;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::failure::Failure;
+use super::command_line;
 use super::model::Shape;
 
 /// Trains a small byte-level language model on text, continues it with seven objectives and draws the curves.
@@ -67,16 +67,7 @@ impl Work {
 impl Options {
     /// Reads the command line, or answers it: help on stdout, one line on stderr where an option is wrong.
     pub fn read() -> Result<Self, ExitCode> {
-        Self::try_parse().map_err(|answer| {
-            if answer.use_stderr() {
-                let text = answer.to_string();
-                let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-                return Failure::Input(format!("{line} (see --help)")).report();
-            }
-            // A reader who has closed the pipe needs no help.
-            let _ = answer.print();
-            ExitCode::SUCCESS
-        })
+        command_line::read()
     }
 
     /// The sizes that go with the options.

@@ -68,7 +68,7 @@ fn draw(canvas: &Canvas, figure: &Figure, grid: (usize, usize)) -> Drawn {
             Scale::Shared => all.clone(),
             Scale::Own => span(points(panel).map(|point| point.1), AIR),
         };
-        draw_panel(area, panel, figure.y, y_span)?;
+        draw_panel(area, panel, (figure.x.label, figure.y), y_span)?;
     }
     canvas.present()?;
     Ok(())
@@ -110,7 +110,7 @@ fn entry_width(line: &Line) -> u32 {
     KEY + 8 + 8 * line.label.chars().count() as u32 + GAP
 }
 
-fn draw_panel(area: &Canvas, panel: &Panel, y: &str, y_span: Range<f64>) -> Drawn {
+fn draw_panel(area: &Canvas, panel: &Panel, (x, y): (&str, &str), y_span: Range<f64>) -> Drawn {
     let steps = span(points(panel).map(|point| point.0), 0.0);
     let mut chart = ChartBuilder::on(area)
         .caption(&panel.title, ("sans-serif", 18))
@@ -121,10 +121,10 @@ fn draw_panel(area: &Canvas, panel: &Panel, y: &str, y_span: Range<f64>) -> Draw
         .build_cartesian_2d(steps, y_span)?;
     chart
         .configure_mesh()
-        .x_desc("optimiser steps")
+        .x_desc(x)
         .y_desc(y)
         .x_labels(6)
-        .x_label_formatter(&|step| format!("{step:.0}"))
+        .x_label_formatter(&|x| format!("{}", (10.0 * x).round() / 10.0))
         .y_labels(8)
         .axis_desc_style(("sans-serif", 15))
         .label_style(("sans-serif", 13))
