@@ -45,6 +45,9 @@ pub use crate::sequence::{
 pub use crate::transport::{CosineCost, Emo, EmoMode, EmoTerms, Measure, demd, demd_grad, wasserstein_1d};
 pub use crate::transport::{Cost, Flow, GroundCost, Plan, TransportProblem};
 pub use crate::transport::{
+    CostGradient, Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornGradient, SinkhornSolution,
+};
+pub use crate::transport::{
     EmdBounds, EmdInterval, EmdSolution, LowerBound, TransportGradient, UpperBound, axis_bound, c_transform,
     centroid_bound, dual_bound, emd, emd_grad, emd_plan, plan_cost, product_coupling_cost, projection_bound,
     round_plan, total_variation_bound,

@@ -54,6 +54,8 @@ const _: () = {
     shared_between_threads::<Term<PairConfig>>();
     shared_between_threads::<(Length, Against, Margin, Needs, TargetUse, Row<f64>, Out<'_, f64>)>();
     shared_between_threads::<Measure<'_, f64>>();
+    shared_between_threads::<(Sinkhorn, SinkhornSolution<'_, f64>, SinkhornGradient<f64>)>();
+    shared_between_threads::<(SinkhornDivergence, SinkhornDivergenceSolution<'_, f64>, CostGradient<f64>)>();
     shared_between_threads::<(CosineCost<f64>, Emo, EmoMode, EmoTerms<f64>)>();
     shared_between_threads::<(Samples<f64>, Ddo)>();
     shared_between_threads::<Gaussian<f64>>();

@@ -5,6 +5,8 @@ mod batchwise;
 mod common;
 #[path = "laws/displacement.rs"]
 mod displacement;
+#[path = "laws/entropic_transport.rs"]
+mod entropic_transport;
 #[path = "laws/exact_transport.rs"]
 mod exact_transport;
 #[path = "laws/linear.rs"]

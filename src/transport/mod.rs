@@ -1,7 +1,8 @@
 //! Optimal transport: distances between distributions, and bounds on them.
 //!
 //! [`emd`] is the exact distance between weighted places at any cost, [`EmdBounds`] an interval around it, and
-//! [`wasserstein_1d`] the exact distance between two weighted sets of points on a line. [`demd`] is the cost of
+//! [`wasserstein_1d`] the exact distance between two weighted sets of points on a line. [`Sinkhorn`] is transport with an
+//! entropic term, smooth in everything, and [`SinkhornDivergence`] what is left of it without that term's own cost. [`demd`] is the cost of
 //! moving a model's next-token distribution onto its target when similar tokens are near each other, and [`Emo`] mixes
 //! it with the likelihood; both take a [`CosineCost`], made once from an embedding matrix and used for every batch.
 
@@ -19,6 +20,7 @@ mod mass;
 mod measure;
 mod plan;
 mod problem;
+mod sinkhorn;
 #[cfg(test)]
 mod testing;
 mod wasserstein_1d;
@@ -36,4 +38,7 @@ pub use emo::{Emo, EmoMode, EmoTerms};
 pub use measure::Measure;
 pub use plan::{Flow, Plan};
 pub use problem::TransportProblem;
+pub use sinkhorn::{
+    CostGradient, Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornGradient, SinkhornSolution,
+};
 pub use wasserstein_1d::wasserstein_1d;

@@ -48,6 +48,7 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "aot_unpaired" => batchwise::aot_unpaired(case),
         "dpo_f_divergence" => batchwise::dpo_f_divergence(case),
         "emd" => transport::emd(case),
+        "sinkhorn" => transport::sinkhorn(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),

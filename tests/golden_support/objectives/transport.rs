@@ -1,7 +1,7 @@
 //! Optimal transport.
 
 use loglik::Real;
-use loglik::transport::{Cost, Measure, TransportProblem, emd_grad, wasserstein_1d as distance};
+use loglik::transport::{Cost, Measure, Sinkhorn, TransportProblem, emd_grad, wasserstein_1d as distance};
 use ndarray::{Array1, Ix1, Ix2};
 
 use super::{Case, Failure};
@@ -20,6 +20,17 @@ pub fn emd<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let (a, b, cost) = (case.input::<Ix1>("a")?, case.input::<Ix1>("b")?, case.input::<Ix2>("cost")?);
     let (value, _) = emd_grad(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
     case.give_scalar("out", value);
+    Ok(())
+}
+
+/// The plan and what it pays, not less nearly than the element type allows.
+pub fn sinkhorn<T: Real>(case: &Case<T>) -> Result<(), Failure> {
+    let (a, b, cost) = (case.input::<Ix1>("a")?, case.input::<Ix1>("b")?, case.input::<Ix2>("cost")?);
+    let regularization = case.number("regularization")?.ok_or("sinkhorn has no default for `regularization`")?;
+    let sinkhorn = Sinkhorn { regularization, tolerance: T::epsilon().wide().max(1e-13), ..Sinkhorn::default() };
+    let solution = sinkhorn.solve(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
+    case.give("plan", &solution.plan());
+    case.give_scalar("transport_cost", solution.transport_cost);
     Ok(())
 }
 

@@ -1,0 +1,199 @@
+//! Entropic transport: its hyper-parameters and entry points.
+
+use ndarray::ArrayRef1;
+
+use super::alternating::Alternating;
+use super::gibbs::Gibbs;
+use super::side::{Side, Softness};
+use super::{SinkhornGradient, SinkhornSolution};
+use crate::transport::TransportProblem;
+use crate::transport::problem::Masses;
+use crate::{Error, Real, Result, check};
+
+/// Optimal transport with an entropic term, which makes the plan unique and the value smooth; balanced or unbalanced.
+///
+/// ```math
+/// \mathrm{OT}_\varepsilon(a, b) = \min_{P \ge 0}\; \langle P, C \rangle
+///   + \varepsilon\, \mathrm{KL}\bigl(P \,\big|\, \tfrac{1}{m} a \otimes b\bigr), \qquad P 1 = a,\; P^\top 1 = b,
+/// \qquad P_{ij} = \tfrac{1}{m} a_i b_j\, e^{(f_i + g_j - C_{ij}) / \varepsilon}
+/// ```
+///
+/// `m` is the total of both sides, 1 for distributions, and `KL(P | Q) = Σ P ln(P/Q) - P + Q`. The value is that of the dual,
+/// `⟨f, a⟩ + ⟨g, b⟩` where it is largest: it lies between the cost of exact transport and that of the product `a ⊗ b / m`,
+/// grows with ε, and is never above the minimum, converged or not. `m` times the weights give `m` times the value. With a
+/// `marginal_penalty` ρ the marginals are free at a price, and the totals may differ:
+///
+/// ```math
+/// \min_{P \ge 0}\; \langle P, C \rangle + \rho\, \mathrm{KL}(P 1 \,|\, a) + \rho\, \mathrm{KL}(P^\top 1 \,|\, b)
+///   + \varepsilon\, \mathrm{KL}(P \,|\, a \otimes b)
+/// ```
+///
+/// which for totals of 1 tends to the balanced problem as ρ grows. (For other totals `a ⊗ b` keeps to the literature, and the
+/// limit is larger by `ε m (m - 1 - ln m)`.)
+///
+/// Potentials are updated in the log domain, so that nothing overflows at any regularisation: each round takes one exponential
+/// for each cost, of an exponent formed in `f64`, and looks at each cost once. Costs between points are formed where
+/// they are needed: nothing of `[n, m]` exists. Rows of costs go to threads; the bits do not depend on how many.
+/// Rounds start at a regularisation of the range of the costs, which falls by `scaling` from stage to stage; for unbalanced
+/// problems each round also moves the best constant from one potential to the other. Iteration stops once
+/// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited to
+/// about 1e-6.
+///
+/// Weights of zero take no part: their rows of the plan are zero, and their potentials are those that mass would find
+/// there.
+///
+/// # Errors
+///
+/// - [`Error::Parameter`]: a hyper-parameter out of its range.
+/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], and without a `marginal_penalty`
+///   [`Error::Unbalanced`].
+/// - [`Error::Overflow`]: costs over ε, or results, that do not fit.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.5, 0.5], array![[0.0, 1.0], [1.0, 0.0]]);
+/// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+/// let solution = Sinkhorn { regularization: 0.5, ..Sinkhorn::default() }.solve(problem)?;
+/// assert!(solution.converged);
+/// let stays = 1.0 / (1.0 + (-2.0_f64).exp()); // P_00 / P_01 = e^(1/ε)
+/// assert!((solution.plan()[[0, 0]] - 0.5 * stays).abs() < 1e-12);
+/// assert!((solution.transport_cost - (1.0 - stays)).abs() < 1e-12);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Cuturi, NeurIPS 2013, [arXiv:1306.0895](https://arxiv.org/abs/1306.0895); in the log domain, with penalties: Chizat et al.
+/// 2018, [arXiv:1607.05816](https://arxiv.org/abs/1607.05816), and Séjourné et al. 2019,
+/// [arXiv:1910.12958](https://arxiv.org/abs/1910.12958); the constant between potentials: Séjourné, Vialard and Peyré,
+/// AISTATS 2022, [arXiv:2201.00730](https://arxiv.org/abs/2201.00730); stages: Kosowsky and Yuille 1994.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct Sinkhorn {
+    /// ε, in the unit of the costs, `> 0`. Default 0.05 (OTT, for costs of about 1).
+    pub regularization: f64,
+    /// Distance of the plan's marginals from what they should be, in L1 and relative to their total, at which to stop,
+    /// `>= 0`. Default 1e-6.
+    pub tolerance: f64,
+    /// Rounds over all costs at most, `>= 1`. Default 10,000.
+    pub max_iterations: usize,
+    /// ρ, by which marginals are bound to the weights, `> 0`; exactly where there is none. Default none.
+    pub marginal_penalty: Option<f64>,
+    /// By what the regularisation falls from stage to stage, `(0, 1]`; 1 leaves all stages out but the last. Default 0.25,
+    /// which takes the fewest rounds on points in the plane.
+    pub scaling: f64,
+}
+
+impl Default for Sinkhorn {
+    fn default() -> Self {
+        Self { regularization: 0.05, tolerance: 1e-6, max_iterations: 10_000, marginal_penalty: None, scaling: 0.25 }
+    }
+}
+
+impl Sinkhorn {
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// See [`Sinkhorn`].
+    pub fn value<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<T> {
+        Ok(self.solve(problem)?.value)
+    }
+
+    /// The value, and its gradient in weights and costs: see [`SinkhornSolution::grad`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Sinkhorn`].
+    pub fn grad<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<(T, SinkhornGradient<T>)> {
+        let solution = self.solve(problem)?;
+        Ok((solution.value, solution.grad()?))
+    }
+
+    /// The value with everything else that is known then: potentials, plan, gradient, and how well the marginals agree.
+    ///
+    /// # Errors
+    ///
+    /// See [`Sinkhorn`].
+    pub fn solve<'a, T: Real>(&self, problem: TransportProblem<'a, T>) -> Result<SinkhornSolution<'a, T>> {
+        let masses = self.masses(&problem)?;
+        let mut gibbs = Gibbs::new(problem.cost, self.regularization)?;
+        let stages = self.stages(gibbs.range);
+        gibbs.set_regularization(stages[0]);
+        let mut rounds = self.alternating(gibbs, masses, stages[0]);
+        let report = self.run(&mut rounds, &stages);
+        SinkhornSolution::new(self, problem.cost, rounds, report)
+    }
+
+    /// [`Sinkhorn::solve`] from a potential `g`, `[m]`, of a problem that is near, without stages. The other potential follows
+    /// from it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Sinkhorn`]; [`Error::Shape`] and [`Error::Value`] where `g` is not `[m]` or not finite.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use loglik::{prelude::*, ndarray::array};
+    /// let (a, b, cost) = (array![0.3_f64, 0.7], array![0.6, 0.4], array![[0.0, 1.0], [2.0, 0.0]]);
+    /// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
+    /// let sinkhorn = Sinkhorn { regularization: 0.1, ..Sinkhorn::default() };
+    /// let cold = sinkhorn.solve(problem)?;
+    /// let warm = sinkhorn.solve_from(problem, &cold.g)?;
+    /// assert_eq!(warm.iterations, 1);
+    /// # Ok::<(), loglik::Error>(())
+    /// ```
+    pub fn solve_from<'a, T: Real>(
+        &self,
+        problem: TransportProblem<'a, T>,
+        g: &ArrayRef1<T>,
+    ) -> Result<SinkhornSolution<'a, T>> {
+        let masses = self.masses(&problem)?;
+        check::shape("g", g.shape(), &[problem.b.len()])?;
+        if let Some(at) = g.iter().position(|g| !g.is_finite()) {
+            let value = g[at].wide();
+            return Err(Error::Value { argument: "g", position: at.into(), value, allowed: "finite" });
+        }
+        let gibbs = Gibbs::new(problem.cost, self.regularization)?;
+        let mut rounds = self.alternating(gibbs, masses, self.regularization);
+        let offset = rounds.b.offset;
+        rounds.b.potential = g.iter().map(|g| g.wide() / self.regularization - offset).collect();
+        let report = self.run(&mut rounds, &[self.regularization]);
+        SinkhornSolution::new(self, problem.cost, rounds, report)
+    }
+
+    /// Checks hyper-parameters and problem.
+    pub(super) fn masses<T: Real>(&self, problem: &TransportProblem<'_, T>) -> Result<Masses> {
+        check::positive("regularization", self.regularization)?;
+        check::non_negative("tolerance", self.tolerance)?;
+        check::parameter("max_iterations", self.max_iterations as f64, ">= 1", self.max_iterations >= 1)?;
+        check::parameter("scaling", self.scaling, "(0, 1]", self.scaling > 0.0 && self.scaling <= 1.0)?;
+        match self.marginal_penalty {
+            None => Ok(problem.masses()?.scaled()),
+            Some(penalty) => {
+                check::positive("marginal_penalty", penalty)?;
+                problem.unbalanced_masses()
+            }
+        }
+    }
+
+    /// Both sides before the first round.
+    fn alternating<'a, T: Real>(&self, gibbs: Gibbs<'a, T>, masses: Masses, regularization: f64) -> Alternating<'a, T> {
+        let offset = 0.5 * gibbs.base / regularization;
+        let (a, b) = (Side::new(masses.a, offset), Side::new(masses.b, offset));
+        let log_reference = self.log_reference(b.total);
+        Alternating::new(gibbs, a, b, self.softness(regularization), log_reference)
+    }
+
+    pub(super) fn softness(&self, regularization: f64) -> Softness {
+        Softness(self.marginal_penalty.map_or(0.0, |penalty| regularization / penalty))
+    }
+
+    /// Logarithm of the constant beside `a ⊗ b`, for this total of either side.
+    pub(super) fn log_reference(&self, total: f64) -> f64 {
+        if self.marginal_penalty.is_some() { 0.0 } else { -total.ln() }
+    }
+}

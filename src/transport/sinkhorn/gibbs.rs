@@ -1,0 +1,217 @@
+//! Rows of `e^((f_i + g_j - C_ij)/ε)`, formed anew whenever they are needed: no array of `[n, m]` exists.
+
+use std::ops::Range;
+
+use super::lanes::{AddBelow, Affine, Deposit, Ends, Exponentials, Largest, Raise, Spent};
+use crate::error::Position;
+use crate::simd::dispatch;
+use crate::transport::Cost;
+use crate::transport::cost_rows::{CostRow, CostRows};
+use crate::{Error, Real, Result, parallel};
+
+/// Elements whose exponentials add in their own type before `f64` takes over.
+const BLOCK: usize = 1024;
+
+/// Sums of a row, at the potential that it had before, which are not formed anew: no term was cut or has vanished that
+/// would show.
+const NEAR: Range<f64> = 1.0 / 2048.0..2048.0;
+
+/// Beyond it, exponents are no numbers.
+const LARGEST_EXPONENT: f64 = 1e300;
+
+/// The costs, and the regularisation that makes exponents of them. Exponents are formed in `f64` and are near zero where
+/// there is mass, so that in `f32` they lose nothing by being rounded before their exponential is taken.
+pub(super) struct Gibbs<'a, T> {
+    cost: Cost<'a, T>,
+    rows: CostRows<'a, T>,
+    /// The least cost, by which all are lowered first, and how far the largest lies above it.
+    pub(super) base: f64,
+    pub(super) range: f64,
+    inverse: f64,
+}
+
+/// What the exponentials of a row add up to: `e^-shift` times their sum.
+#[derive(Clone, Copy)]
+pub(super) struct Sum {
+    shift: f64,
+    sum: f64,
+}
+
+impl Sum {
+    /// The soft c-transform `-ln Σ_j e^(v_j - C_ij/ε)`.
+    pub(super) fn potential(self) -> f64 {
+        self.shift - self.sum.ln()
+    }
+
+    /// Sum of the row in scratch.
+    pub(super) fn sum(self) -> f64 {
+        self.sum
+    }
+
+    /// By what the row in scratch is multiplied to add up to `e^(potential - self.potential())`.
+    pub(super) fn factor(self, potential: f64) -> f64 {
+        if potential == self.potential() { 1.0 / self.sum } else { (potential - self.shift).exp() }
+    }
+}
+
+/// Memory for a row, of each thread its own.
+pub(super) struct Scratch<T> {
+    costs: Vec<f64>,
+    masses: Vec<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    pub(super) fn new() -> Self {
+        Self { costs: Vec::new(), masses: Vec::new() }
+    }
+
+    /// Adds a multiple of the row to these columns.
+    pub(super) fn deposit(&self, factor: f64, columns: &mut [f64]) {
+        dispatch(Deposit { masses: &self.masses, factor: factor * T::SCALE.wide(), columns });
+    }
+
+    /// A multiple of the row, exactly zero where nothing is.
+    pub(super) fn write(&self, factor: f64, mut write: impl FnMut(usize, f64)) {
+        for (j, &mass) in self.masses.iter().enumerate() {
+            write(j, factor * (mass * T::SCALE).wide());
+        }
+    }
+}
+
+impl<'a, T: Real> Gibbs<'a, T> {
+    /// The costs have been checked.
+    pub(super) fn new(cost: Cost<'a, T>, regularization: f64) -> Result<Self> {
+        let rows = CostRows::new(&cost);
+        let (base, top) = ends(&rows, cost.shape()[0]);
+        let range = top - base;
+        let gibbs = Self { cost, rows, base, range, inverse: 1.0 / regularization };
+        let exponent = range.max(base.abs()) * gibbs.inverse;
+        if exponent.is_finite() && exponent < LARGEST_EXPONENT {
+            Ok(gibbs)
+        } else {
+            Err(Error::overflow::<f64>("cost", Position::default()))
+        }
+    }
+
+    /// Costs of another regularisation.
+    pub(super) fn set_regularization(&mut self, regularization: f64) {
+        self.inverse = 1.0 / regularization;
+    }
+
+    /// Puts multiples of `e^(v_j - C_ij/ε)` into scratch. Where the potential `guess` is near that which the row gets, as it is
+    /// but in the first rounds, each exponential is taken once.
+    pub(super) fn row(&self, i: usize, guess: f64, exponents: &[f64], scratch: &mut Scratch<T>) -> Sum {
+        scratch.masses.resize(exponents.len(), T::zero());
+        match self.rows.row(i, &mut scratch.costs) {
+            CostRow::Stored(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
+            CostRow::Formed(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
+        }
+    }
+
+    fn sum<C: Real>(&self, costs: &[C], guess: f64, exponents: &[f64], masses: &mut [T]) -> Sum {
+        let mut at = |shift: f64| Sum { shift, sum: self.exponentials(costs, exponents, shift, masses) };
+        let near = at(guess);
+        if NEAR.contains(&near.sum) {
+            return near;
+        }
+        let affine = self.affine(0.0);
+        at(-dispatch(Largest { costs, exponents, affine }))
+    }
+
+    fn exponentials<C: Real>(&self, costs: &[C], exponents: &[f64], shift: f64, masses: &mut [T]) -> f64 {
+        let affine = self.affine(shift);
+        let blocks = costs.chunks(BLOCK).zip(exponents.chunks(BLOCK)).zip(masses.chunks_mut(BLOCK));
+        let sums = blocks.map(|((costs, exponents), out)| {
+            dispatch(Exponentials { costs, exponents, affine, out }).wide() * T::SCALE.wide()
+        });
+        sums.sum()
+    }
+
+    /// `Σ_j P_j C_ij` of the row in scratch, times a factor.
+    pub(super) fn spent(&self, i: usize, factor: f64, scratch: &mut Scratch<T>) -> f64 {
+        let masses = &scratch.masses;
+        let spent = match self.rows.row(i, &mut scratch.costs) {
+            CostRow::Stored(costs) => dispatch(Spent { masses, costs, base: self.base }),
+            CostRow::Formed(costs) => dispatch(Spent { masses, costs, base: self.base }),
+        };
+        factor * spent
+    }
+
+    /// The costs of a row.
+    pub(super) fn costs(&self, i: usize, scratch: &mut Scratch<T>) -> Vec<f64> {
+        self.rows.row(i, &mut scratch.costs).iter().collect()
+    }
+
+    /// Costs in a row.
+    pub(super) fn width(&self) -> usize {
+        self.rows.width()
+    }
+
+    fn affine(&self, shift: f64) -> Affine {
+        Affine { base: self.base, inverse: self.inverse, shift }
+    }
+
+    /// `ln Σ_i e^(u_i - C_ij/ε)` of these columns, exact wherever they lie: two passes over their costs.
+    pub(super) fn column_logs(&self, columns: &[usize], exponents: &[f64]) -> Vec<f64> {
+        let rows = CostRows::of_columns(&self.cost, columns);
+        let count = exponents.len().div_ceil(rows_per_job(exponents.len()));
+        let mut largest = vec![vec![f64::NEG_INFINITY; columns.len()]; count];
+        self.for_each_row(&rows, exponents, &mut largest, |affine, costs, largest| match costs {
+            CostRow::Stored(costs) => dispatch(Raise { costs, affine, largest }),
+            CostRow::Formed(costs) => dispatch(Raise { costs, affine, largest }),
+        });
+        let largest = join(largest, f64::max);
+        let mut sums = vec![vec![0.0; columns.len()]; count];
+        self.for_each_row(&rows, exponents, &mut sums, |affine, costs, sums| match costs {
+            CostRow::Stored(costs) => dispatch(AddBelow { costs, affine, largest: &largest, sums }),
+            CostRow::Formed(costs) => dispatch(AddBelow { costs, affine, largest: &largest, sums }),
+        });
+        let sums = join(sums, |a, b| a + b);
+        largest.into_iter().zip(sums).map(|(largest, sum)| largest + sum.ln()).collect()
+    }
+
+    /// Gives every row with a finite exponent to `f`, with what its job collects.
+    fn for_each_row(
+        &self,
+        rows: &CostRows<'_, T>,
+        exponents: &[f64],
+        parts: &mut [Vec<f64>],
+        f: impl Fn(Affine, CostRow<'_, T>, &mut [f64]) + Sync + Send,
+    ) {
+        let chunk = rows_per_job(exponents.len());
+        let jobs = exponents.chunks(chunk).zip(parts).enumerate().collect();
+        let bytes = exponents.len() * rows.width() * size_of::<f64>();
+        parallel::for_each(jobs, bytes, |(job, (exponents, part)): (usize, (&[f64], &mut Vec<f64>))| {
+            let mut scratch = Vec::new();
+            for (k, &exponent) in exponents.iter().enumerate().filter(|(_, u)| **u > f64::NEG_INFINITY) {
+                f(self.affine(exponent), rows.row(job * chunk + k, &mut scratch), part);
+            }
+        });
+    }
+}
+
+/// Rows that make one job: few enough jobs that what they collect is little beside what they read.
+pub(super) fn rows_per_job(rows: usize) -> usize {
+    rows.div_ceil(16).max(16)
+}
+
+/// What the jobs have collected, joined in their order.
+pub(super) fn join(parts: Vec<Vec<f64>>, op: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let both = |mut left: Vec<f64>, right: Vec<f64>| {
+        left.iter_mut().zip(right).for_each(|(left, right)| *left = op(*left, right));
+        left
+    };
+    parts.into_iter().reduce(both).unwrap_or_default()
+}
+
+/// The least and the largest cost.
+fn ends<T: Real>(rows: &CostRows<'_, T>, n: usize) -> (f64, f64) {
+    let mut scratch = Vec::new();
+    (0..n).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), i| {
+        let (least, largest) = match rows.row(i, &mut scratch) {
+            CostRow::Stored(costs) => dispatch(Ends(costs)),
+            CostRow::Formed(costs) => dispatch(Ends(costs)),
+        };
+        (low.min(least), high.max(largest))
+    })
+}

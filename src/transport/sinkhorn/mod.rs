@@ -1,0 +1,22 @@
+//! Entropic transport: [`Sinkhorn`], balanced or unbalanced, and [`SinkhornDivergence`], which is zero at home.
+
+mod alternating;
+mod anderson;
+mod config;
+mod divergence;
+mod gibbs;
+mod gradient;
+mod lanes;
+mod settled;
+mod side;
+mod slope;
+mod solution;
+mod stages;
+mod symmetric;
+#[cfg(test)]
+mod tests;
+
+pub use config::Sinkhorn;
+pub use divergence::{SinkhornDivergence, SinkhornDivergenceSolution};
+pub use gradient::{CostGradient, SinkhornGradient};
+pub use solution::SinkhornSolution;

@@ -1,0 +1,121 @@
+//! What Sinkhorn's iteration has found.
+
+use std::fmt;
+
+use ndarray::{Array1, Array2};
+
+use super::gradient::{self, SinkhornGradient, fit};
+use super::settled::Settled;
+use super::stages::Report;
+use super::{Sinkhorn, alternating::Alternating};
+use crate::error::Position;
+use crate::transport::Cost;
+use crate::{Real, Result};
+
+/// Value, potentials and plan of an entropic problem, and how far they are from what they should be.
+pub struct SinkhornSolution<'a, T> {
+    /// The dual value: never above the minimum, and below it by no more than the square of the error.
+    pub value: T,
+    /// `⟨P, C⟩`.
+    pub transport_cost: T,
+    /// The potential of `a`, `[n]`.
+    pub f: Array1<T>,
+    /// The potential of `b`, `[m]`.
+    pub g: Array1<T>,
+    /// How far the plan's columns are from summing to `b` (unbalanced: to `b e^(-g/ρ)`), in L1 and relative to the total. Its
+    /// rows sum to `a` (to `a e^(-f/ρ)`).
+    pub marginal_error: f64,
+    /// Rounds over all costs, those of all stages together.
+    pub iterations: usize,
+    /// Whether the error is within the tolerance.
+    pub converged: bool,
+    cost: Cost<'a, T>,
+    is_balanced: bool,
+    settled: Settled<'a, T>,
+}
+
+impl<T: Real> fmt::Debug for SinkhornSolution<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SinkhornSolution")
+            .field("value", &self.value)
+            .field("transport_cost", &self.transport_cost)
+            .field("f", &self.f)
+            .field("g", &self.g)
+            .field("marginal_error", &self.marginal_error)
+            .field("iterations", &self.iterations)
+            .field("converged", &self.converged)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Real> SinkhornSolution<'a, T> {
+    pub(super) fn new(
+        sinkhorn: &Sinkhorn,
+        cost: Cost<'a, T>,
+        rounds: Alternating<'a, T>,
+        report: Report,
+    ) -> Result<Self> {
+        let settled = Settled::alternating(rounds, sinkhorn.regularization);
+        let potential = |wide: Vec<f64>| -> Result<Array1<T>> {
+            wide.into_iter().map(|p| fit("cost", p, Position::default())).collect()
+        };
+        Ok(Self {
+            value: fit("cost", settled.value(), Position::default())?,
+            transport_cost: fit("cost", settled.transport_cost(), Position::default())?,
+            f: potential(settled.potential(&settled.a))?,
+            g: potential(settled.potential(&settled.b))?,
+            marginal_error: report.marginal_error,
+            iterations: report.iterations,
+            converged: report.marginal_error <= sinkhorn.tolerance,
+            cost,
+            is_balanced: sinkhorn.marginal_penalty.is_none(),
+            settled,
+        })
+    }
+
+    /// The plan, `[n, m]`: formed when it is asked for.
+    #[must_use]
+    pub fn plan(&self) -> Array2<T> {
+        self.settled.plan()
+    }
+
+    /// Writes a row of the plan, `[m]`.
+    #[allow(dead_code)] // bounds on exact transport round the plan row by row
+    pub(in crate::transport) fn plan_row_into(&self, i: usize, out: &mut [f64]) {
+        self.settled.plan_row_into(i, out);
+    }
+
+    /// The gradient of the value, by the envelope theorem: plan and potentials count as constants.
+    ///
+    /// In the costs it is the plan; in points, the plan times the slope of the ground cost, 0 where a Euclidean distance is.
+    /// In the weights it is the potentials less their mean, as a gradient along weights of one total is only known up to
+    /// a constant; unbalanced, `ρ - (ρ + ε) e^(-f/ρ) + ε Σ b`, which leaves none open. Good to the first order of the
+    /// marginal error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overflow`](crate::Error::Overflow): an element that does not fit the type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use loglik::{prelude::*, ndarray::array};
+    /// let (one, x, y) = (array![1.0_f64], array![[0.0, 0.0]], array![[3.0, 4.0]]);
+    /// let cost = Cost::points(x.view(), y.view(), GroundCost::Euclidean);
+    /// let gradient = Sinkhorn::default().solve(TransportProblem::new(one.view(), one.view(), cost))?.grad()?;
+    /// assert!(matches!(gradient.cost, CostGradient::Points { x, .. } if (x[[0, 1]] + 0.8).abs() < 1e-12));
+    /// # Ok::<(), loglik::Error>(())
+    /// ```
+    pub fn grad(&self) -> Result<SinkhornGradient<T>> {
+        let Settled { a, b, .. } = &self.settled;
+        Ok(SinkhornGradient {
+            a: gradient::of_weights("a", self.settled.weight_slopes(a, b), self.is_balanced)?,
+            b: gradient::of_weights("b", self.settled.weight_slopes(b, a), self.is_balanced)?,
+            cost: gradient::of_cost(&self.settled, self.cost)?,
+        })
+    }
+
+    pub(super) fn settled(&self) -> &Settled<'a, T> {
+        &self.settled
+    }
+}
