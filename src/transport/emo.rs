@@ -19,6 +19,19 @@ pub enum EmoMode {
     ScaleMle,
 }
 
+/// What the factor measures the expected cost by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum EmoCost {
+    /// `D`, as in the paper. Where the target is nearly certain both terms are small, and the factor stays of their order.
+    #[default]
+    Plain,
+    /// `D + sg(q_y)`: every class costs the target's probability more, as in a later implementation. The gradient of the
+    /// term itself is the same; the factor `M / (D + q_y)` goes to 0 where the target becomes certain, and `(D + q_y) / M`
+    /// without bound.
+    Shifted,
+}
+
 /// Negative log-likelihood M and expected cost D ([`demd`](super::demd)) of the next token, balanced by a detached factor.
 ///
 /// ```math
@@ -42,6 +55,13 @@ pub enum EmoMode {
 /// (`D = 0 < M`) L₁ is `½ M` and L₂ is 0. Where the target's logit is -inf, L₂ is its limit `2 D` with the gradient `∇D`;
 /// in L₁ the factor itself is infinite, which is [`Error::Overflow`]. The factor is good to a few units of the last place
 /// of 1 divided by D: where costs are as small as rounding, so is the sense of scaling by them.
+///
+/// With [`EmoCost::Shifted`] `D + sg(q_y)` stands in the place of D throughout, so that L₁ is still M and L₂ is
+/// `2 (D + q_y)`; `∇D` stays. It comes to rest at `(0.4636, 0.3780, 0.1584)` in L₁, nearer to the data, and in L₂ on the
+/// one class 0.
+///
+/// Embeddings are the caller's: *frozen* ones, of the model before training or of a stronger one, are a [`CosineCost`] made
+/// once; *adaptive* ones are a new [`CosineCost`] of the current output head before each step, still held fixed within it.
 ///
 /// With [`Reduction::Mean`] the denominator is the number of targets that are not ignored. Rows that are, and rows with a
 /// weight of zero, are never looked at; their terms and gradient are 0.
@@ -68,19 +88,22 @@ pub enum EmoMode {
 ///
 /// # References
 ///
-/// Ren et al., ICLR 2024, [arXiv:2310.04691](https://arxiv.org/abs/2310.04691); ε and L₂ as in the authors' code.
+/// Ren et al., ICLR 2024, [arXiv:2310.04691](https://arxiv.org/abs/2310.04691); ε and L₂ as in the authors' code. Other
+/// detached weights of the likelihood: [`TaiLr`](crate::logits::TaiLr), [`MixCe`](crate::logits::MixCe).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Emo {
     /// Which term is scaled. Default [`EmoMode::ScaleDemd`], the paper's.
     pub mode: EmoMode,
+    /// What the factor is made of. Default [`EmoCost::Plain`], the paper's.
+    pub cost: EmoCost,
     /// Target of the rows that take no part. Default -100 (PyTorch).
     pub ignore_index: Option<i64>,
 }
 
 impl Default for Emo {
     fn default() -> Self {
-        Self { mode: EmoMode::default(), ignore_index: Some(-100) }
+        Self { mode: EmoMode::default(), cost: EmoCost::default(), ignore_index: Some(-100) }
     }
 }
 
@@ -93,7 +116,9 @@ pub struct EmoTerms<T> {
     pub mle: Array1<T>,
     /// `D = Σ q_i C_iy`.
     pub demd: Array1<T>,
-    /// The detached factor: `M / (D + ε)` or `D / (M + ε)`.
+    /// What the factor is made of: D, or `D + q_y` with [`EmoCost::Shifted`].
+    pub cost: Array1<T>,
+    /// The detached factor: `M / (cost + ε)` or `cost / (M + ε)`.
     pub weight: Array1<T>,
 }
 
@@ -152,6 +177,7 @@ impl Emo {
             loss: column(|term| term.loss)?,
             mle: column(|term| term.mle)?,
             demd: column(|term| term.demd)?,
+            cost: column(|term| term.cost)?,
             weight: column(|term| term.weight)?,
         })
     }
@@ -219,6 +245,7 @@ struct Term {
     loss: f64,
     mle: f64,
     demd: f64,
+    cost: f64,
     weight: f64,
 }
 
@@ -238,18 +265,22 @@ impl Emo {
     }
 
     /// Forms the products in the order that has their limits: `M / (M + ε)` is 1 at infinity, where `D / (M + ε)` is 0.
-    fn term<T>(&self, &Found { nll: mle, cost: demd, .. }: &Found<T>) -> Term {
+    fn term<T>(&self, &Found { nll: mle, cost: demd, prob, .. }: &Found<T>) -> Term {
+        let cost = match self.cost {
+            EmoCost::Plain => demd,
+            EmoCost::Shifted => demd + prob,
+        };
         let (loss, weight) = match self.mode {
             EmoMode::ScaleDemd => {
-                let epsilon_free = demd / (demd + Self::EPSILON);
-                (0.5 * mle * (1.0 + epsilon_free), mle / (demd + Self::EPSILON))
+                let epsilon_free = cost / (cost + Self::EPSILON);
+                (0.5 * mle * (1.0 + epsilon_free), mle / (cost + Self::EPSILON))
             }
             EmoMode::ScaleMle => {
                 let epsilon_free = if mle.is_infinite() { 1.0 } else { mle / (mle + Self::EPSILON) };
-                (demd * (epsilon_free + 1.0), demd / (mle + Self::EPSILON))
+                (cost * (epsilon_free + 1.0), cost / (mle + Self::EPSILON))
             }
         };
-        Term { loss, mle, demd, weight }
+        Term { loss, mle, demd, cost, weight }
     }
 
     /// Every row, unless the factor of one does not fit the type.

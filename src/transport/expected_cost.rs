@@ -1,5 +1,5 @@
-//! The one pass behind [`super::demd`] and [`super::Emo`]: each row's negative log-likelihood and expected cost, and a
-//! gradient that is any combination of theirs.
+//! The one pass behind [`super::demd`], [`super::demd_soft`] and [`super::Emo`]: each row's negative log-likelihood and
+//! expected cost, and a gradient that is any combination of theirs.
 //!
 //! Rows go in blocks of [`ROWS`] and classes in blocks of [`CLASSES`], so that the cosines of a block come from one
 //! matrix product. With a gradient they are left in its place and overwritten; without, they live in scratch.
@@ -11,7 +11,9 @@ use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 use num_traits::{Float, One, Zero};
 
 use super::CosineCost;
+use super::goal::{Aims, Goal, Goals};
 use super::lanes::{CostSlope, ExpectedCost};
+use crate::error::Position;
 use crate::rows::Rows;
 use crate::simd::{RowSum, dispatch};
 use crate::target::{self, Class};
@@ -21,25 +23,33 @@ use crate::{Element, Error, Real, Result, Target, check, parallel, rows};
 const ROWS: usize = 64;
 
 /// Classes whose cosines are computed together: with [`ROWS`] of them, 256 KiB of `f32`.
-const CLASSES: usize = 1024;
+pub(super) const CLASSES: usize = 1024;
 
 /// What the pass finds of a row; all zero where the row takes no part.
 #[derive(Clone, Copy)]
 pub(super) struct Found<T> {
-    /// `-ln q_y`.
+    /// `-ln q_y`, of the class that is the target or has most of its mass.
     pub(super) nll: f64,
-    /// `D = Σ q_i C_iy`.
+    /// `q_y`.
+    pub(super) prob: f64,
+    /// `D = Σ q_i (C p)_i`.
     pub(super) cost: f64,
+    /// The same without the class y.
+    others: f64,
     sum: RowSum<T>,
     fault: Option<Fault>,
 }
 
 #[derive(Clone, Copy)]
-enum Fault {
+pub(super) enum Fault {
     /// The logits are no distribution.
     Improper,
     /// The gradient does not fit the type.
     Overflow,
+    /// The target weight of this class is negative or not finite.
+    Target(usize),
+    /// The target weights together do not fit the type.
+    Mass,
 }
 
 /// The loss of a row as the gradient sees it: derivatives by its negative log-likelihood and by its expected cost.
@@ -52,8 +62,7 @@ pub(super) struct Slopes {
 pub(super) struct Pass<'a, E: Element> {
     logits: Rows<'a, E>,
     shape: [usize; 2],
-    /// The class of each row; `None` where it takes no part.
-    targets: Vec<Option<usize>>,
+    goals: Goals<'a, E::Real>,
     cost: &'a CosineCost<E::Real>,
 }
 
@@ -82,13 +91,26 @@ impl<'a, E: Element> Pass<'a, E> {
             Class::Ignored => Ok(None),
             Class::Invalid => Err(Error::Target { argument: "targets", position: i.into(), value: t.index(), classes }),
         };
-        let targets = targets.iter().enumerate().map(class).collect::<Result<_>>()?;
-        Ok(Self { logits: Rows::new("logits", logits)?, shape: [logits.nrows(), classes], targets, cost })
+        let goals = Goals::Classes(targets.iter().enumerate().map(class).collect::<Result<_>>()?);
+        Ok(Self { logits: Rows::new("logits", logits)?, shape: [logits.nrows(), classes], goals, cost })
+    }
+
+    /// The same with a distribution as the target of each row. Every row takes part.
+    pub(super) fn soft(
+        logits: &'a ArrayRef2<E>,
+        targets: &'a ArrayRef2<E::Real>,
+        cost: &'a CosineCost<E::Real>,
+    ) -> Result<Self> {
+        let shape = [logits.nrows(), cost.classes()];
+        check::shape("logits", logits.shape(), &shape)?;
+        check::shape("targets", targets.shape(), &shape)?;
+        let goals = Goals::Distributions(Rows::new("targets", targets)?);
+        Ok(Self { logits: Rows::new("logits", logits)?, shape, goals, cost })
     }
 
     /// Whether each row takes part.
     pub(super) fn kept(&self) -> impl Iterator<Item = bool> {
-        self.targets.iter().map(Option::is_some)
+        (0..self.shape[0]).map(|row| self.goals.keeps(row))
     }
 
     /// Both numbers of each row.
@@ -117,7 +139,8 @@ impl<'a, E: Element> Pass<'a, E> {
         mut out: Option<ArrayViewMut2<'_, E::Real>>,
         slopes: impl Fn(usize, &Found<E::Real>) -> Slopes + Sync + Send,
     ) -> Result<Vec<Found<E::Real>>> {
-        let mut found = vec![Found { nll: 0.0, cost: 0.0, sum: RowSum::new(), fault: None }; self.shape[0]];
+        let nothing = Found { nll: 0.0, prob: 0.0, cost: 0.0, others: 0.0, sum: RowSum::new(), fault: None };
+        let mut found = vec![nothing; self.shape[0]];
         let mut outs = out.as_mut().map(|out| out.axis_chunks_iter_mut(Axis(0), ROWS));
         let blocks = found.chunks_mut(ROWS).enumerate();
         let job = |(block, found)| Job { first: block * ROWS, found, out: outs.as_mut().and_then(Iterator::next) };
@@ -131,37 +154,38 @@ impl<'a, E: Element> Pass<'a, E> {
 
     /// All that is done for one block of rows.
     fn block(&self, mut job: Job<'_, E::Real>, slopes: &impl Fn(usize, &Found<E::Real>) -> Slopes) {
-        let targets = &self.targets[job.first..][..job.found.len()];
-        if targets.iter().all(Option::is_none) {
+        if !(0..job.found.len()).any(|r| self.goals.keeps(job.first + r)) {
             return job.out.into_iter().for_each(|mut out| out.fill(E::Real::zero()));
         }
-        for (r, found) in job.found.iter_mut().enumerate().filter(|(r, _)| targets[*r].is_some()) {
+        let Aims { goals, directions } = self.goals.aims(self.cost, job.first, job.found.len());
+        for (found, goal) in job.found.iter_mut().zip(&goals) {
+            found.fault = goal.as_ref().err().copied();
+        }
+        let goals: Vec<Option<Goal>> = goals.into_iter().map(|goal| goal.ok().flatten()).collect();
+        for (r, found) in job.found.iter_mut().enumerate().filter(|(r, _)| goals[*r].is_some()) {
             rows::for_each_block(self.logits.row(job.first + r), |block| found.sum.push(block));
         }
-        self.expected_costs(&mut job, targets);
-        for (r, (found, target)) in job.found.iter_mut().zip(targets).enumerate() {
-            if let Some(target) = *target {
-                let logit = self.logits.row(job.first + r)[target].real();
-                found.nll = found.sum.nll(logit);
-                found.cost /= 1.0 + found.sum.others;
+        self.expected_costs(&mut job, &goals, directions.view());
+        for (r, (found, goal)) in job.found.iter_mut().zip(&goals).enumerate() {
+            if let Some(goal) = goal {
+                let logit = self.logits.row(job.first + r)[goal.class].real();
+                (found.nll, found.prob) = (found.sum.nll(logit), found.sum.prob(logit));
+                found.others /= 1.0 + found.sum.others;
+                found.cost = found.others + found.prob * goal.own;
                 found.fault = (!found.sum.is_proper()).then_some(Fault::Improper);
             }
             if let Some(out) = &mut job.out {
                 let mut row = out.row_mut(r);
-                self.slope_row(job.first + r, *target, found, row.as_slice_mut().unwrap_or_default(), slopes);
+                self.slope_row(job.first + r, *goal, found, row.as_slice_mut().unwrap_or_default(), slopes);
             }
         }
     }
 
-    /// `Σ e^(x - max) C` of each row, leaving the cosines in the output if there is one.
-    fn expected_costs(&self, job: &mut Job<'_, E::Real>, targets: &[Option<usize>]) {
+    /// `Σ e^(x - max) (C p)` of each row but for the class y, leaving the cosines in the output if there is one.
+    fn expected_costs(&self, job: &mut Job<'_, E::Real>, goals: &[Option<Goal>], directions: ArrayView2<'_, E::Real>) {
         let classes = self.shape[1];
-        let mut directions = Array2::zeros((targets.len(), self.cost.directions().ncols()));
-        for (mut to, target) in directions.rows_mut().into_iter().zip(targets) {
-            target.iter().for_each(|&target| to.assign(&self.cost.direction(target)));
-        }
         let mut scratch = match job.out {
-            None => Array2::zeros((targets.len(), CLASSES.min(classes))),
+            None => Array2::zeros((goals.len(), CLASSES.min(classes))),
             Some(_) => Array2::zeros((0, 0)),
         };
         let mut logits = vec![E::Real::zero(); CLASSES.min(classes)];
@@ -171,31 +195,33 @@ impl<'a, E: Element> Pass<'a, E> {
                 None => scratch.slice_mut(s![.., ..range.len()]),
                 Some(out) => out.slice_mut(s![.., range.clone()]),
             };
-            self.cosines(directions.view(), range.clone(), &mut cosines, targets);
-            for (r, mut cosines) in cosines.rows_mut().into_iter().enumerate().filter(|(r, _)| targets[*r].is_some()) {
+            self.cosines(directions, range.clone(), &mut cosines, goals);
+            for (r, mut cosines) in cosines.rows_mut().into_iter().enumerate() {
+                let Some(goal) = goals[r] else { continue };
                 let logits = rows::part(self.logits.row(job.first + r), range.clone(), &mut logits);
                 let cosines = cosines.as_slice_mut().unwrap_or_default();
-                let max = job.found[r].sum.max;
-                job.found[r].cost += dispatch(ExpectedCost { logits, cosines, max }).wide();
+                let (max, mass) = (job.found[r].sum.max, E::Real::of(goal.mass));
+                job.found[r].others += dispatch(ExpectedCost { logits, cosines, max, mass }).wide();
             }
         }
     }
 
-    /// The cosines of these classes with each row's target; exactly 1 with the target itself.
+    /// What each row's target has in common with these classes, `Σ p_j cos_jk`; all of it with the class y, whose cost is
+    /// counted apart.
     fn cosines(
         &self,
         directions: ArrayView2<'_, E::Real>,
         classes: Range<usize>,
         out: &mut ArrayViewMut2<'_, E::Real>,
-        targets: &[Option<usize>],
+        goals: &[Option<Goal>],
     ) {
         let (zero, one) = (E::Real::zero(), E::Real::one());
         let block = self.cost.directions();
         let block = block.slice(s![classes.clone(), ..]);
         general_mat_mul(one, &directions, &block.t(), zero, out);
-        for (mut row, target) in out.rows_mut().into_iter().zip(targets) {
-            if let Some(target) = target.filter(|target| classes.contains(target)) {
-                row[target - classes.start] = one;
+        for (mut row, goal) in out.rows_mut().into_iter().zip(goals) {
+            if let Some(goal) = goal.filter(|goal| classes.contains(&goal.class)) {
+                row[goal.class - classes.start] = E::Real::of(goal.mass);
             }
         }
     }
@@ -204,35 +230,43 @@ impl<'a, E: Element> Pass<'a, E> {
     fn slope_row(
         &self,
         index: usize,
-        target: Option<usize>,
+        goal: Option<Goal>,
         found: &mut Found<E::Real>,
         row: &mut [E::Real],
         slopes: &impl Fn(usize, &Found<E::Real>) -> Slopes,
     ) {
-        let (Some(target), None) = (target, found.fault) else {
+        let (Some(goal), None) = (goal, found.fault) else {
             return row.fill(E::Real::zero());
         };
         let Slopes { nll, cost } = slopes(index, found);
         let total = 1.0 + found.sum.others;
         let (base, per_cost) = (E::Real::of((nll - cost * found.cost) / total), E::Real::of(cost / total));
-        let logits = self.logits.row(index);
-        let logit = logits[target].real();
-        let at_target = E::Real::of(-nll * found.sum.complement(logit) - cost * found.sum.prob(logit) * found.cost);
-        if !(base.abs() + per_cost.abs() + per_cost.abs() + at_target.abs()).is_finite() {
+        let (logits, mass) = (self.logits.row(index), E::Real::of(goal.mass));
+        let complement = found.sum.complement(logits[goal.class].real());
+        // `C_y - D` is the difference of what is left without the class, where nothing cancels near certainty.
+        let at_class = E::Real::of(-nll * complement + cost * found.prob * (complement * goal.own - found.others));
+        let largest = per_cost.abs() * mass;
+        if !(base.abs() + largest + largest + at_class.abs()).is_finite() {
             found.fault = Some(Fault::Overflow);
         }
         let mut scratch = vec![E::Real::zero(); CLASSES.min(row.len())];
         for (block, slopes) in row.chunks_mut(CLASSES).enumerate() {
             let logits = rows::part(logits, block * CLASSES..block * CLASSES + slopes.len(), &mut scratch);
-            dispatch(CostSlope { logits, slopes, max: found.sum.max, base, per_cost });
+            dispatch(CostSlope { logits, slopes, max: found.sum.max, mass, base, per_cost });
         }
-        row[target] = at_target;
+        row[goal.class] = at_class;
     }
 
     /// The error for a row that cannot be used.
     fn fault(&self, row: usize, fault: Option<Fault>) -> Error {
         match fault {
             Some(Fault::Overflow) => Error::overflow::<E::Real>("logits", row),
+            Some(Fault::Mass) => Error::overflow::<E::Real>("targets", row),
+            Some(Fault::Target(class)) => {
+                let value = self.goals.distribution(row).map_or(f64::NAN, |targets| targets[class].wide());
+                let position = Position(vec![row, class]);
+                Error::Value { argument: "targets", position, value, allowed: "finite and >= 0" }
+            }
             _ => rows::improper("logits", &self.shape[..1], row, self.logits.row(row)),
         }
     }

@@ -2,19 +2,22 @@
 //!
 //! [`emd`] is the exact distance between weighted places at any cost, [`EmdBounds`] an interval around it, and
 //! [`wasserstein_1d`] the exact distance between two weighted sets of points on a line. [`Sinkhorn`] is transport with an
-//! entropic term, smooth in everything, and [`SinkhornDivergence`] what is left of it without that term's own cost. [`demd`] is the cost of
-//! moving a model's next-token distribution onto its target when similar tokens are near each other, and [`Emo`] mixes
-//! it with the likelihood; both take a [`CosineCost`], made once from an embedding matrix and used for every batch.
+//! entropic term, smooth in everything, and [`SinkhornDivergence`] what is left of it without that term's own cost.
+//! [`demd`] is the cost of moving a model's next-token distribution onto its target when similar tokens are near each
+//! other, [`demd_soft`] the same for whole distributions as targets, and [`Emo`] mixes it with the likelihood; all take a
+//! [`CosineCost`], made once from an embedding matrix and used for every batch.
 
 mod certificates;
 mod cosine_cost;
 mod cost;
 mod cost_rows;
 mod demd;
+mod demd_soft;
 mod emd;
 mod emd_bounds;
 mod emo;
 mod expected_cost;
+mod goal;
 mod lanes;
 mod mass;
 mod measure;
@@ -32,9 +35,10 @@ pub use certificates::{
 pub use cosine_cost::CosineCost;
 pub use cost::{Cost, GroundCost};
 pub use demd::{demd, demd_grad};
+pub use demd_soft::{demd_soft, demd_soft_grad};
 pub use emd::{EmdSolution, TransportGradient, emd, emd_grad, emd_plan};
 pub use emd_bounds::{EmdBounds, EmdInterval, LowerBound, UpperBound};
-pub use emo::{Emo, EmoMode, EmoTerms};
+pub use emo::{Emo, EmoCost, EmoMode, EmoTerms};
 pub use measure::Measure;
 pub use plan::{Flow, Plan};
 pub use problem::TransportProblem;

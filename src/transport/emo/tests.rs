@@ -6,8 +6,10 @@ use super::*;
 use crate::testing::all_close as close;
 use crate::transport::testing::{five, three};
 
-const ONE: Emo = Emo { mode: EmoMode::ScaleDemd, ignore_index: Some(-100) };
-const TWO: Emo = Emo { mode: EmoMode::ScaleMle, ignore_index: Some(-100) };
+const ONE: Emo = Emo { mode: EmoMode::ScaleDemd, cost: EmoCost::Plain, ignore_index: Some(-100) };
+const TWO: Emo = Emo { mode: EmoMode::ScaleMle, cost: EmoCost::Plain, ignore_index: Some(-100) };
+const ONE_SHIFTED: Emo = Emo { cost: EmoCost::Shifted, ..ONE };
+const TWO_SHIFTED: Emo = Emo { cost: EmoCost::Shifted, ..TWO };
 
 #[test]
 fn values_are_those_of_forty_digits() {
@@ -80,7 +82,7 @@ fn gradients_are_those_of_forty_digits() {
 #[test]
 fn the_gradient_is_the_central_difference_with_the_factor_frozen() {
     let (logits, targets, cost) = five();
-    for emo in [ONE, TWO] {
+    for emo in [ONE, TWO, ONE_SHIFTED, TWO_SHIFTED] {
         let weight = emo.terms(&logits, &targets, &cost).unwrap().weight;
         let frozen = |logits: &Array2<f64>| -> f64 {
             let terms = emo.terms(logits, &targets, &cost).unwrap();
@@ -106,7 +108,14 @@ fn the_gradient_is_the_central_difference_with_the_factor_frozen() {
 fn descent_comes_to_rest_away_from_the_data() {
     let logits_of = |z: &Array1<f64>| z.broadcast((3, 3)).unwrap().to_owned();
     let (cost, data) = (three(), array![0.5, 0.3, 0.2]);
-    for (emo, expected) in [(ONE, [0.4725, 0.4602, 0.0673]), (TWO, [0.7960, 0.0986, 0.1054])] {
+    let table = [
+        (ONE, [0.4725, 0.4602, 0.0673]),
+        (TWO, [0.7960, 0.0986, 0.1054]),
+        (ONE_SHIFTED, [0.4636, 0.3780, 0.1584]),
+        // Here the factor grows as the gradient falls, until one class is left.
+        (TWO_SHIFTED, [1.0, 0.0, 0.0]),
+    ];
+    for (emo, expected) in table {
         let mut z = Array1::zeros(3);
         for _ in 0..2_000 {
             let logits = logits_of(&z);
@@ -164,6 +173,66 @@ fn a_certain_model_keeps_its_digits() {
             close(gradient, slope, 1e-13);
         }
     }
+}
+
+/// Eight classes, of which the others all have the cosine 1 - 1.2729 with the target.
+#[test]
+fn a_shifted_cost_takes_the_factor_to_zero_where_the_target_is_certain() {
+    let cosine = 1.0 - 1.272_9_f64;
+    let row = |i: usize, j: usize| match (i, j) {
+        (0, 0) => 1.0,
+        (0, _) => 0.0,
+        (_, 0) => cosine,
+        (_, j) => {
+            if i == j {
+                (1.0 - cosine * cosine).sqrt()
+            } else {
+                0.0
+            }
+        }
+    };
+    let cost = CosineCost::new(&Array2::from_shape_fn((8, 8), |(i, j)| row(i, j))).unwrap();
+    let weights = |logit: f64| {
+        let mut logits = Array2::zeros((1, 8));
+        logits[[0, 0]] = logit;
+        [ONE, ONE_SHIFTED].map(|emo| emo.terms(&logits, &array![0], &cost).unwrap().weight[0])
+    };
+    let [plain, shifted] = weights(5.0);
+    assert!((plain - 0.804).abs() < 5e-4 && (shifted - 0.046).abs() < 5e-4, "{plain} and {shifted}");
+    let [plain, shifted] = weights(20.0);
+    // 1 / 1.2729, but for ε; 7 e^-20.
+    assert!((plain - 0.7814).abs() < 1e-4 && (shifted / 1.4428e-8 - 1.0).abs() < 1e-4, "{plain} and {shifted:e}");
+}
+
+#[test]
+fn a_shift_changes_values_and_factors_and_no_slope() {
+    let (logits, targets, cost) = five();
+    let (plain, shifted) =
+        (ONE.terms(&logits, &targets, &cost).unwrap(), ONE_SHIFTED.terms(&logits, &targets, &cost).unwrap());
+    assert_eq!((plain.demd.clone(), plain.mle.clone()), (shifted.demd, shifted.mle.clone()));
+    assert_eq!(plain.cost, plain.demd);
+    let q = plain.mle.mapv(|m: f64| (-m).exp());
+    close(shifted.cost.clone(), &plain.demd + &q, 1e-15);
+    close(shifted.weight, &shifted.mle / (&shifted.cost + Emo::EPSILON), 1e-15);
+    let two = TWO_SHIFTED.terms(&logits, &targets, &cost).unwrap();
+    close(two.loss, &shifted.cost * 2.0, 1e-9);
+    close(two.weight, &shifted.cost / (&shifted.mle + Emo::EPSILON), 1e-15);
+}
+
+#[test]
+fn a_shifted_cost_has_its_limits() {
+    // Certain of the target: all that is left of L2 is the shift itself.
+    let (loss, gradient) = TWO_SHIFTED.grad(&array![[1e4, 0.0, 0.0]], &array![0], &three(), Reduction::Sum).unwrap();
+    assert_eq!((loss, gradient), (1.0, Array2::zeros((1, 3))));
+    let (loss, gradient) = ONE_SHIFTED.grad(&array![[1e4, 0.0, 0.0]], &array![0], &three(), Reduction::Sum).unwrap();
+    assert_eq!((loss, gradient), (0.0, Array2::zeros((1, 3))));
+    // Certain that it is not the target: no shift.
+    let impossible = array![[f64::NEG_INFINITY, 0.0, 0.0]];
+    assert_eq!(
+        TWO_SHIFTED.grad(&impossible, &array![0], &three(), Reduction::Sum),
+        TWO.grad(&impossible, &array![0], &three(), Reduction::Sum)
+    );
+    assert!(ONE_SHIFTED.value(&impossible, &array![0], &three(), Reduction::Sum).is_err());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Optimal transport, and ratios of likelihoods.
 
 use loglik::ratio::{Ddo, RatioObjective, Samples};
-use loglik::transport::{CosineCost, Emo, EmoMode, Measure, demd, demd_grad, wasserstein_1d};
+use loglik::transport::{CosineCost, Emo, EmoCost, EmoMode, Measure, demd, demd_grad, wasserstein_1d};
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2};
 
@@ -25,11 +25,21 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("grad: each", result.clone().map(|(each, _)| each));
             out.array("grad 0", result.map(|(_, gradient)| gradient));
         }),
-        Entry::new("Emo, DEMD scaled, sum", embedded, |call, out| emo(call, out, EmoMode::ScaleDemd, Reduction::Sum)),
-        Entry::new("Emo, DEMD scaled, weighted", embedded, |call, out| {
-            emo(call, out, EmoMode::ScaleDemd, Reduction::Weighted(&call.real(2)));
+        Entry::new("Emo, DEMD scaled, sum", embedded, |call, out| {
+            emo(call, out, EmoMode::ScaleDemd, EmoCost::Plain, Reduction::Sum);
         }),
-        Entry::new("Emo, MLE scaled, mean", embedded, |call, out| emo(call, out, EmoMode::ScaleMle, Reduction::Mean)),
+        Entry::new("Emo, DEMD scaled, weighted", embedded, |call, out| {
+            emo(call, out, EmoMode::ScaleDemd, EmoCost::Plain, Reduction::Weighted(&call.real(2)));
+        }),
+        Entry::new("Emo, MLE scaled, mean", embedded, |call, out| {
+            emo(call, out, EmoMode::ScaleMle, EmoCost::Plain, Reduction::Mean);
+        }),
+        Entry::new("Emo, DEMD scaled, shifted, weighted", embedded, |call, out| {
+            emo(call, out, EmoMode::ScaleDemd, EmoCost::Shifted, Reduction::Weighted(&call.real(2)));
+        }),
+        Entry::new("Emo, MLE scaled, shifted, mean", embedded, |call, out| {
+            emo(call, out, EmoMode::ScaleMle, EmoCost::Shifted, Reduction::Mean);
+        }),
         Entry::new("Ddo, mean", ratios, |call, out| {
             ddo(call, out, Samples { real: Reduction::Mean, fake: Reduction::Mean });
         }),
@@ -40,19 +50,20 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 }
 
 /// The last class is ignored.
-fn emo<T: Real>(call: &Call<T>, out: &mut Results<T>, mode: EmoMode, reduction: Reduction<T>) {
+fn emo<T: Real>(call: &Call<T>, out: &mut Results<T>, mode: EmoMode, shift: EmoCost, reduction: Reduction<T>) {
     let (x, targets) = (call.real::<Ix2>(0), call.class::<Ix1>(0));
     let cost = match CosineCost::new(&call.real::<Ix2>(1)) {
         Ok(cost) => cost,
         Err(error) => return out.scalar("cost", Err(error)),
     };
-    let emo = Emo { mode, ignore_index: Some(6) };
+    let emo = Emo { mode, cost: shift, ignore_index: Some(6) };
     out.scalar("value", emo.value(&x, &targets, &cost, reduction));
     out.array("each", emo.each(&x, &targets, &cost));
     out.parts(emo.parts(&x, &targets, &cost));
     let terms = emo.terms(&x, &targets, &cost);
     out.array("mle", terms.clone().map(|terms| terms.mle));
     out.array("demd", terms.clone().map(|terms| terms.demd));
+    out.array("cost", terms.clone().map(|terms| terms.cost));
     out.array("weight", terms.map(|terms| terms.weight));
     out.grad("", [0], emo.grad(&x, &targets, &cost, reduction).map(|(value, g)| (value, [g])));
     let into = call.into(x.raw_dim(), |mut to| emo.grad_into(&x, &targets, &cost, reduction, &mut to));
