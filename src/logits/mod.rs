@@ -8,6 +8,7 @@
 //! | [`entropy`] | entropy of the softmax, nats | [`entropy_grad`] |
 //! | [`CrossEntropy`] | NLL of class indices | its methods `grad`, `grad_into`, `grad_in_place` |
 //! | [`SoftCrossEntropy`] | cross-entropy of target probabilities | the same |
+//! | [`TaiLr`], [`MixCe`] | NLL with a detached weight of the target's probability | the same |
 //! | [`LogitTransform`] | all of these behind a temperature and a soft cap | its methods, of the same names |
 //! | [`VocabularyShard`] | mergeable [`LogSumExp`] of each row over a part of the classes | its method `backward` |
 //!
@@ -21,6 +22,7 @@
 mod class_weights;
 mod collision;
 mod cross_entropy;
+mod detached;
 mod entropy;
 mod hard_target;
 mod kernel;
@@ -30,11 +32,13 @@ mod log_softmax;
 mod log_sum_exp;
 #[cfg(test)]
 mod loss_error;
+mod mix_ce;
 mod piece;
 mod scales;
 mod shard;
 mod soft_cross_entropy;
 mod soft_target;
+mod tailr;
 #[cfg(test)]
 mod testing;
 mod tiles;
@@ -45,6 +49,7 @@ mod walk;
 
 pub use collision::log_collision;
 pub use cross_entropy::CrossEntropy;
+pub use detached::WeightedNll;
 pub use entropy::{entropy, entropy_grad};
 pub(crate) use labels::Labels;
 pub use linear::{
@@ -53,8 +58,10 @@ pub use linear::{
 };
 pub use log_softmax::{log_softmax, log_softmax_in_place, log_softmax_into};
 pub use log_sum_exp::{log_sum_exp, log_sum_exp_grad};
+pub use mix_ce::MixCe;
 pub use shard::{LogSumExp, VocabularyShard};
 pub use soft_cross_entropy::SoftCrossEntropy;
+pub use tailr::TaiLr;
 pub use token_log_probs::{
     token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
