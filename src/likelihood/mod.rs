@@ -7,6 +7,8 @@
 //! Arrays have any number of axes, one shape, and any layout. All constants are kept, so that values of different
 //! densities on the same data compare. Gradients are taken by the parameters, and by the data where they are continuous.
 //!
+//! Where there is no density, [`imle`](imle()) moves the nearest of some samples to the data.
+//!
 //! An element that a [`Weighted`](crate::Reduction::Weighted) reduction gives the weight zero is never looked at.
 
 mod bernoulli;
@@ -14,6 +16,7 @@ mod density;
 mod domain;
 mod driver;
 mod gaussian;
+mod imle;
 mod kernel;
 mod poisson;
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub use bernoulli::{
 pub use gaussian::{
     Gaussian, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts,
 };
+pub use imle::{Imle, imle, imle_grad};
 pub use poisson::{poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts};
 
 use density::{Density, density};
