@@ -123,5 +123,22 @@ fn soft_cross_entropy(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, reads, writes, allocating, cross_entropy, soft_cross_entropy);
+/// Beside the cross-entropy: the factor is one exponential for each row more.
+fn detached_factors(criterion: &mut Criterion) {
+    let tailr = TaiLr { gamma: 0.1, min_weight: 0.2, ignore_index: Some(-100) };
+    let mix = MixCe { eta: 0.3, ignore_index: Some(-100) };
+    at_sizes::<f32>(&mut criterion.benchmark_group("tailr_value"), |group, id, x, y| {
+        group.bench_function(id, |b| b.iter(|| tailr.value(black_box(&x), &y, Reduction::Mean)));
+    });
+    at_sizes::<f32>(&mut criterion.benchmark_group("tailr_grad_into"), |group, id, x, y| {
+        let mut out = Array2::zeros(x.dim());
+        group.bench_function(id, |b| b.iter(|| tailr.grad_into(black_box(&x), &y, Reduction::Mean, &mut out)));
+    });
+    at_sizes::<f32>(&mut criterion.benchmark_group("mix_ce_grad_into"), |group, id, x, y| {
+        let mut out = Array2::zeros(x.dim());
+        group.bench_function(id, |b| b.iter(|| mix.grad_into(black_box(&x), &y, Reduction::Mean, &mut out)));
+    });
+}
+
+criterion_group!(benches, reads, writes, allocating, cross_entropy, soft_cross_entropy, detached_factors);
 criterion_main!(benches);

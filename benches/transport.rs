@@ -60,6 +60,10 @@ fn emo(c: &mut Criterion) {
             bench.iter(|| CosineCost::new(&embeddings));
         });
         group.bench_function(BenchmarkId::new("demd", &size), |bench| bench.iter(|| demd(&logits, &targets, &cost)));
+        let probs = Array2::from_elem((rows, classes), 1.0 / classes as f32);
+        group.bench_function(BenchmarkId::new("demd_soft", &size), |bench| {
+            bench.iter(|| demd_soft(&logits, &probs, &cost));
+        });
         group.bench_function(BenchmarkId::new("value", &size), |bench| {
             bench.iter(|| Emo::default().value(&logits, &targets, &cost, Reduction::Mean));
         });

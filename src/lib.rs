@@ -10,8 +10,8 @@
 //! | [`preference`] | objectives over pairs of responses: DPO, IPO, ORPO, NLL, weighted sums, metrics |
 //! | [`transport`] | one-dimensional Wasserstein distance, the DEMD bound, EMO |
 //! | [`ratio`] | likelihood-ratio discriminators: DDO |
-//! | [`likelihood`] | Gaussian, Bernoulli and Poisson |
-//! | [`diagnostics`] | what one watches while training |
+//! | [`likelihood`] | Gaussian, Bernoulli and Poisson; implicit maximum likelihood |
+//! | [`diagnostics`] | what one watches while training; metrics of samples |
 //! | [`math`] | the scalar functions that all are made of, each with a stated error bound |
 //!
 //! # Example

@@ -1,6 +1,9 @@
 //! Everything that a caller of the objectives needs: `use loglik::prelude::*;`.
 
 pub use crate::diagnostics::{
+    Amd, BestOfN, Mixtures, Normaliser, SampleGaussians, SampleMetrics, SampleScores, amv, amv_each, best_of_n, kde_nll,
+};
+pub use crate::diagnostics::{
     Ches, Displacement, Normalisation, PairTrend, TokenColumns, TokenMeans, TokenStats, TopK, TopKStats, Trend,
     displacement, log_gradient_ratio,
 };
@@ -9,12 +12,14 @@ pub use crate::likelihood::{
     gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,
     poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
 };
+pub use crate::likelihood::{Imle, imle, imle_grad};
 pub use crate::logits::{
     CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,
     linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
     linear_token_log_probs_masked,
 };
 pub use crate::logits::{LogSumExp, VocabularyShard};
+pub use crate::logits::{MixCe, TaiLr, WeightedNll};
 pub use crate::logits::{
     SoftCrossEntropy, entropy, entropy_grad, log_collision, log_softmax, log_softmax_in_place, log_softmax_into,
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,
@@ -42,7 +47,9 @@ pub use crate::ratio::{Ddo, RatioObjective, Samples};
 pub use crate::sequence::{
     Alignment, HiddenResponses, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
 };
-pub use crate::transport::{CosineCost, Emo, EmoMode, EmoTerms, Measure, demd, demd_grad, wasserstein_1d};
+pub use crate::transport::{
+    CosineCost, Emo, EmoCost, EmoMode, EmoTerms, Measure, demd, demd_grad, demd_soft, demd_soft_grad, wasserstein_1d,
+};
 pub use crate::transport::{Cost, Flow, GroundCost, Plan, TransportProblem};
 pub use crate::transport::{
     CostGradient, Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornGradient, SinkhornSolution,

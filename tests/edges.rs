@@ -4,6 +4,8 @@
 
 #[path = "edges/batchwise.rs"]
 mod batchwise;
+#[path = "edges/detached.rs"]
+mod detached;
 #[path = "edges/linear.rs"]
 mod linear;
 #[path = "edges/logits.rs"]

@@ -7,6 +7,8 @@ mod arrays;
 mod common;
 #[path = "errors/messages.rs"]
 mod messages;
+#[path = "errors/samples.rs"]
+mod samples;
 
 use loglik::{Error, Position};
 
@@ -56,7 +58,10 @@ const _: () = {
     shared_between_threads::<Measure<'_, f64>>();
     shared_between_threads::<(Sinkhorn, SinkhornSolution<'_, f64>, SinkhornGradient<f64>)>();
     shared_between_threads::<(SinkhornDivergence, SinkhornDivergenceSolution<'_, f64>, CostGradient<f64>)>();
-    shared_between_threads::<(CosineCost<f64>, Emo, EmoMode, EmoTerms<f64>)>();
+    shared_between_threads::<(CosineCost<f64>, Emo, EmoCost, EmoMode, EmoTerms<f64>)>();
+    shared_between_threads::<(TaiLr, MixCe, WeightedNll<f64, Ix1>)>();
+    shared_between_threads::<(Imle<f64>, Amd, Mixtures<'_, f64>, SampleGaussians<f64>)>();
+    shared_between_threads::<(SampleMetrics, SampleScores<f64>, BestOfN<f64>, Normaliser)>();
     shared_between_threads::<(Samples<f64>, Ddo)>();
     shared_between_threads::<Gaussian<f64>>();
     shared_between_threads::<(TopK, TopKStats<f64>, Normalisation)>();

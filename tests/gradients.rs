@@ -12,18 +12,21 @@ use ndarray::ArrayD;
 /// Detached factors are constants: they keep the values that they had at `base`.
 fn objective(entry: &Entry<f64>, inputs: &Inputs, base: &Results<f64>) -> f64 {
     let results = inputs.packed(entry.call);
-    if !entry.name.starts_with("Emo") {
+    let (each, weights) = if entry.name.starts_with("Emo") {
+        let (mle, demd, weight) = (results.get("mle"), results.get("demd"), base.get("weight"));
+        match entry.name.contains("DEMD scaled") {
+            true => (0.5 * (mle + weight * demd), 2),
+            false => (weight * mle + demd, 2),
+        }
+    } else if entry.name.starts_with("TaiLr") || entry.name.starts_with("MixCe") {
+        (results.get("nll") * base.get("weight"), 1)
+    } else {
         return results.objective();
-    }
-    let (mle, demd, weight) = (results.get("mle"), results.get("demd"), base.get("weight"));
-    let each = match entry.name.contains("DEMD scaled") {
-        true => 0.5 * (mle + weight * demd),
-        false => weight * mle + demd,
     };
     match entry.name.rsplit(", ").next() {
         Some("sum") => each.sum(),
         Some("mean") => each.sum() / base.get("parts: count").sum(),
-        _ => (each * &inputs.reals[2]).sum(),
+        _ => (each * &inputs.reals[weights]).sum(),
     }
 }
 

@@ -3,6 +3,8 @@
 #[path = "laws/batchwise.rs"]
 mod batchwise;
 mod common;
+#[path = "laws/detached.rs"]
+mod detached;
 #[path = "laws/displacement.rs"]
 mod displacement;
 #[path = "laws/entropic_transport.rs"]
@@ -21,6 +23,8 @@ mod observations;
 mod pairs;
 #[path = "laws/reductions.rs"]
 mod reductions;
+#[path = "laws/samples.rs"]
+mod samples;
 #[path = "laws/sequences.rs"]
 mod sequences;
 #[path = "laws/sides.rs"]

@@ -3,11 +3,13 @@
 
 mod batchwise;
 mod chain;
+mod detached;
 mod likelihood;
 mod linear;
 mod logits;
 mod margins;
 mod pairs;
+mod samples;
 mod sequence;
 mod sides;
 mod transport;
@@ -72,6 +74,8 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         batchwise::entries(),
         chain::entries(),
         transport::entries(),
+        detached::entries(),
+        samples::entries(),
         likelihood::entries(),
     ];
     rooms.into_iter().flatten().collect()
