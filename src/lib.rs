@@ -8,6 +8,7 @@
 //! | [`logits`] | kernels over `[.., V]` logits: log-sum-exp, log-softmax, token log-probabilities, entropy, cross-entropy |
 //! | [`sequence`] | masks and segments: from token log-probabilities to those of responses, and back |
 //! | [`preference`] | objectives over pairs of responses: DPO, IPO, ORPO, NLL, weighted sums, metrics |
+//! | [`divergence`] | KL, Jensen-Shannon, α, Rényi, χ², Hellinger, total variation, f-divergences between categorical distributions |
 //! | [`transport`] | one-dimensional Wasserstein distance, the DEMD bound, EMO |
 //! | [`ratio`] | likelihood-ratio discriminators: DDO |
 //! | [`likelihood`] | Gaussian, Bernoulli and Poisson; implicit maximum likelihood |
@@ -63,6 +64,7 @@ mod target;
 mod testing;
 
 pub mod diagnostics;
+pub mod divergence;
 pub mod likelihood;
 pub mod logits;
 pub mod math;

@@ -7,6 +7,12 @@ pub use crate::diagnostics::{
     Ches, Displacement, Normalisation, PairTrend, TokenColumns, TokenMeans, TokenStats, TopK, TopKStats, Trend,
     displacement, log_gradient_ratio,
 };
+pub use crate::divergence::{
+    AmariDivergence, Categorical, CategoricalDivergence, FDivergence, GeneralisedJsd, InterpolatedJsd,
+    JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
+    ReverseKlDivergence, Sides, SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
+    VariationalBound,
+};
 pub use crate::likelihood::{
     Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
     gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,

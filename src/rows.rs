@@ -167,6 +167,14 @@ impl<'a, T: Real> RowsMut<'a, T> {
         }
     }
 
+    /// The rows one by one.
+    pub(crate) fn into_rows(self) -> Vec<ArrayViewMut1<'a, T>> {
+        match self {
+            Self::Packed { data, width } => data.chunks_mut(width).map(ArrayViewMut1::from).collect(),
+            Self::Scattered { rows, .. } => rows,
+        }
+    }
+
     /// Gives each row to `f` with its place in this group, as a contiguous slice that holds its elements and from which
     /// they are written back.
     pub(crate) fn for_each(self, mut f: impl FnMut(usize, &mut [T])) {

@@ -7,6 +7,8 @@ mod common;
 mod detached;
 #[path = "laws/displacement.rs"]
 mod displacement;
+#[path = "laws/divergence.rs"]
+mod divergence;
 #[path = "laws/entropic_transport.rs"]
 mod entropic_transport;
 #[path = "laws/exact_transport.rs"]

@@ -85,6 +85,21 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn exp_steps_lane<const FMA: bool>(self) -> (Self, Self, Self) {
+                const MAGIC_BIASED: $type = MAGIC + ($bias + $scale_bits) as $type;
+                let (shifted, r) = reduced::<FMA>(if self < $parts_low { $parts_low } else { self }, MAGIC_BIASED);
+                let square = r * r;
+                let rest = square * horner!($type, r; $($exp),*, 0.5);
+                let rise = rest + r;
+                let scaled = $type::from_bits(shifted.to_bits() << $mantissa_bits);
+                let power = scaled * SCALE_DOWN;
+                let fall = fma!(power, rise, power - 1.0);
+                // Within half of `ln 2` of zero the series itself starts with the square.
+                let excess = if shifted == MAGIC_BIASED { rest } else { fall - self };
+                ((1.0 + rise) * scaled * SCALE_DOWN, fall, excess)
+            }
+
+            #[inline(always)]
             fn ln_lane<const FMA: bool>(self) -> Self {
                 // Subnormals are scaled up first; their exponent field holds nothing.
                 let tiny = self < $type::MIN_POSITIVE;
@@ -109,6 +124,21 @@ macro_rules! lanes {
                 let z = s * s;
                 let r = z * paired!($type, z, z * z; $($ln_wide),*);
                 fma!(-s, self - r, self) // 2 s + s r, without the rounding errors of 2 s
+            }
+
+            #[inline(always)]
+            fn ln_1p_deficit_lane<const FMA: bool>(self) -> Self {
+                let sum = 1.0 + self;
+                let (exponent, f, inverse) = split(sum);
+                // What the addition lost, as in `ln_1p_lane`; without a power of two the number itself is the mantissa's.
+                let lost = (self - (sum - 1.0)) * inverse;
+                let f = if exponent == 0.0 { self } else { f + if sum < SCALE_UP { lost } else { 0.0 } };
+                let square = 0.5 * f * f;
+                let bend = square - log_rest::<FMA>(f, square); // f - ln(1 + f)
+                let far = self - fma!(exponent, $ln2_hi, fma!(exponent, $ln2_lo, f - bend));
+                let deficit = if exponent == 0.0 { bend } else { far };
+                let deficit = if sum == 0.0 || self == $type::INFINITY { $type::INFINITY } else { deficit };
+                if sum >= 0.0 { deficit } else { $type::NAN }
             }
 
             #[inline(always)]

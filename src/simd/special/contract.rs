@@ -21,12 +21,16 @@ pub trait Lanes: Copy {
     }
     /// `e^x - 1`.
     fn exp_m1_lane<const FMA: bool>(self) -> Self;
+    /// `e^x`, `e^x - 1` and `e^x - 1 - x` for `x <= 32`, each with its own digits, from one reduction: 1.5, 2 and 10 ulp.
+    fn exp_steps_lane<const FMA: bool>(self) -> (Self, Self, Self);
     /// `ln x`.
     fn ln_lane<const FMA: bool>(self) -> Self;
     /// `ln(1 + x)`.
     fn ln_1p_lane<const FMA: bool>(self) -> Self;
     /// `ln(1 + x)` for `x` in `[-½, 1]`, where no power of two need be split off.
     fn ln_1p_near_lane<const FMA: bool>(self) -> Self;
+    /// `x - ln(1 + x)`, to 10 ulp; +inf at -1 and at +inf, NaN below -1.
+    fn ln_1p_deficit_lane<const FMA: bool>(self) -> Self;
     /// `tanh x` and its derivative `1 - tanh² x`. Where one of them is not used, the compiler leaves its steps out.
     fn tanh_slope_lane<const FMA: bool>(self) -> (Self, Self);
     /// `tanh x`.

@@ -4,6 +4,7 @@
 mod batchwise;
 mod chain;
 mod detached;
+mod divergence;
 mod likelihood;
 mod linear;
 mod logits;
@@ -76,6 +77,7 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         transport::entries(),
         detached::entries(),
         samples::entries(),
+        divergence::entries(),
         likelihood::entries(),
     ];
     rooms.into_iter().flatten().collect()

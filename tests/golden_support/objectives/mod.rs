@@ -4,6 +4,7 @@
 //! compared. What a file holds beyond that is a failure.
 
 mod batchwise;
+mod divergence;
 mod likelihood;
 mod linear;
 mod logits;
@@ -49,6 +50,13 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "dpo_f_divergence" => batchwise::dpo_f_divergence(case),
         "emd" => transport::emd(case),
         "sinkhorn" => transport::sinkhorn(case),
+        "divergence" => divergence::named(case),
+        "divergence_kl" => divergence::of(case, "kl"),
+        "divergence_jensen_shannon" => divergence::of(case, "jensen_shannon"),
+        "divergence_chi_square" => divergence::of(case, "pearson"),
+        "divergence_hellinger_square" => divergence::of(case, "hellinger"),
+        "divergence_total_variation" => divergence::of(case, "total_variation"),
+        "generalized_jsd" => divergence::generalized_jsd(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),

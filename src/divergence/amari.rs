@@ -1,0 +1,103 @@
+//! The α-divergence of Amari, Cressie and Read.
+
+use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence};
+use crate::math::exp;
+use crate::{Real, Result, check};
+
+/// The α-divergence, from reverse (`α = 0`) to forward (`α = 1`) Kullback-Leibler divergence and beyond.
+///
+/// ```math
+/// D_\alpha = \frac{1}{\alpha (\alpha - 1)} \Bigl(\sum_v p_v^\alpha q_v^{1 - \alpha} - 1\Bigr), \qquad
+/// D_1 = \operatorname{KL}(p \Vert q), \quad D_0 = \operatorname{KL}(q \Vert p)
+/// ```
+///
+/// ```math
+/// \frac{\partial D}{\partial x_v} = \frac{s_v - p_v S}{\alpha - 1}, \qquad
+/// \frac{\partial D}{\partial y_v} = -\frac{s_v - q_v S}{\alpha}, \qquad s_v = p_v^\alpha q_v^{1 - \alpha}, \; S = \sum_v s_v
+/// ```
+///
+/// The convention is that of Minka, and with `λ = α - 1` the power divergence of Cressie and Read; Amari's own parameter is
+/// `2α - 1`. `α = ½` is four times the [squared Hellinger distance](super::SquaredHellinger), `α = 2` half of
+/// [Pearson's χ²](super::PearsonChiSquare), `α = -1` half of [Neyman's](super::NeymanChiSquare). `D_α(p ‖ q) = D_{1-α}(q ‖ p)`.
+/// Near `α = 0` and 1 nothing cancels. Finite for `0 < α < 1` whatever the classes; +inf from 1 on where `p` has a class
+/// that `q` has not, and down from 0 the other way round.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// use Categorical::Logits;
+/// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0, 0.0]]);
+/// let at = |alpha| AmariDivergence { alpha }.value(Logits(&p), Logits(&q), Reduction::Sum);
+/// let kl = KlDivergence.value(Logits(&p), Logits(&q), Reduction::Sum)?;
+/// assert!((at(1.0 + 1e-9)? - kl).abs() < 1e-8);
+/// assert_eq!(at(0.25)?, at(0.75)?); // p and q are each other's mirror image here
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Cressie and Read, "Multinomial goodness-of-fit tests", Journal of the Royal Statistical Society B 46, 1984. Minka,
+/// "Divergence measures and message passing", Microsoft Research TR-2005-173.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct AmariDivergence {
+    /// `α`, finite. Default 0.5.
+    pub alpha: f64,
+}
+
+impl Default for AmariDivergence {
+    fn default() -> Self {
+        Self { alpha: 0.5 }
+    }
+}
+
+impl ClassDivergence for AmariDivergence {
+    fn check(&self) -> Result<()> {
+        check::finite("alpha", self.alpha)
+    }
+
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        if self.alpha == 1.0 {
+            KlDivergence.at::<T, FMA>(class)
+        } else if self.alpha == 0.0 {
+            ReverseKlDivergence.at::<T, FMA>(class)
+        } else if self.alpha < 0.5 {
+            upper::<T, FMA>(1.0 - self.alpha, -self.alpha, class.swapped()).swapped()
+        } else {
+            upper::<T, FMA>(self.alpha, self.alpha - 1.0, class)
+        }
+    }
+}
+
+/// The term for `α >= ½`, other than 1; `beyond = α - 1` comes apart, for it may have digits that `α` has not.
+///
+/// With `u = (α - 1) r` it is `[p r - p + q + p (e^u - 1 - u) / (α - 1)] / α`, where `u` is small; elsewhere as it stands.
+#[inline(always)]
+fn upper<T: Real, const FMA: bool>(alpha: f64, beyond: f64, class: ClassPair<T>) -> ClassTerm<T> {
+    let (alpha, beyond, one) = (T::of(alpha), T::of(beyond), T::one());
+    let (p, q) = (class.p(), class.q());
+    let (product, u) = tilted::<T, FMA>(&class, beyond);
+    let is_near = u.abs() < one;
+    let (_, rise, excess) = (if is_near { u } else { T::zero() }).exp_steps_lane::<FMA>();
+    let near = class.kl() + p * (excess / beyond);
+    let far = (product - alpha * p + beyond * q) / beyond;
+    let on_p = if is_near { p * (rise / beyond) } else { (product - p) / beyond };
+    let over_q = if is_near { class.difference() + p * rise } else { product - q };
+    ClassTerm { value: (if is_near { near } else { far }) / alpha, p: on_p, q: -over_q / alpha }
+}
+
+/// `p e^u` and `u = (α - 1) r`, from `α - 1`; for `α > 0`.
+#[inline(always)]
+pub(super) fn tilted<T: Real, const FMA: bool>(class: &ClassPair<T>, beyond: T) -> (T, T) {
+    let u = beyond * class.log_ratio();
+    let log = tilted_log(class, u);
+    (exp::<T, FMA>(log), u)
+}
+
+/// `α ln p + (1 - α) ln q = ln p + u`; -inf where `p` is 0, though `u` may be +inf there.
+#[inline(always)]
+pub(super) fn tilted_log<T: Real>(class: &ClassPair<T>, u: T) -> T {
+    if class.log_p() == T::neg_infinity() { class.log_p() } else { class.log_p() + u }
+}

@@ -1,0 +1,143 @@
+//! The two forms in which a distribution over classes is given.
+
+use ndarray::{ArrayRef, ArrayView1, Dimension};
+use num_traits::{Float, Zero};
+
+use super::lanes::{Logarithms, Mass};
+use super::line::Normaliser;
+use crate::error::Position;
+use crate::rows::{self, BLOCK, Rows};
+use crate::simd::{Exponentials, RowSum, dispatch};
+use crate::{Element, Error, Real, Result};
+
+/// Distributions over classes, one for each row of an array of any shape `[.., V]`.
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (logits, probs) = (array![[0.0_f64, 3.0_f64.ln()]], array![[0.25, 0.75]]);
+/// let kl = KlDivergence.value(Categorical::Logits(&logits), Categorical::Probs(&probs), Reduction::Sum)?;
+/// assert!(kl < 1e-30);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+#[derive(Debug)]
+pub enum Categorical<'a, E, D: Dimension> {
+    /// Logits, whose softmax is the distribution: finite, or -inf for a class of probability 0. At least one of a row is
+    /// finite. A shift of a row changes nothing.
+    Logits(&'a ArrayRef<E, D>),
+    /// Probabilities, `>= 0`. The sum of a row may differ from 1 by 0.001 (by 0.01 in half precision) and is divided out.
+    /// The gradient of this side is the one by the logarithms of the probabilities, taken as logits.
+    Probs(&'a ArrayRef<E, D>),
+}
+
+impl<E, D: Dimension> Clone for Categorical<'_, E, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E, D: Dimension> Copy for Categorical<'_, E, D> {}
+
+impl<'a, E, D: Dimension> Categorical<'a, E, D> {
+    pub(super) fn array(&self) -> &'a ArrayRef<E, D> {
+        match *self {
+            Self::Logits(array) | Self::Probs(array) => array,
+        }
+    }
+}
+
+/// The rows of one side.
+pub(super) struct Side<'a, E> {
+    argument: &'static str,
+    rows: Rows<'a, E>,
+    leading: &'a [usize],
+    is_probs: bool,
+}
+
+impl<'a, E: Element> Side<'a, E> {
+    pub(super) fn new<D: Dimension>(argument: &'static str, side: Categorical<'a, E, D>) -> Result<Self> {
+        let array = side.array();
+        let rows = Rows::new(argument, array)?;
+        let leading = &array.shape()[..array.ndim() - 1];
+        Ok(Self { argument, rows, leading, is_probs: matches!(side, Categorical::Probs(_)) })
+    }
+
+    /// The shape without the last axis.
+    pub(super) fn leading(&self) -> &'a [usize] {
+        self.leading
+    }
+
+    /// Length of each row.
+    pub(super) fn classes(&self) -> usize {
+        self.rows.width()
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Memory that all rows together take.
+    pub(super) fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
+    /// The first pass over a row.
+    pub(super) fn normaliser(&self, row: usize) -> Result<Normaliser<E::Real>> {
+        let elements = self.rows.row(row);
+        if self.is_probs {
+            return self.mass(row, elements);
+        }
+        let mut sum = RowSum::new();
+        match elements.to_slice() {
+            Some(slice) => sum.push(slice),
+            None => rows::for_each_block(elements, |block| sum.push(block)),
+        }
+        if !sum.is_proper() {
+            return Err(rows::improper(self.argument, self.leading, row, elements));
+        }
+        Ok(Normaliser { max: sum.max, log: sum.others.ln_1p(), top: sum.max })
+    }
+
+    fn mass(&self, row: usize, elements: ArrayView1<'_, E>) -> Result<Normaliser<E::Real>> {
+        let (mut total, mut top) = (0.0, [E::Real::zero()]);
+        rows::for_each_block(elements, |block| {
+            total += dispatch(Mass(block)).wide();
+            top[0] = top[0].max(E::Real::top(block).0);
+        });
+        let (tolerance, allowed) = match size_of::<E>() {
+            2 => (1e-2, "probabilities that sum to 1 within 0.01"),
+            _ => (1e-3, "probabilities that sum to 1 within 0.001"),
+        };
+        if (total - 1.0).abs() <= tolerance {
+            dispatch(Logarithms(&mut top));
+            return Ok(Normaliser { max: E::Real::zero(), log: total.ln(), top: top[0] });
+        }
+        let mut position = Position::unravel(row, self.leading);
+        let wrong = elements.iter().map(|x| x.real().wide()).enumerate().find(|(_, x)| !(*x >= 0.0 && x.is_finite()));
+        let (value, allowed) = match wrong {
+            Some((class, value)) => {
+                position.0.push(class);
+                (value, "finite and >= 0")
+            }
+            None => (total, allowed),
+        };
+        Err(Error::Value { argument: self.argument, position, value, allowed })
+    }
+
+    /// Logits of a block of a row, [`BLOCK`] classes from `first` on.
+    pub(super) fn block<'s>(&'s self, row: usize, first: usize, scratch: &'s mut [E::Real]) -> &'s [E::Real] {
+        let (row, at) = (self.rows.row(row), first..self.classes().min(first + BLOCK));
+        if !self.is_probs {
+            return rows::part(row, at, scratch);
+        }
+        let scratch = &mut scratch[..at.len()];
+        rows::copy(row.slice_move(ndarray::s![at]), scratch);
+        dispatch(Logarithms(scratch));
+        scratch
+    }
+
+    /// An error about a row as a whole.
+    pub(super) fn overflow(&self, row: usize) -> Error {
+        Error::overflow::<E::Real>(self.argument, Position::unravel(row, self.leading))
+    }
+}

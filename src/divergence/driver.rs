@@ -1,0 +1,175 @@
+//! The walk over the rows of both sides: fixed jobs, a number for each row, gradients where they are asked for.
+//!
+//! A row is read once for both normalisers, once for the divergence with the sums that centre the gradients, and once for
+//! the gradients, each time in blocks that stay in the first-level cache. Nothing as long as a row is held but outputs.
+
+use ndarray::{ArrayViewMut, ArrayViewMut1, Dimension};
+use num_traits::{Float, Zero};
+
+use super::categorical::{Categorical, Side};
+use super::gradient::Gradient;
+use super::line::Line;
+use super::row_divergence::{Out, RowDivergence};
+use super::sides::Sides;
+use crate::rows::{BLOCK, RowsMut, rows_per_job};
+use crate::{Element, Error, Real, Reduction, Result, check, parallel};
+
+/// Arguments of one call, checked.
+pub(super) struct Walk<'a, E: Element> {
+    p: Side<'a, E>,
+    q: Side<'a, E>,
+    weights: Option<Vec<E::Real>>,
+    scale: f64,
+}
+
+/// Rows that are worked on by one thread.
+struct Job<'a, T> {
+    first: usize,
+    values: &'a mut [f64],
+    out: Sides<Option<RowsMut<'a, T>>>,
+}
+
+/// Memory that a thread uses again for each of its rows: blocks of both sides and of both gradients.
+struct Scratch<T>([Vec<T>; 4]);
+
+impl<T: Real> Scratch<T> {
+    fn new(classes: usize) -> Self {
+        Self([(); 4].map(|()| vec![T::zero(); BLOCK.min(classes)]))
+    }
+}
+
+impl<'a, E: Element> Walk<'a, E> {
+    /// Checks shapes, weights and that a mean has something to average.
+    pub(super) fn new<D: Dimension>(
+        p: Categorical<'a, E, D>,
+        q: Categorical<'a, E, D>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+    ) -> Result<Self> {
+        check::shape("q", q.array().shape(), p.array().shape())?;
+        let (p, q) = (Side::new("p", p)?, Side::new("q", q)?);
+        reduction.check(p.leading())?;
+        let scale = match reduction {
+            Reduction::Mean if p.len() == 0 => return Err(Error::Empty { argument: "p" }),
+            Reduction::Mean => (p.len() as f64).recip(),
+            Reduction::Sum | Reduction::Weighted(_) => 1.0,
+        };
+        Ok(Self { p, q, weights: reduction.weights(), scale })
+    }
+
+    /// The shape of both sides without the last axis.
+    pub(super) fn leading(&self) -> &'a [usize] {
+        self.p.leading()
+    }
+
+    /// What the divergence of a row, and its gradients, are multiplied by.
+    pub(super) fn scale(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(self.scale, |weights| weights[row].wide())
+    }
+
+    /// The divergence of each row, 0 where a weight of zero selects it away; gradients of the reduced value where they are
+    /// asked for. Of the errors, the first by rows.
+    pub(super) fn run<D: Dimension>(
+        &self,
+        divergence: &impl RowDivergence,
+        shape: &[usize],
+        out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
+    ) -> Result<Vec<f64>> {
+        divergence.check_row()?;
+        let Sides { p: mut to_p, q: mut to_q } = out;
+        let to_p = to_p.as_mut().map(|out| RowsMut::new("out.p", out, shape)).transpose()?;
+        let to_q = to_q.as_mut().map(|out| RowsMut::new("out.q", out, shape)).transpose()?;
+        let bytes = self.p.bytes() + self.q.bytes();
+        let per_job = rows_per_job::<E>(2 * self.p.classes());
+        let mut groups = Sides { p: to_p, q: to_q }.map(|out| out.map(|rows| rows.split(per_job).into_iter()));
+        let mut next =
+            || Sides { p: groups.p.as_mut().and_then(Iterator::next), q: groups.q.as_mut().and_then(Iterator::next) };
+        let mut values = vec![0.0; self.p.len()];
+        let jobs = values.chunks_mut(per_job).enumerate();
+        let jobs = jobs.map(|(job, values)| Job { first: job * per_job, values, out: next() }).collect();
+        let scratch = || Scratch::new(self.p.classes());
+        parallel::try_for_each_with(jobs, bytes, scratch, |scratch, job| self.job(divergence, job, scratch))?;
+        Ok(values)
+    }
+
+    fn job(
+        &self,
+        divergence: &impl RowDivergence,
+        job: Job<'_, E::Real>,
+        scratch: &mut Scratch<E::Real>,
+    ) -> Result<()> {
+        let mut outs = job.out.map(|out| out.map(|rows| rows.into_rows().into_iter()));
+        for (i, value) in job.values.iter_mut().enumerate() {
+            let out =
+                Sides { p: outs.p.as_mut().and_then(Iterator::next), q: outs.q.as_mut().and_then(Iterator::next) };
+            *value = self.row(divergence, job.first + i, out, scratch)?;
+        }
+        Ok(())
+    }
+
+    fn row(
+        &self,
+        divergence: &impl RowDivergence,
+        row: usize,
+        out: Sides<Option<ArrayViewMut1<'_, E::Real>>>,
+        scratch: &mut Scratch<E::Real>,
+    ) -> Result<f64> {
+        let scale = self.scale(row);
+        if scale == 0.0 {
+            [out.p, out.q].into_iter().flatten().for_each(|mut out| out.fill(E::Real::zero()));
+            return Ok(0.0);
+        }
+        let (norm_p, norm_q) = (self.p.normaliser(row)?, self.q.normaliser(row)?);
+        let line = Line::new(norm_p, norm_q);
+        let Scratch([scratch_p, scratch_q, slopes_p, slopes_q]) = scratch;
+        let mut blocks = |f: &mut dyn FnMut(&[E::Real], &[E::Real])| {
+            for first in (0..self.p.classes()).step_by(BLOCK) {
+                f(self.p.block(row, first, scratch_p), self.q.block(row, first, scratch_q));
+            }
+        };
+        let has_output = out.p.is_some() || out.q.is_some();
+        let (value, found) = divergence.gather(&line, has_output, &mut blocks);
+        self.check_value(divergence, row, &line, value, &mut blocks)?;
+        if !has_output {
+            return Ok(value);
+        }
+        let mut first = 0;
+        let mut sides = [
+            Gradient::new(out.p, slopes_p, norm_p.is_dominated()),
+            Gradient::new(out.q, slopes_q, norm_q.is_dominated()),
+        ];
+        blocks(&mut |p, q| {
+            let [to_p, to_q] = &mut sides;
+            let places = Out { p: to_p.place(first, p.len()), q: to_q.place(first, q.len()) };
+            let written = divergence.slopes(&line, &found, E::Real::of(scale), p, q, places);
+            to_p.take(first, p, line.top[0], written.checks[0], written.others[0]);
+            to_q.take(first, q, line.top[1], written.checks[1], written.others[1]);
+            first += p.len();
+        });
+        for (gradient, side) in sides.into_iter().zip([&self.p, &self.q]) {
+            if !gradient.finish() {
+                return Err(side.overflow(row));
+            }
+        }
+        Ok(value)
+    }
+
+    /// A divergence may be infinite where a class makes it so that only one of the sides has, and not by finite logits.
+    fn check_value(
+        &self,
+        divergence: &impl RowDivergence,
+        row: usize,
+        line: &Line<E::Real>,
+        value: f64,
+        blocks: &mut dyn FnMut(&mut dyn FnMut(&[E::Real], &[E::Real])),
+    ) -> Result<()> {
+        if E::Real::of(value).is_finite() {
+            return Ok(());
+        }
+        let mut is_exact = false;
+        blocks(&mut |p, q| {
+            let one_sided = p.iter().zip(q).filter(|(x, y)| x.is_infinite() != y.is_infinite());
+            is_exact |= one_sided.into_iter().any(|(&x, &y)| divergence.is_infinite_at(line.class::<false>(x, y)));
+        });
+        if is_exact && value == f64::INFINITY { Ok(()) } else { Err(self.p.overflow(row)) }
+    }
+}

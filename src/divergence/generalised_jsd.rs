@@ -1,0 +1,147 @@
+//! The two ways between forward and reverse Kullback-Leibler divergence through a mixture.
+
+use super::mixture::Mixture;
+use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence};
+use crate::{Real, Result, check};
+
+/// The generalised Jensen-Shannon divergence of GKD, with its ends as TRL, Liger and ms-swift define them.
+///
+/// ```math
+/// D = \beta \operatorname{KL}(p \Vert m) + (1 - \beta) \operatorname{KL}(q \Vert m), \quad m = \beta p + (1 - \beta) q,
+/// \qquad 0 < \beta < 1
+/// ```
+///
+/// `p` is the teacher and `q` the student, whose gradient is `(1 - β) q_v (ln(q_v/m_v) - KL(q ‖ m))`. At `β = ½` it is the
+/// [Jensen-Shannon divergence](super::JensenShannonDivergence).
+///
+/// **Discontinuous.** By the formula it goes to 0 at both ends, as `β KL(p ‖ q)` and `(1 - β) KL(q ‖ p)`; at 0 and 1
+/// themselves it is `KL(p ‖ q)` and `KL(q ‖ p)` instead. [`InterpolatedJsd`] has those as its limits.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// use Categorical::Logits;
+/// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0, 0.0, 0.0]]);
+/// let at = |beta| GeneralisedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);
+/// assert!((at(0.0)? - 0.839_764_29).abs() < 1e-8);
+/// assert!(at(1e-6)? < 1e-6);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Agarwal et al., "On-policy distillation of language models", ICLR 2024,
+/// [arXiv:2306.13649](https://arxiv.org/abs/2306.13649).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct GeneralisedJsd {
+    /// Share of the teacher in the mixture, in `[0, 1]`. Default 0.5 (TRL).
+    pub beta: f64,
+}
+
+impl Default for GeneralisedJsd {
+    fn default() -> Self {
+        Self { beta: 0.5 }
+    }
+}
+
+impl ClassDivergence for GeneralisedJsd {
+    fn check(&self) -> Result<()> {
+        unit(self.beta)
+    }
+
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        let (beta, rest) = (self.beta, 1.0 - self.beta);
+        match end(beta) {
+            Some(End::Forward) => KlDivergence.at::<T, FMA>(class),
+            Some(End::Reverse) => ReverseKlDivergence.at::<T, FMA>(class),
+            None => Mixture { weight_p: beta, weight_q: rest, share_p: beta, share_q: rest }.at::<T, FMA>(class),
+        }
+    }
+
+    fn tilt(&self) -> f64 {
+        match end(self.beta) {
+            Some(End::Forward) => 1.0,
+            Some(End::Reverse) => -1.0,
+            None => 0.0,
+        }
+    }
+}
+
+/// The same mixture with the weights exchanged: continuous from forward to reverse Kullback-Leibler divergence.
+///
+/// ```math
+/// D = (1 - \beta) \operatorname{KL}(p \Vert m) + \beta \operatorname{KL}(q \Vert m), \qquad m = \beta p + (1 - \beta) q
+/// ```
+///
+/// `KL(p ‖ q)` at `β = 0`, `KL(q ‖ p)` at `β = 1`, the [Jensen-Shannon divergence](super::JensenShannonDivergence) between.
+/// `p` is the teacher, `q` the student; gradients take in that the mixture moves with the student.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// use Categorical::Logits;
+/// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0, 0.0, 0.0]]);
+/// let at = |beta| InterpolatedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);
+/// assert!((at(1e-9)? - at(0.0)?).abs() < 1e-7);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// As asked for in [ms-swift#10213](https://github.com/modelscope/ms-swift/pull/10213), against the jump of
+/// [`GeneralisedJsd`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct InterpolatedJsd {
+    /// How far on the way from forward to reverse, in `[0, 1]`. Default 0.5.
+    pub beta: f64,
+}
+
+impl Default for InterpolatedJsd {
+    fn default() -> Self {
+        Self { beta: 0.5 }
+    }
+}
+
+impl ClassDivergence for InterpolatedJsd {
+    fn check(&self) -> Result<()> {
+        unit(self.beta)
+    }
+
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        let (beta, rest) = (self.beta, 1.0 - self.beta);
+        match end(beta) {
+            Some(End::Forward) => KlDivergence.at::<T, FMA>(class),
+            Some(End::Reverse) => ReverseKlDivergence.at::<T, FMA>(class),
+            None => Mixture { weight_p: rest, weight_q: beta, share_p: beta, share_q: rest }.at::<T, FMA>(class),
+        }
+    }
+
+    fn tilt(&self) -> f64 {
+        1.0 - 2.0 * self.beta
+    }
+}
+
+/// What is at an end of the way.
+enum End {
+    Forward,
+    Reverse,
+}
+
+#[inline(always)]
+fn end(beta: f64) -> Option<End> {
+    match beta {
+        0.0 => Some(End::Forward),
+        1.0 => Some(End::Reverse),
+        _ => None,
+    }
+}
+
+fn unit(beta: f64) -> Result<()> {
+    check::parameter("beta", beta, "[0, 1]", (0.0..=1.0).contains(&beta))
+}

@@ -1,0 +1,60 @@
+//! What a row of both sides is shifted by, so that its logits are logarithms of probabilities.
+
+use super::ClassPair;
+use crate::Real;
+
+/// What makes a logit of one side the logarithm of a probability: `(x - max) - log`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Normaliser<T> {
+    pub(super) max: T,
+    pub(super) log: f64,
+    /// The largest logit, which `max` is too where they are not logarithms of probabilities.
+    pub(super) top: T,
+}
+
+impl<T: Real> Normaliser<T> {
+    /// Whether one class has more than half of the mass.
+    pub(super) fn is_dominated(&self) -> bool {
+        (self.top.wide() - self.max.wide()) - self.log > -std::f64::consts::LN_2
+    }
+}
+
+/// The normalisers of both sides, and what is to be taken from a difference of logits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line<T> {
+    max: [T; 2],
+    log: [T; 2],
+    /// The largest logits.
+    pub(super) top: [T; 2],
+    /// The difference of the normalisers as a sum of two numbers, so that almost equal rows keep their digits.
+    shift: T,
+    rest: T,
+}
+
+/// `a - b` and what its rounding took (Knuth's two-sum); the second is no number where the first is none.
+#[inline(always)]
+fn two_difference<T: Real>(a: T, b: T) -> (T, T) {
+    let difference = a - b;
+    let part = a - difference;
+    (difference, (a - (difference + part)) + (part - b))
+}
+
+impl<T: Real> Line<T> {
+    pub(super) fn new(p: Normaliser<T>, q: Normaliser<T>) -> Self {
+        let (max, first) = two_difference(p.max.wide(), q.max.wide());
+        let (shift, second) = two_difference(max, q.log - p.log);
+        let narrow = T::of(shift);
+        let rest = T::of((shift - narrow.wide()) + (first + second));
+        Self { max: [p.max, q.max], log: [T::of(p.log), T::of(q.log)], top: [p.top, q.top], shift: narrow, rest }
+    }
+
+    /// The class with these logits.
+    #[inline(always)]
+    pub(super) fn class<const FMA: bool>(&self, x: T, y: T) -> ClassPair<T> {
+        let (difference, lost) = two_difference(x, y);
+        let lost = if lost.is_nan() { T::zero() } else { lost }; // where one is -inf
+        let ratio = (difference - self.shift) + (lost - self.rest);
+        let ratio = if difference.is_nan() { T::zero() } else { ratio }; // where both are
+        ClassPair::new::<FMA>((x - self.max[0]) - self.log[0], (y - self.max[1]) - self.log[1], ratio)
+    }
+}

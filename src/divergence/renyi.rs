@@ -1,0 +1,205 @@
+//! The divergence of Rényi.
+
+use ndarray::{ArrayViewMut, Dimension};
+
+use super::amari::{AmariDivergence, tilted_log};
+use super::lanes::{Tally, Written};
+use super::line::Line;
+use super::objective::walk;
+use super::row_divergence::{Blocks, Out, RowDivergence};
+use super::{Categorical, CategoricalDivergence, ClassDivergence, ClassPair, KlDivergence, Sides};
+use crate::math::exp;
+use crate::rows::BLOCK;
+use crate::simd::{Kernel, LANES, RowSum, dispatch, join};
+use crate::{Element, Real, Reduction, Result, check};
+
+/// The divergence of Rényi, of order `α`.
+///
+/// ```math
+/// D_\alpha = \frac{1}{\alpha - 1} \ln \sum_v p_v^\alpha q_v^{1 - \alpha}, \qquad D_1 = \operatorname{KL}(p \Vert q)
+/// ```
+///
+/// ```math
+/// \frac{\partial D}{\partial x_v} = \frac{\alpha}{\alpha - 1} (w_v - p_v), \qquad \frac{\partial D}{\partial y_v} = q_v - w_v,
+/// \qquad w \propto p^\alpha q^{1 - \alpha}
+/// ```
+///
+/// Additive over independent parts, and grows with `α`. `½` is `-2 ln` of the Bhattacharyya coefficient; `α → ∞` is the
+/// largest log-ratio. The sum is held in logarithms, so that a divergence of thousands is finite, and small ones keep their
+/// digits. +inf where `p` and `q` have no class in common, and for `α >= 1` where `p` has a class that `q` has not; of these
+/// the gradient is finite at `α = 1` alone, by `y`. It does not split into terms of classes, so sparse teachers have none.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (p, q) = (array![[0.5_f64, 0.5]], array![[0.25, 0.75]]);
+/// let at = |alpha| RenyiDivergence { alpha }.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum);
+/// assert!((at(2.0)? - (4.0_f64 / 3.0).ln()).abs() < 1e-15);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Rényi, "On measures of entropy and information", Fourth Berkeley Symposium, 1961; van Erven and Harremoës, IEEE
+/// Transactions on Information Theory 60, 2014, [arXiv:1206.2459](https://arxiv.org/abs/1206.2459).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct RenyiDivergence {
+    /// Order `α`, finite and `> 0`. No default.
+    pub alpha: f64,
+}
+
+impl<E: Element, D: Dimension> CategoricalDivergence<E, D> for RenyiDivergence {
+    fn run(
+        &self,
+        p: Categorical<'_, E, D>,
+        q: Categorical<'_, E, D>,
+        reduction: Reduction<'_, E::Real, D::Smaller>,
+        out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
+    ) -> Result<Vec<f64>> {
+        check::positive("alpha", self.alpha)?;
+        if self.alpha == 1.0 {
+            return walk(&KlDivergence, p, q, reduction, out);
+        }
+        walk(self, p, q, reduction, out)
+    }
+}
+
+/// What is known of a row.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    /// `ln Σ p^α q^(1-α)`.
+    log: f64,
+    /// The largest of the logarithms of its terms.
+    max: f64,
+    /// By what the sum of `p` exceeds that of `q`: so much too large are all log-ratios, which shows near equality.
+    drift: f64,
+}
+
+impl RowDivergence for RenyiDivergence {
+    type Found = Found;
+
+    fn check_row(&self) -> Result<()> {
+        check::positive("alpha", self.alpha)
+    }
+
+    fn gather<T: Real>(&self, line: &Line<T>, _: bool, blocks: Blocks<'_, T>) -> (f64, Found) {
+        let beyond = self.alpha - 1.0;
+        let (mut whole, mut terms, mut drift) = (RowSum::new(), 0.0, 0.0);
+        let mut logs = vec![T::zero(); BLOCK];
+        blocks(&mut |p, q| {
+            let logs = &mut logs[..p.len()];
+            let tilt = Tilt { divergence: AmariDivergence { alpha: self.alpha }, line: *line, p, q, logs };
+            let [term, difference] = dispatch(tilt);
+            terms += term.wide();
+            drift += difference.wide();
+            whole.push(logs);
+        });
+        // The sum is 1 up to this.
+        let rise = self.alpha * beyond * terms;
+        let log = if rise.abs() < 0.5 {
+            rise.ln_1p()
+        } else if whole.max.is_infinite() {
+            whole.max.wide() // no class in common, or one that only p has
+        } else {
+            whole.log_sum_exp()
+        };
+        (log / beyond, Found { log, max: whole.max.wide(), drift })
+    }
+
+    fn slopes<T: Real>(
+        &self,
+        line: &Line<T>,
+        found: &Found,
+        scale: T,
+        p: &[T],
+        q: &[T],
+        out: Out<'_, T>,
+    ) -> Written<T> {
+        let logs = [self.alpha - 1.0, self.alpha].map(|power| T::of(found.log + power * found.drift));
+        let (max, below) = (T::of(found.max), T::of(found.log - found.max));
+        dispatch(Slopes { alpha: self.alpha, logs, max, below, line: *line, scale, p, q, out })
+    }
+
+    /// Where no class is in common all are like this; beyond 1 it takes one that only `p` has.
+    fn is_infinite_at<T: Real>(&self, class: ClassPair<T>) -> bool {
+        self.alpha < 1.0 || class.log_ratio() == T::infinity()
+    }
+}
+
+/// Writes `α ln p + (1 - α) ln q` of a block; the sums of the terms of the α-divergence, and of `p - q`.
+struct Tilt<'a, T> {
+    divergence: AmariDivergence,
+    line: Line<T>,
+    p: &'a [T],
+    q: &'a [T],
+    logs: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Tilt<'_, T> {
+    type Output = [T; 2];
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> [T; 2] {
+        let Self { divergence, line, .. } = self;
+        let beyond = T::of(divergence.alpha - 1.0);
+        let mut sums = [[T::zero(); LANES]; 2];
+        let sides = self.p.chunks(LANES).zip(self.q.chunks(LANES));
+        for ((xs, ys), logs) in sides.zip(self.logs.chunks_mut(LANES)) {
+            for i in 0..xs.len().min(ys.len()).min(logs.len()) {
+                let class = line.class::<FMA>(xs[i], ys[i]);
+                sums[0][i] += divergence.at::<T, FMA>(class).value;
+                sums[1][i] += class.difference();
+                logs[i] = tilted_log(&class, beyond * class.log_ratio());
+            }
+        }
+        sums.map(|lanes| join(lanes, |a, b| a + b))
+    }
+}
+
+/// Writes both gradients of a block.
+struct Slopes<'a, T> {
+    alpha: f64,
+    /// `ln Σ p^α q^(1-α)` as log-ratios to both sides see it.
+    logs: [T; 2],
+    /// The logarithm of the largest term, and what is above it.
+    max: T,
+    below: T,
+    line: Line<T>,
+    scale: T,
+    p: &'a [T],
+    q: &'a [T],
+    out: Out<'a, T>,
+}
+
+impl<T: Real> Kernel for Slopes<'_, T> {
+    type Output = Written<T>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Written<T> {
+        let Self { line, logs, max, below, scale, .. } = self;
+        let (alpha, beyond, one) = (T::of(self.alpha), T::of(self.alpha - 1.0), T::one());
+        let factor = T::of(self.alpha / (self.alpha - 1.0));
+        let mut tally = Tally::new();
+        let sides = self.p.chunks(LANES).zip(self.q.chunks(LANES));
+        let outs = self.out.p.chunks_mut(LANES).zip(self.out.q.chunks_mut(LANES));
+        for ((xs, ys), (to_p, to_q)) in sides.zip(outs) {
+            for i in 0..xs.len().min(ys.len()).min(to_p.len()).min(to_q.len()) {
+                let class = line.class::<FMA>(xs[i], ys[i]);
+                let (p, q, ratio) = (class.p(), class.q(), class.log_ratio());
+                // w = p e^u = q e^v; where u or v is small, what w differs by keeps its digits.
+                let (u, v) = (beyond * ratio - logs[0], alpha * ratio - logs[1]);
+                let (is_near_p, is_near_q) = (u.abs() < one, v.abs() < one);
+                let (_, rise_p, _) = (if is_near_p { u } else { T::zero() }).exp_steps_lane::<FMA>();
+                let (_, rise_q, _) = (if is_near_q { v } else { T::zero() }).exp_steps_lane::<FMA>();
+                let w = exp::<T, FMA>((tilted_log(&class, beyond * ratio) - max) - below);
+                let from_p = if is_near_p { p * (factor * rise_p) } else { factor * (w - p) };
+                let from_q = if is_near_q { q * rise_q } else { w - q };
+                (to_p[i], to_q[i]) = (scale * from_p, -scale * from_q);
+                tally.add(i, [xs[i], ys[i]], line.top, [to_p[i], to_q[i]]);
+            }
+        }
+        tally.total()
+    }
+}

@@ -1,0 +1,196 @@
+//! One row of a sparse teacher against the student's logits.
+
+use ndarray::{ArrayView1, ArrayViewMut1, s};
+use num_traits::{Float, Zero};
+
+use super::sparse_teacher::{Tail, TeacherRow};
+use super::{ClassDivergence, ClassPair, ClassTerm};
+use crate::rows::{self, BLOCK};
+use crate::simd::{self, RowSum};
+use crate::{Element, Real};
+
+/// The student's side of a row after the pass over its logits.
+struct Student<T> {
+    whole: RowSum<T>,
+    /// Over the teacher's classes.
+    inside: RowSum<T>,
+    /// Over all others, where they are needed by themselves.
+    outside: RowSum<T>,
+}
+
+impl<T: Real> Student<T> {
+    /// Logarithm of the probability of a part.
+    fn log_share(&self, part: &RowSum<T>) -> f64 {
+        if part.max == T::neg_infinity() {
+            return f64::NEG_INFINITY;
+        }
+        (part.max.wide() - self.whole.max.wide()) + (part.others.ln_1p() - self.whole.others.ln_1p())
+    }
+}
+
+/// A class that the teacher gives, or all others as one.
+struct Slope {
+    class: usize,
+    term: ClassTerm<f64>,
+    /// The student's probability, and what is left of 1.
+    prob: f64,
+    rest: f64,
+}
+
+/// Memory that a thread uses again for each of its rows.
+pub(super) struct Scratch<T> {
+    pub(super) teacher: TeacherRow,
+    block: Vec<T>,
+    slopes: Vec<Slope>,
+}
+
+impl<T: Real> Scratch<T> {
+    pub(super) fn new(classes: usize) -> Self {
+        Self { teacher: TeacherRow::default(), block: vec![T::zero(); BLOCK.min(classes)], slopes: Vec::new() }
+    }
+}
+
+/// What there is to say of a row.
+pub(super) enum Outcome {
+    Value(f64),
+    /// The logits are no distribution.
+    Improper,
+    /// The student has none of the classes that the teacher gives, and nothing else counts.
+    Empty,
+    /// The value or the gradient does not fit the type.
+    Overflow,
+}
+
+/// The value of a row, and its gradient times `scale` where there is an output.
+pub(super) fn row<E: Element>(
+    divergence: &impl ClassDivergence,
+    tail: Tail,
+    logits: ArrayView1<'_, E>,
+    scratch: &mut Scratch<E::Real>,
+    out: Option<ArrayViewMut1<'_, E::Real>>,
+    scale: f64,
+) -> Outcome {
+    let Scratch { teacher, block, slopes } = scratch;
+    let student = sum(&teacher.classes, matches!(tail, Tail::Bucket | Tail::Cut), logits, block);
+    if !student.whole.is_proper() {
+        return Outcome::Improper;
+    }
+    let among = if tail == Tail::Conditional { &student.inside } else { &student.whole };
+    if !among.is_proper() {
+        return Outcome::Empty;
+    }
+    slopes.clear();
+    slopes.extend(teacher.classes.iter().map(|&(class, log_p)| {
+        let logit = logits[class].real();
+        let term = divergence.at::<f64, false>(pair(log_p, -among.nll(logit)));
+        Slope { class, term, prob: among.prob(logit), rest: among.complement(logit) }
+    }));
+    let has_others = matches!(tail, Tail::Bucket | Tail::Cut) && teacher.classes.len() < logits.len();
+    let others = has_others.then(|| {
+        let (log, rest) = (student.log_share(&student.outside), student.log_share(&student.inside));
+        let term = divergence.at::<f64, false>(pair(teacher.log_rest, log));
+        Slope { class: usize::MAX, term, prob: log.exp(), rest: rest.exp() }
+    });
+    if tail == Tail::Ignored {
+        let tilt = divergence.tilt();
+        for (slope, (_, log_p)) in slopes.iter_mut().zip(&teacher.classes) {
+            slope.term.value += tilt * (log_p.exp() - slope.prob);
+            slope.term.q -= tilt * slope.prob;
+        }
+    }
+    let value: f64 = slopes.iter().chain(&others).map(|slope| slope.term.value).sum();
+    let is_exact = || {
+        let one_sided =
+            teacher.classes.iter().any(|(class, log)| log.is_infinite() != logits[*class].real().is_infinite());
+        let bucket =
+            others.is_some() && teacher.log_rest.is_infinite() != (student.outside.max == E::Real::neg_infinity());
+        value == f64::INFINITY && (one_sided || bucket)
+    };
+    if !E::Real::of(value).is_finite() && !is_exact() {
+        return Outcome::Overflow;
+    }
+    let Some(out) = out else { return Outcome::Value(value) };
+    let is_finite = write(slopes, others, among, tail, logits, block, out, scale);
+    if is_finite { Outcome::Value(value) } else { Outcome::Overflow }
+}
+
+/// A class by the logarithms of both probabilities.
+fn pair(log_p: f64, log_q: f64) -> ClassPair<f64> {
+    let ratio = if log_p == log_q { 0.0 } else { log_p - log_q };
+    ClassPair::new::<false>(log_p, log_q, ratio)
+}
+
+/// The pass over the logits.
+fn sum<E: Element>(
+    classes: &[(usize, f64)],
+    is_split: bool,
+    logits: ArrayView1<'_, E>,
+    scratch: &mut [E::Real],
+) -> Student<E::Real> {
+    let [mut whole, mut inside, mut outside] = [RowSum::new(); 3];
+    classes.iter().for_each(|(class, _)| inside.push(&[logits[*class].real()]));
+    if !is_split {
+        match logits.to_slice() {
+            Some(logits) => whole.push(logits),
+            None => rows::for_each_block(logits, |block| whole.push(block)),
+        }
+        return Student { whole, inside, outside };
+    }
+    let mut next = classes.iter().map(|(class, _)| *class).peekable();
+    for first in (0..logits.len()).step_by(BLOCK) {
+        let at = first..logits.len().min(first + BLOCK);
+        let block = &mut scratch[..at.len()];
+        rows::copy(logits.slice_move(s![at.clone()]), block);
+        while let Some(class) = next.next_if(|class| *class < at.end) {
+            block[class - first] = E::Real::neg_infinity();
+        }
+        outside.push(block);
+    }
+    Student { whole: inside.merge(outside), inside, outside }
+}
+
+/// `A_k - q_k ΣA` for the teacher's classes, and for all others the share of theirs; whether all is finite.
+fn write<E: Element>(
+    slopes: &[Slope],
+    others: Option<Slope>,
+    among: &RowSum<E::Real>,
+    tail: Tail,
+    logits: ArrayView1<'_, E>,
+    scratch: &mut [E::Real],
+    mut out: ArrayViewMut1<'_, E::Real>,
+    scale: f64,
+) -> bool {
+    let given: f64 = slopes.iter().map(|slope| slope.term.q).sum();
+    // Of others `A/q - ΣA`, in which the whole of q is not to cancel.
+    let per_prob = match &others {
+        Some(others) if others.term.q != 0.0 => others.term.q * (others.rest / others.prob) - given,
+        _ => -given,
+    };
+    let factor = if tail == Tail::Conditional { 0.0 } else { per_prob * (scale / (1.0 + among.others)) };
+    let mut is_finite = E::Real::of(factor).is_finite();
+    if tail == Tail::Conditional {
+        out.fill(E::Real::zero());
+    } else {
+        for first in (0..logits.len()).step_by(BLOCK) {
+            let at = first..logits.len().min(first + BLOCK);
+            let block = &mut scratch[..at.len()];
+            rows::copy(logits.slice_move(s![at.clone()]), block);
+            simd::scale_exp(block, among.max, E::Real::of(factor));
+            out.slice_mut(s![at]).assign(&ArrayView1::from(&*block));
+        }
+    }
+    let all = given + others.as_ref().map_or(0.0, |others| others.term.q);
+    for slope in slopes {
+        // Where a class has most of the mass, the sum over all others is formed without it.
+        let rest = if slope.prob > 0.5 {
+            let rest: f64 = slopes.iter().filter(|other| other.class != slope.class).map(|other| other.term.q).sum();
+            rest + others.as_ref().map_or(0.0, |others| others.term.q)
+        } else {
+            all - slope.term.q
+        };
+        let entry = E::Real::of(scale * (slope.term.q * slope.rest - slope.prob * rest));
+        is_finite &= entry.is_finite();
+        out[slope.class] = entry;
+    }
+    is_finite
+}

@@ -1,0 +1,96 @@
+//! A teacher that gives some classes of each position.
+
+use ndarray::ArrayView2;
+
+use crate::error::Position;
+use crate::math::log1mexp;
+use crate::simd::RowSum;
+use crate::target::{self, Class};
+use crate::{Error, Real, Result, Target, check};
+
+/// The classes of each row that a teacher gives, usually its most probable ones, and their log-probabilities among all.
+#[derive(Clone, Copy, Debug)]
+pub struct SparseTeacher<'a, T, I> {
+    /// Classes, `[N, K]`, of any order, none twice in a row.
+    pub indices: ArrayView2<'a, I>,
+    /// Logarithms of their probabilities, `[N, K]`, at most 0 or -inf; of a row not all -inf, and together at most 1 (0.001
+    /// above it is taken for rounding, and divided out).
+    pub log_probs: ArrayView2<'a, T>,
+}
+
+/// What becomes of the classes that a [`SparseTeacher`] does not give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Tail {
+    /// They are one more class of both sides, of the probability that is left. The divergence is that of merged classes, so
+    /// never above the one of the whole distributions, and the share of each of them in the gradient is as its probability.
+    #[default]
+    Bucket,
+    /// The teacher has none of them: what it gives is divided by its sum. The student has, and is drawn away from them;
+    /// divergences that punish that without bound, such as the reverse one, are +inf.
+    Cut,
+    /// Neither side has any: both are divided by their sums over the teacher's classes. Nothing is said of the student's
+    /// mass elsewhere, and over a single class everything is 0.
+    Conditional,
+    /// They are left out of the usual formula and nothing is divided, as in `Σ_k p ln(p/q)`. No divergence: it may be
+    /// negative, and equal distributions need not be its minimum.
+    Ignored,
+}
+
+/// A row of a teacher: classes in increasing order with their log-probabilities, and what is left.
+#[derive(Debug, Default)]
+pub(super) struct TeacherRow {
+    pub(super) classes: Vec<(usize, f64)>,
+    /// Logarithm of the probability of all other classes.
+    pub(super) log_rest: f64,
+}
+
+impl<T: Real, I: Target> SparseTeacher<'_, T, I> {
+    /// Checks the shapes beside logits of so many rows.
+    pub(super) fn check(&self, rows: usize) -> Result<()> {
+        let given = self.indices.ncols();
+        check::shape("indices", self.indices.shape(), &[rows, given])?;
+        check::shape("log_probs", self.log_probs.shape(), &[rows, given])?;
+        if given == 0 { Err(Error::Empty { argument: "indices" }) } else { Ok(()) }
+    }
+
+    /// Reads a row, in place of the one that is there.
+    pub(super) fn read(&self, row: usize, classes: usize, tail: Tail, to: &mut TeacherRow) -> Result<()> {
+        to.classes.clear();
+        let mut sum = RowSum::new();
+        for (k, (&index, log)) in self.indices.row(row).iter().zip(self.log_probs.row(row)).enumerate() {
+            let Class::Is(class) = target::class(index, None, classes) else {
+                let (argument, position) = ("indices", Position(vec![row, k]));
+                return Err(Error::Target { argument, position, value: index.index(), classes });
+            };
+            let log = log.wide();
+            if !(log <= 1e-3) {
+                return Err(value("log_probs", vec![row, k], log, "at most 0"));
+            }
+            sum.push(&[log]);
+            to.classes.push((class, log));
+        }
+        if !sum.is_proper() {
+            return Err(value("log_probs", vec![row], f64::NEG_INFINITY, "a row with at least one above -inf"));
+        }
+        let total = sum.log_sum_exp();
+        if total > 1e-3 {
+            return Err(value("log_probs", vec![row], total.exp(), "probabilities that sum to at most 1"));
+        }
+        to.classes.sort_unstable_by_key(|(class, _)| *class);
+        if let Some(twice) = to.classes.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(value("indices", vec![row], twice[0].0 as f64, "each class once in a row"));
+        }
+        let is_all = to.classes.len() == classes;
+        let is_divided = total > 0.0 || is_all || matches!(tail, Tail::Cut | Tail::Conditional);
+        to.log_rest = if is_divided { f64::NEG_INFINITY } else { log1mexp::<f64, false>(total) };
+        if is_divided && tail != Tail::Ignored {
+            to.classes.iter_mut().for_each(|(_, log)| *log = (*log - sum.max) - sum.others.ln_1p());
+        }
+        Ok(())
+    }
+}
+
+fn value(argument: &'static str, position: Vec<usize>, value: f64, allowed: &'static str) -> Error {
+    Error::Value { argument, position: Position(position), value, allowed }
+}

@@ -1,0 +1,39 @@
+//! The total variation distance.
+
+use super::{ClassDivergence, ClassPair, ClassTerm};
+use crate::Real;
+
+/// The total variation distance: the largest difference of the probabilities of any event, at most 1.
+///
+/// ```math
+/// D = \tfrac12 \sum_v |p_v - q_v|, \qquad
+/// \frac{\partial D}{\partial x_v} = \tfrac12 p_v \Bigl(\sigma_v - \sum_u p_u \sigma_u\Bigr), \quad \sigma_v = \operatorname{sgn}(p_v - q_v)
+/// ```
+///
+/// `sgn 0 = 0`: a class on which both sides agree has no pull, which is one of its subgradients.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (p, q) = (array![[0.5_f64, 0.5]], array![[0.25, 0.75]]);
+/// let d = TotalVariation.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum)?;
+/// assert!((d - 0.25).abs() < 1e-15);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// As a distillation loss: Wen et al., "f-divergence minimization for sequence-level knowledge distillation", ACL 2023,
+/// [arXiv:2307.15190](https://arxiv.org/abs/2307.15190).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TotalVariation;
+
+impl ClassDivergence for TotalVariation {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        let larger = if class.gap() > T::zero() { T::of(0.5) * class.larger() } else { T::zero() };
+        ClassTerm::of_sizes(&class, -larger * class.fall(), larger, -larger * class.share())
+    }
+}
