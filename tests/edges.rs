@@ -6,6 +6,8 @@
 mod batchwise;
 #[path = "edges/detached.rs"]
 mod detached;
+#[path = "edges/divergence.rs"]
+mod divergence;
 #[path = "edges/linear.rs"]
 mod linear;
 #[path = "edges/logits.rs"]

@@ -55,6 +55,8 @@ const _: () = {
     shared_between_threads::<WeightedSum<Box<dyn PairObjective<f64> + Send + Sync>>>();
     shared_between_threads::<Term<PairConfig>>();
     shared_between_threads::<(Length, Against, Margin, Needs, TargetUse, Row<f64>, Out<'_, f64>)>();
+    shared_between_threads::<(KlDivergence, RenyiDivergence, SparseDivergence<KlDivergence>, Tail)>();
+    shared_between_threads::<(Categorical<'_, f64, Ix2>, SparseTeacher<'_, f64, i64>, Sides<f64>)>();
     shared_between_threads::<Measure<'_, f64>>();
     shared_between_threads::<(Sinkhorn, SinkhornSolution<'_, f64>, SinkhornGradient<f64>)>();
     shared_between_threads::<(SinkhornDivergence, SinkhornDivergenceSolution<'_, f64>, CostGradient<f64>)>();

@@ -9,7 +9,7 @@ use num_traits::{Float, Zero};
 use super::categorical::{Categorical, Side};
 use super::gradient::Gradient;
 use super::line::Line;
-use super::row_divergence::{Out, RowDivergence};
+use super::row_divergence::{Blocks, Out, RowDivergence};
 use super::sides::Sides;
 use crate::rows::{BLOCK, RowsMut, rows_per_job};
 use crate::{Element, Error, Real, Reduction, Result, check, parallel};
@@ -54,11 +54,6 @@ impl<'a, E: Element> Walk<'a, E> {
             Reduction::Sum | Reduction::Weighted(_) => 1.0,
         };
         Ok(Self { p, q, weights: reduction.weights(), scale })
-    }
-
-    /// The shape of both sides without the last axis.
-    pub(super) fn leading(&self) -> &'a [usize] {
-        self.p.leading()
     }
 
     /// What the divergence of a row, and its gradients, are multiplied by.
@@ -160,7 +155,7 @@ impl<'a, E: Element> Walk<'a, E> {
         row: usize,
         line: &Line<E::Real>,
         value: f64,
-        blocks: &mut dyn FnMut(&mut dyn FnMut(&[E::Real], &[E::Real])),
+        blocks: Blocks<'_, E::Real>,
     ) -> Result<()> {
         if E::Real::of(value).is_finite() {
             return Ok(());

@@ -51,7 +51,7 @@ impl<G: Generator> ClassDivergence for FDivergence<G> {
         let largest = T::max_value().sqrt();
         let is_absent = !class.is_p_lighter() && class.gap() == T::infinity(); // of q
         let ratio = if class.is_p_lighter() { share } else { one / share };
-        let is_beyond = !(ratio < largest);
+        let is_beyond = ratio >= largest;
         let ratio = if is_beyond { largest } else { ratio };
         let rise = if class.is_p_lighter() { fall } else { -fall / share };
         let rise = if is_beyond { largest } else { rise };

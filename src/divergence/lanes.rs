@@ -80,7 +80,7 @@ impl<T: Real> Tally<T> {
     pub(super) fn add(&mut self, lane: usize, logits: [T; 2], top: [T; 2], entries: [T; 2]) {
         for side in 0..2 {
             let entry = entries[side];
-            self.0[side][lane] += entry - entry; // NaN at what is not finite
+            self.0[side][lane] += entry * T::zero(); // NaN at what is not finite
             self.0[2 + side][lane] += if logits[side] < top[side] { entry } else { T::zero() };
         }
     }

@@ -21,6 +21,8 @@
 //! All take two [`Categorical`]s and have the methods of [`CategoricalDivergence`]. One of your own is a [`ClassDivergence`],
 //! its term at one class; or a [`Generator`], which also has a [`VariationalBound`] from samples.
 
+#![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
+
 mod amari;
 mod categorical;
 mod chi_square;

@@ -87,7 +87,7 @@ impl RowDivergence for RenyiDivergence {
     fn gather<T: Real>(&self, line: &Line<T>, _: bool, blocks: Blocks<'_, T>) -> (f64, Found) {
         let beyond = self.alpha - 1.0;
         let (mut whole, mut terms, mut drift) = (RowSum::new(), 0.0, 0.0);
-        let mut logs = vec![T::zero(); BLOCK];
+        let mut logs = [T::zero(); BLOCK];
         blocks(&mut |p, q| {
             let logs = &mut logs[..p.len()];
             let tilt = Tilt { divergence: AmariDivergence { alpha: self.alpha }, line: *line, p, q, logs };

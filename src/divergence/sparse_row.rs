@@ -1,7 +1,7 @@
 //! One row of a sparse teacher against the student's logits.
 
 use ndarray::{ArrayView1, ArrayViewMut1, s};
-use num_traits::{Float, Zero};
+use num_traits::Float;
 
 use super::sparse_teacher::{Tail, TeacherRow};
 use super::{ClassDivergence, ClassPair, ClassTerm};
@@ -110,7 +110,9 @@ pub(super) fn row<E: Element>(
         return Outcome::Overflow;
     }
     let Some(out) = out else { return Outcome::Value(value) };
-    let is_finite = write(slopes, others, among, tail, logits, block, out, scale);
+    let is_conditional = tail == Tail::Conditional;
+    let gradient = Gradient { slopes, others: others.as_ref(), among, is_conditional, scale };
+    let is_finite = gradient.write(logits, block, out);
     if is_finite { Outcome::Value(value) } else { Outcome::Overflow }
 }
 
@@ -149,48 +151,63 @@ fn sum<E: Element>(
     Student { whole: inside.merge(outside), inside, outside }
 }
 
-/// `A_k - q_k ΣA` for the teacher's classes, and for all others the share of theirs; whether all is finite.
-fn write<E: Element>(
-    slopes: &[Slope],
-    others: Option<Slope>,
-    among: &RowSum<E::Real>,
-    tail: Tail,
-    logits: ArrayView1<'_, E>,
-    scratch: &mut [E::Real],
-    mut out: ArrayViewMut1<'_, E::Real>,
+/// What the gradient of a row is made of.
+struct Gradient<'a, T> {
+    slopes: &'a [Slope],
+    others: Option<&'a Slope>,
+    /// The sum over all classes that the probabilities are of.
+    among: &'a RowSum<T>,
+    /// Whether those are the teacher's alone.
+    is_conditional: bool,
     scale: f64,
-) -> bool {
-    let given: f64 = slopes.iter().map(|slope| slope.term.q).sum();
-    // Of others `A/q - ΣA`, in which the whole of q is not to cancel.
-    let per_prob = match &others {
-        Some(others) if others.term.q != 0.0 => others.term.q * (others.rest / others.prob) - given,
-        _ => -given,
-    };
-    let factor = if tail == Tail::Conditional { 0.0 } else { per_prob * (scale / (1.0 + among.others)) };
-    let mut is_finite = E::Real::of(factor).is_finite();
-    if tail == Tail::Conditional {
-        out.fill(E::Real::zero());
-    } else {
-        for first in (0..logits.len()).step_by(BLOCK) {
-            let at = first..logits.len().min(first + BLOCK);
-            let block = &mut scratch[..at.len()];
-            rows::copy(logits.slice_move(s![at.clone()]), block);
-            simd::scale_exp(block, among.max, E::Real::of(factor));
-            out.slice_mut(s![at]).assign(&ArrayView1::from(&*block));
-        }
-    }
-    let all = given + others.as_ref().map_or(0.0, |others| others.term.q);
-    for slope in slopes {
-        // Where a class has most of the mass, the sum over all others is formed without it.
-        let rest = if slope.prob > 0.5 {
-            let rest: f64 = slopes.iter().filter(|other| other.class != slope.class).map(|other| other.term.q).sum();
-            rest + others.as_ref().map_or(0.0, |others| others.term.q)
+}
+
+impl<T: Real> Gradient<'_, T> {
+    /// `A_k - q_k ΣA` for the teacher's classes, and for all others their share of one bucket's; whether all is finite.
+    fn write<E: Element<Real = T>>(
+        &self,
+        logits: ArrayView1<'_, E>,
+        scratch: &mut [T],
+        mut out: ArrayViewMut1<'_, T>,
+    ) -> bool {
+        let factor = self.factor();
+        if self.is_conditional {
+            out.fill(T::zero());
         } else {
-            all - slope.term.q
-        };
-        let entry = E::Real::of(scale * (slope.term.q * slope.rest - slope.prob * rest));
-        is_finite &= entry.is_finite();
-        out[slope.class] = entry;
+            for first in (0..logits.len()).step_by(BLOCK) {
+                let at = first..logits.len().min(first + BLOCK);
+                let block = &mut scratch[..at.len()];
+                rows::copy(logits.slice_move(s![at.clone()]), block);
+                simd::scale_exp(block, self.among.max, T::of(factor));
+                out.slice_mut(s![at]).assign(&ArrayView1::from(&*block));
+            }
+        }
+        let mut is_finite = T::of(factor).is_finite();
+        let bucket = self.others.map_or(0.0, |others| others.term.q);
+        let all = bucket + self.slopes.iter().map(|slope| slope.term.q).sum::<f64>();
+        for slope in self.slopes {
+            // Where a class has most of the mass, the sum over all others is formed without it.
+            let rest = if slope.prob > 0.5 { bucket + self.sum_without(slope) } else { all - slope.term.q };
+            let entry = T::of(self.scale * (slope.term.q * slope.rest - slope.prob * rest));
+            is_finite &= entry.is_finite();
+            out[slope.class] = entry;
+        }
+        is_finite
     }
-    is_finite
+
+    /// What `e^(y - max)` of a class that the teacher does not give is multiplied by.
+    fn factor(&self) -> f64 {
+        let given: f64 = self.slopes.iter().map(|slope| slope.term.q).sum();
+        // `A/q - ΣA` of the bucket, in which its own A is not to cancel.
+        let per_prob = match self.others {
+            Some(others) if others.term.q != 0.0 => others.term.q * (others.rest / others.prob) - given,
+            _ => -given,
+        };
+        per_prob * (self.scale / (1.0 + self.among.others))
+    }
+
+    /// `ΣA` over all of the teacher's classes but one.
+    fn sum_without(&self, slope: &Slope) -> f64 {
+        self.slopes.iter().filter(|other| other.class != slope.class).map(|other| other.term.q).sum()
+    }
 }

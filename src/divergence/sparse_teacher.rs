@@ -64,7 +64,7 @@ impl<T: Real, I: Target> SparseTeacher<'_, T, I> {
                 return Err(Error::Target { argument, position, value: index.index(), classes });
             };
             let log = log.wide();
-            if !(log <= 1e-3) {
+            if log.is_nan() || log > 1e-3 {
                 return Err(value("log_probs", vec![row, k], log, "at most 0"));
             }
             sum.push(&[log]);

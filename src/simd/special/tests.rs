@@ -92,3 +92,79 @@ fn the_two_forms_of_exp_agree_below_zero() {
         assert!((parts - exact).abs() <= 1.5 * f64::from(f32::EPSILON) * exact + 1e-45, "f32 at {x}");
     }
 }
+
+/// `e^x - 1 - x` by its series where it is short, else as it stands.
+fn excess(x: f64) -> f64 {
+    if x.abs() > 0.5 {
+        return x.exp_m1() - x;
+    }
+    let term = |term: &mut f64, k: i32| {
+        *term *= x / f64::from(k);
+        Some(*term)
+    };
+    (2..20).scan(x, term).sum()
+}
+
+/// `x - ln(1 + x)` likewise.
+fn deficit(x: f64) -> f64 {
+    if x.abs() > 0.3 {
+        return x - x.ln_1p();
+    }
+    (2..60).rev().fold(0.0, |sum, k| (1.0 / f64::from(k) - sum) * x) * x
+}
+
+macro_rules! near_zero {
+    ($type:ident) => {{
+        struct Each<'a>(&'a [$type], &'a mut [[$type; 4]]);
+
+        impl Kernel for Each<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn run<const FMA: bool>(self) {
+                for (to, &x) in self.1.iter_mut().zip(self.0) {
+                    let (a, b, c) = x.exp_steps_lane::<FMA>();
+                    *to = [a, b, c, x.ln_1p_deficit_lane::<FMA>()];
+                }
+            }
+        }
+
+        let below = (0..3000).map(|i| -0.0371 * i as $type);
+        let small = (0..60).map(|i| (0.5 as $type).powi(i)).flat_map(|x| [x, -x, 1.37 * x, -0.9 * x]);
+        let points: Vec<$type> = below.chain(small).chain([0.0, 1.0, 7.3, 31.0, -1e30, $type::NEG_INFINITY]).collect();
+        for level in available() {
+            let mut got = vec![[0.0; 4]; points.len()];
+            run_at(level, Each(&points, &mut got));
+            for (&x, [exp, fall, rest, deficit_of]) in points.iter().zip(got) {
+                let wide = f64::from(x);
+                let check = |got: $type, exact: f64, ulps: f64, what: &str| {
+                    let error = (f64::from(got) - exact).abs();
+                    let bound = ulps * f64::from($type::EPSILON) * exact.abs() + f64::from($type::MIN_POSITIVE);
+                    assert!(
+                        error <= bound || f64::from(got) == exact,
+                        "{what} of {x:e} at {level:?}: {got:e}, {exact:e}"
+                    );
+                };
+                check(exp, wide.exp(), 1.5, "exponential");
+                check(fall, wide.exp_m1(), 2.0, "exponential less 1");
+                check(rest, excess(wide), 10.0, "excess");
+                if x > -1.0 {
+                    check(deficit_of, deficit(wide), 10.0, "deficit");
+                }
+            }
+        }
+        assert_eq!($type::NEG_INFINITY.exp_steps_lane::<false>(), (0.0, -1.0, $type::INFINITY));
+        assert_eq!((-1.0 as $type).ln_1p_deficit_lane::<false>(), $type::INFINITY);
+        assert_eq!($type::INFINITY.ln_1p_deficit_lane::<false>(), $type::INFINITY);
+        assert!(
+            (-1.5 as $type).ln_1p_deficit_lane::<false>().is_nan() && $type::NAN.ln_1p_deficit_lane::<false>().is_nan()
+        );
+        assert!($type::NAN.exp_steps_lane::<false>().2.is_nan());
+    }};
+}
+
+#[test]
+fn what_is_left_of_an_exponential_and_of_a_logarithm_keeps_its_digits_at_every_level() {
+    near_zero!(f32);
+    near_zero!(f64);
+}

@@ -1,10 +1,9 @@
 //! Divergences between distributions over classes.
 
 use loglik::divergence::{
-    AmariDivergence, Categorical, CategoricalDivergence, ClassDivergence, FDivergence, GeneralisedJsd, InterpolatedJsd,
-    JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
-    ReverseKlDivergence, Sides, SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
-    VariationalBound,
+    AmariDivergence, Categorical, CategoricalDivergence, ClassDivergence, FDivergence, InterpolatedJsd,
+    JensenShannonDivergence, KlDivergence, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, Sides,
+    SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation, VariationalBound,
 };
 use loglik::ratio::{RatioObjective, Samples};
 use loglik::{Real, Reduction};
@@ -12,7 +11,7 @@ use ndarray::{Array, Ix1, Ix2, Ix3};
 
 use super::{Call, Entry, Inputs, Random, Results, Size};
 
-/// An entry for each divergence, all of the same logits.
+/// An entry for each kind of divergence, all of the same logits; every other one is in `tests/laws/divergence.rs`.
 macro_rules! entries {
     ($inputs:ident, $run:ident: $($name:literal: $divergence:expr,)*) => {
         vec![$(Entry::new($name, $inputs, |call, out| $run(call, out, &$divergence)),)*]
@@ -23,18 +22,11 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
     let mut entries: Vec<Entry<T>> = entries![
         both, dense:
         "KlDivergence": KlDivergence,
-        "ReverseKlDivergence": ReverseKlDivergence,
         "JensenShannonDivergence": JensenShannonDivergence,
-        "GeneralisedJsd": GeneralisedJsd { beta: 0.3 },
         "InterpolatedJsd": InterpolatedJsd { beta: 0.3 },
         "AmariDivergence": AmariDivergence { alpha: 0.3 },
-        "AmariDivergence beyond 1": AmariDivergence { alpha: 1.7 },
-        "RenyiDivergence": RenyiDivergence { alpha: 0.3 },
-        "RenyiDivergence beyond 1": RenyiDivergence { alpha: 2.5 },
+        "RenyiDivergence": RenyiDivergence { alpha: 2.5 },
         "PearsonChiSquare": PearsonChiSquare,
-        "NeymanChiSquare": NeymanChiSquare,
-        "MixtureChiSquare": MixtureChiSquare,
-        "SquaredHellinger": SquaredHellinger,
         "TotalVariation": TotalVariation,
         "FDivergence": FDivergence { generator: JensenShannonDivergence },
     ];
@@ -53,7 +45,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 }
 
 fn dense<T: Real>(call: &Call<T>, out: &mut Results<T>, divergence: &dyn CategoricalDivergence<T, Ix3>) {
-    let (x, y, weights) = (call.real::<Ix3>(0), call.real::<Ix3>(1), call.real::<Ix2>(2));
+    let (x, y, weights) = (call.real::<Ix3>(0), call.real::<Ix3>(1), call.real::<Ix2>(3));
     let (p, q) = (Categorical::Logits(&*x), Categorical::Logits(&*y));
     let reduction = Reduction::Weighted(&*weights);
     out.scalar("value", divergence.value(p, q, reduction));
@@ -70,7 +62,7 @@ fn dense<T: Real>(call: &Call<T>, out: &mut Results<T>, divergence: &dyn Categor
 
 /// One side as logits, one as probabilities, whose gradient is the one by their logarithms.
 fn probs<T: Real>(call: &Call<T>, out: &mut Results<T>) {
-    let (x, y, probs) = (call.real::<Ix3>(0), call.real::<Ix3>(1), call.real::<Ix3>(3));
+    let (x, y, probs) = (call.real::<Ix3>(0), call.real::<Ix3>(1), call.real::<Ix3>(2));
     let (p, q) = (Categorical::Probs(&*probs), Categorical::Logits(&*y));
     out.scalar("value", KlDivergence.value(p, q, Reduction::Sum));
     let gradients = KlDivergence.grad(p, q, Reduction::Sum);
@@ -100,19 +92,19 @@ fn bound<T: Real>(call: &Call<T>, out: &mut Results<T>) {
     out.grad("", [0, 1], bound.grad(samples, mean).map(|(value, g)| (value, [g.real, g.fake])));
 }
 
-/// Logits of both sides, weights, probabilities.
+/// Logits of both sides, probabilities, weights.
 fn both(random: &mut Random, size: Size) -> Inputs {
     let shape = [2, size.pick(2, 37), size.pick(5, 4_111)];
     let reals = [
         random.uniform(&shape, -2.0, 2.0),
         random.uniform(&shape, -2.0, 2.0),
-        random.uniform(&shape[..2], 0.1, 1.0),
         random.uniform(&shape, 0.0, 1.0),
+        random.uniform(&shape[..2], 0.1, 1.0),
     ];
-    let [x, y, weights, probs] = reals;
+    let [x, y, probs, weights] = reals;
     let mut probs = probs.into_dimensionality::<Ix3>().unwrap_or_else(|_| Array::zeros((0, 0, 0)));
     probs.rows_mut().into_iter().for_each(|mut row| row /= row.sum());
-    Inputs::reals([x, y, weights, probs.into_dyn()])
+    Inputs::reals([x, y, probs.into_dyn(), weights])
 }
 
 /// Logits, log-probabilities of some classes, weights; those classes.

@@ -1,0 +1,196 @@
+//! Divergences where they are tiny, infinite, or of nothing. The exact numbers are in `tests/golden/divergence.edges.json`.
+
+use std::f64::consts::LN_2;
+
+use loglik::divergence::{
+    AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, GeneralisedJsd,
+    JensenShannonDivergence, KlDivergence, MixtureChiSquare, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence,
+    SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
+};
+use loglik::{Error, Parts, Real, Reduction};
+use ndarray::{Array1, Array2, Array3, ArrayD, Ix2, array};
+
+use super::{INF, assert_exact, assert_narrow, assert_wide};
+
+type Divergence<T> = dyn CategoricalDivergence<T, Ix2>;
+
+fn all<T: Real>() -> [Box<Divergence<T>>; 9] {
+    [
+        Box::new(KlDivergence),
+        Box::new(ReverseKlDivergence),
+        Box::new(JensenShannonDivergence),
+        Box::new(AmariDivergence { alpha: 0.7 }),
+        Box::new(RenyiDivergence { alpha: 1.5 }),
+        Box::new(PearsonChiSquare),
+        Box::new(MixtureChiSquare),
+        Box::new(SquaredHellinger),
+        Box::new(TotalVariation),
+    ]
+}
+
+/// From logits `(0, h)` and `(0, 0)`; `KL = h²/8 - h⁴/64 + ..`, of which the difference of two logarithms has no digit left.
+#[test]
+fn a_divergence_of_nearly_nothing_keeps_its_digits() {
+    for h in [1e-5, 1e-9, 1e-12, 1e-100] {
+        let (x, y) = (array![[0.0, h]], array![[0.0, 0.0]]);
+        let second = h * h / 8.0;
+        let expected =
+            [second, second, second / 4.0, second, 1.5 * second, 2.0 * second, second / 2.0, second / 4.0, h / 4.0];
+        for (divergence, expected) in all().iter().zip(expected) {
+            let got = divergence.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
+            // A logarithm of 2 is good to 1e-16, which a divergence of second order feels as a square.
+            let rest = if h < 1e-11 { 1e-3 } else { 1e-6 };
+            if h > 1e-13 {
+                assert_exact("divergence", got, expected, 1.0, rest, 0.0);
+            } else {
+                assert!(got <= 1e-16, "{got}");
+            }
+        }
+    }
+    let (x, y) = (array![[0.0_f32, 1e-3]], array![[0.0, 0.0]]);
+    let kl = KlDivergence.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
+    assert_exact("in f32", f64::from(kl), 1.249_999_8e-7, 1.0, 1e-5, 0.0);
+}
+
+fn one_class_of_one<T: Real>() {
+    let (x, y) = (array![[T::of(3.0)], [T::of(-1e30)]], array![[T::of(-2.0)], [T::of(7.0)]]);
+    for divergence in all::<T>() {
+        let (value, gradients) = divergence.grad(Logits(&x), Logits(&y), Reduction::Mean).unwrap();
+        assert_eq!((value, gradients.p, gradients.q), (T::zero(), Array2::zeros((2, 1)), Array2::zeros((2, 1))));
+    }
+}
+
+#[test]
+fn a_single_class_is_certain_on_both_sides() {
+    one_class_of_one::<f64>();
+    one_class_of_one::<f32>();
+}
+
+#[test]
+fn bounded_ones_reach_their_bound_where_no_class_is_shared() {
+    for far in [INF, 1e4] {
+        let (x, y) = (array![[0.0, -far, -far]], array![[-far, 0.0, 0.0]]);
+        let bounds: [(&Divergence<f64>, f64); 4] = [
+            (&JensenShannonDivergence, LN_2),
+            (&MixtureChiSquare, 1.0),
+            (&SquaredHellinger, 1.0),
+            (&TotalVariation, 1.0),
+        ];
+        for (divergence, bound) in bounds {
+            let (value, gradients) = divergence.grad(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
+            assert_wide("bound", value, bound);
+            assert!(gradients.p.iter().chain(&gradients.q).all(|g| *g == 0.0), "{gradients:?}");
+        }
+    }
+}
+
+#[test]
+fn an_infinite_divergence_has_the_gradient_that_is_finite() {
+    let (x, y) = (array![[0.0, 0.0]], array![[0.0, -INF]]);
+    let (value, grad) = KlDivergence.grad_q(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
+    assert_eq!((value, grad), (INF, array![[0.5, -0.5]]));
+    let error = KlDivergence.grad_p(Logits(&x), Logits(&y), Reduction::Sum).unwrap_err();
+    assert_eq!(error, Error::Overflow { argument: "p", position: 0.into(), type_name: "f64" });
+    let (value, grad) = ReverseKlDivergence.grad_p(Logits(&y), Logits(&x), Reduction::Sum).unwrap();
+    assert_eq!((value, grad), (INF, array![[0.5, -0.5]]));
+    for divergence in [&PearsonChiSquare as &Divergence<f64>, &RenyiDivergence { alpha: 1.5 }] {
+        assert_eq!(divergence.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap(), INF);
+        assert!(divergence.grad_q(Logits(&x), Logits(&y), Reduction::Sum).is_err());
+    }
+    let fewer = RenyiDivergence { alpha: 0.5 }.grad(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
+    assert_wide("order ½", fewer.0, LN_2);
+    assert_eq!(fewer.1.q, array![[0.0, 0.0]]);
+    assert_wide("pull", fewer.1.p[[0, 0]], -0.5);
+    // The other way round nothing is infinite.
+    assert_wide("KL", KlDivergence.value(Logits(&y), Logits(&x), Reduction::Sum).unwrap(), LN_2);
+}
+
+#[test]
+fn finite_logits_that_lead_out_of_the_type_are_an_overflow() {
+    let (x, y) = (array![[0.0, 0.0]], array![[0.0, -1e4]]);
+    let overflow = PearsonChiSquare.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap_err();
+    assert_eq!(overflow, Error::Overflow { argument: "p", position: 0.into(), type_name: "f64" });
+    assert_wide("KL", KlDivergence.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap(), 5e3 - LN_2);
+    let order_two = RenyiDivergence { alpha: 2.0 }.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
+    assert_wide("order 2", order_two, 1e4 - 2.0 * LN_2);
+    let (x, y) = (x.mapv(|x| x as f32), array![[0.0_f32, -100.0]]);
+    assert!(PearsonChiSquare.value(Logits(&x), Logits(&y), Reduction::Sum).is_err());
+    assert_narrow("KL", KlDivergence.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap(), 50.0 - LN_2);
+}
+
+/// TRL: 0.840 at one end and 8.8e-7 next to it; the ends are another function.
+#[test]
+fn the_generalised_divergence_of_trl_jumps_at_its_ends() {
+    let (student, teacher) = (array![[2.0, 0.0, 0.0]], array![[0.0, 1.0, 0.0]]);
+    let at = |beta| GeneralisedJsd { beta }.value(Logits(&teacher), Logits(&student), Reduction::Sum).unwrap();
+    assert_exact("at the end", at(0.0), 0.840_333_821_821_491_7, 1.0, 1e-14, 0.0);
+    assert!((at(1e-6) / (1e-6 * at(0.0)) - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn no_rows_give_nothing_and_their_mean_is_an_error() {
+    let none = Array3::<f32>::zeros((2, 0, 5));
+    let (p, q) = (Logits(&none), Logits(&none));
+    assert_eq!(KlDivergence.each(p, q).unwrap().shape(), [2, 0]);
+    assert_eq!(KlDivergence.parts(p, q).unwrap(), Parts::default());
+    assert_eq!(KlDivergence.grad_q(p, q, Reduction::Sum).unwrap(), (0.0, none.clone()));
+    assert_eq!(KlDivergence.value(p, q, Reduction::Mean), Err(Error::Empty { argument: "p" }));
+    let no_classes = ArrayD::<f64>::zeros(vec![3, 0]);
+    let error = KlDivergence.value(Logits(&no_classes), Logits(&no_classes), Reduction::Sum).unwrap_err();
+    assert_eq!(error, Error::Empty { argument: "p" });
+}
+
+#[test]
+fn a_row_of_weight_zero_is_never_read() {
+    let (x, y) = (array![[0.0, 0.0], [f64::NAN, INF]], array![[0.0, 1.0], [-INF, -INF]]);
+    let weights = array![2.0, 0.0];
+    let (value, g) = KlDivergence.grad(Logits(&x), Logits(&y), Reduction::Weighted(&weights)).unwrap();
+    assert_wide(
+        "twice",
+        value,
+        2.0 * KlDivergence.value(Logits(&array![[0.0, 0.0]]), Logits(&array![[0.0, 1.0]]), Reduction::Sum).unwrap(),
+    );
+    assert!(g.p.row(1).iter().chain(g.q.row(1)).all(|g| *g == 0.0));
+}
+
+#[test]
+fn one_hot_probabilities_are_the_negative_log_likelihood() {
+    let (hot, y) = (array![[0.0, 1.0, 0.0]], array![[0.5, -30.0, 0.0]]);
+    let (kl, grad) = KlDivergence.grad_q(Probs(&hot), Logits(&y), Reduction::Sum).unwrap();
+    assert_wide("NLL", kl, 30.0 + (0.5_f64.exp() + 1.0 + (-30.0_f64).exp()).ln());
+    assert_exact("of the class", grad[[0, 1]], -1.0, 1.0, 1e-13, 0.0);
+    // The softmax itself.
+    assert_wide("of another", grad[[0, 0]], 0.622_459_331_201_832_5);
+}
+
+/// With a tail as 1 - Σ, torch's f32 would have none at all here.
+#[test]
+fn a_bucket_of_almost_nothing_keeps_its_digits() {
+    let logits = Array2::from_shape_fn((1, 50), |(_, v)| if v == 7 { 40.0_f32 } else { 0.0 });
+    let (indices, log_probs) = (array![[7]], array![[(-1e-12_f64).ln_1p() as f32]]);
+    let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
+    let bucket = SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket };
+    let (value, grad) = bucket.grad(teacher, &logits, Reduction::Sum).unwrap();
+    // π = 1e-12 against ς = 49 e^-40: π ln(π/ς) - π + ς.
+    let (pi, sigma) = (-f64::from(log_probs[[0, 0]]).exp_m1(), 49.0 * (-40.0_f64).exp());
+    assert_exact("value", f64::from(value), pi * (pi / sigma).ln() - pi + sigma, 1.0, 1e-6, 0.0);
+    assert_exact("given", f64::from(grad[[0, 7]]), pi - sigma, 1.0, 1e-6, 0.0);
+    assert_exact("outside", f64::from(grad[[0, 0]]), (sigma - pi) / 49.0, 1.0, 1e-6, 0.0);
+}
+
+#[test]
+fn a_cut_teacher_is_infinitely_far_from_a_student_with_a_tail() {
+    let (indices, log_probs) = (array![[0, 2]], array![[0.5_f64, 0.25]].ln());
+    let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
+    let logits = Array2::<f64>::zeros((1, 4));
+    let reverse = SparseDivergence { divergence: ReverseKlDivergence, tail: Tail::Cut };
+    assert_eq!(reverse.value(teacher, &logits, Reduction::Sum).unwrap(), INF);
+    assert!(reverse.grad(teacher, &logits, Reduction::Sum).is_err());
+    let without = array![[0.0, -INF, 0.0, -INF]];
+    assert!(reverse.value(teacher, &without, Reduction::Sum).unwrap().is_finite());
+    let (indices, log_probs) = (array![[1]], array![[-3.0]]);
+    let single = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
+    let conditional = SparseDivergence { divergence: KlDivergence, tail: Tail::Conditional };
+    assert_eq!(conditional.grad(single, &logits, Reduction::Mean).unwrap(), (0.0, Array2::zeros((1, 4))));
+    let _: Array1<f64> = conditional.each(single, &logits).unwrap();
+}
