@@ -18,6 +18,7 @@
 mod columns;
 #[path = "../common/mod.rs"]
 mod common;
+mod divergences;
 mod pairs;
 mod probe;
 mod rows;
@@ -28,6 +29,7 @@ use table::Roofline;
 fn main() {
     let mut roofline = Roofline::new();
     rows::run(&mut roofline);
+    divergences::run(&mut roofline);
     columns::run(&mut roofline);
     pairs::run::<f32>(&mut roofline);
     pairs::run::<f64>(&mut roofline);

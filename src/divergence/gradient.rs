@@ -48,9 +48,10 @@ impl<'a, T: Real> Gradient<'a, T> {
 
     /// Writes the last entry; whether all are finite.
     pub(super) fn finish(self) -> bool {
-        if let Some(mut out) = self.out.filter(|_| self.is_dominated) {
+        let Some(mut out) = self.out else { return true };
+        if self.is_dominated {
             out[self.top] = T::of(-self.others);
         }
-        !self.check.is_nan()
+        !self.check.is_nan() && out[self.top].is_finite()
     }
 }
