@@ -5,6 +5,8 @@
 #[path = "errors/arrays.rs"]
 mod arrays;
 mod common;
+#[path = "errors/divergence.rs"]
+mod divergence;
 #[path = "errors/messages.rs"]
 mod messages;
 #[path = "errors/samples.rs"]
