@@ -9,6 +9,9 @@ use crate::transport::certificates::to_columns;
 use crate::transport::cost_rows::CostRows;
 use crate::transport::problem::Masses;
 
+/// Arcs that are offered before the best of them enter: more of them make for fewer exchanges and more passes.
+const OFFERS: usize = 8;
+
 /// What a run may cost.
 #[derive(Clone, Copy)]
 pub(in crate::transport) struct Limits {
@@ -61,35 +64,52 @@ impl<'a, T: Real> Simplex<'a, T> {
 
     /// Exchanges arcs until none saves anything, or a limit is reached.
     ///
-    /// Rows take turns; of as many of them as hold about `√(nm)` arcs the arc that saves most enters. An arc enters only if
-    /// the bound on the errors of its potentials leaves no doubt that it saves something, so that with a strongly
-    /// feasible tree and whole flows no tree comes back, whatever the round-off.
+    /// Rows take turns and offer the arc by which they save most. Of [`OFFERS`] at a time, that which saves most enters, then
+    /// of those that still save something the next: rows are read in order, and what is left is soon offered again.
+    ///
+    /// An arc enters only if the bound on the errors of its potentials leaves no doubt that it saves something, so that with
+    /// a strongly feasible tree and whole flows no tree comes back, whatever the round-off.
     pub(in crate::transport) fn run(&mut self, limits: Limits) -> Ended {
-        let (n, m) = (self.rows.len(), self.columns.len());
-        let block = (n as f64 / m as f64).sqrt().ceil() as usize;
+        let n = self.rows.len();
         let (mut exchanges, mut row, mut scratch) = (0, 0, Vec::new());
+        let mut offers = Vec::with_capacity(OFFERS);
         // Rows since the last exchange: after all of them in turn nothing can be saved.
         let mut since = 0;
         while since < n {
-            let mut best = (0.0, None);
-            for _ in 0..block.min(n - since) {
-                let least = self.ways.row(self.rows[row], &mut scratch).least(self.tree.certain_columns());
-                let saving = least - self.tree.certain_rows()[row];
-                if saving < best.0 {
-                    best = (saving, Some((row, least)));
-                }
+            while since < n && offers.len() < OFFERS {
+                offers.extend(self.offer(row, &mut scratch));
                 (row, since) = ((row + 1) % n, since + 1);
-                self.rows_read += 1;
             }
-            let (_, Some((row, least))) = best else { continue };
-            if exchanges == limits.exchanges || self.rows_read > limits.rows {
-                return Ended::Limit;
+            while let Some(arc) = self.take_best(&mut offers) {
+                if exchanges == limits.exchanges || self.rows_read > limits.rows {
+                    return Ended::Limit;
+                }
+                self.tree.exchange(arc);
+                (since, exchanges) = (0, exchanges + 1);
             }
-            let costs = self.ways.row(self.rows[row], &mut scratch);
-            let column = costs.place(self.tree.certain_columns(), least);
-            self.tree.exchange(Arc { row, column, cost: costs.at(column) });
-            (since, exchanges) = (0, exchanges + 1);
         }
         Ended::Optimal
+    }
+
+    /// The arc by which a row saves most, if it saves anything.
+    fn offer(&mut self, row: usize, scratch: &mut Vec<f64>) -> Option<Arc> {
+        self.rows_read += 1;
+        let (costs, potentials) = (self.ways.row(self.rows[row], scratch), self.tree.certain_columns());
+        let least = costs.least(potentials);
+        if least < self.tree.certain_rows()[row] {
+            let column = costs.place(potentials, least);
+            Some(Arc { row, column, cost: costs.at(column) })
+        } else {
+            None
+        }
+    }
+
+    /// Drops the arcs that save nothing any more, and takes out that which saves most.
+    fn take_best(&self, offers: &mut Vec<Arc>) -> Option<Arc> {
+        let (rows, columns) = (self.tree.certain_rows(), self.tree.certain_columns());
+        let saving = |arc: &Arc| rows[arc.row] - (arc.cost - columns[arc.column]);
+        offers.retain(|arc| saving(arc) > 0.0);
+        let best = (0..offers.len()).max_by(|&x, &y| saving(&offers[x]).total_cmp(&saving(&offers[y])))?;
+        Some(offers.swap_remove(best))
     }
 }
