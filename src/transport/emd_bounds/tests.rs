@@ -53,6 +53,32 @@ fn points_close_in_and_say_how() {
 }
 
 #[test]
+fn stages_of_sinkhorn_close_a_gap_before_the_simplex_does() {
+    let mut next = generator(65);
+    let x = Array2::from_shape_simple_fn((60, 2), &mut next);
+    let y = Array2::from_shape_simple_fn((60, 2), || 1.5 * next() - 0.25);
+    let (a, b) = (weights(60, &mut next), weights(60, &mut next));
+    let cost = Cost::points(x.view(), y.view(), GroundCost::SquaredEuclidean);
+    let problem = TransportProblem::new(a.view(), b.view(), cost);
+    let interval = EmdBounds { gap: 0.1, ..EmdBounds::default() }.run(problem).unwrap();
+    assert!(matches!(interval.lower_by, LowerBound::Sinkhorn { .. }), "{interval:?}");
+    assert!(matches!(interval.upper_by, UpperBound::Sinkhorn { .. }), "{interval:?}");
+    assert!(interval.upper - interval.lower > 1e-6 * interval.upper);
+}
+
+#[test]
+fn costs_that_hardly_differ_are_no_obstacle() {
+    let a = array![0.5, 0.5];
+    for (base, step) in [(1e300, 1e284), (1.0, f64::EPSILON), (0.0, 5e-324), (0.0, 1e-300)] {
+        let cost = array![[base, base + step], [base + 3.0 * step, base + step]];
+        let problem = TransportProblem::new(a.view(), a.view(), Cost::matrix(cost.view()));
+        let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.run(problem).unwrap();
+        let exact = emd(problem).unwrap();
+        assert!(interval.lower <= exact && exact <= interval.upper, "{interval:?} without {exact}");
+    }
+}
+
+#[test]
 fn a_translation_is_known_without_a_plan_from_below() {
     let mut next = generator(63);
     let x = Array2::from_shape_simple_fn((30, 3), &mut next);
