@@ -8,6 +8,8 @@ mod batchwise;
 mod detached;
 #[path = "edges/divergence.rs"]
 mod divergence;
+#[path = "edges/exact_transport.rs"]
+mod exact_transport;
 #[path = "edges/linear.rs"]
 mod linear;
 #[path = "edges/logits.rs"]

@@ -7,6 +7,8 @@ mod arrays;
 mod common;
 #[path = "errors/divergence.rs"]
 mod divergence;
+#[path = "errors/exact_transport.rs"]
+mod exact_transport;
 #[path = "errors/messages.rs"]
 mod messages;
 #[path = "errors/samples.rs"]
@@ -60,6 +62,8 @@ const _: () = {
     shared_between_threads::<(KlDivergence, RenyiDivergence, SparseDivergence<KlDivergence>, Tail)>();
     shared_between_threads::<(Categorical<'_, f64, Ix2>, SparseTeacher<'_, f64, i64>, Sides<f64>)>();
     shared_between_threads::<Measure<'_, f64>>();
+    shared_between_threads::<(TransportProblem<'_, f64>, Plan<f64>, EmdSolution<f64>, TransportGradient<f64>)>();
+    shared_between_threads::<(EmdBounds, EmdInterval<f64>)>();
     shared_between_threads::<(Sinkhorn, SinkhornSolution<'_, f64>, SinkhornGradient<f64>)>();
     shared_between_threads::<(SinkhornDivergence, SinkhornDivergenceSolution<'_, f64>, CostGradient<f64>)>();
     shared_between_threads::<(CosineCost<f64>, Emo, EmoCost, EmoMode, EmoTerms<f64>)>();

@@ -80,7 +80,6 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     }
 
     /// Writes a row of the plan, `[m]`.
-    #[allow(dead_code)] // bounds on exact transport round the plan row by row
     pub(in crate::transport) fn plan_row_into(&self, i: usize, out: &mut [f64]) {
         self.settled.plan_row_into(i, out);
     }

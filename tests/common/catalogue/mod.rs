@@ -5,6 +5,7 @@ mod batchwise;
 mod chain;
 mod detached;
 mod divergence;
+mod exact;
 mod likelihood;
 mod linear;
 mod logits;
@@ -78,6 +79,7 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         detached::entries(),
         samples::entries(),
         divergence::entries(),
+        exact::entries(),
         likelihood::entries(),
     ];
     rooms.into_iter().flatten().collect()
