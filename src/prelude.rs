@@ -13,6 +13,10 @@ pub use crate::divergence::{
     ReverseKlDivergence, Sides, SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
     VariationalBound,
 };
+pub use crate::divergence::{
+    Backspaced, Occupancy, SequenceMatch, SequenceMatchTerms, Trajectory, TrajectoryEnd, TrajectorySource,
+    apply_backspaces,
+};
 pub use crate::likelihood::{
     Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
     gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,

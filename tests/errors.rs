@@ -67,6 +67,7 @@ const _: () = {
     shared_between_threads::<(Sinkhorn, SinkhornSolution<'_, f64>, SinkhornGradient<f64>)>();
     shared_between_threads::<(SinkhornDivergence, SinkhornDivergenceSolution<'_, f64>, CostGradient<f64>)>();
     shared_between_threads::<(CosineCost<f64>, Emo, EmoCost, EmoMode, EmoTerms<f64>)>();
+    shared_between_threads::<(SequenceMatch, Occupancy, Trajectory<'_, f64, i64>, Backspaced<i64>)>();
     shared_between_threads::<(TaiLr, MixCe, WeightedNll<f64, Ix1>)>();
     shared_between_threads::<(Imle<f64>, Amd, Mixtures<'_, f64>, SampleGaussians<f64>)>();
     shared_between_threads::<(SampleMetrics, SampleScores<f64>, BestOfN<f64>, Normaliser)>();

@@ -27,6 +27,8 @@ mod pairs;
 mod reductions;
 #[path = "laws/samples.rs"]
 mod samples;
+#[path = "laws/sequence_match.rs"]
+mod sequence_match;
 #[path = "laws/sequences.rs"]
 mod sequences;
 #[path = "laws/sides.rs"]

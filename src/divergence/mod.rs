@@ -18,7 +18,9 @@
 //!
 //! [`SparseDivergence`] takes all but Rényi's of a teacher that gives some classes only ([`SparseTeacher`]).
 //!
-//! All take two [`Categorical`]s and have the methods of [`CategoricalDivergence`]. One of your own is a [`ClassDivergence`],
+//! [`SequenceMatch`] is a divergence of another kind, between what a model and the data do in whole sequences ([`Occupancy`]).
+//!
+//! All others take two [`Categorical`]s and have the methods of [`CategoricalDivergence`]. One of your own is a [`ClassDivergence`],
 //! its term at one class; or a [`Generator`], which also has a [`VariationalBound`] from samples.
 
 #![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
@@ -43,6 +45,7 @@ mod mixture;
 mod objective;
 mod renyi;
 mod row_divergence;
+mod sequence_match;
 mod sides;
 mod sparse_divergence;
 mod sparse_row;
@@ -63,6 +66,10 @@ pub use jensen_shannon::JensenShannonDivergence;
 pub use kl::{KlDivergence, ReverseKlDivergence};
 pub use objective::CategoricalDivergence;
 pub use renyi::RenyiDivergence;
+pub use sequence_match::{
+    Backspaced, Occupancy, SequenceMatch, SequenceMatchTerms, Trajectory, TrajectoryEnd, TrajectorySource,
+    apply_backspaces,
+};
 pub use sides::Sides;
 pub use sparse_divergence::SparseDivergence;
 pub use sparse_teacher::{SparseTeacher, Tail};

@@ -64,3 +64,28 @@ fn samples_and_truths_that_do_not_fit_are_named() {
     says(imle(&samples, &truth), message);
     says(imle_grad(&samples, &truth), message);
 }
+
+#[test]
+fn trajectories_that_are_none_are_named() {
+    let (logits, actions) = (array![[0.0, 0.0], [0.0, 0.0], [-4.0, 0.0]], array![0, 1]);
+    let end = TrajectoryEnd::Absorbed;
+    let of = |source| Trajectory { logits: logits.view(), actions: actions.view(), source, end };
+    let data = of(TrajectorySource::Data);
+    let good = SequenceMatch { gamma: 0.9, occupancy: Occupancy::Linear, data_share: 0.5, ignore_index: None };
+    let with = |gamma| SequenceMatch { gamma, ..good };
+    says(with(1.1).value(&data), "`gamma` is 1.1, allowed is (0, 1]");
+    says(SequenceMatch { data_share: 2.0, ..good }.grad(&data), "`data_share` is 2, allowed is [0, 1]");
+    let flat = SequenceMatch { occupancy: Occupancy::ChiSquareMixture { alpha: -1.0 }, ..good };
+    says(flat.terms(&data), "`alpha` is -1, allowed is finite and > 0");
+    let kl = SequenceMatch { gamma: 1.0, occupancy: Occupancy::ReverseKl, ..good };
+    says(kl.value(&data), "`gamma` is 1, allowed is (0, 1) with the reverse KL and an absorbed end");
+    assert!(kl.value(&of(TrajectorySource::Model)).is_ok());
+    let short = array![0];
+    says(good.value(&Trajectory { actions: short.view(), ..data }), "`actions` has shape [1], expected [2]");
+    // The reward of the first action is 0 - 0.9 ln 2.
+    let bounded = SequenceMatch { occupancy: Occupancy::TotalVariation, ..good };
+    let message = bounded.value(&data).unwrap_err().to_string();
+    assert!(
+        message.starts_with("`logits`[0] is -0.62383") && message.ends_with("allowed is a reward of at least -1/2")
+    );
+}

@@ -13,6 +13,7 @@ mod margins;
 mod pairs;
 mod samples;
 mod sequence;
+mod sequence_match;
 mod sides;
 mod transport;
 
@@ -78,6 +79,7 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         transport::entries(),
         detached::entries(),
         samples::entries(),
+        sequence_match::entries(),
         divergence::entries(),
         exact::entries(),
         likelihood::entries(),

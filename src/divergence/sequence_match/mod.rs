@@ -1,0 +1,16 @@
+//! Matching the sequences that a model writes to those of the data, state by state, with a way to take tokens back.
+//!
+//! [`SequenceMatch`] is the objective of one [`Trajectory`], [`Occupancy`] the divergence that it stands for, and
+//! [`apply_backspaces`] turns a stream of actions into what a transformer needs to see of it.
+
+mod backspace;
+mod objective;
+mod occupancy;
+#[cfg(test)]
+mod tests;
+mod trajectory;
+
+pub use backspace::{Backspaced, apply_backspaces};
+pub use objective::{SequenceMatch, SequenceMatchTerms};
+pub use occupancy::Occupancy;
+pub use trajectory::{Trajectory, TrajectoryEnd, TrajectorySource};

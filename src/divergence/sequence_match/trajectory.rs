@@ -1,0 +1,95 @@
+//! One sequence of states and actions, and what the objective sees of it.
+
+use ndarray::{ArrayView1, ArrayView2};
+
+use crate::rows::{self, Rows, rows_per_job};
+use crate::simd::RowSum;
+use crate::target::{self, Class};
+use crate::{Element, Error, Real, Result, Target, check, parallel};
+
+/// One sequence: the logits of its states and the actions that lead from each to the next.
+///
+/// `logits` are `[T, A]`, those of the states `s_0 .. s_N` with `N = T - 1`; `actions` are `[N]`. The last row is the state
+/// that the last action leads to: after an end-of-sequence token the one that stays, else the one where the sequence was
+/// cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trajectory<'a, E, I> {
+    /// Logits of every state, `[T, A]`: a soft value of each action, whose level matters.
+    pub logits: ArrayView2<'a, E>,
+    /// Action at every state but the last, `[T - 1]`.
+    pub actions: ArrayView1<'a, I>,
+    /// Who wrote it.
+    pub source: TrajectorySource,
+    /// What comes after the last state.
+    pub end: TrajectoryEnd,
+}
+
+/// Where a sequence is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum TrajectorySource {
+    /// The data.
+    Data,
+    /// The model, sampled: counts as fixed in the gradient.
+    Model,
+}
+
+/// What comes after the last state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum TrajectoryEnd {
+    /// The same state for ever, each step with the reward `(1 - γ) V`: the sum of all of them is taken.
+    Absorbed,
+    /// Something that was not recorded: the value of the last state stands for it.
+    Truncated,
+}
+
+/// A trajectory whose states have been summed.
+pub(super) struct Seen<'a, E: Element> {
+    pub(super) logits: Rows<'a, E>,
+    pub(super) sums: Vec<RowSum<E::Real>>,
+    /// The action at each state but the last; `None` where it is ignored.
+    pub(super) actions: Vec<Option<usize>>,
+}
+
+impl<'a, E: Element> Seen<'a, E> {
+    pub(super) fn new<I: Target>(trajectory: &'a Trajectory<'_, E, I>, ignore_index: Option<i64>) -> Result<Self> {
+        let (states, classes) = trajectory.logits.dim();
+        if states == 0 {
+            return Err(Error::Empty { argument: "logits" });
+        }
+        check::shape("actions", trajectory.actions.shape(), &[states - 1])?;
+        let action = |(step, &action): (usize, &I)| match target::class(action, ignore_index, classes) {
+            Class::Is(class) => Ok(Some(class)),
+            Class::Ignored => Ok(None),
+            Class::Invalid => {
+                Err(Error::Target { argument: "actions", position: step.into(), value: action.index(), classes })
+            }
+        };
+        let logits = Rows::new("logits", &trajectory.logits)?;
+        let actions = trajectory.actions.iter().enumerate().map(action).collect::<Result<_>>()?;
+        let mut sums = vec![RowSum::new(); states];
+        let per_job = rows_per_job::<E>(classes);
+        let jobs = sums.chunks_mut(per_job).enumerate().collect();
+        parallel::for_each(jobs, logits.bytes(), |(job, sums): (usize, &mut [RowSum<E::Real>])| {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                rows::for_each_block(logits.row(job * per_job + r), |block| sum.push(block));
+            }
+        });
+        match sums.iter().position(|sum| !sum.is_proper()) {
+            Some(state) => Err(rows::improper("logits", &[states], state, logits.row(state))),
+            None => Ok(Self { logits, sums, actions }),
+        }
+    }
+
+    /// `V`, the log-sum-exp of a state.
+    pub(super) fn value(&self, state: usize) -> f64 {
+        self.sums[state].log_sum_exp()
+    }
+
+    /// `r = l(a) - γ V'` of the action at a state; `None` where it is ignored.
+    pub(super) fn reward(&self, state: usize, gamma: f64) -> Option<f64> {
+        let action = self.actions[state]?;
+        Some(self.logits.row(state)[action].real().wide() - gamma * self.value(state + 1))
+    }
+}
