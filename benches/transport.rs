@@ -101,5 +101,31 @@ fn exact(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, line, emo, exact);
+/// Ten rounds of Sinkhorn's iteration beside ten plain reads of the costs.
+fn entropic(c: &mut Criterion) {
+    const ROUNDS: usize = 10;
+    let mut group = c.benchmark_group("sinkhorn");
+    group.sample_size(10);
+    for n in [100, 1_000] {
+        group.throughput(Throughput::Elements((ROUNDS * n * n) as u64));
+        let points = |by: usize| Array2::from_shape_fn((n, 2), |(i, k)| noise(2 * i + k + by));
+        let (x, y, even) = (points(0), points(11 * n), Array1::from_elem(n, 1.0 / n as f64));
+        let cost = Cost::points(x.view(), y.view(), GroundCost::SquaredEuclidean);
+        let costs = cost.to_matrix().unwrap_or_else(|error| panic!("{error}"));
+        let (costs32, even32) = (costs.mapv(|cost| cost as f32), even.mapv(|weight| weight as f32));
+        let sinkhorn = Sinkhorn { regularization: 0.05, tolerance: 0.0, max_iterations: ROUNDS, ..Sinkhorn::default() };
+        let matrix = TransportProblem::new(even.view(), even.view(), Cost::matrix(costs.view()));
+        group.bench_function(BenchmarkId::new("matrix_f64", n), |bench| bench.iter(|| sinkhorn.solve(matrix)));
+        let single = TransportProblem::new(even32.view(), even32.view(), Cost::matrix(costs32.view()));
+        group.bench_function(BenchmarkId::new("matrix_f32", n), |bench| bench.iter(|| sinkhorn.solve(single)));
+        let plane = TransportProblem::new(even.view(), even.view(), cost);
+        group.bench_function(BenchmarkId::new("points_f64", n), |bench| bench.iter(|| sinkhorn.solve(plane)));
+        group.bench_function(BenchmarkId::new("baseline_reads_f64", n), |bench| {
+            bench.iter(|| (0..ROUNDS).map(|_| black_box(&costs).sum()).sum::<f64>());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, line, emo, exact, entropic);
 criterion_main!(benches);

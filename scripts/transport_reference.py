@@ -1,7 +1,8 @@
 """Prints the values that the tests of `transport` expect.
 
 Needs mpmath 1.4, numpy, scipy and POT 0.9.7. Nothing here shares code with the crate: distances come from POT and from
-scipy's linear programmes, EMO and its gradient from mpmath with 40 digits.
+scipy's linear programmes, plans of entropic transport from POT, its values and EMO with its gradient from mpmath with
+40 digits.
 """
 
 import mpmath as mp
@@ -89,6 +90,55 @@ def certain():
         show(f"logit {logit}", emo([mp.mpf(logit), mp.mpf(0), mp.mpf(0)], 0, [mp.mpf(0), mp.mpf(2) / 10, mp.mpf(1)]))
 
 
+def entropic(x, y, a, b, epsilon, cost, rho=None):
+    """The dual value of entropic transport by plain rounds with 40 digits."""
+    epsilon, a, b = mp.mpf(epsilon), [mp.mpf(w) for w in a], [mp.mpf(w) for w in b]
+    if rho is None:
+        b = [w * (sum(a) / sum(b)) for w in b]  # doubles have one total only nearly
+    kernel = mp.matrix([[mp.exp(-mp.mpf(float(cost(p, q))) / epsilon) for q in y] for p in x])
+    damping = 1 if rho is None else mp.mpf(rho) / (mp.mpf(rho) + epsilon)
+    u, v, moved = mp.ones(len(a), 1), mp.ones(len(b), 1), 1  # e^(f / epsilon) and e^(g / epsilon)
+    while moved > mp.mpf(10) ** -24:
+        before = u
+        u = (kernel * mp.matrix([w * e for w, e in zip(b, v)])).apply(lambda sum: sum**-damping)
+        v = (kernel.T * mp.matrix([w * e for w, e in zip(a, u)])).apply(lambda sum: sum**-damping)
+        moved = max(abs(now / then - 1) for now, then in zip(u, before))
+    f, g = [epsilon * mp.log(e) for e in u], [epsilon * mp.log(e) for e in v]
+    if rho is None:
+        return sum(w * u for w, u in zip(a, f)) + sum(w * v for w, v in zip(b, g))
+    plan = sum(p * u[i] * kernel[i, j] * v[j] * q for i, p in enumerate(a) for j, q in enumerate(b))
+    gains = sum(w * rho * (1 - mp.exp(-u / rho)) for w, u in [*zip(a, f), *zip(b, g)])
+    return gains - epsilon * (plan - sum(a) * sum(b))
+
+
+def sinkhorn():
+    """Plans of POT; values and divergences of the rounds above."""
+    x = np.array([[0.0, 0.0], [1.0, 0.5], [0.25, 2.0], [-1.0, 1.5]])
+    y = np.array([[0.5, 0.5], [2.0, 1.0], [-0.5, 0.25]])
+    a, b = np.array([0.1, 0.4, 0.3, 0.2]), np.array([0.5, 0.2, 0.3])
+    squared = ot.dist(x, y)
+    print("plan", ot.sinkhorn(a, b, squared, 0.5, method="sinkhorn_log", stopThr=1e-15, numItermax=100_000).ravel())
+    options = {"reg_type": "kl", "stopThr": 1e-16, "numItermax": 200_000}
+    print("unbalanced", ot.unbalanced.sinkhorn_unbalanced(2 * a, 0.7 * b, squared, 0.3, 2.5, **options).ravel())
+    grounds = {
+        "squared": lambda p, q: ((p - q) ** 2).sum(),
+        "euclidean": lambda p, q: np.sqrt(((p - q) ** 2).sum()),
+        "manhattan": lambda p, q: abs(p - q).sum(),
+    }
+
+    def both(left, right, epsilon, cost, rho=None):
+        value = entropic(x, y, left, right, epsilon, cost, rho)
+        alone = entropic(x, x, left, left, epsilon, cost, rho) + entropic(y, y, right, right, epsilon, cost, rho)
+        surplus = 0 if rho is None else mp.mpf(epsilon) / 2 * mp.mpf(left.sum() - right.sum()) ** 2
+        return text(value), text(value - alone / 2 + surplus)
+
+    for name, cost in grounds.items():
+        print(name, *both(a, b, 0.5, cost))
+    print("unbalanced", *both(2 * a, 0.7 * b, 0.3, grounds["squared"], 2.5))
+    print("unbalanced, equal totals", text(entropic(x, y, a, b, 0.5, grounds["squared"], 1.0)))
+
+
 line()
 five_tokens()
 certain()
+sinkhorn()

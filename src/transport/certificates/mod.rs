@@ -10,8 +10,8 @@ mod total_variation;
 
 pub use c_transform::c_transform;
 pub(super) use c_transform::{below, to_columns, to_rows};
-pub(super) use couplings::{product_cost, rounded_cost};
 pub use couplings::{plan_cost, product_coupling_cost};
+pub(super) use couplings::{product_cost, rounded_cost};
 pub use dual::dual_bound;
 pub(super) use projection::Seen;
 pub use projection::{axis_bound, centroid_bound, projection_bound};

@@ -5,6 +5,7 @@ mod batchwise;
 mod chain;
 mod detached;
 mod divergence;
+mod entropic;
 mod exact;
 mod likelihood;
 mod linear;
@@ -77,6 +78,7 @@ pub fn all<T: Real>() -> Vec<Entry<T>> {
         batchwise::entries(),
         chain::entries(),
         transport::entries(),
+        entropic::entries(),
         detached::entries(),
         samples::entries(),
         sequence_match::entries(),
