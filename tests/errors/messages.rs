@@ -208,7 +208,7 @@ fn what_an_objective_misses_is_named() {
     of_both.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
     let (referred, measured) = (bare.reference(both), bare.reference(both).lengths(both));
     let reward_aware = RewardAwareRpo { beta: 0.2, eta: 1.0, distance: RewardDistance::Squared, length: Length::Mean };
-    let rows: [(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str); 24] = [
+    let rows: [(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str); 31] = [
         (&RobustDpo::default(), bare, "RobustDpo needs `reference`"),
         (&Hinge::default(), bare, "Hinge needs `reference`"),
         (&Slic { delta: 1.0, length: Length::Mean }, referred, "Slic needs `lengths`"),
@@ -233,6 +233,13 @@ fn what_an_objective_misses_is_named() {
         (&Poft::default(), referred, "Poft needs `lengths`"),
         (&DiffusionDpo::default(), bare, "DiffusionDpo needs `reference`"),
         (&Pso { beta: 50.0, epsilon: 0.1, length: Length::Mean }, referred, "Pso needs `lengths`"),
+        (&Pso { beta: 50.0, epsilon: 0.1, length: Length::Sum }, bare, "Pso needs `reference`"),
+        (&SigmoidNorm { beta: 5.0, label_smoothing: 0.0 }, bare, "SigmoidNorm needs `reference`"),
+        (&RDpo { beta: 0.1, alpha: 0.1, label_smoothing: 0.0 }, bare, "RDpo needs `reference`"),
+        (&Odpo::default(), bare, "Odpo needs `reference`"),
+        (&Rebel::default(), bare, "Rebel needs `reference`"),
+        (&SoftDpo::default(), bare, "SoftDpo needs `reference`"),
+        (&reward_aware, bare, "RewardAwareRpo needs `reference`"),
     ];
     rows.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
 }

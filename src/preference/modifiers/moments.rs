@@ -188,16 +188,16 @@ mod tests {
 
     #[test]
     fn draws_follow_the_weights() {
-        // Margins 0 and z, one of the two is drawn: the first with probability 1 / (1 + exp(-z²/2)).
-        let (zero, z) = (0.0, 1.5_f64);
-        let (chosen, none) = ([zero, z], [0.0, 0.0]);
+        // Margins at the mean and z deviations above, one of the two is drawn: the first with probability
+        // 1 / (1 + exp(-z²/2)).
+        let (usual, z) = (MarginMoments { mean: 0.5, std: 0.25 }, 1.5_f64);
+        let (chosen, none) = ([usual.mean, usual.mean + usual.std * z], [0.0, 0.0]);
         let batch = PairBatch::<f64>::new(Pairs { chosen: aview1(&chosen), rejected: aview1(&none) })
             .reference(Pairs { chosen: aview1(&none), rejected: aview1(&none) });
         let mut random = generator(3);
         let filter = MarginFilter { keep: 0.5 };
         let draws = 20_000;
-        let first: f64 =
-            (0..draws).map(|_| filter.weights(batch, MarginMoments::default(), &mut random).unwrap()[0]).sum();
+        let first: f64 = (0..draws).map(|_| filter.weights(batch, usual, &mut random).unwrap()[0]).sum();
         let expected = 1.0 / (1.0 + (-0.5 * z * z).exp());
         assert!((first / f64::from(draws) - expected).abs() < 0.01, "{first}");
     }

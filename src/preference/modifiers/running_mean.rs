@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_batch_counts_both_of_its_sides() {
-        let metrics = PairMetrics { reward_chosen: 1.0, reward_rejected: -2.0, count: 5.0, ..PairMetrics::default() };
+        let metrics = PairMetrics { reward_chosen: 3.0, reward_rejected: -4.0, count: 5.0, ..PairMetrics::default() };
         assert_eq!(RunningMean::of_rewards(&metrics), RunningMean { mean: -0.5, count: 10.0 });
     }
 }

@@ -198,6 +198,17 @@ mod tests {
     }
 
     #[test]
+    fn a_step_is_hit_on_the_side_of_its_label() {
+        let (right, wrong) = ([2.0, 2.0, 0.0, 0.0, 3.0], [1.0, 1.0, 1.0, 1.0, 0.0]);
+        let hits = |labels: &[f64; 5]| {
+            let steps = PairBatch::new(Pairs { chosen: aview1(&right), rejected: aview1(&wrong) });
+            process_accuracy(steps.target(aview1(labels))).unwrap()
+        };
+        assert_eq!(hits(&[1.0, 0.25, 0.75, 0.0, 0.5]), Parts { sum: 2.0, count: 4.0 });
+        assert_eq!(hits(&[1.0, 1.0, 0.0, 0.0, 0.0]), Parts { sum: 4.0, count: 5.0 });
+    }
+
+    #[test]
     fn a_tie_is_no_win_and_bad_input_is_named() {
         let both = |x: &'static [f64]| PairBatch::new(Pairs { chosen: aview1(x), rejected: aview1(x) });
         assert_eq!(reward_metrics(both(&[1.0, 2.0])).unwrap().accuracy, 0.0);

@@ -110,6 +110,26 @@ mod tests {
         check(Ipo { beta: 0.1, length: Length::Mean }, &same);
     }
 
+    #[test]
+    fn at_a_ratio_each_name_is_its_score_too() {
+        for ratio in [-0.75, 0.5] {
+            let at = |score: Divergence| score.at::<f64, false>(ratio);
+            assert_eq!(at(Divergence::ReverseKl), (ratio, 1.0));
+            assert_eq!(at(Divergence::ForwardKl), ForwardKl.at::<f64, false>(ratio));
+            assert_eq!(at(Divergence::JsDivergence), JensenShannon.at::<f64, false>(ratio));
+            let (score, slope) = at(Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.25 });
+            assert!((score - (1.0 - (-0.75 * ratio).exp()) / 0.75).abs() < 1e-15);
+            assert!((slope - (-0.75 * ratio).exp()).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn a_coefficient_out_of_range_is_named() {
+        let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: f64::NAN };
+        assert_eq!(score.check().unwrap_err().to_string(), "`alpha` is NaN, allowed is finite");
+        assert_eq!(Divergence::JsDivergence.check(), Ok(()));
+    }
+
     #[cfg(feature = "serde")]
     #[test]
     fn names_are_those_of_trl() {
