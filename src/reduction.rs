@@ -145,6 +145,30 @@ pub(crate) fn pairwise(values: &[f64]) -> f64 {
     }
 }
 
+/// A sum that keeps what its roundings lose (Neumaier 1974).
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Total {
+    sum: f64,
+    lost: f64,
+}
+
+impl Total {
+    #[inline(always)]
+    pub(crate) fn add(&mut self, x: f64) {
+        let sum = self.sum + x;
+        let (large, small) = if self.sum.abs() < x.abs() { (x, self.sum) } else { (self.sum, x) };
+        let lost = (large - sum) + small;
+        self.lost += if lost.is_finite() { lost } else { 0.0 }; // an infinite sum has lost nothing
+        self.sum = sum;
+    }
+
+    /// The sum, rounded once.
+    #[inline(always)]
+    pub(crate) fn value(self) -> f64 {
+        self.sum + self.lost
+    }
+}
+
 /// [`pairwise`] of the values of `f` at these places, which it is asked for in order: nothing holds them all.
 pub(crate) fn pairwise_by(places: Range<usize>, f: &mut impl FnMut(usize) -> Result<f64>) -> Result<f64> {
     match places.len() {
@@ -182,6 +206,18 @@ mod tests {
             let exact: f64 = values.iter().map(|&x| f64::from(x)).sum();
             assert!((sum(&values) - exact).abs() <= 1e-6 * exact, "n = {n}: {} against {exact}", sum(&values));
         }
+    }
+
+    #[test]
+    fn a_total_keeps_what_plain_sums_lose() {
+        let total = |values: &[f64]| {
+            let mut total = Total::default();
+            values.iter().for_each(|&x| total.add(x));
+            total.value()
+        };
+        assert_eq!(total(&[1e16, 1.0, 1.0, -1e16]), 2.0);
+        assert_eq!(total(&[1.0, 1e16, 1.0, -1e16]), 2.0);
+        assert_eq!(total(&[1.0, f64::INFINITY]), f64::INFINITY);
     }
 
     #[test]

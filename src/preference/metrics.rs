@@ -5,7 +5,7 @@ use ndarray::ArrayView1;
 use crate::error::Position;
 use crate::preference::columns::sources;
 use crate::preference::{Needs, PairBatch, Row};
-use crate::reduction::BLOCK;
+use crate::reduction::{BLOCK, Total};
 use crate::simd::{Kernel, LANES, dispatch};
 use crate::{Error, Real, Result, check, math};
 
@@ -222,7 +222,7 @@ impl<T: Real> Kernel for Totals<'_, T> {
             }
             totals.iter_mut().zip(sums).for_each(|(total, sum)| total.add(sum.iter().sum()));
         }
-        Ok(totals.map(|total| total.sum + total.lost))
+        Ok(totals.map(Total::value))
     }
 }
 
@@ -256,23 +256,6 @@ fn observe<const FMA: bool>(row: Row<f64>) -> [f64; MEANS] {
         log_odds,
         math::log_sigmoid::<f64, FMA>(log_odds),
     ]
-}
-
-/// A sum that keeps what its roundings lose (Neumaier 1974).
-#[derive(Clone, Copy, Default)]
-struct Total {
-    sum: f64,
-    lost: f64,
-}
-
-impl Total {
-    fn add(&mut self, x: f64) {
-        let sum = self.sum + x;
-        let (large, small) = if self.sum.abs() < x.abs() { (x, self.sum) } else { (self.sum, x) };
-        let lost = (large - sum) + small;
-        self.lost += if lost.is_finite() { lost } else { 0.0 }; // an infinite sum has lost nothing
-        self.sum = sum;
-    }
 }
 
 fn first_wrong<T: Real>(row: Row<f64>, position: usize) -> Error {

@@ -8,7 +8,6 @@ mod beta_dpo;
 mod dr_dpo;
 mod emit;
 mod kto_pair;
-mod order;
 mod quantity;
 mod ranked;
 mod sft;

@@ -3,9 +3,9 @@
 use ndarray::Array1;
 
 use super::emit;
-use super::order::ascending;
 use super::quantity::{Quantity, Which, infinite_at};
 use crate::error::Error;
+use crate::parallel::ascending;
 use crate::preference::logistic::Smoothed;
 use crate::preference::objective::run_wide;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective, Pairs};

@@ -1,6 +1,10 @@
 //! The one place that knows of threads: independent jobs, run in order or on rayon's current pool.
 
+mod order;
+
 use crate::Result;
+
+pub(crate) use order::ascending;
 
 /// Bytes of work below which waking another thread costs more than it saves.
 #[cfg(feature = "rayon")]

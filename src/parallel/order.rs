@@ -1,4 +1,4 @@
-//! The order of a batch's numbers.
+//! The order of many numbers.
 
 use crate::{Real, parallel};
 
@@ -7,7 +7,7 @@ use crate::{Real, parallel};
 ///
 /// Each value is sorted as one whole number with its place in the lower bits, so that no two are equal: whichever
 /// algorithm sorts them, on any number of threads, the result is the same.
-pub(super) fn ascending<T: Real>(values: &[T]) -> Vec<usize> {
+pub(crate) fn ascending<T: Real>(values: &[T]) -> Vec<usize> {
     if size_of::<T>() == size_of::<f32>() && u32::try_from(values.len()).is_ok() {
         let key = |(place, value): (usize, &T)| u64::from(key_of_f32(value.wide() as f32)) << 32 | place as u64;
         let mut keys: Vec<u64> = values.iter().enumerate().map(key).collect();
