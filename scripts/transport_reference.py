@@ -39,6 +39,31 @@ def line():
         print(f"POT, both totals {mass}:", ot.wasserstein_1d(x, y, mass * a, mass * b, p=1))
 
 
+def circle():
+    x, a = np.array([0.7, -1.2, 3.5, 0.7, 2.25]), np.array([0.1, 0.3, 0.05, 0.35, 0.2])
+    y, b = np.array([1.5, -0.25, 0.7, -2.0]), np.array([0.25, 0.15, 0.4, 0.2])
+    even = np.full(5, 0.2), np.full(4, 0.25)
+    for p in (1, 1.5, 2, 3.7):
+        turn = abs(x[:, None] - y[None]) % 1
+        cost = np.minimum(turn, 1 - turn) ** p
+        for left, right in ((a, b), even):
+            peer = ot.wasserstein_circle(x % 1, y % 1, left, right, p=p)
+            print(f"circle, p = {p}: POT {np.ravel(peer)[0]!r}, programme {transport(cost, left, right)!r}")
+
+
+def sliced():
+    x = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75], [-2.0, 1.0, 0.5], [0.0, 3.0, -1.5]])
+    y = np.array([[1.0, 1.0, -1.0], [-0.5, 2.0, 0.25], [2.5, -1.25, 0.0]])
+    a, b = np.array([0.1, 0.4, 0.2, 0.3]), np.array([0.5, 0.2, 0.3])
+    directions = np.array([[3.0, 4.0, 0.0], [0.0, -1.0, 0.0], [1.0, 2.0, 2.0], [2.0, -3.0, 6.0]])
+    units = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).T
+    for p in (1, 2, 3):
+        weighted = ot.sliced_wasserstein_distance(x, y, a, b, projections=units, p=p) ** p
+        uniform = ot.sliced_wasserstein_distance(x, y, projections=units, p=p) ** p
+        largest = ot.max_sliced_wasserstein_distance(x, y, a, b, projections=units, p=p) ** p
+        print(f"sliced, p = {p}: weighted {weighted!r}, uniform {uniform!r}, largest {largest!r}")
+
+
 def emo(logits, target, cost):
     """M, D, and factor, loss and gradient of both modes; the gradient of the target without cancellation."""
     total = sum(mp.exp(z) for z in logits)
@@ -139,6 +164,8 @@ def sinkhorn():
 
 
 line()
+circle()
+sliced()
 five_tokens()
 certain()
 sinkhorn()

@@ -69,4 +69,5 @@ pub use crate::transport::{
     centroid_bound, dual_bound, emd, emd_grad, emd_plan, plan_cost, product_coupling_cost, projection_bound,
     round_plan, total_variation_bound,
 };
+pub use crate::transport::{MaxSlice, MeasureGradient, SlicedWasserstein, wasserstein_1d_grad, wasserstein_circle};
 pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};

@@ -10,6 +10,8 @@ mod detached;
 mod divergence;
 #[path = "edges/exact_transport.rs"]
 mod exact_transport;
+#[path = "edges/line.rs"]
+mod line;
 #[path = "edges/linear.rs"]
 mod linear;
 #[path = "edges/logits.rs"]

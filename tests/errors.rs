@@ -71,6 +71,7 @@ const _: () = {
     shared_between_threads::<(TaiLr, MixCe, WeightedNll<f64, Ix1>)>();
     shared_between_threads::<(Imle<f64>, Amd, Mixtures<'_, f64>, SampleGaussians<f64>)>();
     shared_between_threads::<(SampleMetrics, SampleScores<f64>, BestOfN<f64>, Normaliser)>();
+    shared_between_threads::<(Measure<'_, f64, Ix2>, MeasureGradient<f64>, SlicedWasserstein, MaxSlice<f64>)>();
     shared_between_threads::<(Samples<f64>, Ddo)>();
     shared_between_threads::<Gaussian<f64>>();
     shared_between_threads::<(TopK, TopKStats<f64>, Normalisation)>();
@@ -94,6 +95,7 @@ mod files {
         assert!(serde_json::from_str::<CrossEntropy>(r#"{ "ignored_index": 3 }"#).is_err());
         assert!(serde_json::from_str::<LinearCrossEntropy>(r#"{ "plan": "chunk" }"#).is_err());
         assert!(serde_json::from_str::<TokenStats>(r#"{ "topk": 3 }"#).is_err());
+        assert!(serde_json::from_str::<SlicedWasserstein>(r#"{ "power": 2.0 }"#).is_err());
         assert!(serde_json::from_str::<Ipo>(r#"{ "beta": 0.1 }"#).is_err()); // the length rule is no default
         assert!(serde_json::from_str::<PairConfig>(r#"{ "loss_type": "sigmoidal", "beta": 0.1 }"#).is_err());
     }

@@ -13,6 +13,8 @@ mod divergence;
 mod entropic_transport;
 #[path = "laws/exact_transport.rs"]
 mod exact_transport;
+#[path = "laws/line.rs"]
+mod line;
 #[path = "laws/linear.rs"]
 mod linear;
 #[path = "laws/logits.rs"]

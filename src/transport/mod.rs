@@ -1,7 +1,8 @@
 //! Optimal transport: distances between distributions, and bounds on them.
 //!
 //! [`emd`] is the exact distance between weighted places at any cost, [`EmdBounds`] an interval around it, and
-//! [`wasserstein_1d`] the exact distance between two weighted sets of points on a line. [`Sinkhorn`] is transport with an
+//! [`wasserstein_1d`] the exact distance between two weighted sets of points on a line, [`wasserstein_circle`] on a
+//! circle, [`SlicedWasserstein`] its mean along directions through more dimensions. [`Sinkhorn`] is transport with an
 //! entropic term, smooth in everything, and [`SinkhornDivergence`] what is left of it without that term's own cost.
 //! [`demd`] is the cost of moving a model's next-token distribution onto its target when similar tokens are near each
 //! other, [`demd_soft`] the same for whole distributions as targets, and [`Emo`] mixes it with the likelihood; all take a
@@ -19,14 +20,13 @@ mod emo;
 mod expected_cost;
 mod goal;
 mod lanes;
+mod line;
 mod mass;
-mod measure;
 mod plan;
 mod problem;
 mod sinkhorn;
 #[cfg(test)]
 mod testing;
-mod wasserstein_1d;
 
 pub use certificates::{
     axis_bound, c_transform, centroid_bound, dual_bound, plan_cost, product_coupling_cost, projection_bound,
@@ -39,10 +39,12 @@ pub use demd_soft::{demd_soft, demd_soft_grad};
 pub use emd::{EmdSolution, TransportGradient, emd, emd_grad, emd_plan};
 pub use emd_bounds::{EmdBounds, EmdInterval, LowerBound, UpperBound};
 pub use emo::{Emo, EmoCost, EmoMode, EmoTerms};
-pub use measure::Measure;
+pub use line::{
+    MaxSlice, Measure, MeasureGradient, SlicedWasserstein, directions, wasserstein_1d, wasserstein_1d_grad,
+    wasserstein_circle,
+};
 pub use plan::{Flow, Plan};
 pub use problem::TransportProblem;
 pub use sinkhorn::{
     CostGradient, Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornGradient, SinkhornSolution,
 };
-pub use wasserstein_1d::wasserstein_1d;

@@ -348,3 +348,43 @@ fn results_beyond_the_type_are_named() {
     let message = gaussian_nll(&array![1e30_f32], &array![0.0], &array![0.0], Reduction::Sum).unwrap_err().to_string();
     assert!(message.ends_with("[0] overflows f32"), "{message}");
 }
+
+#[test]
+fn measures_on_lines_and_circles_are_named() {
+    let (one, two, nan) = ([1.0], [0.0, 1.0], [0.0, NAN]);
+    let (half, short) = ([0.5, 0.5], [1.0]);
+    let uniform = |points| Measure::uniform(aview1(points));
+    let (x, y) = (uniform(&two), uniform(&one));
+    let names: [(Measure<'_, f64>, Measure<'_, f64>, f64, &str); 8] = [
+        (x, y, 0.5, "`p` is 0.5, allowed is finite and >= 1"),
+        (uniform(&nan), y, 1.0, "`x.points`[1] is NaN, allowed is finite"),
+        (y, uniform(&nan), 2.0, "`y.points`[1] is NaN, allowed is finite"),
+        (uniform(&[]), y, 1.0, "`x.points` holds nothing to average over"),
+        (Measure::weighted(aview1(&two), aview1(&short)), y, 1.0, "`x.weights` has shape [1], expected [2]"),
+        (Measure::weighted(aview1(&two), aview1(&nan)), y, 1.0, "`x.weights`[1] is NaN, allowed is finite and >= 0"),
+        (y, Measure::weighted(aview1(&one), aview1(&[0.0])), 1.0, "`y.weights` holds nothing to average over"),
+        (
+            Measure::weighted(aview1(&two), aview1(&half)),
+            Measure::weighted(aview1(&one), aview1(&[2.0])),
+            1.5,
+            "`x.weights` sums to 1 and `y.weights` to 2, allowed is a relative difference of 0.000000001",
+        ),
+    ];
+    for (x, y, p, message) in names {
+        says(wasserstein_1d(x, y, p), message);
+        says(wasserstein_1d_grad(x, y, p), message);
+        says(wasserstein_circle(x, y, p, 1.0), message);
+    }
+    says(wasserstein_circle(x, y, 2.0, 0.0), "`period` is 0, allowed is finite and > 0");
+
+    let (plane, space) = (array![[0.0, 1.0], [2.0, NAN]], array![[1.0, 0.0, 0.0]]);
+    let (flat, bad) = (Measure::uniform(plane.view().split_at(ndarray::Axis(0), 1).0), Measure::uniform(plane.view()));
+    let (sliced, axis) = (SlicedWasserstein::default(), array![[1.0, 0.0]]);
+    says(sliced.value(flat, flat, &space), "`directions` has shape [1, 3], expected [1, 2]");
+    says(sliced.each(flat, bad, &axis), "`y.points`[1, 1] is NaN, allowed is finite");
+    says(sliced.grad(flat, flat, &array![[0.0, 0.0]]), "`directions`[0] is 0, allowed is a vector that is not zero");
+    says(sliced.max(flat, flat, &Array2::zeros((0, 2))), "`directions` holds nothing to average over");
+    says(sliced.ascend(flat, flat, &array![INF, 0.0], 1), "`directions`[0, 0] is inf, allowed is finite");
+    says(SlicedWasserstein { p: NAN }.value(flat, flat, &axis), "`p` is NaN, allowed is finite and >= 1");
+    says(loglik::transport::directions::<f64>(1, 2, || 1.5), "`random` is 1.5, allowed is [0, 1)");
+}

@@ -1,9 +1,12 @@
 //! Optimal transport, and ratios of likelihoods.
 
 use loglik::ratio::{Ddo, RatioObjective, Samples};
-use loglik::transport::{CosineCost, Emo, EmoCost, EmoMode, Measure, demd, demd_grad, wasserstein_1d};
-use loglik::{Real, Reduction};
-use ndarray::{Ix1, Ix2};
+use loglik::transport::{
+    CosineCost, Emo, EmoCost, EmoMode, Measure, MeasureGradient, SlicedWasserstein, demd, demd_grad, wasserstein_1d,
+    wasserstein_1d_grad, wasserstein_circle,
+};
+use loglik::{Real, Reduction, Result};
+use ndarray::{Array1, ArrayView1, Ix1, Ix2};
 
 use super::{Call, Entry, Inputs, Random, Results, Size};
 
@@ -17,6 +20,26 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             }
             out.scalar("uniform", wasserstein_1d(Measure::uniform(x.view()), Measure::uniform(y.view()), 2.0));
         }),
+        Entry::new("wasserstein_1d_grad, p = 1", line, |call, out| line_grad(call, out, 1.0)),
+        Entry::new("wasserstein_1d_grad, p = 2", line, |call, out| line_grad(call, out, 2.0)),
+        Entry::new("wasserstein_1d_grad, p = 2.5", line, |call, out| line_grad(call, out, 2.5)),
+        Entry::new("wasserstein_1d_grad, uniform", line, |call, out| {
+            let (x, y) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
+            let result = wasserstein_1d_grad(Measure::uniform(x.view()), Measure::uniform(y.view()), 1.5);
+            out.grad("", [0, 1], result.map(|(value, x, y)| (value, [x.points, y.points])));
+        }),
+        Entry::new("wasserstein_circle", line, |call, out| {
+            let (x, y, v, w) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.real::<Ix1>(2), call.real::<Ix1>(3));
+            for (name, p) in [("p = 1", 1.0), ("p = 1.5", 1.5), ("p = 2", 2.0)] {
+                let (x, y) = (Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
+                out.scalar(name, wasserstein_circle(x, y, p, 3.5));
+            }
+            for (name, p) in [("uniform, p = 1", 1.0), ("uniform, p = 2", 2.0)] {
+                out.scalar(name, wasserstein_circle(Measure::uniform(x.view()), Measure::uniform(y.view()), p, 3.5));
+            }
+        }),
+        Entry::new("SlicedWasserstein, p = 2", clouds, |call, out| sliced(call, out, 2.0)),
+        Entry::new("SlicedWasserstein, p = 1.5", clouds, |call, out| sliced(call, out, 1.5)),
         Entry::new("demd", embedded, |call, out| {
             let (x, targets) = (call.real::<Ix2>(0), call.class::<Ix1>(0));
             let cost = CosineCost::new(&call.real::<Ix2>(1));
@@ -47,6 +70,50 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             ddo(call, out, Samples { real: Reduction::Weighted(&call.real(2)), fake: Reduction::Sum });
         }),
     ]
+}
+
+/// Gradients in points and, through weights that a softmax gives, in its logits: what moves within one total.
+fn line_grad<T: Real>(call: &Call<T>, out: &mut Results<T>, p: f64) {
+    let (x, y) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
+    let (v, w) = (softmax(call.real(2)), softmax(call.real(3)));
+    let result = wasserstein_1d_grad(Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()), p);
+    let back = |weights: &Array1<T>, gradient: &MeasureGradient<T>| {
+        let mean: T = weights.iter().zip(&gradient.weights).map(|(&w, &f)| w * f).sum();
+        weights * &gradient.weights.mapv(|f| f - mean)
+    };
+    let gradients = |x: MeasureGradient<T>, y: MeasureGradient<T>| {
+        let (in_v, in_w) = (back(&v, &x), back(&w, &y));
+        [x.points, y.points, in_v, in_w]
+    };
+    out.grad("", [0, 1, 2, 3], result.map(|(value, x, y)| (value, gradients(x, y))));
+}
+
+fn softmax<T: Real>(logits: ArrayView1<'_, T>) -> Array1<T> {
+    let max = logits.iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });
+    let weights = logits.mapv(|x| (x - max).exp());
+    let total = weights.iter().map(|w| w.wide()).sum::<f64>();
+    weights.mapv(|w| T::of(w.wide() / total))
+}
+
+fn sliced<T: Real>(call: &Call<T>, out: &mut Results<T>, p: f64) {
+    let (x, y) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
+    let (v, w) = (softmax(call.real(2)), softmax(call.real(3)));
+    let (from, to) = (Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
+    let (directions, sliced) = (call.real::<Ix2>(4), SlicedWasserstein { p });
+    out.scalar("value", sliced.value(from, to, &directions));
+    out.array("slices", sliced.each(from, to, &directions));
+    out.grad("", [0, 1], sliced.grad(from, to, &directions).map(|(value, x, y)| (value, [x, y])));
+    let (mut a, mut b) = (call.buffer(x.raw_dim()), call.buffer(y.raw_dim()));
+    let result = sliced.grad_into(from, to, &directions, &mut a.view_mut(), &mut b.view_mut());
+    out.grad("into: ", [0, 1], result.map(|value| (value, [a, b].map(|side| side.view().to_owned()))));
+    let largest = sliced.max(from, to, &directions);
+    out.scalar("largest", largest.clone().map(|(_, slice)| slice.value));
+    out.array("largest: slope", largest.map(|(_, slice)| slice.x));
+    let row = |row| directions.row(row);
+    if directions.nrows() > 0 {
+        let risen: Result<_> = sliced.ascend(from, to, &row(0), 3);
+        out.array("risen", risen.map(|slice| slice.direction));
+    }
 }
 
 /// The last class is ignored.
@@ -95,6 +162,14 @@ fn line(random: &mut Random, size: Size) -> Inputs {
     let weights = [random.uniform(&n, 0.0, 1.0), random.uniform(&m, 0.0, 1.0)];
     let [v, w] = weights.map(|weights| &weights / weights.sum());
     Inputs::reals([random.uniform(&n, -3.0, 3.0), random.uniform(&m, -2.0, 4.0), v, w])
+}
+
+/// Points in three dimensions, logits of the weights of both sides, directions.
+fn clouds(random: &mut Random, size: Size) -> Inputs {
+    let (n, m, k) = (size.pick(6, 4_001), size.pick(9, 3_001), size.pick(4, 75));
+    let (v, w) = (random.uniform(&[n], -1.0, 1.0), random.uniform(&[m], -1.0, 1.0));
+    let (x, y) = (random.uniform(&[n, 3], -3.0, 3.0), random.uniform(&[m, 3], -2.0, 4.0));
+    Inputs::reals([x, y, v, w, random.uniform(&[k, 3], -1.0, 1.0)])
 }
 
 /// Logits, embeddings, weights; targets.

@@ -1,10 +1,11 @@
 //! The Wasserstein distance on a line.
 
-use super::mass;
-use super::measure::{Atoms, Names};
+use super::measure::Atoms;
+use super::merge::{Sum, level, walk};
+use super::power::Power;
 use crate::error::Position;
 use crate::transport::Measure;
-use crate::{Error, Real, Result, check, parallel, reduction};
+use crate::{Error, Real, Result, parallel, reduction, simd};
 
 /// `W_p^p`: the least cost of moving one measure on the line onto another, at `|distance|^p` for each unit of mass.
 ///
@@ -46,86 +47,50 @@ use crate::{Error, Real, Result, check, parallel, reduction};
 ///
 /// Villani, *Topics in Optimal Transportation*, 2003, theorem 2.18 and remark 2.19.
 pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> Result<T> {
-    check::parameter("p", p, "finite and >= 1", p >= 1.0 && p.is_finite())?;
-    let mut x = Atoms::new(x, Names { points: "x.points", weights: "x.weights" })?;
-    let mut y = Atoms::new(y, Names { points: "y.points", weights: "y.weights" })?;
-    mass::balanced::<T>(mass::Names { left: "x.weights", right: "y.weights" }, x.total(), y.total())?;
-    let bytes = 16 * (x.len() + y.len());
-    parallel::for_each(vec![&mut x, &mut y], bytes, Atoms::sort);
-    let plan = Merge::new(&x, &y);
-    let cost = if p == 1.0 {
-        plan.cost(f64::abs)
-    } else if p == 2.0 {
-        plan.cost(|d| d * d)
-    } else {
-        plan.cost(|d| d.abs().powf(p))
-    };
-    let result = T::of(cost);
-    if result.is_finite() { Ok(result) } else { Err(Error::overflow::<T>("x.points", Position::default())) }
+    let power = Power::new(p)?;
+    let mut sides = Atoms::both(x, y)?;
+    let bytes = 16 * (sides[0].len() + sides[1].len());
+    parallel::for_each(sides.iter_mut().collect(), bytes, Atoms::sort);
+    fitting(cost(&sides[0], &sides[1], power))
 }
 
-/// The optimal plan between sorted atoms: first to first, as much as both hold, then on.
-struct Merge<'a> {
-    x: &'a Atoms,
-    y: &'a Atoms,
-    /// Mass of each atom where all hold the same.
-    equal: (f64, f64),
-    /// What a unit of these masses stands for.
-    unit: f64,
+/// The value in the type of the caller, which must hold it.
+pub(super) fn fitting<T: Real>(cost: f64) -> Result<T> {
+    let value = T::of(cost);
+    if value.is_finite() { Ok(value) } else { Err(Error::overflow::<T>("x.points", Position::default())) }
 }
 
-impl<'a> Merge<'a> {
-    /// Two measures without weights share whole numbers: `len(y)` at each point of x, `len(x)` at each of y. Nothing
-    /// is rounded then.
-    fn new(x: &'a Atoms, y: &'a Atoms) -> Self {
-        let (n, m) = (x.len() as f64, y.len() as f64);
-        match (x, y) {
-            (Atoms::Equal(_), Atoms::Equal(_)) if n == m => Self { x, y, equal: (1.0, 1.0), unit: 1.0 / n },
-            (Atoms::Equal(_), Atoms::Equal(_)) => Self { x, y, equal: (m, n), unit: 1.0 / (n * m) },
-            _ => Self { x, y, equal: (1.0 / n, 1.0 / m), unit: 1.0 },
-        }
+/// `Σ mass · |distance|^p` over the optimal plan between sorted measures.
+pub(super) fn cost(x: &Atoms, y: &Atoms, power: Power) -> f64 {
+    match power {
+        Power::First => cost_by(x, y, f64::abs),
+        Power::Second => cost_by(x, y, |d| d * d),
+        Power::Other(p) => cost_by(x, y, |d| d.abs().powf(p)),
     }
+}
 
-    /// `Σ mass · cost(distance)` over the steps of the plan, in blocks and pairwise.
-    fn cost(&self, cost: impl Fn(f64) -> f64) -> f64 {
-        let (mut blocks, mut block, mut steps) = (Vec::new(), 0.0, 0);
-        self.for_each(|mass, distance| {
-            block += (mass * self.unit) * cost(distance);
-            steps += 1;
-            if steps == reduction::BLOCK {
-                blocks.push(std::mem::take(&mut block));
-                steps = 0;
-            }
-        });
-        blocks.push(block);
-        reduction::pairwise(&blocks)
+fn cost_by(x: &Atoms, y: &Atoms, cost: impl Fn(f64) -> f64) -> f64 {
+    if let (Atoms::Equal(x), Atoms::Equal(y)) = (x, y)
+        && x.len() == y.len()
+    {
+        return mean_by(x, y, cost);
     }
+    let (x, y, unit) = level(x, y);
+    let mut sum = Sum::default();
+    walk(&x, &y, |step| sum.add((step.mass * unit) * cost(step.distance)));
+    sum.total()
+}
 
-    /// Gives mass and signed distance of each step to `step`.
-    fn for_each(&self, mut step: impl FnMut(f64, f64)) {
-        let (x_last, y_last) = (self.x.len() - 1, self.y.len() - 1);
-        let (mut i, mut j) = (0, 0);
-        let mut left = self.x.mass(0, self.equal.0);
-        let mut right = self.y.mass(0, self.equal.1);
-        // The last atom of a side takes whatever the other side still holds.
-        while i < x_last || j < y_last {
-            let x_ends = i < x_last && (left <= right || j == y_last);
-            let y_ends = j < y_last && (right <= left || i == x_last);
-            let mass = if x_ends { left } else { right };
-            step(mass, self.x.point(i) - self.y.point(j));
-            left -= mass;
-            right -= mass;
-            if x_ends {
-                i += 1;
-                left = self.x.mass(i, self.equal.0);
-            }
-            if y_ends {
-                j += 1;
-                right = self.y.mass(j, self.equal.1);
-            }
-        }
-        step(left.max(right).max(0.0), self.x.point(i) - self.y.point(j));
-    }
+/// As many points on both sides meet one by one.
+fn mean_by(x: &[f64], y: &[f64], cost: impl Fn(f64) -> f64) -> f64 {
+    let share = 1.0 / x.len() as f64;
+    let mut costs = [0.0; reduction::BLOCK];
+    let blocks = x.chunks(reduction::BLOCK).zip(y.chunks(reduction::BLOCK)).map(|(x, y)| {
+        let costs = &mut costs[..x.len()];
+        costs.iter_mut().zip(x).zip(y).for_each(|((to, x), y)| *to = share * cost(x - y));
+        simd::sum(costs)
+    });
+    reduction::pairwise(&blocks.collect::<Vec<_>>())
 }
 
 #[cfg(test)]

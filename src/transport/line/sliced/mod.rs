@@ -1,0 +1,478 @@
+//! Sliced Wasserstein distances: those of projections on lines, which are exact and cheap in any dimension.
+
+mod cloud;
+mod directions;
+mod max;
+
+use ndarray::{Array1, Array2, ArrayRef2, Ix2};
+
+use self::cloud::Cloud;
+use crate::transport::Measure;
+use crate::{Error, Real, Result, check, parallel, reduction};
+
+use super::power::Power;
+use super::slopes::slopes;
+use super::wasserstein_1d::{cost, fitting};
+
+pub use directions::directions;
+pub use max::MaxSlice;
+
+/// Directions that make one job.
+const BLOCK: usize = 8;
+
+/// Directions whose slopes are held at a time.
+const ROUND: usize = 8 * BLOCK;
+
+/// Sliced Wasserstein distance: the mean over directions `θ` of the distance of the projections, `W_p^p`.
+///
+/// ```math
+/// \mathrm{SW}_p^p(x, y) = \frac1k \sum_{l=1}^{k} W_p^p\bigl(\langle \theta_l, x \rangle, \langle \theta_l, y \rangle\bigr), \qquad
+/// \operatorname{max-SW}_p^p(x, y) = \max_l W_p^p\bigl(\langle \theta_l, x \rangle, \langle \theta_l, y \rangle\bigr)
+/// ```
+///
+/// The points of x are `[n, d]`, those of y `[m, d]`, `directions` are `[k, d]`. Only their direction counts: each is
+/// divided by its Euclidean length, so unit vectors may be given as they are. [`directions`] draws some. Masses are as in
+/// [`Measure`]: nothing is normalised, and a point of weight zero is never looked at. No root is taken.
+///
+/// Every slice is exact, as [`wasserstein_1d`](super::wasserstein_1d()), from one sort: `O(k (n + m) (d + log(n + m)))` time,
+/// in `f64` for both types. The value needs eight projections of all points for each thread, the gradient 64 of them.
+/// Directions go to threads; sums are in one order, whatever their number.
+///
+/// A slice is at most the distance itself, and in one dimension it is that distance. In expectation over uniform
+/// directions `SW_2^2 <= W_2^2 / d`.
+///
+/// # Errors
+///
+/// - [`Error::Parameter`]: `p` is not finite or below 1.
+/// - [`Error::Shape`]: points and directions of different dimensions, weights of another length than their points.
+/// - [`Error::Value`]: a coordinate of a point that holds mass, or of a direction, is not finite; a weight is not finite or
+///   below zero; a direction of zeros.
+/// - [`Error::Empty`]: no points, no mass, or no directions to average over.
+/// - [`Error::Unbalanced`]: the totals differ by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the larger.
+/// - [`Error::Overflow`]: a result or a total does not fit the type.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (x, y) = (array![[0.0_f64, 0.0], [1.0, 0.0]], array![[0.0, 3.0], [1.0, 3.0]]);
+/// let (x, y) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
+/// let axes = array![[1.0, 0.0], [0.0, 1.0]];
+/// assert_eq!(SlicedWasserstein { p: 2.0 }.each(x, y, &axes)?, array![0.0, 9.0]);
+/// let (value, gradient, _) = SlicedWasserstein { p: 2.0 }.grad(x, y, &axes)?;
+/// assert_eq!(value, 4.5);
+/// assert_eq!(gradient, array![[0.0, -1.5], [0.0, -1.5]]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Bonneel, Rabin, Peyré and Pfister, *Sliced and Radon Wasserstein barycenters of measures*, J. Math. Imaging Vis. 2015.
+/// Largest slice: Deshpande et al., CVPR 2019, [arXiv:1904.05877](https://arxiv.org/abs/1904.05877).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct SlicedWasserstein {
+    /// Power of the distance, `>= 1`. Default 2 (POT).
+    pub p: f64,
+}
+
+impl Default for SlicedWasserstein {
+    fn default() -> Self {
+        Self { p: 2.0 }
+    }
+}
+
+impl SlicedWasserstein {
+    /// The mean over the directions.
+    ///
+    /// # Errors
+    ///
+    /// See [`SlicedWasserstein`].
+    pub fn value<T: Real>(
+        &self,
+        x: Measure<'_, T, Ix2>,
+        y: Measure<'_, T, Ix2>,
+        directions: &ArrayRef2<T>,
+    ) -> Result<T> {
+        mean(&Slices::new(*self, x, y, directions)?.costs()?)
+    }
+
+    /// `W_p^p` along each direction, `[k]`.
+    ///
+    /// # Errors
+    ///
+    /// See [`SlicedWasserstein`].
+    pub fn each<T: Real>(
+        &self,
+        x: Measure<'_, T, Ix2>,
+        y: Measure<'_, T, Ix2>,
+        directions: &ArrayRef2<T>,
+    ) -> Result<Array1<T>> {
+        Slices::new(*self, x, y, directions)?.costs()?.into_iter().map(fitting).collect()
+    }
+
+    /// The mean over the directions, and its gradient in the points of x, `[n, d]`, and of y, `[m, d]`.
+    ///
+    /// ```math
+    /// \frac{\partial\, \mathrm{SW}_p^p}{\partial x_i} = \frac1k \sum_l \theta_l \sum_j \gamma^l_{ij}\, p\, |d|^{p-1} \operatorname{sign}(d),
+    /// \qquad d = \langle \theta_l, x_i - y_j \rangle
+    /// ```
+    ///
+    /// `γˡ` is the optimal plan along a direction. Where projections fall together, and at `p = 1` where points stay, this is
+    /// one of the generalised gradients, as in [`wasserstein_1d_grad`](super::wasserstein_1d_grad).
+    ///
+    /// # Errors
+    ///
+    /// See [`SlicedWasserstein`].
+    pub fn grad<T: Real>(
+        &self,
+        x: Measure<'_, T, Ix2>,
+        y: Measure<'_, T, Ix2>,
+        directions: &ArrayRef2<T>,
+    ) -> Result<(T, Array2<T>, Array2<T>)> {
+        let (mut out_x, mut out_y) = (Array2::zeros(x.points.raw_dim()), Array2::zeros(y.points.raw_dim()));
+        let value = self.grad_into(x, y, directions, &mut out_x, &mut out_y)?;
+        Ok((value, out_x, out_y))
+    }
+
+    /// [`SlicedWasserstein::grad`] into the caller's arrays.
+    ///
+    /// # Errors
+    ///
+    /// See [`SlicedWasserstein`]; also [`Error::Shape`] where an output does not have the shape of its points.
+    pub fn grad_into<T: Real>(
+        &self,
+        x: Measure<'_, T, Ix2>,
+        y: Measure<'_, T, Ix2>,
+        directions: &ArrayRef2<T>,
+        out_x: &mut ArrayRef2<T>,
+        out_y: &mut ArrayRef2<T>,
+    ) -> Result<T> {
+        check::shape("out_x", out_x.shape(), x.points.shape())?;
+        check::shape("out_y", out_y.shape(), y.points.shape())?;
+        let slices = Slices::new(*self, x, y, directions)?;
+        let (costs, [for_x, for_y]) = slices.gradient()?;
+        let value = mean(&costs)?;
+        slices.x.lay_out(&for_x, out_x, "x.points")?;
+        slices.y.lay_out(&for_y, out_y, "y.points")?;
+        Ok(value)
+    }
+}
+
+fn mean<T: Real>(costs: &[f64]) -> Result<T> {
+    match costs.len() {
+        0 => Err(Error::Empty { argument: "directions" }),
+        k => fitting(reduction::sum(costs) / k as f64),
+    }
+}
+
+/// The arguments of one call, checked.
+struct Slices {
+    power: Power,
+    x: Cloud,
+    y: Cloud,
+    /// Unit vectors, `[k, d]`.
+    directions: Array2<f64>,
+}
+
+/// What a job finds along its directions, and where it leaves the slopes of each point, if they are wanted.
+struct Job<'a> {
+    first: usize,
+    costs: &'a mut [f64],
+    slopes: Option<[ndarray::ArrayViewMut2<'a, f64>; 2]>,
+}
+
+impl Slices {
+    fn new<T: Real>(
+        sliced: SlicedWasserstein,
+        x: Measure<'_, T, Ix2>,
+        y: Measure<'_, T, Ix2>,
+        directions: &ArrayRef2<T>,
+    ) -> Result<Self> {
+        let power = Power::new(sliced.p)?;
+        let dimension = x.points.ncols();
+        check::shape("y.points", y.points.shape(), &[y.points.nrows(), dimension])?;
+        check::shape("directions", directions.shape(), &[directions.nrows(), dimension])?;
+        let [x, y] = Cloud::both(x, y)?;
+        Ok(Self { power, x, y, directions: directions::units("directions", directions)? })
+    }
+
+    /// Work in the unit of [`parallel`]: projections and sorts.
+    fn bytes(&self, directions: usize) -> usize {
+        let points = self.x.len() + self.y.len();
+        points.saturating_mul(directions).saturating_mul(16 + self.directions.ncols() / 8)
+    }
+
+    fn costs(&self) -> Result<Vec<f64>> {
+        let mut costs = vec![0.0; self.directions.nrows()];
+        let jobs = costs.chunks_mut(BLOCK).enumerate();
+        let jobs = jobs.map(|(block, costs)| Job { first: BLOCK * block, costs, slopes: None }).collect();
+        parallel::for_each(jobs, self.bytes(self.directions.nrows()), |job| self.run(job));
+        finite(costs)
+    }
+
+    /// The cost along each direction, and the gradient of their mean.
+    fn gradient(&self) -> Result<(Vec<f64>, [Array2<f64>; 2])> {
+        let (k, d) = self.directions.dim();
+        let mut costs = vec![0.0; k];
+        let mut gradients = [&self.x, &self.y].map(|cloud| Array2::zeros((cloud.len(), d)));
+        let mut slopes = [&self.x, &self.y].map(|cloud| Array2::zeros((ROUND.min(k), cloud.len())));
+        for (round, costs) in costs.chunks_mut(ROUND).enumerate() {
+            let (first, count) = (ROUND * round, costs.len());
+            let [in_x, in_y] = slopes.each_mut().map(|all| all.axis_chunks_iter_mut(ndarray::Axis(0), BLOCK));
+            let jobs = costs.chunks_mut(BLOCK).zip(in_x.zip(in_y)).enumerate().map(|(block, (costs, (x, y)))| Job {
+                first: first + BLOCK * block,
+                costs,
+                slopes: Some([x, y]),
+            });
+            parallel::for_each(jobs.collect(), self.bytes(count), |job| self.run(job));
+            let directions = self.directions.slice(ndarray::s![first..first + count, ..]);
+            for (gradient, slopes) in gradients.iter_mut().zip(&slopes) {
+                let slopes = slopes.slice(ndarray::s![..count, ..]);
+                crate::gemm::product(1.0 / k as f64, slopes.t(), directions, 1.0, gradient.view_mut());
+            }
+        }
+        Ok((finite(costs)?, gradients))
+    }
+
+    fn run(&self, job: Job<'_>) {
+        let directions = self.directions.slice(ndarray::s![job.first..job.first + job.costs.len(), ..]);
+        let (x, y) = (self.x.projections(directions), self.y.projections(directions));
+        let mut slopes = job.slopes;
+        for (l, cost) in job.costs.iter_mut().enumerate() {
+            let sides = [self.x.atoms(x.row(l)), self.y.atoms(y.row(l))];
+            *cost = match &mut slopes {
+                None => self.cost(sides),
+                Some(slopes) => {
+                    let (cost, found) = self.cost_and_slopes(sides);
+                    slopes.iter_mut().zip(found).for_each(|(to, found)| to.row_mut(l).assign(&Array1::from_vec(found)));
+                    cost
+                }
+            };
+        }
+    }
+
+    /// What the projections are apart.
+    fn cost(&self, mut sides: [super::measure::Atoms; 2]) -> f64 {
+        sides.iter_mut().for_each(super::measure::Atoms::sort);
+        cost(&sides[0], &sides[1], self.power)
+    }
+
+    /// The same, and its slopes in the projections, in their order.
+    fn cost_and_slopes(&self, mut sides: [super::measure::Atoms; 2]) -> (f64, [Vec<f64>; 2]) {
+        let places = sides.each_mut().map(super::measure::Atoms::sort_with_places);
+        let mut laid = [Vec::new(), Vec::new()];
+        let sorted = slopes(&sides[0], &sides[1], self.power);
+        for (laid, (sorted, places)) in laid.iter_mut().zip(sorted.into_iter().zip(places)) {
+            *laid = vec![0.0; sorted.len()];
+            places.into_iter().zip(sorted).for_each(|(place, slope)| laid[place] = slope);
+        }
+        (cost(&sides[0], &sides[1], self.power), laid)
+    }
+}
+
+/// Costs that fit `f64`.
+fn finite(costs: Vec<f64>) -> Result<Vec<f64>> {
+    match costs.iter().all(|cost| cost.is_finite()) {
+        true => Ok(costs),
+        false => Err(Error::overflow::<f64>("x.points", crate::error::Position::default())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, array};
+
+    use super::*;
+    use crate::testing::{all_close, close, generator};
+    use crate::transport::{wasserstein_1d, wasserstein_1d_grad};
+
+    /// Points of both sides, weights of one total, directions of any length.
+    fn sample(n: usize, m: usize, d: usize, k: usize) -> ([Array2<f64>; 2], [Array1<f64>; 2], Array2<f64>) {
+        let mut random = generator((n + m * d) as u64);
+        let mut matrix = |rows: usize, columns: usize| Array2::from_shape_simple_fn((rows, columns), || random() - 0.4);
+        let (x, y, directions) = (matrix(n, d), matrix(m, d), matrix(k, d));
+        let weights = [n, m].map(|n| Array1::from_shape_fn(n, |i| (1 + i % 3) as f64));
+        let weights = weights.map(|weights| &weights / weights.sum());
+        ([x, y], weights, directions)
+    }
+
+    fn measure<'a>(points: &'a Array2<f64>, weights: &'a Array1<f64>) -> Measure<'a, f64, Ix2> {
+        Measure::weighted(points.view(), weights.view())
+    }
+
+    #[test]
+    fn each_slice_is_the_distance_of_the_projections() {
+        // More than one round of directions, and a part of a block.
+        let ([x, y], [a, b], directions) = sample(9, 7, 3, ROUND + BLOCK + 3);
+        for p in [1.0, 2.0, 2.5] {
+            let sliced = SlicedWasserstein { p };
+            let mut expected = (Vec::new(), Array2::<f64>::zeros((9, 3)), Array2::<f64>::zeros((7, 3)));
+            for direction in directions.rows() {
+                let unit = &direction / direction.dot(&direction).sqrt();
+                let (left, right) = (x.dot(&unit), y.dot(&unit));
+                let (left, right) =
+                    (Measure::weighted(left.view(), a.view()), Measure::weighted(right.view(), b.view()));
+                let (value, in_x, in_y) = wasserstein_1d_grad(left, right, p).unwrap();
+                expected.0.push(value);
+                let outer = |slopes: &Array1<f64>| {
+                    slopes.view().insert_axis(ndarray::Axis(1)).dot(&unit.view().insert_axis(ndarray::Axis(0)))
+                };
+                expected.1 += &outer(&in_x.points);
+                expected.2 += &outer(&in_y.points);
+            }
+            let k = directions.nrows() as f64;
+            let each = sliced.each(measure(&x, &a), measure(&y, &b), &directions).unwrap();
+            all_close(each.iter().copied(), expected.0.iter().copied(), 1e-12);
+            let (value, in_x, in_y) = sliced.grad(measure(&x, &a), measure(&y, &b), &directions).unwrap();
+            assert_eq!(value, sliced.value(measure(&x, &a), measure(&y, &b), &directions).unwrap());
+            close(value, expected.0.iter().sum::<f64>() / k, 1e-12);
+            for (got, expected) in [(in_x, expected.1), (in_y, expected.2)] {
+                assert!((got - expected / k).iter().all(|difference| difference.abs() < 1e-14));
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_those_of_pot() {
+        let x = array![[0.5, -1.0, 2.0], [1.5, 0.25, -0.75], [-2.0, 1.0, 0.5], [0.0, 3.0, -1.5]];
+        let y = array![[1.0, 1.0, -1.0], [-0.5, 2.0, 0.25], [2.5, -1.25, 0.0]];
+        let (a, b) = (array![0.1, 0.4, 0.2, 0.3], array![0.5, 0.2, 0.3]);
+        let directions = array![[3.0, 4.0, 0.0], [0.0, -1.0, 0.0], [1.0, 2.0, 2.0], [2.0, -3.0, 6.0]];
+        let expected = [
+            (1.0, 0.718_214_285_714_285_7, 0.692_956_349_206_349_1, 1.067_857_142_857_142_8),
+            (2.0, 0.820_334_750_566_893_4, 0.737_553_618_669_690_2, 1.421_811_224_489_795_8),
+            (3.0, 1.113_055_239_714_933_4, 0.928_211_109_311_449_5, 2.087_094_569_970_844_7),
+        ];
+        for (p, with_weights, without, largest) in expected {
+            let sliced = SlicedWasserstein { p };
+            close(sliced.value(measure(&x, &a), measure(&y, &b), &directions).unwrap(), with_weights, 4e-15);
+            let (index, slice) = sliced.max(measure(&x, &a), measure(&y, &b), &directions).unwrap();
+            assert_eq!(index, 3);
+            close(slice.value, largest, 4e-15);
+            let (x, y) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
+            close(sliced.value(x, y, &directions).unwrap(), without, 4e-15);
+        }
+    }
+
+    #[test]
+    fn in_one_dimension_it_is_the_distance_itself() {
+        let ([x, y], ..) = sample(12, 8, 1, 0);
+        let sliced = SlicedWasserstein { p: 1.5 };
+        let (left, right) = (Measure::uniform(x.column(0)), Measure::uniform(y.column(0)));
+        let line = wasserstein_1d(left, right, 1.5).unwrap();
+        let all = sliced.each(Measure::uniform(x.view()), Measure::uniform(y.view()), &array![[1.0], [-3.0]]).unwrap();
+        all_close(all, [line, line], 1e-14);
+    }
+
+    #[test]
+    fn the_largest_slice_is_that_of_each_and_has_the_gradient_of_its_direction() {
+        let ([x, y], [a, b], directions) = sample(9, 7, 3, 20);
+        let (x, y) = (measure(&x, &a), measure(&y, &b));
+        let sliced = SlicedWasserstein::default();
+        let each = sliced.each(x, y, &directions).unwrap();
+        let (index, slice) = sliced.max(x, y, &directions).unwrap();
+        assert!(each.iter().all(|&cost| cost <= each[index]));
+        close(slice.value, each[index], 1e-14);
+        let only = directions.slice(ndarray::s![index..index + 1, ..]);
+        let (value, in_x, in_y) = sliced.grad(x, y, &only).unwrap();
+        close(slice.value, value, 1e-14);
+        all_close(slice.x, in_x, 1e-12);
+        all_close(slice.y, in_y, 1e-12);
+        assert_eq!(sliced.max(x, y, &array![[0.0, 1.0, 0.0], [0.0, 2.0, 0.0]]).unwrap().0, 0);
+    }
+
+    #[test]
+    fn the_ascent_never_falls_and_ends_where_the_slope_in_the_direction_does() {
+        let mut random = generator(4);
+        for (turn, p) in (0..20).flat_map(|turn| [1.0, 2.0, 3.0].map(|p| (turn, p))) {
+            let ([x, y], [a, b], _) = sample(20 + turn, 15, 4, 0);
+            let (x, y) = (measure(&x, &a), measure(&y, &b));
+            let start = directions::<f64>(1, 4, &mut random).unwrap();
+            let sliced = SlicedWasserstein { p };
+            let mut last = sliced.each(x, y, &start).unwrap()[0];
+            for steps in [0, 1, 2, 5, 100] {
+                let slice = sliced.ascend(x, y, &start.row(0), steps).unwrap();
+                assert!(slice.value >= last * (1.0 - 1e-15));
+                last = slice.value;
+                let again = sliced.each(x, y, &slice.direction.view().insert_axis(ndarray::Axis(0))).unwrap()[0];
+                close(again, slice.value, 1e-13);
+            }
+            let top = sliced.ascend(x, y, &start.row(0), 1000).unwrap();
+            for axis in 0..4 {
+                for step in [1e-4, -1e-4] {
+                    let mut aside = top.direction.clone();
+                    aside[axis] += step;
+                    let aside = sliced.each(x, y, &aside.insert_axis(ndarray::Axis(0))).unwrap()[0];
+                    assert!(aside <= top.value * (1.0 + 1e-4), "p = {p}: {aside} above {}", top.value);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_ascent_finds_the_axis_of_the_largest_variance() {
+        // Two centred clouds, one of them stretched: along a direction W_2² is (σ - 1)² for spread σ.
+        let x = Array2::from_shape_fn((400, 3), |(i, j)| ((i * (j + 2) * 7 + j) as f64).sin());
+        let y = &x * &array![[1.0, 3.0, 1.0]];
+        let slice = SlicedWasserstein::default()
+            .ascend(Measure::uniform(x.view()), Measure::uniform(y.view()), &array![1.0, 0.3, -0.5], 100)
+            .unwrap();
+        assert!(slice.direction[1].abs() > 0.99, "{}", slice.direction);
+    }
+
+    #[test]
+    fn points_without_mass_are_never_looked_at() {
+        let (x, y) = (array![[1.0, 2.0], [f64::NAN, 0.0], [3.0, 1.0]], array![[0.0, 0.5]]);
+        let held = array![[1.0, 2.0], [3.0, 1.0]];
+        let (a, one) = (array![0.25, 0.0, 0.75], array![1.0]);
+        let kept = array![0.25, 0.75];
+        let directions = array![[1.0, 0.0], [0.6, 0.8]];
+        let sliced = SlicedWasserstein::default();
+        let (value, in_x, in_y) = sliced.grad(measure(&x, &a), measure(&y, &one), &directions).unwrap();
+        let plain = sliced.grad(measure(&held, &kept), measure(&y, &one), &directions).unwrap();
+        assert_eq!((value, in_x.select(ndarray::Axis(0), &[0, 2]), in_y), plain);
+        assert_eq!(in_x.row(1), array![0.0, 0.0]);
+        let slice = sliced.ascend(measure(&x, &a), measure(&y, &one), &array![1.0, 1.0], 3).unwrap();
+        assert_eq!(slice.x.row(1), array![0.0, 0.0]);
+    }
+
+    #[test]
+    fn f32_is_computed_in_f64() {
+        let ([x, y], _, directions) = sample(9, 7, 3, 10);
+        let [x, y, directions] = [x, y, directions].map(|array| array.mapv(|x| x as f32));
+        let wide = [&x, &y, &directions].map(|array| array.mapv(f64::from));
+        let sliced = SlicedWasserstein { p: 1.0 };
+        let got = sliced.value(Measure::uniform(x.view()), Measure::uniform(y.view()), &directions).unwrap();
+        let expected = sliced.value(Measure::uniform(wide[0].view()), Measure::uniform(wide[1].view()), &wide[2]);
+        assert_eq!(got, expected.unwrap() as f32);
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        let sliced = SlicedWasserstein::default();
+        let (x, wide, nan) = (array![[0.0, 1.0]], array![[0.0, 1.0, 2.0]], array![[0.0, 1.0], [0.0, f64::NAN]]);
+        let says = |x: &Array2<f64>, y: &Array2<f64>, directions: &Array2<f64>, message: &str| {
+            let (x, y) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
+            assert_eq!(sliced.value(x, y, directions).unwrap_err().to_string(), message);
+            assert_eq!(sliced.grad(x, y, directions).unwrap_err().to_string(), message);
+            assert_eq!(sliced.max(x, y, directions).unwrap_err().to_string(), message);
+        };
+        says(&x, &wide, &x, "`y.points` has shape [1, 3], expected [1, 2]");
+        says(&x, &x, &wide, "`directions` has shape [1, 3], expected [1, 2]");
+        says(&nan, &x, &x, "`x.points`[1, 1] is NaN, allowed is finite");
+        says(&x, &nan, &x, "`y.points`[1, 1] is NaN, allowed is finite");
+        says(&x, &x, &nan, "`directions`[1, 1] is NaN, allowed is finite");
+        says(&x, &x, &array![[1.0, 0.0], [0.0, 0.0]], "`directions`[1] is 0, allowed is a vector that is not zero");
+        says(&x, &x, &Array2::zeros((0, 2)), "`directions` holds nothing to average over");
+        says(&Array2::zeros((0, 2)), &x, &x, "`x.points` holds nothing to average over");
+        says(&array![[1e200, 0.0]], &x, &array![[1.0, 0.0]], "the result at `x.points` overflows f64");
+        let low = SlicedWasserstein { p: 0.5 };
+        let x = Measure::uniform(x.view());
+        let error = low.value(x, x, &array![[1.0, 0.0]]).unwrap_err();
+        assert_eq!(error.to_string(), "`p` is 0.5, allowed is finite and >= 1");
+        let out = &mut Array2::zeros((2, 2));
+        let error = sliced.grad_into(x, x, &array![[1.0, 0.0]], &mut Array2::zeros((1, 2)), out).unwrap_err();
+        assert_eq!(error.to_string(), "`out_y` has shape [2, 2], expected [1, 2]");
+    }
+}
