@@ -45,6 +45,73 @@ fn line(c: &mut Criterion) {
     group.finish();
 }
 
+/// A million points: what the plan, the gradient and the circle cost beyond the sorts.
+fn long_lines(c: &mut Criterion) {
+    let n = 1_000_000;
+    let mut group = c.benchmark_group("long_lines");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(2 * n as u64));
+    let (x, y) = (Array1::from_shape_fn(n, noise), Array1::from_shape_fn(n, |i| noise(i + 7 * n)));
+    let mass = x.mapv(|x| 0.1 + x);
+    let mass = &mass / mass.sum();
+    let (left, right) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
+    let weighted = Measure::weighted(y.view(), mass.view());
+    let fewer = Measure::uniform(y.slice(loglik::ndarray::s![..n - 1]));
+    let line = [("uniform_p1", left, 1.0), ("uniform_p1.5", left, 1.5), ("weighted_p1", weighted, 1.0)];
+    for (name, x, p) in line {
+        group.bench_function(name, |bench| bench.iter(|| wasserstein_1d(x, right, p)));
+    }
+    group.bench_function("one_point_less_p1", |bench| bench.iter(|| wasserstein_1d(left, fewer, 1.0)));
+    group.bench_function("grad_uniform_p2", |bench| bench.iter(|| wasserstein_1d_grad(left, right, 2.0)));
+    group.bench_function("grad_weighted_p2", |bench| bench.iter(|| wasserstein_1d_grad(weighted, right, 2.0)));
+    for (name, x, p) in [("circle_p1", left, 1.0), ("circle_p2", left, 2.0), ("circle_weighted_p2", weighted, 2.0)] {
+        group.bench_function(name, |bench| bench.iter(|| wasserstein_circle(x, right, p, 1.0)));
+    }
+    group.bench_function("baseline_two_sorts", |bench| {
+        bench.iter(|| {
+            let (mut x, mut y) = (x.to_vec(), y.to_vec());
+            x.sort_unstable_by(f64::total_cmp);
+            y.sort_unstable_by(f64::total_cmp);
+            black_box((x, y));
+        });
+    });
+    group.finish();
+}
+
+fn sliced(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sliced");
+    group.sample_size(10);
+    for (n, d, k) in [(1_000, 3, 64), (10_000, 64, 128)] {
+        let size = format!("{n}x{d}x{k}");
+        group.throughput(Throughput::Elements((2 * n * k) as u64));
+        let points = |by: usize| Array2::from_shape_fn((n, d), |(i, j)| noise(i * d + j + by));
+        let (x, y, directions) =
+            (points(0), points(n * d), Array2::from_shape_fn((k, d), |(i, j)| noise(i * d + j) - 0.5));
+        let (from, to) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
+        let objective = SlicedWasserstein::default();
+        group.bench_function(BenchmarkId::new("value", &size), |bench| {
+            bench.iter(|| objective.value(from, to, &directions));
+        });
+        group.bench_function(BenchmarkId::new("grad", &size), |bench| {
+            bench.iter(|| objective.grad(from, to, &directions));
+        });
+        group.bench_function(BenchmarkId::new("max", &size), |bench| {
+            bench.iter(|| objective.max(from, to, &directions))
+        });
+        group.bench_function(BenchmarkId::new("baseline_projections_and_sorts", &size), |bench| {
+            bench.iter(|| {
+                for points in [&x, &y] {
+                    let mut projections = directions.dot(&points.t());
+                    let rows = projections.rows_mut().into_iter().filter_map(|row| row.into_slice());
+                    rows.for_each(|row| row.sort_unstable_by(f64::total_cmp));
+                    black_box(projections);
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 fn emo(c: &mut Criterion) {
     let mut group = c.benchmark_group("emo");
     group.sample_size(10);
@@ -127,5 +194,5 @@ fn entropic(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, line, emo, exact, entropic);
+criterion_group!(benches, line, long_lines, sliced, emo, exact, entropic);
 criterion_main!(benches);
