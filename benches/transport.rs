@@ -115,7 +115,7 @@ fn sliced(c: &mut Criterion) {
 fn emo(c: &mut Criterion) {
     let mut group = c.benchmark_group("emo");
     group.sample_size(10);
-    for (rows, classes, width) in [(64, 256, 64), (64, 4_096, 128), (256, 32_000, 128)] {
+    for (rows, classes, width) in [(64, 256, 64), (64, 4_096, 128), (512, 32_000, 1_024)] {
         let size = format!("{rows}x{classes}x{width}");
         group.throughput(Throughput::Elements((rows * classes) as u64));
         let embeddings = Array2::from_shape_fn((classes, width), |(i, j)| noise(i * width + j) as f32 - 0.5);
