@@ -181,3 +181,80 @@ impl<T: Real> Kernel for Mass<'_, T> {
         join(sums, |a, b| a + b)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::divergence::line::Normaliser;
+    use crate::divergence::{InterpolatedJsd, KlDivergence};
+    use crate::simd::{available, run_at};
+
+    /// Logits of both sides, some of them -inf, and their normalisers.
+    fn sides(n: usize) -> ([Vec<f64>; 2], Line<f64>) {
+        let side = |seed: usize| -> Vec<f64> {
+            let number = |i: usize| ((i * 7919 + seed * 104_729) % 513) as f64 / 64.0 - 4.0;
+            (0..n).map(|i| if (i + seed) % 11 == 3 { f64::NEG_INFINITY } else { number(i) }).collect()
+        };
+        let normaliser = |x: &[f64]| {
+            let top = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+            Normaliser { max: top, log: x.iter().map(|x| (x - top).exp()).sum::<f64>().ln(), top }
+        };
+        let (x, y) = (side(1), side(2));
+        let line = Line::new(normaliser(&x), normaliser(&y));
+        ([x, y], line)
+    }
+
+    fn check<K: ClassDivergence>(divergence: &K) {
+        for n in [1, 2, 31, 32, 33, 75] {
+            let ([x, y], line) = sides(n);
+            let terms = || x.iter().zip(&y).map(|(&x, &y)| divergence.at::<f64, false>(line.class::<false>(x, y)));
+            let value: f64 = terms().map(|term| term.value).sum();
+            let centres: [f64; 2] = [terms().map(|term| term.p).sum(), terms().map(|term| term.q).sum()];
+            for level in available() {
+                let alone = run_at(level, Sums::<_, _, false> { divergence, line, p: &x, q: &y });
+                let sums = run_at(level, Sums::<_, _, true> { divergence, line, p: &x, q: &y });
+                assert_eq!(alone.value, sums.value, "{n} at {level:?}");
+                assert!((sums.value - value).abs() <= 1e-14 * value, "{n} at {level:?}: {}, {value}", sums.value);
+                assert!((sums.p - centres[0]).abs() < 1e-14 && (sums.q - centres[1]).abs() < 1e-14);
+                let (mut out_p, mut out_q) = (vec![0.0; n], vec![0.0; n]);
+                let (to_p, to_q) = (&mut out_p, &mut out_q);
+                let slopes = Slopes { divergence, line, p: &x, q: &y, centres, scale: 2.0, out_p: to_p, out_q: to_q };
+                let written = run_at(level, slopes);
+                assert_eq!(written.checks, [0.0; 2]);
+                for (i, term) in terms().enumerate() {
+                    let class = line.class::<false>(x[i], y[i]);
+                    let expected = [term.p - class.p() * centres[0], term.q - class.q() * centres[1]];
+                    assert!((out_p[i] - 2.0 * expected[0]).abs() < 1e-14, "{i} of {n} at {level:?}");
+                    assert!((out_q[i] - 2.0 * expected[1]).abs() < 1e-14, "{i} of {n} at {level:?}");
+                }
+                let below = |x: &[f64], top: f64, out: &[f64]| -> f64 {
+                    x.iter().zip(out).filter(|(x, _)| **x < top).map(|(_, g)| g).sum()
+                };
+                assert!((written.others[0] - below(&x, line.top[0], &out_p)).abs() < 1e-14);
+                assert!((written.others[1] - below(&y, line.top[1], &out_q)).abs() < 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_and_length_agrees_with_single_classes() {
+        check(&InterpolatedJsd { beta: 0.3 });
+    }
+
+    #[test]
+    fn what_is_not_finite_is_told_of_its_side_alone() {
+        let line =
+            Line::new(Normaliser { max: 0.0_f64, log: 0.5, top: 0.0 }, Normaliser { max: 0.0, log: 0.5, top: 0.0 });
+        for (level, at) in available().into_iter().flat_map(|level| [0, 31, 40].map(|at| (level, at))) {
+            let (x, mut y) = (vec![-1.0_f64; 41], vec![-1.0_f64; 41]);
+            y[at] = f64::NEG_INFINITY; // ln(p/q) is +inf
+            let (mut out_p, mut out_q) = (vec![0.0; 41], vec![0.0; 41]);
+            let (to_p, to_q) = (&mut out_p, &mut out_q);
+            let centres = [0.0; 2];
+            let divergence = &KlDivergence;
+            let slopes = Slopes { divergence, line, p: &x, q: &y, centres, scale: 1.0, out_p: to_p, out_q: to_q };
+            let checks = run_at(level, slopes).checks;
+            assert!(checks[0].is_nan() && checks[1] == 0.0, "{at} at {level:?}");
+        }
+    }
+}

@@ -13,7 +13,7 @@
 //! | [`NeymanChiSquare`] | `Σ (p - q)² / p` | |
 //! | [`MixtureChiSquare`] | `½ Σ (p - q)² / (p + q)` | 1 |
 //! | [`SquaredHellinger`] | `½ Σ (√p - √q)²` | 1 |
-//! | [`TotalVariation`] | `½ Σ |p - q|` | 1 |
+//! | [`TotalVariation`] | `½ Σ abs(p - q)` | 1 |
 //! | [`FDivergence`] | `Σ q f(p/q)`, by a [`Generator`] | |
 //!
 //! [`SparseDivergence`] takes all but Rényi's of a teacher that gives some classes only ([`SparseTeacher`]).
