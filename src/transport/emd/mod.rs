@@ -12,7 +12,7 @@ mod units;
 use ndarray::{Array1, Array2};
 
 pub(super) use simplex::{Ended, Limits, Simplex};
-pub(super) use solve::{Solved, dual, finish};
+pub(super) use solve::{Solved, dual, finish, from_zero};
 
 use super::{Flow, Plan, TransportProblem};
 use crate::error::Position;
@@ -123,7 +123,7 @@ pub struct EmdSolution<T> {
     pub plan: Plan<T>,
     /// Potentials of the places that mass comes from, `[n]`: `u_i + v_j <= C_ij`, with equality where mass flows.
     pub u: Array1<T>,
-    /// Potentials of the places that it goes to, `[m]`.
+    /// Potentials of the places that it goes to, `[m]`; the first is 0.
     pub v: Array1<T>,
     /// `Σ a u + Σ b v` (`b` scaled to the total of `a`), which no plan is below.
     pub dual: T,

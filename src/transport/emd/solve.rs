@@ -43,7 +43,7 @@ pub(in crate::transport) fn finish<T: Real>(
     let mut u = vec![f64::NEG_INFINITY; masses.a.len()];
     simplex.rows.iter().zip(simplex.tree.row_potentials()).for_each(|(&i, potential)| u[i] = potential);
     let ways = CostRows::new(&problem.cost);
-    let v = to_columns(&ways, &u);
+    let v = from_zero(to_columns(&ways, &u));
     let u = to_rows(&ways, &v, u.len());
     let dual = dual(masses, &u, &v);
     if primal.is_finite() && dual.is_finite() {
@@ -51,6 +51,14 @@ pub(in crate::transport) fn finish<T: Real>(
     } else {
         Err(Error::overflow::<f64>("cost", crate::Position::default()))
     }
+}
+
+/// Potentials whose first is zero: those of a c-transform are then no larger than the costs differ, and so their sums lose
+/// no digits to a constant that goes from one side to the other.
+pub(in crate::transport) fn from_zero(mut potentials: Vec<f64>) -> Vec<f64> {
+    let first = potentials.first().copied().unwrap_or(0.0);
+    potentials.iter_mut().for_each(|potential| *potential -= first);
+    potentials
 }
 
 /// `Σ a u + Σ b v`.

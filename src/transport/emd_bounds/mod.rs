@@ -24,7 +24,7 @@ use crate::{Real, Result, check};
 /// trees is feasible, so that it too gives bounds wherever it is stopped.
 ///
 /// Both ends are true bounds of the problem whose costs are those that [`Cost`](super::Cost) computes in `f64` and whose `b` is
-/// scaled to the total of `a`: each is moved outwards by `2 (n + m + d + 64) ε` of the mass times the largest `|C|`, with ε
+/// scaled to the total of `a`: each is moved outwards by `2 (n + m + d + 128) ε` of the mass times the largest `|C|`, with ε
 /// of `f64` and `d` the dimension of points, which is above what all its roundings can add up to, and then rounded
 /// outwards to the type. Nearer than four times that the ends do not come, and the search is over there as well.
 ///

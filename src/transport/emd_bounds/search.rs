@@ -6,7 +6,7 @@ use super::EmdBounds;
 use super::interval::{Ends, LowerBound, UpperBound};
 use crate::transport::certificates::{Seen, leaving, product_cost, rounded_cost, to_columns, to_rows};
 use crate::transport::cost_rows::CostRows;
-use crate::transport::emd::{Ended, Limits, Simplex, Solved, dual, finish};
+use crate::transport::emd::{Ended, Limits, Simplex, Solved, dual, finish, from_zero};
 use crate::transport::problem::Masses;
 use crate::transport::{Cost, Sinkhorn, SinkhornSolution, TransportProblem, mass};
 use crate::{Error, Position, Real, Result};
@@ -90,7 +90,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
             Cost::Matrix(_) => 0,
             Cost::Points { x, .. } => x.ncols(),
         };
-        let (total, size) = (mass::total(&self.masses.a), self.masses.a.len() + self.masses.b.len() + dimension + 64);
+        let (total, size) = (mass::total(&self.masses.a), self.masses.a.len() + self.masses.b.len() + dimension + 128);
         self.slack = 2.0 * size as f64 * f64::EPSILON * total * largest;
         if !(self.slack + total * largest).is_finite() {
             return Err(Error::overflow::<f64>("cost", Position::default()));
@@ -121,7 +121,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
     fn transformed(&mut self) -> Result<()> {
         let nothing = |mass: &f64| if *mass > 0.0 { 0.0 } else { f64::NEG_INFINITY };
         let u: Vec<f64> = self.masses.a.iter().map(nothing).collect();
-        let v = to_columns(&self.ways, &u);
+        let v = from_zero(to_columns(&self.ways, &u));
         let lower = self.worth_of(&v);
         self.ends.passes += 1;
         self.improve(lower, v, LowerBound::CTransform);
@@ -179,7 +179,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
     fn rounded(&mut self, solution: &SinkhornSolution<'_, T>, regularization: f64) -> f64 {
         let upper = rounded_cost(&self.ways, self.masses, |i, out| solution.plan_row_into(i, out));
         let f: Vec<f64> = solution.f.iter().map(|f| f.wide()).collect();
-        let v = to_columns(&self.ways, &f);
+        let v = from_zero(to_columns(&self.ways, &f));
         let lower = self.worth_of(&v);
         self.ends.passes += solution.iterations + 5;
         self.improve(lower, v, LowerBound::Sinkhorn { regularization });
