@@ -7,7 +7,7 @@ use crate::preference::logistic::Smoothed;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective};
 use crate::{Parts, Real, Reduction, Result, check};
 
-/// [`Dpo`] with one `β` for the whole batch, larger where its margins are above the usual.
+/// [`Dpo`](crate::preference::Dpo) with one `β` for the whole batch, larger where its margins are above the usual.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-\beta_B\, m_i), \qquad
@@ -17,14 +17,14 @@ use crate::{Parts, Real, Reduction, Result, check};
 ///
 /// `m̄` is the mean margin of the batch in nats, weighted where the reduction has weights, and `m_0` what it usually is:
 /// [`MarginMoments::follow`](crate::preference::MarginMoments::follow) keeps a moving average. `β_B` is a constant in the
-/// gradient; [`BetaDpo::beta_of`] returns it, and with it frozen the loss is exactly that of [`Dpo`]. With `alpha` 0 it is
-/// [`Dpo`] whatever the batch.
+/// gradient; [`BetaDpo::beta_of`] returns it, and with it frozen the loss is exactly that of DPO. With `alpha` 0 it is DPO
+/// whatever the batch.
 ///
 /// The paper also draws which pairs of the batch count: [`MarginFilter`](crate::preference::MarginFilter) gives the weights
 /// for [`Reduction::Weighted`].
 ///
 /// **The whole batch.** `β_B` depends on all pairs, so micro-batches do not combine, and `parts` is
-/// [`Error::NotSeparable`]. The reductions are those of [`Dpo`] at `β_B`.
+/// [`Error::NotSeparable`]. The reductions are those of DPO at `β_B`.
 ///
 /// # Errors
 ///
