@@ -9,36 +9,25 @@
 //! [`CosineCost`], made once from an embedding matrix and used for every batch.
 
 mod certificates;
-mod cosine_cost;
 mod cost;
 mod cost_rows;
-mod demd;
-mod demd_soft;
+mod embedding;
 mod emd;
 mod emd_bounds;
-mod emo;
-mod expected_cost;
-mod goal;
-mod lanes;
 mod line;
 mod mass;
 mod plan;
 mod problem;
 mod sinkhorn;
-#[cfg(test)]
-mod testing;
 
 pub use certificates::{
     axis_bound, c_transform, centroid_bound, dual_bound, plan_cost, product_coupling_cost, projection_bound,
     round_plan, total_variation_bound,
 };
-pub use cosine_cost::CosineCost;
 pub use cost::{Cost, GroundCost};
-pub use demd::{demd, demd_grad};
-pub use demd_soft::{demd_soft, demd_soft_grad};
+pub use embedding::{CosineCost, Emo, EmoCost, EmoMode, EmoTerms, demd, demd_grad, demd_soft, demd_soft_grad};
 pub use emd::{EmdSolution, TransportGradient, emd, emd_grad, emd_plan};
 pub use emd_bounds::{EmdBounds, EmdInterval, LowerBound, UpperBound};
-pub use emo::{Emo, EmoCost, EmoMode, EmoTerms};
 pub use line::{
     MaxSlice, Measure, MeasureGradient, SlicedWasserstein, directions, wasserstein_1d, wasserstein_1d_grad,
     wasserstein_circle,

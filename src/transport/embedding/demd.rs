@@ -83,7 +83,7 @@ mod tests {
     use ndarray::{Array2, array, s};
 
     use super::*;
-    use crate::transport::testing::{five, three};
+    use crate::transport::embedding::testing::{five, three};
 
     /// Large enough for several blocks of rows and of classes.
     fn large() -> (Array2<f32>, Array1<u32>, CosineCost<f32>) {

@@ -86,7 +86,7 @@ mod tests {
     use ndarray::{array, s};
 
     use super::*;
-    use crate::transport::testing::three;
+    use crate::transport::embedding::testing::three;
     use crate::transport::{demd, demd_grad};
 
     /// Several blocks of rows and of classes; rows of mass 1 but for the first, which has 1.5.

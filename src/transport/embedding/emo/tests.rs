@@ -4,7 +4,7 @@ use ndarray::{array, s};
 
 use super::*;
 use crate::testing::all_close as close;
-use crate::transport::testing::{five, three};
+use crate::transport::embedding::testing::{five, three};
 
 const ONE: Emo = Emo { mode: EmoMode::ScaleDemd, cost: EmoCost::Plain, ignore_index: Some(-100) };
 const TWO: Emo = Emo { mode: EmoMode::ScaleMle, cost: EmoCost::Plain, ignore_index: Some(-100) };

@@ -32,7 +32,7 @@ pub enum EmoCost {
     Shifted,
 }
 
-/// Negative log-likelihood M and expected cost D ([`demd`](super::demd)) of the next token, balanced by a detached factor.
+/// Negative log-likelihood M and expected cost D ([`demd`](super::demd())) of the next token, balanced by a detached factor.
 ///
 /// ```math
 /// \begin{aligned}
@@ -45,7 +45,7 @@ pub enum EmoCost {
 /// `logits` are `[N, V]` with `q` their softmax, `targets` y `[N]`, and `C = 1 - cos` comes from a [`CosineCost`] of V
 /// classes, held fixed. `sg` stops the gradient: with the factor `w` frozen it is `½ [(q - 1_y) + w ∇D]` or
 /// `w (q - 1_y) + ∇D`, where `∇D_k = q_k (C_ky - D)`. [`Emo::terms`] returns the factor. Memory and time are those of
-/// [`demd`](super::demd); the gradient is the only array of `[N, V]`.
+/// [`demd`](super::demd()); the gradient is the only array of `[N, V]`.
 ///
 /// **Not a likelihood.** It is no proper scoring rule: trained on one position whose targets come from `(0.5, 0.3, 0.2)`,
 /// with the costs of the example below, L₁ comes to rest at `(0.4725, 0.4602, 0.0673)` and L₂ at

@@ -1,4 +1,4 @@
-//! The one pass behind [`super::demd`], [`super::demd_soft`] and [`super::Emo`]: each row's negative log-likelihood and
+//! The one pass behind [`super::demd()`], [`super::demd_soft()`] and [`super::Emo`]: each row's negative log-likelihood and
 //! expected cost, and a gradient that is any combination of theirs.
 //!
 //! Rows go in blocks of [`ROWS`] and classes in blocks of [`CLASSES`], so that the cosines of a block come from one
