@@ -27,6 +27,118 @@ pub(super) trait Factor: Copy + Sync {
     fn of(&self, prob: f64) -> f64;
 }
 
+/// The methods of an objective that is a [`Factor`] and has an `ignore_index` and a `check`.
+macro_rules! verbs {
+    ($objective:ident) => {
+        impl $objective {
+            /// The reduced loss.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`].")]
+            pub fn value<E: Element, I: Target, D: Dimension>(
+                &self,
+                logits: &ArrayRef<E, D>,
+                targets: &ArrayRef<I, D::Smaller>,
+                reduction: Reduction<'_, E::Real, D::Smaller>,
+            ) -> Result<E::Real> {
+                self.check()?;
+                $crate::logits::detached::reduced(*self, self.ignore_index, Walk::over(logits)?, targets, reduction)
+            }
+
+            /// The loss of each row, 0 where it is ignored.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`].")]
+            pub fn each<E: Element, I: Target, D: Dimension>(
+                &self,
+                logits: &ArrayRef<E, D>,
+                targets: &ArrayRef<I, D::Smaller>,
+            ) -> Result<Array<E::Real, D::Smaller>> {
+                self.check()?;
+                $crate::logits::detached::each(*self, self.ignore_index, logits, targets)
+            }
+
+            /// The loss of each row, the likelihood, and the factor that the gradient takes for a constant.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`].")]
+            pub fn terms<E: Element, I: Target, D: Dimension>(
+                &self,
+                logits: &ArrayRef<E, D>,
+                targets: &ArrayRef<I, D::Smaller>,
+            ) -> Result<WeightedNll<E::Real, D::Smaller>> {
+                self.check()?;
+                $crate::logits::detached::terms(*self, self.ignore_index, logits, targets)
+            }
+
+            /// Sum of the losses and number of the targets that are not ignored, by which micro-batches combine.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`]; an empty or fully ignored batch is `(0, 0)`.")]
+            pub fn parts<E: Element, I: Target, D: Dimension>(
+                &self,
+                logits: &ArrayRef<E, D>,
+                targets: &ArrayRef<I, D::Smaller>,
+            ) -> Result<Parts> {
+                self.check()?;
+                $crate::logits::detached::parts(*self, self.ignore_index, logits, targets)
+            }
+
+            /// The reduced loss and its gradient in the logits.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`].")]
+            pub fn grad<E: Element, I: Target, D: Dimension>(
+                &self,
+                logits: &ArrayRef<E, D>,
+                targets: &ArrayRef<I, D::Smaller>,
+                reduction: Reduction<'_, E::Real, D::Smaller>,
+            ) -> Result<(E::Real, Array<E::Real, D>)> {
+                let mut out = zeros(logits.shape());
+                let value = self.grad_into(logits, targets, reduction, &mut out)?;
+                Ok((value, out))
+            }
+
+            /// The reduced loss; its gradient goes to a buffer of the shape of the logits.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`]. Where a logit is at fault, the buffer is left unspecified.")]
+            pub fn grad_into<E: Element, I: Target, D: Dimension>(
+                &self,
+                logits: &ArrayRef<E, D>,
+                targets: &ArrayRef<I, D::Smaller>,
+                reduction: Reduction<'_, E::Real, D::Smaller>,
+                out: &mut ArrayRef<E::Real, D>,
+            ) -> Result<E::Real> {
+                self.check()?;
+                $crate::logits::detached::reduced(*self, self.ignore_index, Walk::over(logits)?.into(out)?, targets, reduction)
+            }
+
+            /// The reduced loss; its gradient takes the place of the logits.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`]. Where a logit is at fault, the logits are left unspecified.")]
+            pub fn grad_in_place<T: Real, I: Target, D: Dimension>(
+                &self,
+                logits: &mut ArrayRef<T, D>,
+                targets: &ArrayRef<I, D::Smaller>,
+                reduction: Reduction<'_, T, D::Smaller>,
+            ) -> Result<T> {
+                self.check()?;
+                $crate::logits::detached::reduced(*self, self.ignore_index, Walk::<T>::in_place(logits)?, targets, reduction)
+            }
+        }
+    };
+}
+pub(super) use verbs;
+
 /// The value, and the gradient where the walk has somewhere to write it.
 pub(super) fn reduced<E: Element, I: Target, D: Dimension>(
     factor: impl Factor,
