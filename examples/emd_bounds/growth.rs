@@ -45,7 +45,7 @@ impl Reading {
             None => ("-".into(), "-".into()),
         };
         format!(
-            "{:>7} {:>6} {lower:>11.8} {upper:>11.8} {passes:>8} {:>8} {exact:>14} {exact_time:>8}   {lower_by:?}, {upper_by:?}",
+            "{:>7} {:>6} {lower:>11.8} {upper:>11.8} {passes:>8} {:>8} {exact:>14} {exact_time:>8}   {lower_by:.3?}, {upper_by:.3?}",
             self.points,
             format!("{}%", 100.0 * self.gap),
             milliseconds(self.time),

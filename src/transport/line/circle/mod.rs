@@ -25,8 +25,8 @@ use crate::{Error, Real, Result, check, parallel};
 ///
 /// Exact up to rounding. With `p = 1` the best shift is the median, weighted by lengths, of the difference of the
 /// distribution functions: `O(n)` beyond the sorts. Otherwise the cost is a convex function of the shift, piecewise linear,
-/// whose least value is found between tangents that close in on it: each costs one pass, and there are seldom more than
-/// twenty. The result is then formed anew from the atoms that start together, so that no mass is split by the shift.
+/// whose least value is found between tangents that close in on it, each for one pass. The result is then formed anew
+/// from the atoms that start together, so that no mass is split by the shift.
 ///
 /// # Errors
 ///
