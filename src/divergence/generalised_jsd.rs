@@ -53,12 +53,7 @@ impl ClassDivergence for GeneralisedJsd {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let (beta, rest) = (self.beta, 1.0 - self.beta);
-        match end(beta) {
-            Some(End::Forward) => KlDivergence.at::<T, FMA>(class),
-            Some(End::Reverse) => ReverseKlDivergence.at::<T, FMA>(class),
-            None => Mixture { weight_p: beta, weight_q: rest, share_p: beta, share_q: rest }.at::<T, FMA>(class),
-        }
+        mixed::<T, FMA>(self.beta, [self.beta, 1.0 - self.beta], class)
     }
 
     fn tilt(&self) -> f64 {
@@ -114,12 +109,7 @@ impl ClassDivergence for InterpolatedJsd {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let (beta, rest) = (self.beta, 1.0 - self.beta);
-        match end(beta) {
-            Some(End::Forward) => KlDivergence.at::<T, FMA>(class),
-            Some(End::Reverse) => ReverseKlDivergence.at::<T, FMA>(class),
-            None => Mixture { weight_p: rest, weight_q: beta, share_p: beta, share_q: rest }.at::<T, FMA>(class),
-        }
+        mixed::<T, FMA>(self.beta, [1.0 - self.beta, self.beta], class)
     }
 
     fn tilt(&self) -> f64 {
@@ -139,6 +129,16 @@ fn end(beta: f64) -> Option<End> {
         0.0 => Some(End::Forward),
         1.0 => Some(End::Reverse),
         _ => None,
+    }
+}
+
+/// Kullback-Leibler divergences at the ends, between them those of both sides from the mixture, with these weights.
+#[inline(always)]
+fn mixed<T: Real, const FMA: bool>(beta: f64, [weight_p, weight_q]: [f64; 2], class: ClassPair<T>) -> ClassTerm<T> {
+    match end(beta) {
+        Some(End::Forward) => KlDivergence.at::<T, FMA>(class),
+        Some(End::Reverse) => ReverseKlDivergence.at::<T, FMA>(class),
+        None => Mixture { weight_p, weight_q, share_p: beta, share_q: 1.0 - beta }.at::<T, FMA>(class),
     }
 }
 
