@@ -63,12 +63,20 @@ impl ClassDivergence for AmariDivergence {
             KlDivergence.at::<T, FMA>(class)
         } else if self.alpha == 0.0 {
             ReverseKlDivergence.at::<T, FMA>(class)
-        } else if self.alpha < 0.5 {
-            upper::<T, FMA>(1.0 - self.alpha, -self.alpha, class.swapped()).swapped()
         } else {
-            upper::<T, FMA>(self.alpha, self.alpha - 1.0, class)
+            between::<T, FMA>(self.alpha, class)
         }
     }
+}
+
+/// The term where `α` is neither 0 nor 1: one side in the other's place below ½, by selections alone, since a loop over two
+/// such bodies is not made of vectors.
+#[inline(always)]
+pub(super) fn between<T: Real, const FMA: bool>(alpha: f64, class: ClassPair<T>) -> ClassTerm<T> {
+    let is_low = alpha < 0.5;
+    let (upper_alpha, beyond) = if is_low { (1.0 - alpha, -alpha) } else { (alpha, alpha - 1.0) };
+    let term = upper::<T, FMA>(upper_alpha, beyond, if is_low { class.swapped() } else { class });
+    if is_low { term.swapped() } else { term }
 }
 
 /// The term for `α >= ½`, other than 1; `beyond = α - 1` comes apart, for it may have digits that `α` has not.

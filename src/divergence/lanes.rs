@@ -51,7 +51,7 @@ impl<K: ClassDivergence, T: Real, const SLOPES: bool> Kernel for Sums<'_, K, T, 
 
 /// The last classes of a block, and others that neither side has.
 #[inline(always)]
-fn padded<T: Real>(last: &[T]) -> [T; LANES] {
+pub(super) fn padded<T: Real>(last: &[T]) -> [T; LANES] {
     let mut chunk = [T::neg_infinity(); LANES];
     chunk[..last.len()].copy_from_slice(last);
     chunk
@@ -106,7 +106,7 @@ pub(super) struct Slopes<'a, K, T> {
 }
 
 /// The chunks of both gradients.
-type Places<'a, T> = [&'a mut [T; LANES]; 2];
+pub(super) type Places<'a, T> = [&'a mut [T; LANES]; 2];
 
 impl<K: ClassDivergence, T: Real> Slopes<'_, K, T> {
     #[inline(always)]

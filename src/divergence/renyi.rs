@@ -2,12 +2,12 @@
 
 use ndarray::{ArrayViewMut, Dimension};
 
-use super::amari::{AmariDivergence, tilted_log};
-use super::lanes::{Tally, Written};
+use super::amari::{between, tilted_log};
+use super::lanes::{Places, Tally, Written, padded};
 use super::line::Line;
 use super::objective::walk;
 use super::row_divergence::{Blocks, Out, RowDivergence};
-use super::{Categorical, CategoricalDivergence, ClassDivergence, ClassPair, KlDivergence, Sides};
+use super::{Categorical, CategoricalDivergence, ClassPair, KlDivergence, Sides};
 use crate::math::exp;
 use crate::rows::BLOCK;
 use crate::simd::{Kernel, LANES, RowSum, dispatch, join};
@@ -90,7 +90,7 @@ impl RowDivergence for RenyiDivergence {
         let mut logs = [T::zero(); BLOCK];
         blocks(&mut |p, q| {
             let logs = &mut logs[..p.len()];
-            let tilt = Tilt { divergence: AmariDivergence { alpha: self.alpha }, line: *line, p, q, logs };
+            let tilt = Tilt { alpha: self.alpha, line: *line, p, q, logs };
             let [term, difference] = dispatch(tilt);
             terms += term.wide();
             drift += difference.wide();
@@ -130,29 +130,47 @@ impl RowDivergence for RenyiDivergence {
 
 /// Writes `α ln p + (1 - α) ln q` of a block; the sums of the terms of the α-divergence, and of `p - q`.
 struct Tilt<'a, T> {
-    divergence: AmariDivergence,
+    alpha: f64,
     line: Line<T>,
     p: &'a [T],
     q: &'a [T],
     logs: &'a mut [T],
 }
 
+impl<T: Real> Tilt<'_, T> {
+    #[inline(always)]
+    fn step<const FMA: bool>(
+        &self,
+        xs: &[T; LANES],
+        ys: &[T; LANES],
+        logs: &mut [T; LANES],
+        sums: &mut [[T; LANES]; 2],
+    ) {
+        let beyond = T::of(self.alpha - 1.0);
+        for i in 0..LANES {
+            let class = self.line.class::<FMA>(xs[i], ys[i]);
+            sums[0][i] += between::<T, FMA>(self.alpha, class).value;
+            sums[1][i] += class.difference();
+            logs[i] = tilted_log(&class, beyond * class.log_ratio());
+        }
+    }
+}
+
 impl<T: Real> Kernel for Tilt<'_, T> {
     type Output = [T; 2];
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> [T; 2] {
-        let Self { divergence, line, .. } = self;
-        let beyond = T::of(divergence.alpha - 1.0);
+    fn run<const FMA: bool>(mut self) -> [T; 2] {
         let mut sums = [[T::zero(); LANES]; 2];
-        let sides = self.p.chunks(LANES).zip(self.q.chunks(LANES));
-        for ((xs, ys), logs) in sides.zip(self.logs.chunks_mut(LANES)) {
-            for i in 0..xs.len().min(ys.len()).min(logs.len()) {
-                let class = line.class::<FMA>(xs[i], ys[i]);
-                sums[0][i] += divergence.at::<T, FMA>(class).value;
-                sums[1][i] += class.difference();
-                logs[i] = tilted_log(&class, beyond * class.log_ratio());
-            }
+        let (logs, last) = std::mem::take(&mut self.logs).as_chunks_mut();
+        let ((xs, last_x), (ys, last_y)) = (self.p.as_chunks(), self.q.as_chunks());
+        for ((xs, ys), logs) in xs.iter().zip(ys).zip(logs) {
+            self.step::<FMA>(xs, ys, logs, &mut sums);
+        }
+        if !last_x.is_empty() {
+            let mut logs = [T::zero(); LANES];
+            self.step::<FMA>(&padded(last_x), &padded(last_y), &mut logs, &mut sums);
+            last.copy_from_slice(&logs[..last.len()]);
         }
         sums.map(|lanes| join(lanes, |a, b| a + b))
     }
@@ -173,32 +191,51 @@ struct Slopes<'a, T> {
     out: Out<'a, T>,
 }
 
+impl<T: Real> Slopes<'_, T> {
+    #[inline(always)]
+    fn step<const FMA: bool>(
+        &self,
+        xs: &[T; LANES],
+        ys: &[T; LANES],
+        [to_p, to_q]: Places<'_, T>,
+        tally: &mut Tally<T>,
+    ) {
+        let (alpha, beyond, one) = (T::of(self.alpha), T::of(self.alpha - 1.0), T::one());
+        let factor = T::of(self.alpha / (self.alpha - 1.0));
+        for i in 0..LANES {
+            let class = self.line.class::<FMA>(xs[i], ys[i]);
+            let (p, q, ratio) = (class.p(), class.q(), class.log_ratio());
+            // w = p e^u = q e^v; where u or v is small, what w differs by keeps its digits.
+            let (u, v) = (beyond * ratio - self.logs[0], alpha * ratio - self.logs[1]);
+            let (is_near_p, is_near_q) = (u.abs() < one, v.abs() < one);
+            let (_, rise_p, _) = (if is_near_p { u } else { T::zero() }).exp_steps_lane::<FMA>();
+            let (_, rise_q, _) = (if is_near_q { v } else { T::zero() }).exp_steps_lane::<FMA>();
+            let w = exp::<T, FMA>((tilted_log(&class, beyond * ratio) - self.max) - self.below);
+            let from_p = if is_near_p { p * (factor * rise_p) } else { factor * (w - p) };
+            let from_q = if is_near_q { q * rise_q } else { w - q };
+            (to_p[i], to_q[i]) = (self.scale * from_p, -self.scale * from_q);
+            tally.add(i, [xs[i], ys[i]], self.line.top, [to_p[i], to_q[i]]);
+        }
+    }
+}
+
 impl<T: Real> Kernel for Slopes<'_, T> {
     type Output = Written<T>;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> Written<T> {
-        let Self { line, logs, max, below, scale, .. } = self;
-        let (alpha, beyond, one) = (T::of(self.alpha), T::of(self.alpha - 1.0), T::one());
-        let factor = T::of(self.alpha / (self.alpha - 1.0));
+    fn run<const FMA: bool>(mut self) -> Written<T> {
         let mut tally = Tally::new();
-        let sides = self.p.chunks(LANES).zip(self.q.chunks(LANES));
-        let outs = self.out.p.chunks_mut(LANES).zip(self.out.q.chunks_mut(LANES));
-        for ((xs, ys), (to_p, to_q)) in sides.zip(outs) {
-            for i in 0..xs.len().min(ys.len()).min(to_p.len()).min(to_q.len()) {
-                let class = line.class::<FMA>(xs[i], ys[i]);
-                let (p, q, ratio) = (class.p(), class.q(), class.log_ratio());
-                // w = p e^u = q e^v; where u or v is small, what w differs by keeps its digits.
-                let (u, v) = (beyond * ratio - logs[0], alpha * ratio - logs[1]);
-                let (is_near_p, is_near_q) = (u.abs() < one, v.abs() < one);
-                let (_, rise_p, _) = (if is_near_p { u } else { T::zero() }).exp_steps_lane::<FMA>();
-                let (_, rise_q, _) = (if is_near_q { v } else { T::zero() }).exp_steps_lane::<FMA>();
-                let w = exp::<T, FMA>((tilted_log(&class, beyond * ratio) - max) - below);
-                let from_p = if is_near_p { p * (factor * rise_p) } else { factor * (w - p) };
-                let from_q = if is_near_q { q * rise_q } else { w - q };
-                (to_p[i], to_q[i]) = (scale * from_p, -scale * from_q);
-                tally.add(i, [xs[i], ys[i]], line.top, [to_p[i], to_q[i]]);
-            }
+        let (out_p, out_q) = (std::mem::take(&mut self.out.p), std::mem::take(&mut self.out.q));
+        let ((xs, last_x), (ys, last_y)) = (self.p.as_chunks(), self.q.as_chunks());
+        let ((to_p, last_p), (to_q, last_q)) = (out_p.as_chunks_mut(), out_q.as_chunks_mut());
+        for (((xs, ys), to_p), to_q) in xs.iter().zip(ys).zip(to_p).zip(to_q) {
+            self.step::<FMA>(xs, ys, [to_p, to_q], &mut tally);
+        }
+        if !last_x.is_empty() {
+            let (mut to_p, mut to_q) = ([T::zero(); LANES], [T::zero(); LANES]);
+            self.step::<FMA>(&padded(last_x), &padded(last_y), [&mut to_p, &mut to_q], &mut tally);
+            last_p.copy_from_slice(&to_p[..last_p.len()]);
+            last_q.copy_from_slice(&to_q[..last_q.len()]);
         }
         tally.total()
     }
