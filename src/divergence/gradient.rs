@@ -40,7 +40,7 @@ impl<'a, T: Real> Gradient<'a, T> {
         }
         if self.is_dominated {
             let at = T::place(logits, top);
-            self.top = if logits[at] == top { first + at } else { self.top };
+            self.top = if at < logits.len() { first + at } else { self.top };
         }
         self.others += others.wide();
         self.check += check;

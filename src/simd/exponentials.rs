@@ -18,7 +18,7 @@ pub trait Exponentials: Sized {
     /// how many there are.
     fn above(block: &[Self], bound: Self, found: &mut [Self]) -> usize;
 
-    /// Where the first element that equals `x` stands; there is one.
+    /// Where the first element that equals `x` stands; the length of the block where none does.
     fn place(block: &[Self], x: Self) -> usize;
 
     /// `Σ e^(x - shift)` over the elements that are not above the shift, fetching ahead what the next blocks will read;
@@ -330,6 +330,18 @@ mod tests {
                         block[place] = bad;
                         let (sum, moment) = $table::sum_moment(level, &block, 0.0);
                         assert!(!sum.is_finite() && !moment.is_finite(), "{level:?}: {bad} at {place}");
+                    }
+                }
+            }
+
+            #[test]
+            fn the_first_that_equals_is_found_at_every_level_or_the_length_told() {
+                for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
+                    let mut block = scattered(n);
+                    assert_eq!($table::place(level, &block, 1.0), n, "{level:?}");
+                    for at in [n.wrapping_sub(1), n / 2, n / 3, 0].into_iter().filter(|&at| at < n) {
+                        block[at] = 1.0; // before those of earlier rounds
+                        assert_eq!($table::place(level, &block, 1.0), at, "{level:?}, {n}");
                     }
                 }
             }

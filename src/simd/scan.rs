@@ -77,7 +77,7 @@ fn collect<T: Real>(elements: &[T], bound: T, found: &mut [T], mut count: usize)
     count
 }
 
-/// Where the first element that equals `x` stands; there is one.
+/// Where the first element that equals `x` stands; the length of the block where none does.
 pub(super) struct Place<'a, T> {
     pub(super) block: &'a [T],
     pub(super) x: T,
@@ -100,7 +100,8 @@ impl<T: Real> Kernel for Place<'_, T> {
             }
             start += LANES;
         }
-        start + self.block[start..].iter().position(|&x| x == self.x).unwrap_or(0)
+        let rest = &self.block[start..];
+        start + rest.iter().position(|&x| x == self.x).unwrap_or(rest.len())
     }
 }
 

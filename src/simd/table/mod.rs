@@ -214,7 +214,7 @@ macro_rules! kernels {
                 }
                 start += CHUNK;
             }
-            start + rest.iter().position(|&v| v == x).unwrap_or(0)
+            start + rest.iter().position(|&v| v == x).unwrap_or(rest.len())
         }
 
         /// A chunk that is cut short, filled up with -inf.
