@@ -12,8 +12,8 @@ curves=$(mktemp -d)
 bounds=$(mktemp -d)
 trap 'rm -rf "$curves" "$bounds"' EXIT
 
-step cargo fmt --check
-step cargo clippy --all-targets --all-features -- -D warnings
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --all-features -- -D warnings
 step cargo test --release
 # The other sets of features change neither formulas nor loops: the tests beside the code and the peers' numbers are enough.
 step cargo test --release --all-features --lib --test golden --test layout

@@ -4,7 +4,6 @@
 
 #[path = "errors/arrays.rs"]
 mod arrays;
-mod common;
 #[path = "errors/divergence.rs"]
 mod divergence;
 #[path = "errors/exact_transport.rs"]

@@ -1,10 +1,7 @@
 //! Every analytic gradient against differences of its value.
 
-mod common;
-
-use common::call::{Inputs, Results};
-use common::catalogue::{self, Entry, Size};
-use loglik::Real;
+use loglik_catalogue::call::{Inputs, Results};
+use loglik_catalogue::{self as catalogue, Entry, Listed, Size};
 use ndarray::ArrayD;
 
 /// The number of which the gradients are, at these inputs.
@@ -60,7 +57,7 @@ fn compare(got: &ArrayD<f64>, expected: &ArrayD<f64>, tolerance: f64) -> Result<
     }
 }
 
-fn check<T: Real>(tolerance: f64) {
+fn check<T: Listed>(tolerance: f64) {
     let (mut checked, mut failures) = (0, Vec::new());
     for (narrow, wide) in catalogue::all::<T>().into_iter().zip(catalogue::all::<f64>()) {
         let mut inputs = wide.sample(Size::Small);

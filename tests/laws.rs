@@ -2,7 +2,6 @@
 
 #[path = "laws/batchwise.rs"]
 mod batchwise;
-mod common;
 #[path = "laws/detached.rs"]
 mod detached;
 #[path = "laws/displacement.rs"]

@@ -1,14 +1,11 @@
 //! Memory layout leaves no trace: every public function gives the same bits for the same numbers, however they lie.
 
-mod common;
-
-use common::call::{Call, Results};
-use common::catalogue::{self, Size};
-use common::layout::Layout;
-use loglik::Real;
+use loglik_catalogue::call::{Call, Results};
+use loglik_catalogue::layout::Layout;
+use loglik_catalogue::{self as catalogue, Listed, Size};
 use ndarray::{ArrayD, Axis};
 
-fn every_layout_gives_the_same_bits<T: Real>() {
+fn every_layout_gives_the_same_bits<T: Listed>() {
     for entry in catalogue::all::<T>() {
         let inputs = entry.sample(Size::Small);
         let packed = inputs.packed(entry.call);
@@ -33,7 +30,7 @@ fn every_layout_gives_the_same_bits_in_f32() {
 }
 
 /// Views whose first axis has the stride zero, against owned copies of them.
-fn broadcast_gives_the_same_bits<T: Real>() {
+fn broadcast_gives_the_same_bits<T: Listed>() {
     for entry in catalogue::all::<T>() {
         let inputs = entry.sample(Size::Small);
         let reals: Vec<ArrayD<T>> = inputs.reals.iter().map(|x| first(x).mapv(T::of)).collect();

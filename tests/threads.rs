@@ -1,18 +1,15 @@
 //! The number of threads leaves no trace: the same bits from pools of one, two and three.
 
-mod common;
-
-use common::call::Results;
-use common::catalogue::{self, Size};
-use common::layout::Layout;
-use loglik::Real;
+use loglik_catalogue::call::Results;
+use loglik_catalogue::layout::Layout;
+use loglik_catalogue::{self as catalogue, Listed, Size};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
-fn any_pool_gives_the_same_bits<T: Real>() {
+fn any_pool_gives_the_same_bits<T: Listed>() {
     let pools = [pool(1), pool(2), pool(3)];
     for entry in catalogue::all::<T>() {
         let inputs = entry.sample(Size::Large);

@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use loglik::Real;
 use ndarray::{ArrayD, IxDyn};
 
-use crate::common::call::Inputs;
-use crate::common::catalogue::{self, Entry, Size};
-use crate::common::layout::Layout;
-use crate::common::random::Random;
+use loglik_catalogue::call::Inputs;
+use loglik_catalogue::layout::Layout;
+use loglik_catalogue::random::Random;
+use loglik_catalogue::{self as catalogue, Entry, Size};
 
 /// What numbers should not be, and what they may just be.
 const STRANGE: [f64; 14] = [

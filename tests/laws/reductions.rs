@@ -5,8 +5,8 @@ use loglik::preference::{Dpo, PairBatch, PairObjective, Pairs};
 use ndarray::{ArrayD, Axis, IxDyn, array};
 
 use super::{assert_all_near, assert_near};
-use crate::common::call::Inputs;
-use crate::common::catalogue::{self, Entry, Size};
+use loglik_catalogue::call::Inputs;
+use loglik_catalogue::{self as catalogue, Entry, Size};
 
 /// Everything that is reduced and offers parts.
 fn reduced() -> Vec<Entry<f64>> {

@@ -1,17 +1,22 @@
 //! Every public function once, as a call that tests can repeat: in every layout, with any number of threads, at
 //! neighbouring points, with broken arguments.
 
+#![allow(missing_docs, unreachable_pub)] // a tool of the tests of this crate alone
+
 mod batchwise;
+pub mod call;
 mod chain;
 mod detached;
 mod divergence;
 mod entropic;
 mod exact;
+pub mod layout;
 mod likelihood;
 mod linear;
 mod logits;
 mod margins;
 mod pairs;
+pub mod random;
 mod samples;
 mod sequence;
 mod sequence_match;
@@ -20,8 +25,8 @@ mod transport;
 
 use loglik::Real;
 
-use super::call::{Call, Inputs, Results, dot};
-use super::random::Random;
+use call::{Call, Inputs, Results, dot};
+use random::Random;
 
 /// How much data a call gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +72,30 @@ impl<T> Entry<T> {
     }
 }
 
-pub fn all<T: Real>() -> Vec<Entry<T>> {
+/// The element types of the catalogue. Their calls are compiled here, once for all binaries that use them.
+pub trait Listed: Real {
+    /// Every entry.
+    fn entries() -> Vec<Entry<Self>>;
+}
+
+impl Listed for f32 {
+    fn entries() -> Vec<Entry<Self>> {
+        list()
+    }
+}
+
+impl Listed for f64 {
+    fn entries() -> Vec<Entry<Self>> {
+        list()
+    }
+}
+
+/// Every entry in the element type `T`.
+pub fn all<T: Listed>() -> Vec<Entry<T>> {
+    T::entries()
+}
+
+fn list<T: Real>() -> Vec<Entry<T>> {
     let rooms = [
         logits::entries(),
         linear::entries(),
