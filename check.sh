@@ -21,5 +21,6 @@ step cargo test --release --no-default-features --lib --test golden
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 step cargo run --release --example loss_curves -- --quick --out "$curves"
 step cargo run --release --example emd_bounds -- --quick --out "$bounds"
+step cargo run --release --example fuzz -- --seconds 20 --seed 1
 step cargo bench -- --test
 printf '\nall checks passed\n'

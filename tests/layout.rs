@@ -46,6 +46,7 @@ fn broadcast_gives_the_same_bits<T: Listed>() {
                 .collect(),
             masks: masks.iter().zip(&inputs.masks).map(|(x, all)| x.broadcast(extents(all.shape())).unwrap()).collect(),
             layout: Layout::Packed,
+            knobs: None,
         };
         let (reals, classes, masks) = (own(&stretched.reals), own(&stretched.classes), own(&stretched.masks));
         let owned = Call {
@@ -53,6 +54,7 @@ fn broadcast_gives_the_same_bits<T: Listed>() {
             classes: classes.iter().map(|x| x.view()).collect(),
             masks: masks.iter().map(|x| x.view()).collect(),
             layout: Layout::Packed,
+            knobs: None,
         };
         let (stretched, owned): (Results<T>, Results<T>) = (stretched.run(entry.call), owned.run(entry.call));
         assert!(owned.same_bits(&stretched), "{}\n{}", entry.name, owned.difference(&stretched));

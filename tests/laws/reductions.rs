@@ -59,6 +59,7 @@ fn part(inputs: &Inputs, range: std::ops::Range<usize>) -> Inputs {
         reals: cut(&inputs.reals, n, &range),
         classes: cut(&inputs.classes, n, &range),
         masks: cut(&inputs.masks, n, &range),
+        knobs: None,
     }
 }
 

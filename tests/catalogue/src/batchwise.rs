@@ -11,37 +11,38 @@ use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2, Ix3};
 
 use super::pairs::{WEIGHTS, batch, pairs, routes, run};
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
-    const KTO: KtoPair = KtoPair { beta: 0.3, baseline: Baseline::Differentiated };
-    const SOFT: DrDpo<Dpo> = DrDpo { loss: Dpo { beta: 0.3, label_smoothing: 0.1 }, beta_prime: 0.7 };
     vec![
         Entry::new("Aot, mean", pairs, |call, out| {
-            whole(call, out, &Aot { beta: 0.3, label_smoothing: 0.1 }, Reduction::Mean);
+            whole(call, out, &Aot { beta: knob(0.3), label_smoothing: knob(0.1) }, Reduction::Mean);
         }),
         Entry::new("AotUnpaired, sum", pairs, |call, out| {
-            whole(call, out, &AotUnpaired { beta: 0.3, label_smoothing: 0.1 }, Reduction::Sum);
+            whole(call, out, &AotUnpaired { beta: knob(0.3), label_smoothing: knob(0.1) }, Reduction::Sum);
         }),
-        Entry::new("DrDpo, sum", pairs, |call, out| soft(call, out, &SOFT, Reduction::Sum)),
+        Entry::new("DrDpo, sum", pairs, |call, out| soft(call, out, &robust(), Reduction::Sum)),
         Entry::new("DrDpo, weighted", pairs, |call, out| {
-            soft(call, out, &SOFT, Reduction::Weighted(&call.real(WEIGHTS)));
-        }),
-        Entry::new("KtoPair, mean", pairs, |call, out| whole(call, out, &KTO, Reduction::Mean)),
+            soft(call, out, &robust(), Reduction::Weighted(&call.real(WEIGHTS)));
+        })
+        .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
+        Entry::new("KtoPair, mean", pairs, |call, out| whole(call, out, &kto(), Reduction::Mean)),
         Entry::new("KtoPair, weighted", pairs, |call, out| {
-            whole(call, out, &KTO, Reduction::Weighted(&call.real(WEIGHTS)));
-        }),
+            whole(call, out, &kto(), Reduction::Weighted(&call.real(WEIGHTS)));
+        })
+        .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
         Entry::new("Sft", pairs, |call, out| whole(call, out, &Sft, Reduction::Mean)),
         Entry::new("BetaDpo without its factor", pairs, |call, out| {
-            let plain = BetaDpo { beta: 0.3, alpha: 0.0, ..BetaDpo::default() };
+            let plain = BetaDpo { beta: knob(0.3), alpha: knob(0.0), ..BetaDpo::default() };
             whole(call, out, &plain, Reduction::Weighted(&call.real(WEIGHTS)));
-        }),
+        })
+        .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
         Entry::new("AlphaDpo without its offset", pairs, |call, out| {
             let usual = MarginMoments::default();
             run(
                 call,
                 out,
-                &AlphaDpo { beta: 2.0, gamma: 0.5, alpha: 0.0, label_smoothing: 0.1, usual },
+                &AlphaDpo { beta: knob(2.0), gamma: knob(0.5), alpha: knob(0.0), label_smoothing: knob(0.1), usual },
                 Reduction::Mean,
             );
         }),
@@ -52,27 +53,39 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 let usual = MarginMoments::of(batch, Length::Mean);
                 out.scalar("std", usual.clone().map(|usual| T::of(usual.std)));
                 let usual = usual.unwrap_or_default();
-                let offset = AlphaDpo { beta: 2.0, gamma: 0.5, alpha: 0.1, label_smoothing: 0.0, usual };
+                let offset =
+                    AlphaDpo { beta: knob(2.0), gamma: knob(0.5), alpha: knob(0.1), label_smoothing: knob(0.0), usual };
                 out.array("offsets", offset.offsets_of(batch));
-                out.array("weights", SOFT.weights_of(batch));
-                out.scalar("baseline", KTO.baselines_of(batch, Reduction::Mean).map(|kept| T::of(kept.chosen)));
+                out.array("weights", robust().weights_of(batch));
+                out.scalar("baseline", kto().baselines_of(batch, Reduction::Mean).map(|kept| T::of(kept.chosen)));
             });
-        }),
+        })
+        .forming(&["margin"]),
         Entry::new("Dpo scored by forward KL", pairs, |call, out| {
             run(
                 call,
                 out,
-                &Scored { loss: Dpo { beta: 0.01, label_smoothing: 0.1 }, score: ForwardKl },
+                &Scored { loss: Dpo { beta: knob(0.01), label_smoothing: knob(0.1) }, score: ForwardKl },
                 Reduction::Mean,
             );
         }),
         Entry::new("Dpo scored by an alpha divergence", pairs, |call, out| {
-            let score = AlphaDivergence { alpha: 0.8 };
-            run(call, out, &Scored { loss: Dpo { beta: 0.1, label_smoothing: 0.1 }, score }, Reduction::Mean);
+            let score = AlphaDivergence { alpha: knob(0.8) };
+            run(
+                call,
+                out,
+                &Scored { loss: Dpo { beta: knob(0.1), label_smoothing: knob(0.1) }, score },
+                Reduction::Mean,
+            );
         }),
         Entry::new("Dpo scored by name", pairs, |call, out| {
-            let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: 1.1 };
-            run(call, out, &Scored { loss: Dpo { beta: 0.1, label_smoothing: 0.1 }, score }, Reduction::Mean);
+            let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: knob(1.1) };
+            run(
+                call,
+                out,
+                &Scored { loss: Dpo { beta: knob(0.1), label_smoothing: knob(0.1) }, score },
+                Reduction::Mean,
+            );
         }),
         Entry::new("displacement and gradient ratio", pairs, |call, out| {
             let columns: Vec<_> = (0..4).map(|i| call.real::<Ix1>(i)).collect();
@@ -91,8 +104,17 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 out.array(name, Ches { length }.each(hidden, masks));
             }
             out.array("collision", log_collision(&chosen));
-        }),
+        })
+        .forming(&["hidden.chosen", "hidden.rejected"]),
     ]
+}
+
+fn kto() -> KtoPair {
+    KtoPair { beta: knob(0.3), baseline: Baseline::Differentiated }
+}
+
+fn robust() -> DrDpo<Dpo> {
+    DrDpo { loss: Dpo { beta: knob(0.3), label_smoothing: knob(0.1) }, beta_prime: knob(0.7) }
 }
 
 /// Hidden states of both sides and the masks of their responses, each with a token.

@@ -3,6 +3,7 @@
 use loglik::{Parts, Real, Result};
 use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, ArrayViewMut, Dimension, IxDyn, arr0};
 
+use super::knobs::turned;
 use super::layout::{Laid, Layout};
 
 /// The arguments of a call, before they have a layout or an element type.
@@ -11,6 +12,8 @@ pub struct Inputs {
     pub reals: Vec<ArrayD<f64>>,
     pub classes: Vec<ArrayD<i64>>,
     pub masks: Vec<ArrayD<bool>>,
+    /// How hyper-parameters are turned, if they are.
+    pub knobs: Option<u64>,
 }
 
 impl Inputs {
@@ -36,6 +39,7 @@ impl Inputs {
             classes: classes.iter().map(Laid::view).collect(),
             masks: masks.iter().map(Laid::view).collect(),
             layout,
+            knobs: self.knobs,
         };
         call.run(function)
     }
@@ -54,12 +58,14 @@ pub struct Call<'a, T> {
     pub masks: Vec<ArrayViewD<'a, bool>>,
     /// The layout that output buffers get.
     pub layout: Layout,
+    /// How hyper-parameters are turned, if they are.
+    pub knobs: Option<u64>,
 }
 
 impl<T: Real> Call<'_, T> {
     pub fn run(&self, function: fn(&Call<T>, &mut Results<T>)) -> Results<T> {
         let mut results = Results::default();
-        function(self, &mut results);
+        turned(self.knobs, || function(self, &mut results));
         results
     }
 

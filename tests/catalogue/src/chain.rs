@@ -6,24 +6,28 @@ use loglik::sequence::{Alignment, HiddenResponses, Responses, TokenMask};
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2, Ix3};
 
-use super::{Call, Entry, Inputs, Random, Results, Size, dot};
+use super::{Call, Entry, Inputs, Random, Results, Size, dot, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
         Entry::new("LogitPairs to Dpo", pairs, |call, out| {
-            run(call, out, Alignment::Next, &Dpo { beta: 0.3, label_smoothing: 0.1 }, Reduction::Mean);
-        }),
+            run(call, out, Alignment::Next, &Dpo { beta: knob(0.3), label_smoothing: knob(0.1) }, Reduction::Mean);
+        })
+        .forming(FORMED),
         Entry::new("LogitPairs to Ipo of means", pairs, |call, out| {
-            let objective = Ipo { beta: 0.4, length: Length::Mean };
+            let objective = Ipo { beta: knob(0.4), length: Length::Mean };
             run(call, out, Alignment::Same, &objective, Reduction::Weighted(&call.real(4)));
-        }),
+        })
+        .forming(FORMED),
         Entry::new("LinearPairs to Dpo", hidden_pairs, |call, out| {
-            linear(call, out, Alignment::Next, &Dpo { beta: 0.3, label_smoothing: 0.1 }, Reduction::Mean);
-        }),
+            linear(call, out, Alignment::Next, &Dpo { beta: knob(0.3), label_smoothing: knob(0.1) }, Reduction::Mean);
+        })
+        .forming(FORMED),
         Entry::new("LinearPairs to Ipo of means", hidden_pairs, |call, out| {
-            let objective = Ipo { beta: 0.4, length: Length::Mean };
+            let objective = Ipo { beta: knob(0.4), length: Length::Mean };
             linear(call, out, Alignment::Same, &objective, Reduction::Weighted(&call.real(4)));
-        }),
+        })
+        .forming(FORMED),
         Entry::new("Responses, packed", packed, |call, out| {
             let (logits, cotangent) = (call.real::<Ix2>(0), call.real::<Ix1>(1));
             let (targets, mask) = (call.class::<Ix1>(0), call.mask::<Ix1>(0));
@@ -39,7 +43,8 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("grad 0", responses.backward(&cotangent));
             let into = call.into(logits.raw_dim(), |mut to| responses.backward_into(&cotangent, &mut to));
             out.array("into: grad 0", into.map(|(_, to)| to));
-        }),
+        })
+        .forming(FORMED),
     ]
 }
 
@@ -122,6 +127,10 @@ fn hidden_pairs(random: &mut Random, size: Size) -> Inputs {
 
 const CLASSES: usize = 6;
 
+/// What log-probabilities and lengths of responses are called where they are used.
+const FORMED: &[&str] =
+    &["policy.chosen", "policy.rejected", "lengths.chosen", "lengths.rejected", "lengths", "offsets"];
+
 /// Logits of both sides, reference of both, weights; tokens and masks of both sides.
 fn pairs(random: &mut Random, size: Size) -> Inputs {
     pairs_of(random, size.pick(3, 31), [size.pick(5, 2_003), size.pick(4, 1_501)], CLASSES)
@@ -138,7 +147,7 @@ fn pairs_of(random: &mut Random, b: usize, tokens: [usize; 2], width: usize) -> 
         mask.index_axis_mut(ndarray::Axis(1), 1).fill(true); // no response is empty
         mask
     });
-    Inputs { reals, classes, masks: masks.into() }
+    Inputs { reals, classes, masks: masks.into(), knobs: None }
 }
 
 /// Logits and cotangent; tokens; mask.

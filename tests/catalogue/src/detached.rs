@@ -5,21 +5,38 @@ use loglik::transport::{CosineCost, demd_soft, demd_soft_grad};
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2};
 
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
 const CLASSES: usize = 5;
 
+/// The class that is ignored where one is.
+const LAST: i64 = CLASSES as i64 - 1;
+
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
-        Entry::new("TaiLr, sum", tokens, |call, out| tailr(call, out, 0.1, Reduction::Sum)),
-        Entry::new("TaiLr, mean", tokens, |call, out| tailr(call, out, 0.8, Reduction::Mean)),
+        Entry::new("TaiLr, sum", tokens, |call, out| tailr(call, out, knob(0.1), Reduction::Sum)).without(
+            By::Class(0, LAST),
+            &[0],
+            Seen::All,
+        ),
+        Entry::new("TaiLr, mean", tokens, |call, out| tailr(call, out, knob(0.8), Reduction::Mean)).without(
+            By::Class(0, LAST),
+            &[0],
+            Seen::All,
+        ),
         Entry::new("TaiLr, weighted", long_tokens, |call, out| {
-            tailr(call, out, 0.5, Reduction::Weighted(&call.real::<Ix1>(1)));
-        }),
-        Entry::new("MixCe, mean", tokens, |call, out| mix_ce(call, out, Reduction::Mean)),
+            tailr(call, out, knob(0.5), Reduction::Weighted(&call.real::<Ix1>(1)));
+        })
+        .without(By::Weights(1), &[0], Seen::Reduced),
+        Entry::new("MixCe, mean", tokens, |call, out| mix_ce(call, out, Reduction::Mean)).without(
+            By::Class(0, LAST),
+            &[0],
+            Seen::All,
+        ),
         Entry::new("MixCe, weighted", tokens, |call, out| {
             mix_ce(call, out, Reduction::Weighted(&call.real::<Ix1>(1)));
-        }),
+        })
+        .without(By::Weights(1), &[0], Seen::Reduced),
         Entry::new("demd_soft", distributions, |call, out| {
             let (x, p) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
             let cost = CosineCost::new(&call.real::<Ix2>(2));
@@ -51,12 +68,12 @@ macro_rules! methods {
 
 /// The last class is ignored.
 fn tailr<T: Real>(call: &Call<T>, out: &mut Results<T>, gamma: f64, reduction: Reduction<T>) {
-    let loss = TaiLr { gamma, min_weight: 0.05, ignore_index: Some(CLASSES as i64 - 1) };
+    let loss = TaiLr { gamma, min_weight: knob(0.05), ignore_index: Some(LAST) };
     methods!(call, out, loss, reduction);
 }
 
 fn mix_ce<T: Real>(call: &Call<T>, out: &mut Results<T>, reduction: Reduction<T>) {
-    let loss = MixCe { eta: 0.3, ignore_index: Some(CLASSES as i64 - 1) };
+    let loss = MixCe { eta: knob(0.3), ignore_index: Some(LAST) };
     methods!(call, out, loss, reduction);
 }
 
@@ -67,7 +84,7 @@ fn rows(random: &mut Random, n: usize, classes: usize) -> Inputs {
 
 /// Logits, weights; targets: rows that go sixteen at a time.
 fn tokens(random: &mut Random, size: Size) -> Inputs {
-    rows(random, size.pick(6, 90_001), CLASSES)
+    rows(random, size.pick(6, 90_001), size.long(CLASSES, 32_000))
 }
 
 /// The same, in rows that go one by one.

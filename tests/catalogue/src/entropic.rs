@@ -6,31 +6,37 @@ use loglik::transport::{
 use loglik::{Real, Result};
 use ndarray::Array2;
 
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
         Entry::new("Sinkhorn", clouds, |call, out| {
             let sinkhorn =
-                Sinkhorn { regularization: 0.3, max_iterations: 40, tolerance: 1e-12, ..Sinkhorn::default() };
+                Sinkhorn { regularization: knob(0.3), max_iterations: 40, tolerance: 1e-12, ..Sinkhorn::default() };
             entropic(call, out, |problem| {
                 sinkhorn.solve(problem).and_then(|solved| Ok((solved.value, solved.grad()?)))
             });
             let solution = sinkhorn.solve(problem(call));
             out.array("plan", solution.as_ref().map(|solution| solution.plan()).map_err(Clone::clone));
             out.scalar("transport cost", solution.map(|solution| solution.transport_cost));
-        }),
+        })
+        .without(By::Weights(0), &[2], Seen::Only("value"))
+        .without(By::Weights(1), &[3], Seen::Only("value")),
         Entry::new("Sinkhorn, unbalanced", clouds, |call, out| {
             let sinkhorn =
-                Sinkhorn { regularization: 0.3, max_iterations: 40, tolerance: 1e-12, ..Sinkhorn::default() };
-            free(call, out, |problem| Sinkhorn { marginal_penalty: Some(0.8), ..sinkhorn }.grad(problem));
-        }),
+                Sinkhorn { regularization: knob(0.3), max_iterations: 40, tolerance: 1e-12, ..Sinkhorn::default() };
+            free(call, out, |problem| Sinkhorn { marginal_penalty: Some(knob(0.8)), ..sinkhorn }.grad(problem));
+        })
+        .without(By::Weights(0), &[2], Seen::Only("value"))
+        .without(By::Weights(1), &[3], Seen::Only("value")),
         Entry::new("SinkhornDivergence, unbalanced", clouds, |call, out| {
             let sinkhorn =
-                Sinkhorn { regularization: 0.3, max_iterations: 40, tolerance: 1e-12, ..Sinkhorn::default() };
-            let sinkhorn = Sinkhorn { marginal_penalty: Some(0.8), ..sinkhorn };
+                Sinkhorn { regularization: knob(0.3), max_iterations: 40, tolerance: 1e-12, ..Sinkhorn::default() };
+            let sinkhorn = Sinkhorn { marginal_penalty: Some(knob(0.8)), ..sinkhorn };
             free(call, out, |problem| SinkhornDivergence { sinkhorn }.grad(problem));
-        }),
+        })
+        .without(By::Weights(0), &[2], Seen::Only("value"))
+        .without(By::Weights(1), &[3], Seen::Only("value")),
     ]
 }
 

@@ -7,7 +7,7 @@ use loglik::transport::{
 };
 use ndarray::{ArrayD, Ix1, Ix2};
 
-use super::{Entry, Inputs, Random, Results, Size};
+use super::{By, Entry, Inputs, Random, Results, Seen, Size, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
@@ -20,7 +20,8 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("u", solution.clone().map(|solution| solution.u));
             out.array("v", solution.clone().map(|solution| solution.v));
             out.scalar("gap", solution.map(|solution| solution.gap));
-        }),
+        })
+        .without(By::Weights(0), &[2], Seen::Only("value")),
         Entry::new("bounds on emd", places, |call, out| {
             let (a, b) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
             let matrix = TransportProblem::new(a.view(), b.view(), Cost::matrix(call.real::<Ix2>(2)));
@@ -42,12 +43,13 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let home = TransportProblem::new(a.view(), a.view(), Cost::points(x, x, GroundCost::Manhattan));
             out.scalar("variation", total_variation_bound(home));
             interval(out, matrix);
-        }),
+        })
+        .forming(&["directions"]),
     ]
 }
 
 fn interval<T: Real>(out: &mut Results<T>, problem: TransportProblem<'_, T>) {
-    let interval = EmdBounds { gap: 0.05, budget: 60 }.run(problem);
+    let interval = EmdBounds { gap: knob(0.05), budget: 60 }.run(problem);
     out.scalar("lower", interval.clone().map(|interval| interval.lower));
     out.scalar("upper", interval.map(|interval| interval.upper));
 }

@@ -10,23 +10,30 @@ mod detached;
 mod divergence;
 mod entropic;
 mod exact;
+mod knobs;
 pub mod layout;
+mod lengths;
 mod likelihood;
 mod linear;
 mod logits;
 mod margins;
+pub mod oracle;
 mod pairs;
 pub mod random;
 mod samples;
+pub mod selection;
 mod sequence;
 mod sequence_match;
 mod sides;
+pub mod strange;
 mod transport;
 
 use loglik::Real;
 
 use call::{Call, Inputs, Results, dot};
+use knobs::knob;
 use random::Random;
+use selection::{By, Seen, Selection};
 
 /// How much data a call gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +42,8 @@ pub enum Size {
     Small,
     /// Several megabytes, which go to threads.
     Large,
+    /// Anything up to the larger of both, mostly small, by this seed: one, two, a few, around the blocks of kernels.
+    Any(u64),
 }
 
 impl Size {
@@ -42,6 +51,15 @@ impl Size {
         match self {
             Self::Small => small,
             Self::Large => large,
+            Self::Any(seed) => lengths::any(seed, small, large),
+        }
+    }
+
+    /// For an axis that is as short as this in all but a search.
+    pub fn long(self, usual: usize, longest: usize) -> usize {
+        match self {
+            Self::Small | Self::Large => usual,
+            Self::Any(seed) => lengths::any(seed, usual, longest),
         }
     }
 }
@@ -54,6 +72,12 @@ pub struct Entry<T> {
     pub inputs: fn(&mut Random, Size) -> Inputs,
     /// Every route to its results.
     pub call: fn(&Call<T>, &mut Results<T>),
+    /// Arguments of the function that the call forms from its own: errors point into those.
+    pub formed: &'static [&'static str],
+    /// What leaves examples out.
+    pub selections: Vec<Selection>,
+    /// Whether finite arguments may give an infinite number that is exact.
+    pub may_be_infinite: bool,
 }
 
 impl<T> Entry<T> {
@@ -62,7 +86,26 @@ impl<T> Entry<T> {
         inputs: fn(&mut Random, Size) -> Inputs,
         call: fn(&Call<T>, &mut Results<T>),
     ) -> Self {
-        Self { name, inputs, call }
+        Self { name, inputs, call, formed: &[], selections: Vec::new(), may_be_infinite: false }
+    }
+
+    /// The same, where these examples are left out of what is seen.
+    #[must_use]
+    pub fn without(mut self, by: By, inputs: &'static [usize], seen: Seen) -> Self {
+        self.selections.push(Selection { by, inputs, seen });
+        self
+    }
+
+    /// The same, where the call forms these arguments of the function.
+    #[must_use]
+    pub fn forming(self, formed: &'static [&'static str]) -> Self {
+        Self { formed, ..self }
+    }
+
+    /// The same, where finite arguments may give an infinite number that is exact.
+    #[must_use]
+    pub fn infinite(self) -> Self {
+        Self { may_be_infinite: true, ..self }
     }
 
     /// The same arguments every time, different ones for different names.

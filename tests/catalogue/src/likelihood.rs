@@ -9,7 +9,7 @@ use loglik::likelihood::{
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2};
 
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
@@ -17,17 +17,20 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("gaussian_nll, mean", normal, |call, out| gaussian(call, out, Reduction::Mean)),
         Entry::new("gaussian_nll, weighted", normal, |call, out| {
             gaussian(call, out, Reduction::Weighted(&call.real(3)));
-        }),
+        })
+        .without(By::Weights(3), &[0, 1, 2], Seen::Reduced),
         Entry::new("bernoulli_nll, sum", labels, |call, out| bernoulli(call, out, Reduction::Sum)),
         Entry::new("bernoulli_nll, mean", labels, |call, out| bernoulli(call, out, Reduction::Mean)),
         Entry::new("bernoulli_nll, weighted", labels, |call, out| {
             bernoulli(call, out, Reduction::Weighted(&call.real(2)));
-        }),
+        })
+        .without(By::Weights(2), &[0, 1], Seen::Reduced),
         Entry::new("poisson_nll, sum", counts, |call, out| poisson(call, out, Reduction::Sum)),
         Entry::new("poisson_nll, mean", counts, |call, out| poisson(call, out, Reduction::Mean)),
         Entry::new("poisson_nll, weighted", counts, |call, out| {
             poisson(call, out, Reduction::Weighted(&call.real(2)));
-        }),
+        })
+        .without(By::Weights(2), &[0, 1], Seen::Reduced),
         Entry::new("TopK", rows, |call, out| {
             for (name, normalisation) in [("raw", Normalisation::Raw), ("renormalised", Normalisation::Renormalised)] {
                 let stats = TopK { k: 3, normalisation }.of(&call.real::<Ix2>(0));
@@ -47,7 +50,8 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("mass", each.clone().map(|each| each.top_k_mass.expect("it is asked for")));
             out.array("kept", each.clone().map(|each| each.kept.mapv(flags)));
             out.scalar("nll", each.and_then(|each| each.means()).map(|means| T::of(means.nll)));
-        }),
+        })
+        .without(By::Class(0, 1), &[0], Seen::All),
     ]
 }
 

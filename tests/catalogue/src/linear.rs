@@ -8,9 +8,11 @@ use loglik::logits::{
 use loglik::{Real, Reduction, Result};
 use ndarray::{Array3, ArrayD, ArrayViewMut, Ix1, Ix2, Ix3};
 
-use super::{Call, Entry, Inputs, Random, Results, Size, dot};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, dot, knob};
 
-const TRANSFORM: LogitTransform = LogitTransform { temperature: 0.8, soft_cap: Some(2.0) };
+fn transform() -> LogitTransform {
+    LogitTransform { temperature: knob(0.8), soft_cap: Some(knob(2.0)) }
+}
 const PLANS: [LinearPlan; 2] = [LinearPlan::Chunked, LinearPlan::Recompute];
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
@@ -29,11 +31,12 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             for plan in PLANS {
                 run(call, out, &everything(call, plan), Reduction::Weighted(&call.real(WEIGHTS)));
             }
-        }),
+        })
+        .without(By::Weights(WEIGHTS), &[0], Seen::Reduced),
         Entry::new("LinearCrossEntropy, mean, capped and tempered", tokens, |call, out| {
             for plan in PLANS {
                 let LinearCrossEntropy { loss, .. } = everything(call, plan);
-                let LogitTransform { temperature, soft_cap } = TRANSFORM;
+                let LogitTransform { temperature, soft_cap } = transform();
                 let loss = LinearCrossEntropy { loss: CrossEntropy { temperature, soft_cap, ..loss }, plan };
                 run(call, out, &loss, Reduction::Mean);
             }
@@ -42,22 +45,24 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, cotangent) = (call.class::<Ix2>(0), call.real::<Ix2>(COTANGENT));
             let head = LinearHead::new(weight).bias(bias);
-            let each = TRANSFORM.linear_token_log_probs(&hidden, head, &targets);
+            let each = transform().linear_token_log_probs(&hidden, head, &targets);
             out.scalar("value", each.map(|each| dot(&each, cotangent)));
-            let masked = TRANSFORM.linear_token_log_probs_masked(&hidden, head, &targets, &call.mask::<Ix2>(0));
+            let masked = transform().linear_token_log_probs_masked(&hidden, head, &targets, &call.mask::<Ix2>(0));
             out.array("masked", masked);
             for plan in PLANS {
-                let g = TRANSFORM.linear_token_log_probs_backward(&hidden, head, &targets, &cotangent, plan);
+                let g = transform().linear_token_log_probs_backward(&hidden, head, &targets, &cotangent, plan);
                 gradients(out, "", g.map(all_three));
             }
-        }),
+        })
+        .without(By::Mask(0), &[0], Seen::Only("masked")),
         Entry::new("linear_token_log_probs", tokens, |call, out| {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, mask) = (call.class::<Ix2>(0), call.mask::<Ix2>(0));
             let head = LinearHead::new(weight).bias(bias);
             out.array("token_log_probs", linear_token_log_probs(&hidden, head, &targets));
             out.array("masked", linear_token_log_probs_masked(&hidden, head, &targets, &mask));
-        }),
+        })
+        .without(By::Mask(0), &[0], Seen::Only("masked")),
         Entry::new("linear_token_log_probs_backward", tokens, |call, out| {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, cotangent) = (call.class::<Ix2>(0), call.real::<Ix2>(COTANGENT));
@@ -82,8 +87,8 @@ fn everything<T: Real>(call: &Call<T>, plan: LinearPlan) -> LinearCrossEntropy {
     let class_weights = (0..classes).map(|class| [0.5, 1.5, 0.0, 2.0, 1.0][class % 5]).collect();
     let loss = CrossEntropy {
         ignore_index: Some(classes as i64 - 1),
-        label_smoothing: 0.2,
-        z_loss: 0.03,
+        label_smoothing: knob(0.2),
+        z_loss: knob(0.03),
         class_weights: Some(class_weights),
         ..CrossEntropy::default()
     };

@@ -8,12 +8,17 @@ use loglik::logits::{
 use loglik::{Real, Reduction, Result};
 use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, Ix2, Ix3, Zip, concatenate};
 
-use super::{Call, Entry, Inputs, Random, Results, Size, dot};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, dot, knob};
 
 const CLASSES: usize = 5;
 
+/// The class that is ignored where one is.
+const LAST: i64 = CLASSES as i64 - 1;
+
 /// Bent enough for a cap that is left out, or a slope, to show.
-const TRANSFORM: LogitTransform = LogitTransform { temperature: 0.8, soft_cap: Some(3.0) };
+fn transform() -> LogitTransform {
+    LogitTransform { temperature: knob(0.8), soft_cap: Some(knob(3.0)) }
+}
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
@@ -37,40 +42,42 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("grad 0", result.map(|(_, gradient)| gradient));
         }),
         Entry::new("LogitTransform, log_sum_exp", logits, |call, out| {
-            out.array("each", TRANSFORM.log_sum_exp(&call.real::<Ix3>(0)));
-            let result = TRANSFORM.log_sum_exp_grad(&call.real::<Ix3>(0));
+            out.array("each", transform().log_sum_exp(&call.real::<Ix3>(0)));
+            let result = transform().log_sum_exp_grad(&call.real::<Ix3>(0));
             out.array("grad: each", result.clone().map(|(each, _)| each));
             out.array("grad 0", result.map(|(_, gradient)| gradient));
         }),
         Entry::new("LogitTransform, log_softmax", logits, |call, out| {
             let x = call.real::<Ix3>(0);
-            out.array("each", TRANSFORM.log_softmax(&x));
-            let into = call.into(x.raw_dim(), |mut to| TRANSFORM.log_softmax_into(&x, &mut to));
+            out.array("each", transform().log_softmax(&x));
+            let into = call.into(x.raw_dim(), |mut to| transform().log_softmax_into(&x, &mut to));
             out.array("into: each", into.map(|(_, to)| to));
-            let in_place = call.in_place::<Ix3, _>(0, |mut x| TRANSFORM.log_softmax_in_place(&mut x));
+            let in_place = call.in_place::<Ix3, _>(0, |mut x| transform().log_softmax_in_place(&mut x));
             out.array("in place: each", in_place.map(|(_, x)| x));
         }),
         Entry::new("LogitTransform, entropy", logits, |call, out| {
-            out.array("each", TRANSFORM.entropy(&call.real::<Ix3>(0)));
-            let result = TRANSFORM.entropy_grad(&call.real::<Ix3>(0));
+            out.array("each", transform().entropy(&call.real::<Ix3>(0)));
+            let result = transform().entropy_grad(&call.real::<Ix3>(0));
             out.array("grad: each", result.clone().map(|(each, _)| each));
             out.array("grad 0", result.map(|(_, gradient)| gradient));
         }),
         Entry::new("LogitTransform, token_log_probs and its backward", tokens, |call, out| {
             let (x, targets, mask) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.mask::<Ix2>(0));
-            let (each, cotangent) = (TRANSFORM.token_log_probs(&x, &targets), call.real::<Ix2>(1));
+            let (each, cotangent) = (transform().token_log_probs(&x, &targets), call.real::<Ix2>(1));
             out.scalar("value", each.map(|each| dot(&each, cotangent)));
-            out.array("masked", TRANSFORM.token_log_probs_masked(&x, &targets, &mask));
-            out.array("grad 0", TRANSFORM.token_log_probs_backward(&x, &targets, &cotangent));
+            out.array("masked", transform().token_log_probs_masked(&x, &targets, &mask));
+            out.array("grad 0", transform().token_log_probs_backward(&x, &targets, &cotangent));
             let into =
-                |mut to: ArrayViewMut3<T>| TRANSFORM.token_log_probs_backward_into(&x, &targets, &cotangent, &mut to);
+                |mut to: ArrayViewMut3<T>| transform().token_log_probs_backward_into(&x, &targets, &cotangent, &mut to);
             out.array("into: grad 0", call.into(x.raw_dim(), into).map(|(_, to)| to));
-        }),
+        })
+        .without(By::Mask(0), &[0], Seen::Only("masked")),
         Entry::new("token_log_probs", tokens, |call, out| {
             let (x, targets, mask) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.mask::<Ix2>(0));
             out.array("token_log_probs", token_log_probs(&x, &targets));
             out.array("masked", token_log_probs_masked(&x, &targets, &mask));
-        }),
+        })
+        .without(By::Mask(0), &[0], Seen::Only("masked")),
         Entry::new("token_log_probs_backward", tokens, |call, out| {
             let (x, targets, cotangent) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.real::<Ix2>(1));
             out.scalar("value", token_log_probs(&x, &targets).map(|each| dot(&each, cotangent)));
@@ -84,7 +91,8 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let whole = merged(call);
             out.array("log_prob", whole.clone().map(|whole| whole.map(log_probs)));
             out.array("others", whole.map(|whole| whole.map(|sum| T::of(sum.others()))));
-        }),
+        })
+        .forming(&["logits"]),
         Entry::new("VocabularyShard, backward", tokens, |call, out| {
             let cotangent = call.real::<Ix2>(1);
             let log_probs = |whole: Array2<LogSumExp<T>>| whole.map(|sum| T::of(sum.log_prob().unwrap_or_default()));
@@ -99,49 +107,61 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 call.into(x.raw_dim(), into).map(|(_, to)| to)
             };
             out.array("into: grad 0", gradient(call, into));
-        }),
+        })
+        .forming(&["logits"]),
         Entry::new("CrossEntropy, sum", tokens, |call, out| hard(call, out, &CrossEntropy::default(), Reduction::Sum)),
         Entry::new("CrossEntropy, mean, everything on", tokens, |call, out| {
-            hard(call, out, &everything(), Reduction::Mean);
-        }),
+            hard(call, out, &everything(classes(call)), Reduction::Mean);
+        })
+        .without(By::Class(0, LAST), &[0], Seen::All),
         Entry::new("CrossEntropy, weighted, everything on", tokens, |call, out| {
-            hard(call, out, &everything(), Reduction::Weighted(&call.real(2)));
-        }),
+            hard(call, out, &everything(classes(call)), Reduction::Weighted(&call.real(2)));
+        })
+        .without(By::Class(0, LAST), &[0], Seen::All)
+        .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("CrossEntropy, weighted, capped and tempered", tokens, |call, out| {
-            let LogitTransform { temperature, soft_cap } = TRANSFORM;
-            let loss = CrossEntropy { temperature, soft_cap, ..everything() };
+            let LogitTransform { temperature, soft_cap } = transform();
+            let loss = CrossEntropy { temperature, soft_cap, ..everything(classes(call)) };
             hard(call, out, &loss, Reduction::Weighted(&call.real(2)));
-        }),
+        })
+        .without(By::Class(0, LAST), &[0], Seen::All)
+        .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("SoftCrossEntropy, mean, capped and tempered", soft_tokens, |call, out| {
-            let LogitTransform { temperature, soft_cap } = TRANSFORM;
-            let loss = SoftCrossEntropy { temperature, soft_cap, ..soft_everything() };
+            let LogitTransform { temperature, soft_cap } = transform();
+            let loss = SoftCrossEntropy { temperature, soft_cap, ..soft_everything(classes(call)) };
             soft(call, out, &loss, Reduction::Mean);
         }),
         Entry::new("SoftCrossEntropy, sum", soft_tokens, |call, out| {
             soft(call, out, &SoftCrossEntropy::default(), Reduction::Sum);
         }),
         Entry::new("SoftCrossEntropy, mean, everything on", soft_tokens, |call, out| {
-            soft(call, out, &soft_everything(), Reduction::Mean);
+            soft(call, out, &soft_everything(classes(call)), Reduction::Mean);
         }),
         Entry::new("SoftCrossEntropy, weighted, everything on", soft_tokens, |call, out| {
-            soft(call, out, &soft_everything(), Reduction::Weighted(&call.real(2)));
-        }),
+            soft(call, out, &soft_everything(classes(call)), Reduction::Weighted(&call.real(2)));
+        })
+        .without(By::Weights(2), &[0, 1], Seen::Reduced),
     ]
 }
 
-/// The last class is ignored.
-fn everything() -> CrossEntropy {
+fn classes<T: Real>(call: &Call<T>) -> usize {
+    call.real::<Ix3>(0).len_of(Axis(2))
+}
+
+/// The last of five classes is ignored.
+fn everything(classes: usize) -> CrossEntropy {
+    let class_weights = [0.5, 1.5, 0.0, 2.0, 1.0].into_iter().cycle().take(classes).collect();
     CrossEntropy {
-        ignore_index: Some(CLASSES as i64 - 1),
-        label_smoothing: 0.2,
-        z_loss: 0.03,
-        class_weights: Some(vec![0.5, 1.5, 0.0, 2.0, 1.0]),
+        ignore_index: Some(LAST),
+        label_smoothing: knob(0.2),
+        z_loss: knob(0.03),
+        class_weights: Some(class_weights),
         ..CrossEntropy::default()
     }
 }
 
-fn soft_everything() -> SoftCrossEntropy {
-    let CrossEntropy { label_smoothing, z_loss, class_weights, .. } = everything();
+fn soft_everything(classes: usize) -> SoftCrossEntropy {
+    let CrossEntropy { label_smoothing, z_loss, class_weights, .. } = everything(classes);
     SoftCrossEntropy { label_smoothing, z_loss, class_weights, ..SoftCrossEntropy::default() }
 }
 
@@ -173,7 +193,7 @@ fn shards<'a, T: Real>(call: &'a Call<T>) -> [(VocabularyShard, ArrayView3<'a, T
     let x = call.real::<Ix3>(0);
     let first_class = x.len_of(Axis(2)).min(2);
     let (left, right) = x.split_at(Axis(2), first_class);
-    let shard = VocabularyShard { first_class: 0, ignore_index: Some(CLASSES as i64 - 1) };
+    let shard = VocabularyShard { first_class: 0, ignore_index: Some(LAST) };
     [(shard, left), (VocabularyShard { first_class, ..shard }, right)]
 }
 
@@ -202,7 +222,7 @@ fn logits(random: &mut Random, size: Size) -> Inputs {
 /// Logits, cotangent, weights; targets; mask.
 fn tokens(random: &mut Random, size: Size) -> Inputs {
     let rows = [2, size.pick(4, 70_001)];
-    let shape = [rows[0], rows[1], CLASSES];
+    let shape = [rows[0], rows[1], size.long(CLASSES, 32_000)];
     let reals = [random.uniform(&shape, -4.0, 4.0), random.uniform(&rows, -1.0, 1.0), random.uniform(&rows, 0.0, 1.0)];
     Inputs::reals(reals).classes([random.classes(&rows, CLASSES)]).masks([random.mask(&rows)])
 }

@@ -9,7 +9,7 @@ use loglik::{Real, Reduction};
 use ndarray::Ix1;
 
 use super::pairs::{methods, pairs};
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{Call, Entry, Inputs, Random, Results, Size, knob};
 
 /// An entry for each objective, all of the same batch.
 macro_rules! entries {
@@ -20,40 +20,40 @@ macro_rules! entries {
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     entries![
-        "RobustDpo": RobustDpo { beta: 0.3, label_smoothing: 0.2 },
-        "Hinge": Hinge { beta: 0.1 },
-        "Slic of means": Slic { delta: 0.5, length: Length::Mean },
-        "ExoPair": ExoPair { beta: 0.3, label_smoothing: 0.1 },
-        "DiscoPop": DiscoPop { beta: 0.1, tau: 0.5 },
-        "SigmoidNorm": SigmoidNorm { beta: 2.0, label_smoothing: 0.1 },
-        "Cpo of sums": Cpo { beta: 0.3, label_smoothing: 0.0, length: Length::Sum },
-        "Cpo of means": Cpo { beta: 2.0, label_smoothing: 0.1, length: Length::Mean },
-        "CpoHinge of sums": CpoHinge { beta: 0.3, length: Length::Sum },
-        "CpoIpo of means": CpoIpo { beta: 0.4, length: Length::Mean },
-        "SimPo": SimPo { beta: 2.0, gamma: 0.5, label_smoothing: 0.1 },
-        "AlphaPo, likelier ones weighed up": AlphaPo { alpha: -0.5, beta: 2.0, gamma: 0.5, label_smoothing: 0.1 },
-        "AlphaPo, likelier ones weighed down": AlphaPo { alpha: 0.25, beta: 0.5, gamma: 0.5, label_smoothing: 0.0 },
-        "RDpo": RDpo { beta: 0.3, alpha: 0.1, label_smoothing: 0.1 },
-        "Odpo by a logarithm": Odpo { beta: 0.3, alpha: 0.5, gap: RewardGap::Log },
-        "Odpo by a difference": Odpo { beta: 0.3, alpha: 0.5, gap: RewardGap::Difference },
-        "FlexDpo": FlexDpo { beta_chosen: 0.3, beta_rejected: 0.1 },
-        "ChiPo": ChiPo { beta: 0.001, clip: 1.0 },
-        "Rebel": Rebel { eta: 2.0 },
-        "SoftDpo": SoftDpo { beta: 0.3 },
+        "RobustDpo": RobustDpo { beta: knob(0.3), label_smoothing: knob(0.2) },
+        "Hinge": Hinge { beta: knob(0.1) },
+        "Slic of means": Slic { delta: knob(0.5), length: Length::Mean },
+        "ExoPair": ExoPair { beta: knob(0.3), label_smoothing: knob(0.1) },
+        "DiscoPop": DiscoPop { beta: knob(0.1), tau: knob(0.5) },
+        "SigmoidNorm": SigmoidNorm { beta: knob(2.0), label_smoothing: knob(0.1) },
+        "Cpo of sums": Cpo { beta: knob(0.3), label_smoothing: knob(0.0), length: Length::Sum },
+        "Cpo of means": Cpo { beta: knob(2.0), label_smoothing: knob(0.1), length: Length::Mean },
+        "CpoHinge of sums": CpoHinge { beta: knob(0.3), length: Length::Sum },
+        "CpoIpo of means": CpoIpo { beta: knob(0.4), length: Length::Mean },
+        "SimPo": SimPo { beta: knob(2.0), gamma: knob(0.5), label_smoothing: knob(0.1) },
+        "AlphaPo, likelier ones weighed up": AlphaPo { alpha: knob(-0.5), beta: knob(2.0), gamma: knob(0.5), label_smoothing: knob(0.1) },
+        "AlphaPo, likelier ones weighed down": AlphaPo { alpha: knob(0.25), beta: knob(0.5), gamma: knob(0.5), label_smoothing: knob(0.0) },
+        "RDpo": RDpo { beta: knob(0.3), alpha: knob(0.1), label_smoothing: knob(0.1) },
+        "Odpo by a logarithm": Odpo { beta: knob(0.3), alpha: knob(0.5), gap: RewardGap::Log },
+        "Odpo by a difference": Odpo { beta: knob(0.3), alpha: knob(0.5), gap: RewardGap::Difference },
+        "FlexDpo": FlexDpo { beta_chosen: knob(0.3), beta_rejected: knob(0.1) },
+        "ChiPo": ChiPo { beta: knob(0.001), clip: knob(1.0) },
+        "Rebel": Rebel { eta: knob(2.0) },
+        "SoftDpo": SoftDpo { beta: knob(0.3) },
         "RewardAwareRpo, backward": reward_aware(RewardDistance::BackwardKl, Length::Sum),
         "RewardAwareRpo, forward": reward_aware(RewardDistance::ForwardKl, Length::Mean),
         "RewardAwareRpo, squared": reward_aware(RewardDistance::Squared, Length::Sum),
-        "RaoKupper": RaoKupper { beta: 0.3, nu: 2.0 },
-        "RaoKupper scored by Jensen-Shannon": Scored { loss: RaoKupper { beta: 0.3, nu: 2.0 }, score: JensenShannon },
-        "Davidson": Davidson { beta: 0.3, nu: 2.0 },
-        "Poft": Poft { beta: 1.5, gamma: 0.25 },
-        "DiffusionDpo": DiffusionDpo { beta: 0.5 },
-        "Pso of means": Pso { beta: 4.0, epsilon: 0.5, length: Length::Mean },
+        "RaoKupper": RaoKupper { beta: knob(0.3), nu: knob(2.0) },
+        "RaoKupper scored by Jensen-Shannon": Scored { loss: RaoKupper { beta: knob(0.3), nu: knob(2.0) }, score: JensenShannon },
+        "Davidson": Davidson { beta: knob(0.3), nu: knob(2.0) },
+        "Poft": Poft { beta: knob(1.5), gamma: knob(0.25) },
+        "DiffusionDpo": DiffusionDpo { beta: knob(0.5) },
+        "Pso of means": Pso { beta: knob(4.0), epsilon: knob(0.5), length: Length::Mean },
     ]
 }
 
 fn reward_aware(distance: RewardDistance, length: Length) -> RewardAwareRpo {
-    RewardAwareRpo { beta: 0.2, eta: 0.5, distance, length }
+    RewardAwareRpo { beta: knob(0.2), eta: knob(0.5), distance, length }
 }
 
 /// Those of [`pairs`], then the rewards of both, and targets that are probabilities.

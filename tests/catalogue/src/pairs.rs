@@ -7,58 +7,59 @@ use loglik::preference::{
 use loglik::{Real, Reduction};
 use ndarray::Ix1;
 
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
 type Boxed<T> = Box<dyn PairObjective<T> + Send + Sync>;
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
-    const DPO: Dpo = Dpo { beta: 0.3, label_smoothing: 0.0 };
-    const SMOOTH: Dpo = Dpo { beta: 0.3, label_smoothing: 0.2 };
     vec![
-        Entry::new("Dpo, sum", pairs, |call, out| run(call, out, &DPO, Reduction::Sum)),
-        Entry::new("Dpo, mean", pairs, |call, out| run(call, out, &DPO, Reduction::Mean)),
+        Entry::new("Dpo, sum", pairs, |call, out| run(call, out, &dpo(0.0), Reduction::Sum)),
+        Entry::new("Dpo, mean", pairs, |call, out| run(call, out, &dpo(0.0), Reduction::Mean)),
         Entry::new("Dpo, smoothed, weighted", pairs, |call, out| {
-            run(call, out, &SMOOTH, Reduction::Weighted(&call.real(WEIGHTS)));
-        }),
+            run(call, out, &dpo(0.2), Reduction::Weighted(&call.real(WEIGHTS)));
+        })
+        .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
         Entry::new("Dpo, with an offset", pairs, |call, out| {
             let (chosen, rejected) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
             let policy = Pairs { chosen: chosen.view(), rejected: rejected.view() };
             let (chosen, rejected) = (call.real::<Ix1>(2), call.real::<Ix1>(3));
             let offset = call.real::<Ix1>(WEIGHTS);
             let reference = Pairs { chosen: chosen.view(), rejected: rejected.view() };
-            methods(call, out, &DPO, PairBatch::new(policy).reference(reference).target(offset), Reduction::Sum);
+            methods(call, out, &dpo(0.0), PairBatch::new(policy).reference(reference).target(offset), Reduction::Sum);
         }),
         Entry::new("Ipo of sums", pairs, |call, out| {
-            run(call, out, &Ipo { beta: 0.4, length: Length::Sum }, Reduction::Mean);
+            run(call, out, &Ipo { beta: knob(0.4), length: Length::Sum }, Reduction::Mean);
         }),
         Entry::new("Ipo of means", pairs, |call, out| {
-            run(call, out, &Ipo { beta: 0.4, length: Length::Mean }, Reduction::Weighted(&call.real(WEIGHTS)));
-        }),
+            run(call, out, &Ipo { beta: knob(0.4), length: Length::Mean }, Reduction::Weighted(&call.real(WEIGHTS)));
+        })
+        .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
         Entry::new("Orpo of log-probs as they come", pairs, |call, out| {
-            run(call, out, &Orpo { lambda: 0.7, length: Length::Sum }, Reduction::Sum);
+            run(call, out, &Orpo { lambda: knob(0.7), length: Length::Sum }, Reduction::Sum);
         }),
         Entry::new("Orpo of means", pairs, |call, out| {
-            run(call, out, &Orpo { lambda: 0.7, length: Length::Mean }, Reduction::Mean);
+            run(call, out, &Orpo { lambda: knob(0.7), length: Length::Mean }, Reduction::Mean);
         }),
         Entry::new("Nll of sums", pairs, |call, out| run(call, out, &Nll { length: Length::Sum }, Reduction::Mean)),
         Entry::new("Nll of means", pairs, |call, out| {
             run(call, out, &Nll { length: Length::Mean }, Reduction::Weighted(&call.real(WEIGHTS)));
-        }),
+        })
+        .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
         Entry::new("Dpo scored by reverse KL", pairs, |call, out| {
-            run(call, out, &Scored { loss: SMOOTH, score: ReverseKl }, Reduction::Mean);
+            run(call, out, &Scored { loss: dpo(0.2), score: ReverseKl }, Reduction::Mean);
         }),
         Entry::new("Dpo scored by Jensen-Shannon", pairs, |call, out| {
-            run(call, out, &Scored { loss: SMOOTH, score: JensenShannon }, Reduction::Sum);
+            run(call, out, &Scored { loss: dpo(0.2), score: JensenShannon }, Reduction::Sum);
         }),
         Entry::new("Ipo of means scored by Jensen-Shannon", pairs, |call, out| {
-            let loss = Ipo { beta: 0.4, length: Length::Mean };
+            let loss = Ipo { beta: knob(0.4), length: Length::Mean };
             run(call, out, &Scored { loss, score: JensenShannon }, Reduction::Mean);
         }),
         Entry::new("WeightedSum", pairs, |call, out| {
             let terms: [(f64, Boxed<T>); 3] = [
-                (1.0, Box::new(SMOOTH)),
+                (1.0, Box::new(dpo(0.2))),
                 (0.25, Box::new(Nll { length: Length::Mean })),
-                (0.5, Box::new(Orpo { lambda: 0.7, length: Length::Mean })),
+                (0.5, Box::new(Orpo { lambda: knob(0.7), length: Length::Mean })),
             ];
             let terms = terms.into_iter().map(|(weight, objective)| Term { weight, objective }).collect();
             run(call, out, &WeightedSum { terms }, Reduction::Mean);
@@ -73,6 +74,10 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             });
         }),
     ]
+}
+
+fn dpo(label_smoothing: f64) -> Dpo {
+    Dpo { beta: knob(0.3), label_smoothing: knob(label_smoothing) }
 }
 
 /// Where the weights are among the real inputs.

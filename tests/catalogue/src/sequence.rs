@@ -4,7 +4,7 @@ use loglik::Real;
 use loglik::sequence::{TokenMask, causal_shift, sum_tokens, sum_tokens_backward};
 use ndarray::{Ix1, Ix2};
 
-use super::{Entry, Inputs, Random, Size, dot};
+use super::{By, Entry, Inputs, Random, Seen, Size, dot};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
@@ -14,13 +14,16 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("sums", result.clone().map(|sequences| sequences.sums));
             out.array("lengths", result.clone().map(|sequences| sequences.lengths));
             out.array("means", result.and_then(|sequences| sequences.means()));
-        }),
+        })
+        .forming(&["lengths", "offsets"])
+        .without(By::Mask(0), &[0], Seen::All),
         Entry::new("sum_tokens_backward, padded", padded, |call, out| {
             let (x, cotangent, mask) = (call.real::<Ix2>(0), call.real::<Ix1>(1), call.mask::<Ix2>(0));
             let mask = TokenMask::padded(mask.view());
             out.scalar("value", sum_tokens(&x, mask).map(|sequences| dot(&sequences.sums, cotangent)));
             out.array("grad 0", sum_tokens_backward(mask, &cotangent));
-        }),
+        })
+        .without(By::Mask(0), &[0], Seen::All),
         Entry::new("means_backward, packed", packed, |call, out| {
             let (x, cotangent, mask) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.mask::<Ix1>(0));
             let offsets = offsets(x.len(), cotangent.len());
@@ -33,7 +36,9 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.scalar("value", means.map(|means| dot(&means, cotangent)));
             let slopes = sequences.and_then(|sequences| sequences.means_backward(&cotangent));
             out.array("grad 0", slopes.and_then(|slopes| sum_tokens_backward(mask, &slopes)));
-        }),
+        })
+        .forming(&["lengths", "offsets"])
+        .without(By::Mask(0), &[0], Seen::All),
         Entry::new("causal_shift", padded, |call, out| {
             let (tokens, mask) = (call.class::<Ix2>(0), call.mask::<Ix2>(0));
             let shifted = causal_shift(&tokens, TokenMask::padded(mask.view()));

@@ -4,15 +4,15 @@ use loglik::Real;
 use loglik::divergence::{Occupancy, SequenceMatch, Trajectory, TrajectoryEnd, TrajectorySource};
 use ndarray::{Ix1, Ix2};
 
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{Call, Entry, Inputs, Random, Results, Size, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
         Entry::new("SequenceMatch, mixture, data", trajectory, |call, out| {
-            matching(call, out, Occupancy::ChiSquareMixture { alpha: 2.0 }, TrajectorySource::Data);
+            matching(call, out, Occupancy::ChiSquareMixture { alpha: knob(2.0) }, TrajectorySource::Data);
         }),
         Entry::new("SequenceMatch, mixture, model", trajectory, |call, out| {
-            matching(call, out, Occupancy::ChiSquareMixture { alpha: 2.0 }, TrajectorySource::Model);
+            matching(call, out, Occupancy::ChiSquareMixture { alpha: knob(2.0) }, TrajectorySource::Model);
         }),
         Entry::new("SequenceMatch, reverse KL", trajectory, |call, out| {
             matching(call, out, Occupancy::ReverseKl, TrajectorySource::Data);
@@ -24,7 +24,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 fn matching<T: Real>(call: &Call<T>, out: &mut Results<T>, occupancy: Occupancy, source: TrajectorySource) {
     let (logits, actions) = (call.real::<Ix2>(0), call.class::<Ix1>(0));
     let of = |end| Trajectory { logits: logits.view(), actions: actions.view(), source, end };
-    let objective = SequenceMatch { gamma: 0.9, occupancy, data_share: 0.4, ignore_index: Some(5) };
+    let objective = SequenceMatch { gamma: knob(0.9), occupancy, data_share: knob(0.4), ignore_index: Some(5) };
     let absorbed = of(TrajectoryEnd::Absorbed);
     out.scalar("truncated", objective.value(&of(TrajectoryEnd::Truncated)));
     out.scalar("value", objective.value(&absorbed));

@@ -9,7 +9,7 @@ use loglik::{Real, Reduction};
 use ndarray::Ix1;
 
 use super::pairs::{methods, pairs};
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{Call, Entry, Inputs, Random, Results, Size, knob};
 
 /// An entry for each objective, all of the same batch.
 macro_rules! entries {
@@ -20,30 +20,32 @@ macro_rules! entries {
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     let mut entries: Vec<Entry<T>> = entries![
-        "NcaPair": NcaPair { beta: 0.3 },
-        "BcoPair": BcoPair { beta: 0.3, delta: -0.4 },
-        "SppoHard": SppoHard { beta: 0.3 },
-        "SppoSoft": SppoSoft { beta: 0.2 },
-        "ApoZero": ApoZero { beta: 0.3 },
-        "ApoDown": ApoDown { beta: 0.3 },
-        "Asft of means": Asft { lambda: 0.7, ..Asft::default() },
-        "Asft, tempered": Asft { lambda: 0.7, beta: 0.6, length: Length::Sum },
+        "NcaPair": NcaPair { beta: knob(0.3) },
+        "BcoPair": BcoPair { beta: knob(0.3), delta: knob(-0.4) },
+        "SppoHard": SppoHard { beta: knob(0.3) },
+        "SppoSoft": SppoSoft { beta: knob(0.2) },
+        "ApoZero": ApoZero { beta: knob(0.3) },
+        "ApoDown": ApoDown { beta: knob(0.3) },
+        "Asft of means": Asft { lambda: knob(0.7), ..Asft::default() },
+        "Asft, tempered": Asft { lambda: knob(0.7), beta: knob(0.6), length: Length::Sum },
         "SimPer": SimPer { length: Length::Mean },
         "SimPer of log-probs as they come": SimPer { length: Length::Sum },
-        "CalDpo": CalDpo { beta: 0.3 },
-        "Dpop, inside": Dpop { beta: 0.3, lambda: 2.0, placement: Placement::Inside },
-        "Dpop, outside": Dpop { beta: 0.3, lambda: 2.0, placement: Placement::Outside },
-        "BradleyTerry, margin": BradleyTerry { gap: RatingGap::Margin, centring: 0.01 },
-        "BradleyTerry, scale": BradleyTerry { gap: RatingGap::Scale, centring: 0.0 },
-        "RewardTies": RewardTies { model: TieModel::RaoKupper, nu: 2.0, centring: 0.01 },
-        "RewardTies, Davidson": RewardTies { model: TieModel::Davidson, nu: 2.0, centring: 0.0 },
+        "CalDpo": CalDpo { beta: knob(0.3) },
+        "Dpop, inside": Dpop { beta: knob(0.3), lambda: knob(2.0), placement: Placement::Inside },
+        "Dpop, outside": Dpop { beta: knob(0.3), lambda: knob(2.0), placement: Placement::Outside },
+        "BradleyTerry, margin": BradleyTerry { gap: RatingGap::Margin, centring: knob(0.01) },
+        "BradleyTerry, scale": BradleyTerry { gap: RatingGap::Scale, centring: knob(0.0) },
+        "RewardTies": RewardTies { model: TieModel::RaoKupper, nu: knob(2.0), centring: knob(0.01) },
+        "RewardTies, Davidson": RewardTies { model: TieModel::Davidson, nu: knob(2.0), centring: knob(0.0) },
         "RewardRegression": RewardRegression {},
         "ProcessReward": ProcessReward {},
     ];
     entries.extend([
-        Entry::new("Tpo", everything, |call, out| tpo(call, out, Tpo { beta: 0.3, alpha: 0.5, ..Tpo::default() })),
+        Entry::new("Tpo", everything, |call, out| {
+            tpo(call, out, Tpo { beta: knob(0.3), alpha: knob(0.5), ..Tpo::default() })
+        }),
         Entry::new("Tpo, length-normalised", everything, |call, out| {
-            tpo(call, out, Tpo { beta: 2.0, label_smoothing: 0.1, ..Tpo::length_normalised() });
+            tpo(call, out, Tpo { beta: knob(2.0), label_smoothing: knob(0.1), ..Tpo::length_normalised() });
         }),
         Entry::new("reward_metrics", everything, |call, out| {
             batch(call, |batch| {

@@ -8,21 +8,33 @@ use loglik::transport::{
 use loglik::{Real, Reduction, Result};
 use ndarray::{Array1, ArrayView1, Ix1, Ix2};
 
-use super::{Call, Entry, Inputs, Random, Results, Size};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
         Entry::new("wasserstein_1d", line, |call, out| {
             let (x, y, v, w) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.real::<Ix1>(2), call.real::<Ix1>(3));
-            for (name, p) in [("p = 1", 1.0), ("p = 1.5", 1.5), ("p = 2", 2.0), ("p = 3", 3.0)] {
+            for (name, p) in [("p = 1", 1.0), ("p = 1.5", knob(1.5)), ("p = 2", 2.0), ("p = 3", 3.0)] {
                 let (x, y) = (Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
                 out.scalar(name, wasserstein_1d(x, y, p));
             }
             out.scalar("uniform", wasserstein_1d(Measure::uniform(x.view()), Measure::uniform(y.view()), 2.0));
         }),
-        Entry::new("wasserstein_1d_grad, p = 1", line, |call, out| line_grad(call, out, 1.0)),
-        Entry::new("wasserstein_1d_grad, p = 2", line, |call, out| line_grad(call, out, 2.0)),
-        Entry::new("wasserstein_1d_grad, p = 2.5", line, |call, out| line_grad(call, out, 2.5)),
+        Entry::new("wasserstein_1d_grad, p = 1", line, |call, out| line_grad(call, out, 1.0)).forming(&[
+            "x.weights",
+            "y.weights",
+            "directions",
+        ]),
+        Entry::new("wasserstein_1d_grad, p = 2", line, |call, out| line_grad(call, out, 2.0)).forming(&[
+            "x.weights",
+            "y.weights",
+            "directions",
+        ]),
+        Entry::new("wasserstein_1d_grad, p = 2.5", line, |call, out| line_grad(call, out, knob(2.5))).forming(&[
+            "x.weights",
+            "y.weights",
+            "directions",
+        ]),
         Entry::new("wasserstein_1d_grad, uniform", line, |call, out| {
             let (x, y) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
             let result = wasserstein_1d_grad(Measure::uniform(x.view()), Measure::uniform(y.view()), 1.5);
@@ -30,16 +42,27 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         }),
         Entry::new("wasserstein_circle", line, |call, out| {
             let (x, y, v, w) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.real::<Ix1>(2), call.real::<Ix1>(3));
-            for (name, p) in [("p = 1", 1.0), ("p = 1.5", 1.5), ("p = 2", 2.0)] {
+            for (name, p) in [("p = 1", 1.0), ("p = 1.5", knob(1.5)), ("p = 2", 2.0)] {
                 let (x, y) = (Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
-                out.scalar(name, wasserstein_circle(x, y, p, 3.5));
+                out.scalar(name, wasserstein_circle(x, y, p, knob(3.5)));
             }
             for (name, p) in [("uniform, p = 1", 1.0), ("uniform, p = 2", 2.0)] {
-                out.scalar(name, wasserstein_circle(Measure::uniform(x.view()), Measure::uniform(y.view()), p, 3.5));
+                out.scalar(
+                    name,
+                    wasserstein_circle(Measure::uniform(x.view()), Measure::uniform(y.view()), p, knob(3.5)),
+                );
             }
         }),
-        Entry::new("SlicedWasserstein, p = 2", clouds, |call, out| sliced(call, out, 2.0)),
-        Entry::new("SlicedWasserstein, p = 1.5", clouds, |call, out| sliced(call, out, 1.5)),
+        Entry::new("SlicedWasserstein, p = 2", clouds, |call, out| sliced(call, out, 2.0)).forming(&[
+            "x.weights",
+            "y.weights",
+            "directions",
+        ]),
+        Entry::new("SlicedWasserstein, p = 1.5", clouds, |call, out| sliced(call, out, knob(1.5))).forming(&[
+            "x.weights",
+            "y.weights",
+            "directions",
+        ]),
         Entry::new("demd", embedded, |call, out| {
             let (x, targets) = (call.real::<Ix2>(0), call.class::<Ix1>(0));
             let cost = CosineCost::new(&call.real::<Ix2>(1));
@@ -50,25 +73,33 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         }),
         Entry::new("Emo, DEMD scaled, sum", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleDemd, EmoCost::Plain, Reduction::Sum);
-        }),
+        })
+        .without(By::Class(0, 6), &[0], Seen::All),
         Entry::new("Emo, DEMD scaled, weighted", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleDemd, EmoCost::Plain, Reduction::Weighted(&call.real(2)));
-        }),
+        })
+        .without(By::Class(0, 6), &[0], Seen::All)
+        .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("Emo, MLE scaled, mean", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleMle, EmoCost::Plain, Reduction::Mean);
-        }),
+        })
+        .without(By::Class(0, 6), &[0], Seen::All),
         Entry::new("Emo, DEMD scaled, shifted, weighted", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleDemd, EmoCost::Shifted, Reduction::Weighted(&call.real(2)));
-        }),
+        })
+        .without(By::Class(0, 6), &[0], Seen::All)
+        .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("Emo, MLE scaled, shifted, mean", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleMle, EmoCost::Shifted, Reduction::Mean);
-        }),
+        })
+        .without(By::Class(0, 6), &[0], Seen::All),
         Entry::new("Ddo, mean", ratios, |call, out| {
             ddo(call, out, Samples { real: Reduction::Mean, fake: Reduction::Mean });
         }),
         Entry::new("Ddo, weighted and sum", ratios, |call, out| {
             ddo(call, out, Samples { real: Reduction::Weighted(&call.real(2)), fake: Reduction::Sum });
-        }),
+        })
+        .without(By::Weights(2), &[0], Seen::Reduced),
     ]
 }
 
@@ -138,7 +169,7 @@ fn emo<T: Real>(call: &Call<T>, out: &mut Results<T>, mode: EmoMode, shift: EmoC
 }
 
 fn ddo<T: Real>(call: &Call<T>, out: &mut Results<T>, reductions: Samples<Reduction<T>>) {
-    let ddo = Ddo { alpha: 3.0, beta: 0.4 };
+    let ddo = Ddo { alpha: knob(3.0), beta: knob(0.4) };
     let (real, fake) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
     let samples = Samples { real: real.view(), fake: fake.view() };
     out.scalar("value", ddo.value(samples, reductions));
