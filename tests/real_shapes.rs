@@ -1,6 +1,8 @@
 //! Functions at the shapes of real models: vocabularies around the borders of blocks and far above them, rows that are
 //! flat, confident, or almost empty. Every value is held against a plain loop in `f64`.
 
+#![allow(unreachable_pub)] // private to the test binary as a whole
+
 #[path = "real_shapes/divergence.rs"]
 mod divergence;
 #[path = "real_shapes/rows.rs"]

@@ -1,6 +1,6 @@
 //! How much harder the rejected response is pushed than the chosen one, as probabilities.
 
-use ndarray::{Array1, Zip};
+use ndarray::Array1;
 
 use crate::preference::PairsView;
 use crate::{Error, Real, Result, check};
@@ -22,7 +22,8 @@ use crate::{Error, Real, Result, check};
 ///
 /// # Errors
 ///
-/// Arrays of different lengths; a log-probability or gradient that is not finite; a pair without any gradient.
+/// Arrays of different lengths; a log-probability or gradient that is not finite; a pair without any gradient; a ratio that
+/// does not fit the type.
 ///
 /// # Examples
 ///
@@ -55,16 +56,23 @@ pub fn log_gradient_ratio<T: Real>(policy: PairsView<'_, T>, gradient: PairsView
             return Err(Error::Value { argument, position: index.into(), value: x.wide(), allowed: "finite" });
         }
     }
-    let ratios = Zip::from(policy.chosen).and(policy.rejected).and(gradient.chosen).and(gradient.rejected);
-    let ratios = ratios.map_collect(|&w, &l, &by_w, &by_l| {
-        let slopes = by_l.wide().abs().ln() - by_w.wide().abs().ln();
-        T::of(slopes + (w.wide() - l.wide()))
-    });
-    match ratios.iter().position(|ratio| ratio.is_nan()) {
-        None => Ok(ratios),
-        Some(pair) => {
+    let at = |i: usize| [policy.chosen[i], policy.rejected[i], gradient.chosen[i], gradient.rejected[i]].map(T::wide);
+    (0..policy.chosen.len()).map(|i| of_pair(i, at(i))).collect()
+}
+
+/// The ratio of one pair, of the log-probabilities and the gradients of both sides.
+fn of_pair<T: Real>(pair: usize, [chosen, rejected, by_chosen, by_rejected]: [f64; 4]) -> Result<T> {
+    match (by_chosen == 0.0, by_rejected == 0.0) {
+        (true, true) => {
             let (argument, allowed) = ("gradient.chosen", "not 0 where that of the rejected response is 0 too");
             Err(Error::Value { argument, position: pair.into(), value: 0.0, allowed })
+        }
+        (true, false) => Ok(T::infinity()),
+        (false, true) => Ok(T::neg_infinity()),
+        (false, false) => {
+            let ratio = (by_rejected.abs().ln() - by_chosen.abs().ln()) + (chosen - rejected);
+            let ratio = T::of(ratio);
+            if ratio.is_finite() { Ok(ratio) } else { Err(Error::overflow::<T>("policy.chosen", pair)) }
         }
     }
 }
@@ -99,5 +107,15 @@ mod tests {
         assert!(error.starts_with("`gradient.chosen`[0] is 0, allowed is not 0"), "{error}");
         let short = Pairs { chosen: aview1(&[1.0, 2.0]), rejected: aview1(&[0.0]) };
         assert!(log_gradient_ratio(policy.view(), short).is_err());
+    }
+
+    #[test]
+    fn log_probs_too_far_apart_are_an_overflow_and_no_infinity() {
+        let slopes = [aview1(&[1.0]), aview1(&[0.0])];
+        let far = Pairs { chosen: aview1(&[f64::MAX]), rejected: aview1(&[f64::MIN]) };
+        let error = log_gradient_ratio(far, Pairs { chosen: slopes[0], rejected: slopes[0] }).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `policy.chosen`[0] overflows f64");
+        let ratio = log_gradient_ratio(far, Pairs { chosen: slopes[0], rejected: slopes[1] });
+        assert_eq!(ratio, Ok(array![f64::NEG_INFINITY])); // the limit, whatever the log-probabilities
     }
 }

@@ -94,7 +94,8 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.scalar("change", moved.map(|moved| T::of(moved.mean_change)));
             let side = |i: usize| Pairs { chosen: columns[i].view(), rejected: columns[i + 1].view() };
             out.array("ratio", log_gradient_ratio(side(0), side(2)));
-        }),
+        })
+        .infinite(),
         Entry::new("Ches", states, |call, out| {
             let (chosen, rejected) = (call.real::<Ix3>(0), call.real::<Ix3>(1));
             let (left, right) = (call.mask::<Ix2>(0), call.mask::<Ix2>(1));
