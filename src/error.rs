@@ -115,6 +115,25 @@ pub enum Error {
         tolerance: f64,
     },
 
+    /// Costs of +inf leave some places no way for all that they hold: every plan would cost infinitely much.
+    #[error(
+        "no plan has a finite cost: `{argument}` holds {held} at {}, and the places of `{other}` that `cost` joins to these \
+         hold {joined}",
+        Few(places)
+    )]
+    NoFinitePlan {
+        /// The side of these places.
+        argument: &'static str,
+        /// Places that hold more together than all that finite costs join to them.
+        places: Vec<usize>,
+        /// What they hold.
+        held: f64,
+        /// The other side.
+        other: &'static str,
+        /// What is joined to them there.
+        joined: f64,
+    },
+
     /// A method that always ends has taken more steps than any input is known to need.
     #[error("{objective} has not ended after {steps} steps")]
     Unfinished {
@@ -188,9 +207,32 @@ impl fmt::Display for Position {
     }
 }
 
+/// Places, of which a message prints the first few.
+struct Few<'a>(&'a [usize]);
+
+impl fmt::Display for Few<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        match self.0.get(..SHOWN) {
+            Some(first) if self.0.len() > SHOWN => write!(f, "{first:?} and {} more", self.0.len() - SHOWN),
+            _ => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_without_a_way_are_named_but_not_all_of_many() {
+        let message =
+            |places| Error::NoFinitePlan { argument: "a", places, held: 0.5, other: "b", joined: 0.25 }.to_string();
+        let end = "and the places of `b` that `cost` joins to these hold 0.25";
+        assert_eq!(message(vec![2]), format!("no plan has a finite cost: `a` holds 0.5 at [2], {end}"));
+        let first = "[0, 1, 2, 3, 4, 5, 6, 7] and 12 more";
+        assert_eq!(message((0..20).collect()), format!("no plan has a finite cost: `a` holds 0.5 at {first}, {end}"));
+    }
 
     #[test]
     fn a_message_names_the_argument_the_position_and_the_range() {

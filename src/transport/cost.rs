@@ -1,5 +1,7 @@
 //! What a unit of mass pays for its way: a matrix, or a distance between points that is computed where it is needed.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::error::Position;
@@ -20,6 +22,19 @@ pub enum GroundCost {
 
 /// The cost of moving a unit of mass from each of n places to each of m.
 ///
+/// # Forbidden ways
+///
+/// An entry of +inf in a matrix forbids the way: no mass goes there, whatever other ways cost, and `0 · ∞` is never formed. A
+/// problem that leaves some mass no way to go has no plan of finite cost, which is an
+/// [`Error::NoFinitePlan`](crate::Error::NoFinitePlan) that names the places. Weights are kept to the tolerance of
+/// [`TransportProblem`](super::TransportProblem) here too: parts that only forbidden ways join may differ by it in what they
+/// hold. Points have no forbidden ways: coordinates are finite.
+///
+/// # Places without mass
+///
+/// Where a problem gives a place the weight zero, its row or column of the matrix, or its point, is never read: it may hold
+/// NaN or anything else. A cloud of points can be padded so.
+///
 /// # Examples
 ///
 /// ```
@@ -30,7 +45,7 @@ pub enum GroundCost {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cost<'a, T> {
-    /// Any finite numbers, `[n, m]`; they may be negative.
+    /// Numbers, `[n, m]`: finite, of any sign, or +inf for a way that is forbidden.
     Matrix(ArrayView2<'a, T>),
     /// Between points, computed where it is needed: no matrix of `[n, m]` exists.
     Points {
@@ -80,11 +95,11 @@ impl<T: Real> Cost<'_, T> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Value`]: a cost or a coordinate is not finite.
+    /// - [`Error::Value`]: a cost is NaN or -inf, or a coordinate is not finite.
     /// - [`Error::Shape`]: points of another dimension.
     /// - [`Error::Overflow`]: points so far apart that their cost may not fit the type.
     pub fn to_matrix(&self) -> Result<ndarray::Array2<T>> {
-        self.check()?;
+        self.check_between(|_| true, |_| true)?;
         let mut costs = ndarray::Array2::zeros(self.shape());
         for (i, mut row) in costs.rows_mut().into_iter().enumerate() {
             self.row_into(i, row.as_slice_mut().unwrap_or_default());
@@ -95,12 +110,21 @@ impl<T: Real> Cost<'_, T> {
     /// Every cost must be finite and fit the type.
     pub(super) fn check(&self) -> Result<()> {
         match self {
-            Self::Matrix(cost) => all_finite("cost", *cost),
+            Self::Matrix(costs) => all_finite("cost", *costs, |_| true),
+            Self::Points { .. } => self.check_between(|_| true, |_| true),
+        }
+    }
+
+    /// Costs between places that take part must be finite or forbid their way; between points, they must fit the type.
+    pub(super) fn check_between(&self, row: impl Fn(usize) -> bool, column: impl Fn(usize) -> bool) -> Result<()> {
+        match self {
+            Self::Matrix(costs) => no_nan_in(*costs, row, column),
             Self::Points { x, y, ground } => {
                 check::shape("cost.y", &[y.ncols()], &[x.ncols()])?;
-                all_finite("cost.x", *x)?;
-                all_finite("cost.y", *y)?;
-                let bound = ground.of((0..x.ncols()).map(|axis| extent(x.column(axis), y.column(axis))));
+                all_finite("cost.x", *x, &row)?;
+                all_finite("cost.y", *y, &column)?;
+                let extent = |k| extent(chosen(x.column(k), &row), chosen(y.column(k), &column));
+                let bound = ground.of((0..x.ncols()).map(extent).collect::<Vec<_>>().into_iter());
                 if T::of(bound).is_finite() { Ok(()) } else { Err(Error::overflow::<T>("cost.x", Position::default())) }
             }
         }
@@ -129,7 +153,7 @@ impl<T: Real> Cost<'_, T> {
 
 impl GroundCost {
     /// The cost of a way with this difference on each axis.
-    fn of(self, differences: impl Iterator<Item = f64>) -> f64 {
+    fn of(self, differences: impl Iterator<Item = f64> + Clone) -> f64 {
         match self {
             Self::SquaredEuclidean => differences.map(|d| d * d).sum(),
             Self::Euclidean => length(differences),
@@ -145,8 +169,16 @@ impl GroundCost {
     }
 }
 
-/// Euclidean length, whose square neither overflows nor vanishes before the root is taken.
-fn length(differences: impl Iterator<Item = f64>) -> f64 {
+/// Sums of squares that have neither overflown nor lost anything below the range of the type.
+pub(super) const SAFE: Range<f64> = 1e-280..1e300;
+
+/// Euclidean length, also where the sum of squares overflows or vanishes before the root is taken.
+pub(super) fn length(differences: impl Iterator<Item = f64> + Clone) -> f64 {
+    let sum = differences.clone().fold(0.0, |sum, d| sum + d * d);
+    if SAFE.contains(&sum) { sum.sqrt() } else { scaled_length(differences) }
+}
+
+fn scaled_length(differences: impl Iterator<Item = f64>) -> f64 {
     let (scale, sum) = differences.map(f64::abs).fold((0.0, 0.0), |(scale, sum): (f64, f64), d| match d {
         0.0 => (scale, sum),
         d if d > scale => (d, 1.0 + sum * (scale / d).powi(2)),
@@ -155,22 +187,45 @@ fn length(differences: impl Iterator<Item = f64>) -> f64 {
     scale * sum.sqrt()
 }
 
+/// The coordinates of places that take part.
+fn chosen<T: Real>(axis: ArrayView1<'_, T>, place: impl Fn(usize) -> bool) -> impl Iterator<Item = f64> {
+    axis.into_iter().enumerate().filter(move |&(i, _)| place(i)).map(|(_, at)| at.wide())
+}
+
 /// How far apart any two of these coordinates are.
-fn extent<T: Real>(x: ArrayView1<'_, T>, y: ArrayView1<'_, T>) -> f64 {
-    let ends = x
-        .iter()
-        .chain(y)
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at.wide()), high.max(at.wide())));
+fn extent(x: impl Iterator<Item = f64>, y: impl Iterator<Item = f64>) -> f64 {
+    let ends = x.chain(y).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
     (ends.1 - ends.0).max(0.0)
 }
 
-fn all_finite<T: Real>(argument: &'static str, array: ArrayView2<'_, T>) -> Result<()> {
-    match array.indexed_iter().find(|(_, value)| !value.is_finite()) {
+/// The points that take part must be finite.
+fn all_finite<T: Real>(argument: &'static str, points: ArrayView2<'_, T>, place: impl Fn(usize) -> bool) -> Result<()> {
+    match points.indexed_iter().find(|((i, _), at)| !at.is_finite() && place(*i)) {
         None => Ok(()),
-        Some(((i, j), value)) => {
-            Err(Error::Value { argument, position: Position(vec![i, j]), value: value.wide(), allowed: "finite" })
+        Some(((i, k), at)) => {
+            Err(Error::Value { argument, position: Position(vec![i, k]), value: at.wide(), allowed: "finite" })
         }
     }
+}
+
+/// The costs between places that take part must be finite or +inf.
+fn no_nan_in<T: Real>(
+    costs: ArrayView2<'_, T>,
+    row: impl Fn(usize) -> bool,
+    column: impl Fn(usize) -> bool,
+) -> Result<()> {
+    let is_cost = |cost: &T| *cost > T::neg_infinity();
+    for (i, costs) in costs.rows().into_iter().enumerate().filter(|(i, _)| row(*i)) {
+        // Without a branch on each, since nearly all rows are good.
+        if costs.iter().fold(true, |good, cost| good & is_cost(cost)) {
+            continue;
+        }
+        if let Some((j, cost)) = costs.iter().enumerate().find(|(j, cost)| !is_cost(cost) && column(*j)) {
+            let (position, value) = (Position(vec![i, j]), cost.wide());
+            return Err(Error::Value { argument: "cost", position, value, allowed: "finite or +inf" });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -209,11 +264,29 @@ mod tests {
     }
 
     #[test]
+    fn places_that_take_no_part_are_not_looked_at() {
+        let nan = f64::NAN;
+        let costs = array![[0.0, nan, f64::INFINITY], [nan, nan, f64::NEG_INFINITY], [1.0, 1e308, 2.0]];
+        let cost = Cost::matrix(costs.view());
+        assert!(cost.check().is_err());
+        assert!(cost.check_between(|i| i != 1, |j| j != 1).is_ok());
+        let message = cost.check_between(|i| i > 0, |j| j == 2).unwrap_err().to_string();
+        assert_eq!(message, "`cost`[1, 2] is -inf, allowed is finite or +inf");
+        let (x, y) = (array![[0.0, nan], [1e200, 0.0], [1.0, 0.0]], array![[2.0, 0.0], [f64::INFINITY, 0.0]]);
+        let cost = Cost::points(x.view(), y.view(), GroundCost::SquaredEuclidean);
+        assert!(cost.check_between(|i| i == 2, |j| j == 0).is_ok());
+        let message = cost.check_between(|i| i > 0, |j| j == 0).unwrap_err().to_string();
+        assert_eq!(message, "the result at `cost.x` overflows f64");
+        let message = cost.check_between(|i| i == 2, |_| true).unwrap_err().to_string();
+        assert_eq!(message, "`cost.y`[1, 0] is inf, allowed is finite");
+    }
+
+    #[test]
     fn what_is_not_finite_is_named() {
         let message = |cost: Cost<'_, f64>| cost.to_matrix().unwrap_err().to_string();
         let bad = array![[0.0, 1.0], [f64::NAN, 1.0]];
         let good = array![[0.0, 1.0]];
-        assert_eq!(message(Cost::matrix(bad.view())), "`cost`[1, 0] is NaN, allowed is finite");
+        assert_eq!(message(Cost::matrix(bad.view())), "`cost`[1, 0] is NaN, allowed is finite or +inf");
         let ground = GroundCost::Euclidean;
         assert_eq!(message(Cost::points(good.view(), bad.view(), ground)), "`cost.y`[1, 0] is NaN, allowed is finite");
         let wide = array![[0.0, 1.0, 2.0]];

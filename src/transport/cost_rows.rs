@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::{Cost, GroundCost};
+use super::cost::{Cost, GroundCost, SAFE, length};
 use crate::Real;
 use crate::simd::{Kernel, LANES, dispatch};
 
@@ -20,8 +20,10 @@ enum Source<'a, T> {
     Whole(ArrayView2<'a, T>),
     /// Some entries of each row.
     Part { costs: ArrayView2<'a, T>, columns: Vec<usize> },
+    /// One for each of these entries that forbids its way, and else zero.
+    Forbidden { costs: ArrayView2<'a, T>, columns: Vec<usize> },
     /// Coordinates of the places that mass goes to, by axes `[d, m]`.
-    Points { x: ArrayView2<'a, T>, axes: Vec<f64>, ground: GroundCost, unit: f64 },
+    Points { x: ArrayView2<'a, T>, axes: Vec<f64>, ground: GroundCost },
 }
 
 /// The costs of one row: where they lie, or in scratch.
@@ -44,6 +46,13 @@ impl<'a, T: Real> CostRows<'a, T> {
         Self { source: source(cost, columns), width: columns.len() }
     }
 
+    /// What each way to these places adds to the number of forbidden ones: 1 where the cost is +inf, else 0. Nothing where
+    /// costs are of points, which forbid no way.
+    pub(super) fn of_forbidden(cost: &Cost<'a, T>, columns: &[usize]) -> Option<Self> {
+        let Cost::Matrix(costs) = *cost else { return None };
+        Some(Self { source: Source::Forbidden { costs, columns: columns.to_vec() }, width: columns.len() })
+    }
+
     /// Number of costs in a row.
     pub(super) fn width(&self) -> usize {
         self.width
@@ -63,9 +72,14 @@ impl<'a, T: Real> CostRows<'a, T> {
                 let row = costs.row(i);
                 scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = row[j].wide());
             }
-            Source::Points { x, axes, ground, unit } => {
-                let from: Vec<f64> = x.row(i).iter().map(|x| x.wide() / unit).collect();
-                dispatch(Form { from: &from, axes, ground: *ground, unit: *unit, out: scratch });
+            Source::Forbidden { costs, columns } => {
+                let (row, forbidden) = (costs.row(i), T::infinity());
+                let number = |j: usize| f64::from(u8::from(row[j] == forbidden));
+                scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = number(j));
+            }
+            Source::Points { x, axes, ground } => {
+                let from: Vec<f64> = x.row(i).iter().map(|x| x.wide()).collect();
+                dispatch(Form { from: &from, axes, ground: *ground, out: scratch });
             }
         }
         CostRow::Formed(scratch)
@@ -78,18 +92,10 @@ fn source<'a, T: Real>(cost: &Cost<'a, T>, columns: &[usize]) -> Source<'a, T> {
         Cost::Matrix(costs) if all => Source::Whole(costs),
         Cost::Matrix(costs) => Source::Part { costs, columns: columns.to_vec() },
         Cost::Points { x, y, ground } => {
-            let unit = if ground == GroundCost::Euclidean { unit(x, y) } else { 1.0 };
-            let axis = |k: usize| columns.iter().map(move |&j| y[[j, k]].wide() / unit);
-            Source::Points { x, axes: (0..y.ncols()).flat_map(axis).collect(), ground, unit }
+            let axis = |k: usize| columns.iter().map(move |&j| y[[j, k]].wide());
+            Source::Points { x, axes: (0..y.ncols()).flat_map(axis).collect(), ground }
         }
     }
-}
-
-/// A power of two by which coordinates are divided so that squares of their differences neither overflow nor vanish
-/// beside the largest of them.
-fn unit<T: Real>(x: ArrayView2<'_, T>, y: ArrayView2<'_, T>) -> f64 {
-    let largest = x.iter().chain(y).fold(0.0, |max: f64, at| max.max(at.wide().abs()));
-    if (1e-100..1e100).contains(&largest) || largest == 0.0 { 1.0 } else { largest.log2().floor().exp2() }
 }
 
 impl<T: Real> CostRow<'_, T> {
@@ -98,6 +104,14 @@ impl<T: Real> CostRow<'_, T> {
         match self {
             Self::Stored(costs) => dispatch(Least { costs, potentials }),
             Self::Formed(costs) => dispatch(Least { costs, potentials }),
+        }
+    }
+
+    /// A number that is not above any exact `C_j - v_j`, and at most two roundings below the least of them.
+    pub(super) fn least_below(&self, potentials: &[f64]) -> f64 {
+        match self {
+            Self::Stored(costs) => dispatch(LeastBelow { costs, potentials }),
+            Self::Formed(costs) => dispatch(LeastBelow { costs, potentials }),
         }
     }
 
@@ -164,6 +178,42 @@ impl<C: Real> Kernel for Least<'_, C> {
     }
 }
 
+/// `min_j (C_j - v_j)`, of at least one, where each difference is lowered if it was rounded up.
+struct LeastBelow<'a, C> {
+    costs: &'a [C],
+    potentials: &'a [f64],
+}
+
+impl<C: Real> Kernel for LeastBelow<'_, C> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f64 {
+        let mut least = [f64::INFINITY; LANES];
+        let (costs, last_costs) = self.costs.as_chunks::<LANES>();
+        let (potentials, last) = self.potentials.as_chunks::<LANES>();
+        for (costs, potentials) in costs.iter().zip(potentials) {
+            for i in 0..LANES {
+                least[i] = lesser(difference_below(costs[i].wide(), potentials[i]), least[i]);
+            }
+        }
+        for (i, (cost, potential)) in last_costs.iter().zip(last).enumerate() {
+            least[i] = lesser(difference_below(cost.wide(), *potential), least[i]);
+        }
+        crate::simd::join(least, lesser)
+    }
+}
+
+/// `cost - potential`, not above the exact difference and at most two roundings below it. What the subtraction loses is found
+/// exactly (Møller, Knuth); a difference that loses anything is far above the subnormal numbers. +inf stays what it is.
+#[inline(always)]
+pub(super) fn difference_below(cost: f64, potential: f64) -> f64 {
+    let rounded = cost - potential;
+    let taken = cost - rounded;
+    let lost = (cost - (rounded + taken)) + (taken - potential);
+    if lost < 0.0 { rounded - f64::EPSILON * rounded.abs() } else { rounded }
+}
+
 /// `least_j = min(least_j, C_j - shift)`.
 struct Lower<'a, C> {
     costs: &'a [C],
@@ -192,7 +242,6 @@ struct Form<'a> {
     from: &'a [f64],
     axes: &'a [f64],
     ground: GroundCost,
-    unit: f64,
     out: &'a mut [f64],
 }
 
@@ -212,7 +261,15 @@ impl Kernel for Form<'_> {
                 }
             }
             if self.ground == GroundCost::Euclidean {
-                out.iter_mut().for_each(|sum| *sum = self.unit * sum.sqrt());
+                let is_safe = out.iter().fold(true, |safe, sum| safe & SAFE.contains(sum));
+                for (j, sum) in out.iter_mut().enumerate() {
+                    *sum = if is_safe || SAFE.contains(sum) {
+                        sum.sqrt()
+                    } else {
+                        let to = |k: usize| self.axes[k * width + block * BLOCK + j];
+                        length(self.from.iter().enumerate().map(|(k, from)| from - to(k)))
+                    };
+                }
             }
         }
     }
@@ -224,7 +281,6 @@ mod tests {
 
     use super::*;
     use crate::simd::{available, with_level};
-    use crate::testing::close;
 
     const GROUNDS: [GroundCost; 3] = [GroundCost::SquaredEuclidean, GroundCost::Euclidean, GroundCost::Manhattan];
 
@@ -244,7 +300,7 @@ mod tests {
                     let mut scratch = Vec::new();
                     for i in 0..4 {
                         let row = rows.row(i, &mut scratch);
-                        row.iter().enumerate().for_each(|(j, c)| close(c, cost.at(i, j), 2e-15));
+                        row.iter().enumerate().for_each(|(j, c)| assert_eq!(c, cost.at(i, j)));
                     }
                 });
             }

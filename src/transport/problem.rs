@@ -13,7 +13,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `a` is `[n]`, `b` is `[m]`; weights are finite and `>= 0`, and both sum to the same total, which need not be 1: nothing
-/// is normalised.
+/// is normalised. A weight of zero selects its place away, and a cost of +inf forbids a way: see [`Cost`].
 ///
 /// # Examples
 ///
@@ -65,18 +65,42 @@ impl Masses {
 }
 
 impl<T: Real> TransportProblem<'_, T> {
-    /// Checks everything: shapes, weights, that both sides hold the same mass, and costs.
-    pub(super) fn masses(&self) -> Result<Masses> {
-        let masses = self.unbalanced_masses()?;
-        mass::balanced::<T>(Names { left: "a", right: "b" }, mass::total(&masses.a), mass::total(&masses.b))?;
+    /// Checks everything: shapes, weights, that both sides hold the same mass, and costs between places that hold some. What
+    /// is left may forbid ways: who needs a plan asks [`finite_plan`](super::emd::finite_plan) for one, or is told by it.
+    ///
+    /// Costs from or to a place without mass are not checked and may be NaN: they are to be skipped, not multiplied by zero.
+    pub(super) fn held_masses(&self) -> Result<Masses> {
+        let masses = self.unbalanced_held_masses()?;
+        self.balanced(masses)
+    }
+
+    /// The same, but that both sides need not hold the same mass.
+    pub(super) fn unbalanced_held_masses(&self) -> Result<Masses> {
+        let masses = self.weights()?;
+        self.cost.check_between(|i| masses.a[i] > 0.0, |j| masses.b[j] > 0.0)?;
         Ok(masses)
     }
 
-    /// Checks everything but that both sides hold the same mass.
+    /// [`Self::held_masses`] for who reads the costs of all places and has no use for forbidden ways.
+    pub(super) fn masses(&self) -> Result<Masses> {
+        let masses = self.unbalanced_masses()?;
+        self.balanced(masses)
+    }
+
+    /// The same, but that both sides need not hold the same mass.
     pub(super) fn unbalanced_masses(&self) -> Result<Masses> {
-        check::shape("cost", &self.cost.shape(), &[self.a.len(), self.b.len()])?;
-        let masses = Masses { a: mass::of("a", self.a)?, b: mass::of("b", self.b)? };
+        let masses = self.weights()?;
         self.cost.check()?;
+        Ok(masses)
+    }
+
+    fn weights(&self) -> Result<Masses> {
+        check::shape("cost", &self.cost.shape(), &[self.a.len(), self.b.len()])?;
+        Ok(Masses { a: mass::of("a", self.a)?, b: mass::of("b", self.b)? })
+    }
+
+    fn balanced(&self, masses: Masses) -> Result<Masses> {
+        mass::balanced::<T>(Names { left: "a", right: "b" }, mass::total(&masses.a), mass::total(&masses.b))?;
         Ok(masses)
     }
 }

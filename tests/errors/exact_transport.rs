@@ -32,8 +32,16 @@ fn problems_of_transport_that_are_none_are_named() {
     says(emd_plan(problem(one.view())), message);
     says(EmdBounds::default().run(problem(one.view())), message);
     says(emd(problem(three.view())), "`cost` has shape [2, 2], expected [3, 2]");
-    let unpaid = TransportProblem::new(half.view(), half.view(), Cost::matrix(infinite.view()));
-    says(emd(unpaid), "`cost`[1, 0] is inf, allowed is finite");
+    let one_way = array![[0.0, INF], [1.0, INF]];
+    let unpaid = TransportProblem::new(half.view(), half.view(), Cost::matrix(one_way.view()));
+    let message =
+        "no plan has a finite cost: `b` holds 0.5 at [1], and the places of `a` that `cost` joins to these hold 0";
+    says(emd(unpaid), message);
+    says(emd_plan(unpaid), message);
+    says(emd_grad(unpaid), message);
+    let senseless = array![[0.0, 1.0], [-INF, 0.0]];
+    let senseless = TransportProblem::new(half.view(), half.view(), Cost::matrix(senseless.view()));
+    says(emd(senseless), "`cost`[1, 0] is -inf, allowed is finite or +inf");
     says(c_transform(Cost::matrix(infinite.view()), &half), "`cost`[1, 0] is inf, allowed is finite");
     says(axis_bound(problem(half.view())), "axis_bound needs `points`");
     let points = Cost::points(cost.view(), three.view().insert_axis(ndarray::Axis(1)), GroundCost::Euclidean);

@@ -1,6 +1,8 @@
 //! The earth mover's distance between discrete measures: the exact solution of the transport problem.
 
 mod flows;
+mod potentials;
+mod reach;
 mod simplex;
 mod solve;
 mod start;
@@ -11,12 +13,15 @@ mod units;
 
 use ndarray::{Array1, Array2};
 
+#[allow(unused_imports)]
+pub(super) use reach::finite_plan;
 pub(super) use simplex::{Ended, Limits, Simplex};
 pub(super) use solve::{Solved, dual, finish, from_zero};
 
+use super::certificates::below;
 use super::{Flow, Plan, TransportProblem};
 use crate::error::Position;
-use crate::{Real, Result, reduction};
+use crate::{Error, Real, Result, reduction};
 
 /// The earth mover's distance: the least cost of moving one set of weights onto another.
 ///
@@ -25,9 +30,9 @@ use crate::{Real, Result, reduction};
 /// \quad \text{with} \quad \sum_j P_{ij} = a_i, \quad \sum_i P_{ij} = b_j
 /// ```
 ///
-/// Nothing is divided or rooted: with squared Euclidean costs it is `W_2²`. Costs are any finite numbers, of any sign;
-/// weights keep their total. Where the totals differ, within the tolerance of [`TransportProblem`], `b` is scaled to that of
-/// `a`. Places without mass take no part.
+/// Nothing is divided or rooted: with squared Euclidean costs it is `W_2²`. Costs are finite, of any sign, or +inf where a way
+/// is [forbidden](super::Cost#forbidden-ways); weights keep their total. Where the totals differ, within the tolerance of
+/// [`TransportProblem`], `b` is scaled to that of `a`. Places without mass take no part, and nothing of them is read.
 ///
 /// Exact, by a network simplex of which no step is in doubt: flows are whole numbers of 2⁻⁶⁰ of the mass, an arc is taken
 /// in only where its saving is above what round-off can feign, and trees are strongly feasible, so that ties do not make it
@@ -38,7 +43,9 @@ use crate::{Real, Result, reduction};
 /// # Errors
 ///
 /// - [`Error::Shape`](crate::Error::Shape): the cost is not `[n, m]`.
-/// - [`Error::Value`](crate::Error::Value): a weight is not finite or below zero, or a cost or coordinate is not finite.
+/// - [`Error::Value`](crate::Error::Value): a weight is not finite or below zero; between places with mass, a cost is NaN or
+///   -inf, or a coordinate is not finite.
+/// - [`Error::NoFinitePlan`](crate::Error::NoFinitePlan): forbidden ways leave some mass nowhere to go.
 /// - [`Error::Empty`](crate::Error::Empty): a side without mass.
 /// - [`Error::Unbalanced`](crate::Error::Unbalanced): totals that differ by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the
 ///   larger.
@@ -61,8 +68,9 @@ use crate::{Real, Result, reduction};
 /// Dantzig, *Application of the simplex method to a transportation problem*, 1951; strongly feasible trees: Cunningham,
 /// Mathematical Programming 11, 1976; Ahuja, Magnanti and Orlin, *Network Flows*, 1993, chapter 11.
 pub fn emd<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
-    let solved = solve::solve(&problem, &problem.masses()?.scaled())?;
-    reduction::narrow(solved.primal, "cost", Position::default())
+    let masses = problem.held_masses()?.scaled();
+    let (_, primal) = solve::plan(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
+    reduction::narrow(primal, "cost", Position::default())
 }
 
 /// [`emd`] with a plan that attains it, and potentials that prove it.
@@ -83,15 +91,17 @@ pub fn emd<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution<T>> {
-    EmdSolution::new(solve::solve(&problem, &problem.masses()?.scaled())?)
+    let masses = problem.held_masses()?.scaled();
+    EmdSolution::new(solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?)
 }
 
 /// [`emd`] with its gradient.
 ///
 /// By the envelope theorem the slope in the cost is the plan, and those in the weights are the potentials. Along the
 /// simplex, where a weight grows at the expense of another, potentials count up to a constant of each side only: they come
-/// centred, with mean 0. A place without mass has the slope at which it would take some. Where several plans or pairs of
-/// potentials are optimal, EMD has kinks, and the gradient is one of its generalised gradients.
+/// centred, with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
+/// only forbidden ways join it to mass, and 0 where its costs say nothing since one is not a number. Where several plans or
+/// pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalised gradients.
 ///
 /// # Errors
 ///
@@ -109,8 +119,10 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn emd_grad<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
-    let solution = emd_plan(problem)?;
-    let (a, b) = (centred(&solution.u), centred(&solution.v));
+    let masses = problem.held_masses()?.scaled();
+    let solved = solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
+    let (a, b) = (centred(&solved.u, &masses.a)?, centred(&solved.v, &masses.b)?);
+    let solution = EmdSolution::<T>::new(solved)?;
     Ok((solution.cost, TransportGradient { a, b, cost: solution.plan.to_dense() }))
 }
 
@@ -121,20 +133,22 @@ pub struct EmdSolution<T> {
     pub cost: T,
     /// The plan: at most `n + m - 1` flows.
     pub plan: Plan<T>,
-    /// Potentials of the places that mass comes from, `[n]`: `u_i + v_j <= C_ij`, with equality where mass flows.
+    /// Potentials of the places that mass comes from, `[n]`: `u_i + v_j <= C_ij` exactly, and with equality, up to round-off,
+    /// where mass flows. For places without mass, see [`emd_grad`].
     pub u: Array1<T>,
-    /// Potentials of the places that it goes to, `[m]`; the first is 0.
+    /// Potentials of the places that it goes to, `[m]`; that of the heaviest, the first of several, is 0.
     pub v: Array1<T>,
     /// `Σ a u + Σ b v` (`b` scaled to the total of `a`), which no plan is below.
     pub dual: T,
-    /// `cost - dual`, formed in `f64`: 0 up to round-off, of either sign.
+    /// `Σ P (C - u - v)`, by which `cost` is above `dual`, formed in `f64`: 0 up to round-off, and never below 0.
     pub gap: T,
 }
 
 impl<T: Real> EmdSolution<T> {
     fn new(solved: Solved) -> Result<Self> {
         let narrow = |x| reduction::narrow(x, "cost", Position::default());
-        let all = |values: Vec<f64>| values.into_iter().map(narrow).collect::<Result<Array1<T>>>();
+        // Both rounded downwards, so that they are feasible in the type of the caller too.
+        let all = |potentials: Vec<f64>| potentials.into_iter().map(fitting_below).collect::<Result<Array1<T>>>();
         let flows =
             solved.plan.flows().iter().map(|flow| Flow { from: flow.from, to: flow.to, mass: T::of(flow.mass) });
         let flows = flows.filter(|flow| flow.mass > T::zero()).collect();
@@ -144,7 +158,7 @@ impl<T: Real> EmdSolution<T> {
             u: all(solved.u)?,
             v: all(solved.v)?,
             dual: narrow(solved.dual)?,
-            gap: narrow(solved.primal - solved.dual)?,
+            gap: narrow(solved.gap)?,
         })
     }
 }
@@ -152,17 +166,33 @@ impl<T: Real> EmdSolution<T> {
 /// Slopes of a transport cost in everything that it depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransportGradient<T> {
-    /// In the weights `a`, `[n]`, centred: only differences count.
+    /// In the weights `a`, `[n]`, centred over the places with mass: only differences count.
     pub a: Array1<T>,
-    /// In the weights `b`, `[m]`, centred.
+    /// In the weights `b`, `[m]`, centred in the same way.
     pub b: Array1<T>,
     /// In the cost, `[n, m]`: the plan.
     pub cost: Array2<T>,
 }
 
-/// Less their mean.
-fn centred<T: Real>(potentials: &Array1<T>) -> Array1<T> {
-    let wide: Vec<f64> = potentials.iter().map(|u| u.wide()).collect();
-    let mean = reduction::sum(&wide) / wide.len() as f64;
-    wide.into_iter().map(|u| T::of(u - mean)).collect()
+/// In the type of the caller, not above it; +inf is that of a place that nothing can reach, and NaN that of one of which
+/// nothing is known.
+fn fitting_below<T: Real>(potential: f64) -> Result<T> {
+    fit(potential, below::<T>(potential))
+}
+
+/// Less their mean over the places with mass.
+fn centred<T: Real>(potentials: &[f64], masses: &[f64]) -> Result<Array1<T>> {
+    let held: Vec<f64> = potentials.iter().zip(masses).filter(|(_, mass)| **mass > 0.0).map(|(u, _)| *u).collect();
+    let mean = reduction::sum(&held.iter().map(|u| u / held.len() as f64).collect::<Vec<_>>());
+    potentials.iter().map(|&u| fit(u, T::of(u - mean))).collect()
+}
+
+/// What has become of a potential in the type of the caller, which must hold it if it was a number.
+fn fit<T: Real>(potential: f64, fitting: T) -> Result<T> {
+    match potential {
+        unknown if unknown.is_nan() => Ok(T::zero()),
+        f64::INFINITY => Ok(T::infinity()),
+        _ if fitting.is_finite() => Ok(fitting),
+        _ => Err(Error::overflow::<T>("cost", Position::default())),
+    }
 }

@@ -1,16 +1,20 @@
 //! The network simplex: arcs that save something enter the tree until none does.
 
+use super::reach::fewest_forbidden;
 use super::start::greedy;
 use super::tree::{Arc, Tree};
 use super::units::units;
-use crate::Real;
 use crate::transport::Cost;
 use crate::transport::certificates::to_columns;
 use crate::transport::cost_rows::CostRows;
 use crate::transport::problem::Masses;
+use crate::{Real, Result};
 
 /// Arcs that are offered before the best of them enter: more of them make for fewer exchanges and more passes.
 const OFFERS: usize = 8;
+
+/// How often idle arcs are drawn near at most. More than twice has not been seen; potentials would only be larger than need be.
+const DRAWS: usize = 8;
 
 /// What a run may cost.
 #[derive(Clone, Copy)]
@@ -30,48 +34,136 @@ pub(in crate::transport) enum Ended {
     Limit,
 }
 
+/// Exchanges of arcs for each place. Random problems take about ten, degenerate ones some tens.
+const EXCHANGES: u64 = 2_000;
+
+/// More exchanges than a problem of this size is known to need.
+pub(super) fn exchanges(masses: &Masses) -> u64 {
+    1_000_000 + EXCHANGES * (masses.a.len() + masses.b.len()) as u64
+}
+
 /// A problem without its empty places, and a tree of it.
 pub(in crate::transport) struct Simplex<'a, T> {
-    ways: CostRows<'a, T>,
+    pub(super) ways: CostRows<'a, T>,
     /// The places that hold something.
     pub(super) rows: Vec<usize>,
     pub(super) columns: Vec<usize>,
     pub(super) tree: Tree,
     /// Rows of costs that have been read, without those of the start.
     pub(in crate::transport) rows_read: u64,
+    /// The least cost, once it has been asked for.
+    least: Option<f64>,
+    /// Exchanges so far.
+    exchanges: u64,
 }
 
 impl<'a, T: Real> Simplex<'a, T> {
-    /// A tree that is feasible. It is a good one where `worth` are good potentials of all columns; without them it goes by
-    /// the least cost of each.
-    pub(in crate::transport) fn new(cost: &Cost<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Self {
-        let held = |masses: &[f64]| (0..masses.len()).filter(|&i| masses[i] > 0.0).collect::<Vec<_>>();
+    /// A tree that is feasible and sends nothing along forbidden ways. It is a good one where `worth` are good potentials of
+    /// all columns; without them it goes by the least cost of each.
+    ///
+    /// Costs have been checked between the places that hold something, and no others are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFinitePlan`](crate::Error::NoFinitePlan).
+    pub(in crate::transport) fn new(cost: &Cost<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Result<Self> {
+        let columns = held(&masses.b);
+        let mut simplex = Self::start(CostRows::of_columns(cost, &columns), masses, worth);
+        if simplex.tree.arcs().any(|arc| arc.cost == f64::INFINITY && arc.flow > 0)
+            && let Some(ways) = CostRows::of_forbidden(cost, &columns)
+        {
+            let reached = fewest_forbidden(ways, masses)?;
+            (simplex.tree, simplex.rows_read) = (reached.tree, reached.rows_read);
+            let (rows, columns) = (&simplex.rows, &simplex.columns);
+            simplex.tree.price(|arc| cost.at(rows[arc.row], columns[arc.column]));
+        }
+        simplex.draw_near();
+        Ok(simplex)
+    }
+
+    /// A first tree, which may send something along ways of infinite cost.
+    pub(super) fn start(ways: CostRows<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Self {
         let (rows, columns) = (held(&masses.a), held(&masses.b));
         let at = |places: &[usize], values: &[f64]| places.iter().map(|&i| values[i]).collect::<Vec<_>>();
-        let (a, b) = (at(&rows, &masses.a), at(&columns, &masses.b));
-        let (offered, wanted) = units(&a, &b);
-        let ways = CostRows::of_columns(cost, &columns);
-        let worth = match worth {
+        let (offered, wanted) = units(&at(&rows, &masses.a), &at(&columns, &masses.b));
+        let mut worth = match worth {
             Some(worth) => at(&columns, worth),
             None => {
                 let nothing = |mass: &f64| if *mass > 0.0 { 0.0 } else { f64::NEG_INFINITY };
                 to_columns(&ways, &masses.a.iter().map(nothing).collect::<Vec<_>>())
             }
         };
+        worth.iter_mut().filter(|worth| !worth.is_finite()).for_each(|worth| *worth = 0.0);
         let tree = greedy(&ways, &rows, &offered, wanted, worth);
-        Self { ways, rows, columns, tree, rows_read: 0 }
+        Self { ways, rows, columns, tree, rows_read: 0, least: None, exchanges: 0 }
+    }
+
+    /// Gives arcs that carry nothing and cost far more than any that carry something a cost just above all that could matter,
+    /// and says whether there were any. They are of the tree only because it must span all places; with the costs that they
+    /// have, potentials on one side of them would lose their digits, and where they are forbidden have none.
+    ///
+    /// Another plan differs from this one by cycles, each of which takes mass from at most `k` arcs, `k` the places of the
+    /// smaller side, and adds it to as many. An arc of cost `c` is part of none that saves anything if `c` and `k - 1` of the
+    /// least cost are more than `k` of the largest that carries something: no optimal plan has it.
+    pub(super) fn draw_near(&mut self) -> bool {
+        let carries = |arc: &Arc| arc.flow > 0 && arc.cost < f64::INFINITY;
+        let largest = self.tree.arcs().filter(carries).fold(f64::NEG_INFINITY, |max, arc| max.max(arc.cost));
+        let most = self.rows.len().min(self.columns.len()) as f64;
+        let is_idle = |arc: &Arc| !carries(arc);
+        let idle = self.tree.arcs().filter(is_idle).fold(f64::NEG_INFINITY, |max, arc| max.max(arc.cost));
+        // No less than this is far, whatever the least cost.
+        if idle <= 2.0 * most * largest.abs() {
+            return false;
+        }
+        let spread = largest - self.least();
+        let far = largest
+            + match 2.0 * most * spread {
+                0.0 if largest == 0.0 => 1.0,
+                0.0 => largest.abs(),
+                beyond => beyond,
+            };
+        let is_far = |arc: &Arc| is_idle(arc) && arc.cost > 2.0 * far.abs();
+        let found = far.is_finite() && self.tree.arcs().any(|arc| is_far(&arc));
+        if found {
+            self.tree.price(|arc| if is_far(&arc) { far } else { arc.cost });
+        }
+        found
+    }
+
+    /// The least of all costs.
+    fn least(&mut self) -> f64 {
+        if let Some(least) = self.least {
+            return least;
+        }
+        let (nothing, mut scratch) = (vec![0.0; self.columns.len()], Vec::new());
+        let rows = self.rows.iter().map(|&i| self.ways.row(i, &mut scratch).least(&nothing));
+        let least = rows.fold(f64::INFINITY, f64::min);
+        self.rows_read += self.rows.len() as u64;
+        self.least = Some(least);
+        least
     }
 
     /// Exchanges arcs until none saves anything, or a limit is reached.
-    ///
+    pub(in crate::transport) fn run(&mut self, limits: Limits) -> Ended {
+        for _ in 0..DRAWS {
+            if self.exchange_while_it_saves(limits) == Ended::Limit {
+                return Ended::Limit;
+            }
+            if !self.draw_near() {
+                break;
+            }
+        }
+        Ended::Optimal
+    }
+
     /// Rows take turns and offer the arc by which they save most. Of [`OFFERS`] at a time, that which saves most enters, then
     /// of those that still save something the next: rows are read in order, and what is left is soon offered again.
     ///
     /// An arc enters only if the bound on the errors of its potentials leaves no doubt that it saves something, so that with
     /// a strongly feasible tree and whole flows no tree comes back, whatever the round-off.
-    pub(in crate::transport) fn run(&mut self, limits: Limits) -> Ended {
+    fn exchange_while_it_saves(&mut self, limits: Limits) -> Ended {
         let n = self.rows.len();
-        let (mut exchanges, mut row, mut scratch) = (0, 0, Vec::new());
+        let (mut row, mut scratch) = (0, Vec::new());
         let mut offers = Vec::with_capacity(OFFERS);
         // Rows since the last exchange: after all of them in turn nothing can be saved.
         let mut since = 0;
@@ -81,11 +173,12 @@ impl<'a, T: Real> Simplex<'a, T> {
                 (row, since) = ((row + 1) % n, since + 1);
             }
             while let Some(arc) = self.take_best(&mut offers) {
-                if exchanges == limits.exchanges || self.rows_read > limits.rows {
+                if self.exchanges == limits.exchanges || self.rows_read > limits.rows {
                     return Ended::Limit;
                 }
                 self.tree.exchange(arc);
-                (since, exchanges) = (0, exchanges + 1);
+                since = 0;
+                self.exchanges += 1;
             }
         }
         Ended::Optimal
@@ -98,7 +191,7 @@ impl<'a, T: Real> Simplex<'a, T> {
         let least = costs.least(potentials);
         if least < self.tree.certain_rows()[row] {
             let column = costs.place(potentials, least);
-            Some(Arc { row, column, cost: costs.at(column) })
+            Some(Arc { row, column, cost: costs.at(column), flow: 0 })
         } else {
             None
         }
@@ -112,4 +205,9 @@ impl<'a, T: Real> Simplex<'a, T> {
         let best = (0..offers.len()).max_by(|&x, &y| saving(&offers[x]).total_cmp(&saving(&offers[y])))?;
         Some(offers.swap_remove(best))
     }
+}
+
+/// Places that hold something.
+fn held(masses: &[f64]) -> Vec<usize> {
+    (0..masses.len()).filter(|&i| masses[i] > 0.0).collect()
 }

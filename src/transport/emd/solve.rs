@@ -1,35 +1,45 @@
 //! From a problem to its solution in `f64`: the simplex, then flows and potentials that stand on their own.
 
 use super::flows::flows;
-use super::simplex::{Ended, Limits, Simplex};
-use crate::transport::certificates::{to_columns, to_rows};
-use crate::transport::cost_rows::CostRows;
+use super::potentials::Potentials;
+use super::simplex::{Ended, Limits, Simplex, exchanges};
 use crate::transport::problem::Masses;
-use crate::transport::{Flow, Plan, TransportProblem};
+use crate::transport::{Flow, Plan, TransportProblem, mass};
 use crate::{Error, Real, Result, reduction};
 
 /// A plan and a feasible pair of potentials, and what they say of the least cost.
 pub(in crate::transport) struct Solved {
     pub(in crate::transport) plan: Plan<f64>,
+    /// Potentials; NaN where nothing is known of a place without mass, since a cost is not a number.
     pub(in crate::transport) u: Vec<f64>,
     pub(in crate::transport) v: Vec<f64>,
     /// The cost of the plan.
     pub(in crate::transport) primal: f64,
     /// `Σ a u + Σ b v`.
     pub(in crate::transport) dual: f64,
+    /// `Σ P (C - u - v)`, of which no term is below zero.
+    pub(in crate::transport) gap: f64,
 }
 
-/// Exchanges of arcs for each place. Random problems take about ten, degenerate ones some tens.
-const EXCHANGES: u64 = 2_000;
-
-/// Solves a problem whose sides hold the same.
-pub(super) fn solve<T: Real>(problem: &TransportProblem<'_, T>, masses: &Masses) -> Result<Solved> {
-    let exchanges = 1_000_000 + EXCHANGES * (masses.a.len() + masses.b.len()) as u64;
-    let mut simplex = Simplex::new(&problem.cost, masses, None);
-    match simplex.run(Limits { exchanges, rows: u64::MAX }) {
-        Ended::Optimal => finish(problem, masses, &simplex),
-        Ended::Limit => Err(Error::Unfinished { objective: "emd", steps: exchanges }),
+/// The tree of an optimal plan, of a problem whose sides hold the same.
+pub(super) fn optimal<'a, T: Real>(problem: &TransportProblem<'a, T>, masses: &Masses) -> Result<Simplex<'a, T>> {
+    let steps = exchanges(masses);
+    let mut simplex = Simplex::new(&problem.cost, masses, None)?;
+    match simplex.run(Limits { exchanges: steps, rows: u64::MAX }) {
+        Ended::Optimal => Ok(simplex),
+        Ended::Limit => Err(Error::Unfinished { objective: "emd", steps }),
     }
+}
+
+/// The plan of a tree, in the masses themselves, and its cost.
+pub(super) fn plan<T: Real>(
+    problem: &TransportProblem<'_, T>,
+    masses: &Masses,
+    simplex: &Simplex<'_, T>,
+) -> Result<(Plan<f64>, f64)> {
+    let plan = Plan::new(problem.cost.shape(), carried(problem, masses, simplex)?);
+    let primal = plan.cost(|i, j| problem.cost.at(i, j));
+    if primal.is_finite() && simplex.tree.is_finite() { Ok((plan, primal)) } else { Err(overflow()) }
 }
 
 /// What the tree stands for: flows in the masses themselves, and potentials that are feasible at every place.
@@ -38,19 +48,16 @@ pub(in crate::transport) fn finish<T: Real>(
     masses: &Masses,
     simplex: &Simplex<'_, T>,
 ) -> Result<Solved> {
-    let plan = Plan::new(problem.cost.shape(), carried(masses, simplex));
-    let primal = plan.cost(|i, j| problem.cost.at(i, j));
-    let mut u = vec![f64::NEG_INFINITY; masses.a.len()];
-    simplex.rows.iter().zip(simplex.tree.row_potentials()).for_each(|(&i, potential)| u[i] = potential);
-    let ways = CostRows::new(&problem.cost);
-    let v = from_zero(to_columns(&ways, &u));
-    let u = to_rows(&ways, &v, u.len());
+    let (plan, primal) = plan(problem, masses, simplex)?;
+    let Potentials { u, v } = Potentials::of(&problem.cost, masses, simplex);
     let dual = dual(masses, &u, &v);
-    if primal.is_finite() && dual.is_finite() {
-        Ok(Solved { plan, u, v, primal, dual })
-    } else {
-        Err(Error::overflow::<f64>("cost", crate::Position::default()))
-    }
+    // Never below zero, since no `u + v` is above its cost; nor is a rounded difference then.
+    let gap = plan.cost(|i, j| (problem.cost.at(i, j) - v[j]) - u[i]);
+    if dual.is_finite() && gap.is_finite() { Ok(Solved { plan, u, v, primal, dual, gap }) } else { Err(overflow()) }
+}
+
+fn overflow() -> Error {
+    Error::overflow::<f64>("cost", crate::Position::default())
 }
 
 /// Potentials whose first is zero: those of a c-transform are then no larger than the costs differ, and so their sums lose
@@ -61,20 +68,34 @@ pub(in crate::transport) fn from_zero(mut potentials: Vec<f64>) -> Vec<f64> {
     potentials
 }
 
-/// `Σ a u + Σ b v`.
+/// `Σ a u + Σ b v`, of the places that hold something.
 pub(in crate::transport) fn dual(masses: &Masses, u: &[f64], v: &[f64]) -> f64 {
     let terms = |masses: &[f64], potentials: &[f64]| {
-        reduction::sum(&masses.iter().zip(potentials).map(|(mass, potential)| mass * potential).collect::<Vec<_>>())
+        let worth = |(&mass, &potential): (&f64, &f64)| if mass > 0.0 { mass * potential } else { 0.0 };
+        reduction::sum(&masses.iter().zip(potentials).map(worth).collect::<Vec<_>>())
     };
     terms(&masses.a, u) + terms(&masses.b, v)
 }
 
-fn carried<T: Real>(masses: &Masses, simplex: &Simplex<'_, T>) -> Vec<Flow<f64>> {
+fn carried<T: Real>(
+    problem: &TransportProblem<'_, T>,
+    masses: &Masses,
+    simplex: &Simplex<'_, T>,
+) -> Result<Vec<Flow<f64>>> {
     let at = |places: &[usize], masses: &[f64]| places.iter().map(|&i| masses[i]).collect::<Vec<_>>();
     let (a, b) = (at(&simplex.rows, &masses.a), at(&simplex.columns, &masses.b));
-    let arcs: Vec<_> = simplex.tree.arcs().map(|(i, j, _)| (i, j)).collect();
+    let arcs: Vec<_> = simplex.tree.arcs().map(|arc| (arc.row, arc.column)).collect();
     let flows = flows(&arcs, &a, &b);
     // Whole units know of no round-off: where they carry nothing there is nothing.
-    let carry = simplex.tree.arcs().zip(flows).filter(|&((_, _, units), mass)| units > 0 && mass > 0.0);
-    carry.map(|((i, j, _), mass)| Flow { from: simplex.rows[i], to: simplex.columns[j], mass }).collect()
+    let carry = simplex.tree.arcs().zip(flows).filter(|&(arc, mass)| arc.flow > 0 && mass > 0.0);
+    let flow = |(arc, mass): (super::tree::Arc, f64)| Flow {
+        from: simplex.rows[arc.row],
+        to: simplex.columns[arc.column],
+        mass,
+    };
+    let (carried, forbidden): (Vec<_>, Vec<_>) =
+        carry.map(flow).partition(|flow: &Flow<f64>| problem.cost.at(flow.from, flow.to) < f64::INFINITY);
+    // What rounding of the weights has left no way for.
+    let left: f64 = forbidden.iter().map(|flow| flow.mass).sum();
+    if left <= mass::tolerance::<T>() * mass::total(&masses.a) { Ok(carried) } else { Err(overflow()) }
 }

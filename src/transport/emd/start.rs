@@ -18,21 +18,25 @@ pub(super) fn greedy<T: Real>(
 ) -> Tree {
     let mut tree = Tree::new(rows.len(), wanted.len());
     let (mut open, mut scratch) = (wanted.len(), Vec::new());
+    // Where all costs are infinite the first column that is open does as well as any.
+    let mut first = 0;
     for (row, (&i, &offer)) in rows.iter().zip(offered).enumerate() {
         let (costs, mut left) = (ways.row(i, &mut scratch), offer);
         loop {
-            let column = costs.place(&v, costs.least(&v));
-            let arc = Arc { row, column, cost: costs.at(column) };
+            let least = costs.least(&v);
+            let column = if least < f64::INFINITY { costs.place(&v, least) } else { first };
+            let arc = |flow: i64| Arc { row, column, cost: costs.at(column), flow };
             if open == 1 || left < wanted[column] {
-                tree.attach(Child::Row, arc, left);
+                tree.attach(Child::Row, arc(left));
                 wanted[column] -= left;
                 break;
             }
-            tree.attach(Child::Column, arc, wanted[column]);
+            tree.attach(Child::Column, arc(wanted[column]));
             left -= wanted[column];
             // No difference from this is the least.
             v[column] = f64::NEG_INFINITY;
             open -= 1;
+            first += v[first..].iter().position(|&v| v > f64::NEG_INFINITY).unwrap_or(0);
         }
     }
     tree.settle();

@@ -28,6 +28,8 @@ pub(super) struct Arc {
     pub(super) row: usize,
     pub(super) column: usize,
     pub(super) cost: f64,
+    /// What it carries, in units.
+    pub(super) flow: i64,
 }
 
 /// Which end of an arc of the tree hangs on the other.
@@ -67,10 +69,10 @@ impl Tree {
     }
 
     /// Hangs one end of an arc, which has no parent yet, on the other.
-    pub(super) fn attach(&mut self, child: Child, arc: Arc, flow: i64) {
+    pub(super) fn attach(&mut self, child: Child, arc: Arc) {
         let (row, column) = self.ends(arc);
         let (child, parent) = if child == Child::Row { (row, column) } else { (column, row) };
-        self.hang(child, parent, arc.cost, flow);
+        self.hang(child, parent, arc.cost, arc.flow);
     }
 
     /// Forms all depths and potentials, once one node alone has no parent.
@@ -95,13 +97,36 @@ impl Tree {
         self.nodes[..self.rows].iter().map(|node| node.potential)
     }
 
-    /// Row, column and flow of each arc of the tree.
-    pub(super) fn arcs(&self) -> impl Iterator<Item = (usize, usize, i64)> {
-        let with_parent = self.nodes.iter().enumerate().filter(|(_, node)| node.parent != NONE);
-        with_parent.map(|(child, node)| {
-            let parent = node.parent as usize;
-            (child.min(parent), child.max(parent) - self.rows, node.flow)
-        })
+    /// Potentials of the columns.
+    pub(super) fn column_potentials(&self) -> impl Iterator<Item = f64> {
+        self.nodes[self.rows..].iter().map(|node| node.potential)
+    }
+
+    /// Whether all potentials fit the type.
+    pub(super) fn is_finite(&self) -> bool {
+        self.nodes.iter().all(|node| node.potential.is_finite())
+    }
+
+    /// The arcs of the tree.
+    pub(super) fn arcs(&self) -> impl Iterator<Item = Arc> {
+        (0..self.nodes.len()).filter_map(|child| self.arc_above(child))
+    }
+
+    /// Gives every arc another cost.
+    pub(super) fn price(&mut self, cost: impl Fn(Arc) -> f64) {
+        for child in 0..self.nodes.len() {
+            if let Some(arc) = self.arc_above(child) {
+                self.nodes[child].cost = cost(arc);
+            }
+        }
+        self.settle();
+    }
+
+    /// The arc to the parent, which the root has not.
+    fn arc_above(&self, child: usize) -> Option<Arc> {
+        let Node { parent, cost, flow, .. } = self.nodes[child];
+        let parent = (parent != NONE).then_some(parent as usize)?;
+        Some(Arc { row: child.min(parent), column: child.max(parent) - self.rows, cost, flow })
     }
 
     /// Takes an arc into the tree, sends along it what the cycle that it closes can carry, and drops an arc that carries

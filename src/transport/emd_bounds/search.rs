@@ -144,7 +144,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
 
     /// The tree that the simplex would begin with.
     fn greedy(&mut self) -> Result<()> {
-        let simplex = Simplex::new(&self.problem.cost, self.masses, Some(&self.potentials));
+        let simplex = Simplex::new(&self.problem.cost, self.masses, Some(&self.potentials))?;
         let solved = self.solved(&simplex)?;
         self.take(solved, LowerBound::Greedy, UpperBound::Greedy);
         Ok(())
@@ -191,7 +191,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
     fn exact(&mut self) -> Result<()> {
         let n = self.masses.a.len() as u64;
         let rows = n * self.settings.budget.saturating_sub(self.ends.passes) as u64;
-        let mut simplex = Simplex::new(&self.problem.cost, self.masses, Some(&self.potentials));
+        let mut simplex = Simplex::new(&self.problem.cost, self.masses, Some(&self.potentials))?;
         let optimal = simplex.run(Limits { exchanges: u64::MAX, rows }) == Ended::Optimal;
         self.ends.passes += simplex.rows_read.div_ceil(n) as usize;
         let solved = self.solved(&simplex)?;

@@ -1,5 +1,8 @@
 //! The simplex against programmes that are solved in other ways, and its certificate on problems of every kind.
 
+mod empty;
+mod forbidden;
+
 use ndarray::{Array1, Array2, Axis, array};
 
 use super::*;
@@ -27,12 +30,12 @@ fn proves(problem: TransportProblem<'_, f64>) -> EmdSolution<f64> {
         assert!((got - wanted).abs() <= 1e-14 * total, "{got} is not {wanted}");
     }
     let slack = 1e-14 * largest;
-    assert!(costs.indexed_iter().all(|((i, j), c)| solution.u[i] + solution.v[j] <= c + slack));
+    assert!(costs.indexed_iter().all(|((i, j), c)| solution.u[i] <= c - solution.v[j]));
     for flow in solution.plan.flows() {
         let reduced = costs[[flow.from, flow.to]] - solution.u[flow.from] - solution.v[flow.to];
         assert!(reduced <= 100.0 * slack, "mass flows at a reduced cost of {reduced}");
     }
-    assert!(solution.gap.abs() <= 10.0 * slack * total, "the gap is {}", solution.gap);
+    assert!((0.0..=10.0 * slack * total).contains(&solution.gap), "the gap is {}", solution.gap);
     let places = problem.a.iter().chain(problem.b).filter(|&&mass| mass > 0.0).count();
     assert!(solution.plan.flows().len() < places);
     solution
@@ -137,29 +140,6 @@ fn identical_points_cost_nothing_and_points_need_no_matrix() {
         let costs = away.cost.to_matrix().unwrap();
         close(proves(away).cost, emd(problem(&a, &b, &costs)).unwrap(), 1e-14);
     }
-}
-
-#[test]
-fn places_without_mass_take_no_part_but_have_potentials() {
-    let mut next = generator(9);
-    let (mut a, mut b) = (weights(12, &mut next), weights(9, &mut next));
-    (a[0], a[7], b[8]) = (0.0, 0.0, 0.0);
-    let b = &b * (a.sum() / b.sum());
-    let cost = Array2::from_shape_simple_fn((12, 9), &mut next);
-    let solution = proves(problem(&a, &b, &cost));
-    let keep = |axis, empty: &[usize], n: usize| {
-        cost.select(Axis(axis), &(0..n).filter(|i| !empty.contains(i)).collect::<Vec<_>>())
-    };
-    let rows = keep(0, &[0, 7], 12);
-    let held = |masses: &Array1<f64>| masses.iter().copied().filter(|&mass| mass > 0.0).collect::<Array1<f64>>();
-    let small = rows.select(Axis(1), &(0..8).collect::<Vec<_>>());
-    close(solution.cost, emd(problem(&held(&a), &held(&b), &small)).unwrap(), 1e-14);
-    // The potential of an empty row is the price at which a little mass would be taken from elsewhere to it.
-    let (step, poorer) = (1e-6, 3);
-    let mut moved = a.clone();
-    (moved[0], moved[poorer]) = (step, a[poorer] - step);
-    let slope = (emd(problem(&moved, &b, &cost)).unwrap() - solution.cost) / step;
-    assert!((slope - (solution.u[0] - solution.u[poorer])).abs() < 1e-8);
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! Potentials of all places from those of a tree.
+
+use super::simplex::Simplex;
+use crate::transport::Cost;
+use crate::transport::certificates::to_columns;
+use crate::transport::cost_rows::{CostRows, difference_below};
+use crate::transport::problem::Masses;
+use crate::{Real, parallel};
+
+/// Potentials with `u_i + v_j <= C_ij`, in exact arithmetic, wherever the cost is a number and both potentials are known.
+pub(super) struct Potentials {
+    pub(super) u: Vec<f64>,
+    pub(super) v: Vec<f64>,
+}
+
+impl Potentials {
+    /// Those of the tree, with all the room that they leave each other. That of the heaviest column, the first of several, is
+    /// 0: what a constant adds to one side and takes from the other would cost digits.
+    ///
+    /// A place without mass gets the slope at which it would take some, from or to places with mass: +inf where they are all
+    /// forbidden to it, NaN where that is not known since a cost is not a number.
+    pub(super) fn of<T: Real>(cost: &Cost<'_, T>, masses: &Masses, simplex: &Simplex<'_, T>) -> Self {
+        let (rows, columns) = (&simplex.rows, &simplex.columns);
+        let heaviest = heaviest(columns.iter().map(|&j| masses.b[j]));
+        let constant = simplex.tree.column_potentials().nth(heaviest).unwrap_or(0.0);
+        let mut u = vec![f64::NEG_INFINITY; masses.a.len()];
+        rows.iter().zip(simplex.tree.row_potentials()).for_each(|(&i, potential)| u[i] = potential + constant);
+        let mut held_v = to_columns(&simplex.ways, &u);
+        let constant = held_v[heaviest];
+        held_v.iter_mut().for_each(|v| *v -= constant);
+        let held_u = room(&simplex.ways, rows, &held_v);
+        rows.iter().zip(held_u).for_each(|(&i, potential)| u[i] = potential);
+        let mut v = vec![f64::NEG_INFINITY; masses.b.len()];
+        columns.iter().zip(held_v).for_each(|(&j, potential)| v[j] = potential);
+        let mut all = Self { u, v };
+        all.complete(cost, masses);
+        all
+    }
+
+    /// Potentials of the places that hold nothing: first of columns, then of rows, which also leave those their room.
+    fn complete<T: Real>(&mut self, cost: &Cost<'_, T>, masses: &Masses) {
+        let empty = |masses: &[f64]| (0..masses.len()).filter(|&i| masses[i] == 0.0).collect::<Vec<_>>();
+        let (rows, columns) = (empty(&masses.a), empty(&masses.b));
+        let (ways, mut scratch) = (CostRows::of_columns(cost, &columns), Vec::new());
+        let mut slopes = vec![Slope::default(); columns.len()];
+        for i in (0..self.u.len()).filter(|&i| masses.a[i] > 0.0 && !columns.is_empty()) {
+            let costs = ways.row(i, &mut scratch);
+            slopes.iter_mut().zip(costs.iter()).for_each(|(slope, cost)| slope.meet(cost, self.u[i]));
+        }
+        let mut is_bound = vec![true; self.v.len()];
+        for (&j, slope) in columns.iter().zip(slopes) {
+            self.v[j] = slope.value::<T>(cost);
+            is_bound[j] = slope.is_number::<T>();
+        }
+        let ways = CostRows::new(cost);
+        for i in rows {
+            let (mut slope, costs) = (Slope::default(), ways.row(i, &mut scratch));
+            for (j, cost) in costs.iter().enumerate() {
+                match masses.b[j] > 0.0 {
+                    true => slope.meet(cost, self.v[j]),
+                    false if is_bound[j] => slope.lower(cost, self.v[j]),
+                    false => {}
+                }
+            }
+            self.u[i] = slope.value::<T>(cost);
+        }
+    }
+}
+
+/// At what a place without mass would take some, as far as its ways have been met.
+#[derive(Clone, Copy)]
+struct Slope {
+    least: f64,
+    /// No cost has been met that is NaN or -inf.
+    is_known: bool,
+}
+
+impl Default for Slope {
+    fn default() -> Self {
+        Self { least: f64::INFINITY, is_known: true }
+    }
+}
+
+impl Slope {
+    /// A way from or to a place with mass.
+    fn meet(&mut self, cost: f64, potential: f64) {
+        self.is_known &= cost > f64::NEG_INFINITY;
+        self.lower(cost, potential);
+    }
+
+    /// A way that counts if it has a cost.
+    fn lower(&mut self, cost: f64, potential: f64) {
+        let difference = difference_below(cost, potential);
+        if difference < self.least && cost > f64::NEG_INFINITY {
+            self.least = difference;
+        }
+    }
+
+    fn is_number<T: Real>(self) -> bool {
+        self.is_known && T::of(self.least).is_finite()
+    }
+
+    /// Only a matrix forbids ways; points that far away have no cost that fits the type.
+    fn value<T: Real>(self, cost: &Cost<'_, T>) -> f64 {
+        let is_forbidden = self.is_known && self.least == f64::INFINITY && matches!(cost, Cost::Matrix(_));
+        if self.is_number::<T>() || is_forbidden { self.least } else { f64::NAN }
+    }
+}
+
+/// The first of the largest.
+fn heaviest(masses: impl Iterator<Item = f64>) -> usize {
+    masses.enumerate().fold((0, 0.0), |best, (k, mass)| if mass > best.1 { (k, mass) } else { best }).0
+}
+
+/// The largest potentials of these rows that are not above `C_ij - v_j`, exactly, up to two roundings.
+fn room<T: Real>(ways: &CostRows<'_, T>, rows: &[usize], v: &[f64]) -> Vec<f64> {
+    let (chunk, mut u) = (rows.len().div_ceil(16).max(16), vec![0.0; rows.len()]);
+    let jobs = u.chunks_mut(chunk).zip(rows.chunks(chunk)).collect();
+    parallel::for_each(jobs, size_of_val(v) * rows.len(), |(u, rows): (&mut [f64], &[usize])| {
+        let mut scratch = Vec::new();
+        u.iter_mut().zip(rows).for_each(|(u, &i)| *u = ways.row(i, &mut scratch).least_below(v));
+    });
+    u
+}

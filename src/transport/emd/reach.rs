@@ -1,0 +1,83 @@
+//! Whether any plan keeps to the ways that are not forbidden.
+
+use super::simplex::{Ended, Limits, Simplex, exchanges};
+use crate::transport::cost_rows::CostRows;
+use crate::transport::problem::Masses;
+use crate::transport::{TransportProblem, mass};
+use crate::{Error, Real, Result, reduction};
+
+/// For who does not solve the problem and so would not see it: some plan must have a finite cost. Both sides hold the same. One look at the costs where none forbids a way.
+#[allow(dead_code)]
+pub(in crate::transport) fn finite_plan<T: Real>(problem: &TransportProblem<'_, T>, masses: &Masses) -> Result<()> {
+    let held = |masses: &[f64]| (0..masses.len()).filter(|&i| masses[i] > 0.0).collect::<Vec<_>>();
+    let Some(ways) = CostRows::of_forbidden(&problem.cost, &held(&masses.b)) else { return Ok(()) };
+    let mut scratch = Vec::new();
+    if held(&masses.a).into_iter().any(|i| ways.row(i, &mut scratch).iter().any(|forbidden| forbidden > 0.0)) {
+        fewest_forbidden(ways, masses)?;
+    }
+    Ok(())
+}
+
+/// A tree that sends as little as can be along forbidden ways: nothing, but for what rounding of the weights leaves. Its costs
+/// are the numbers of forbidden ways.
+pub(super) fn fewest_forbidden<'a, T: Real>(ways: CostRows<'a, T>, masses: &Masses) -> Result<Simplex<'a, T>> {
+    let mut simplex = Simplex::start(ways, masses, None);
+    let steps = exchanges(masses);
+    if simplex.run(Limits { exchanges: steps, rows: u64::MAX }) == Ended::Limit {
+        return Err(Error::Unfinished { objective: "emd", steps });
+    }
+    if simplex.tree.arcs().any(|arc| arc.cost > 0.0 && arc.flow > 0) {
+        some_room::<T>(&simplex, masses)?;
+    }
+    Ok(simplex)
+}
+
+/// Where some flow must take a forbidden way, potentials tell which places have too little room.
+///
+/// They are whole numbers with `u_i + v_j <= 0` on ways that are open, so that for any `t` the rows with `u >= t` have ways
+/// to the columns with `v <= -t` alone. Their shares of the flow, what rows of a `t` hold above what their columns want,
+/// add up to the whole of it (this is the theorem of Hall, weighted). Shares within the tolerance of weights are of
+/// rounding.
+fn some_room<T: Real>(simplex: &Simplex<'_, T>, masses: &Masses) -> Result<()> {
+    let (u, v): (Vec<f64>, Vec<f64>) =
+        (simplex.tree.row_potentials().collect(), simplex.tree.column_potentials().collect());
+    let mut levels = u.clone();
+    levels.sort_unstable_by(f64::total_cmp);
+    levels.dedup();
+    for level in levels {
+        let rows = Part::new(&simplex.rows, &masses.a, |k| u[k] >= level);
+        let joined_to_them = Part::new(&simplex.columns, &masses.b, |k| v[k] <= -level);
+        let columns = Part::new(&simplex.columns, &masses.b, |k| v[k] > -level);
+        let joined_to_those = Part::new(&simplex.rows, &masses.a, |k| u[k] < level);
+        if rows.is_too_much_for::<T>(&joined_to_them) || columns.is_too_much_for::<T>(&joined_to_those) {
+            // Both say the same: that which takes fewer words is told.
+            return Err(match rows.places.len() <= columns.places.len() {
+                true => rows.has_no_way("a", &joined_to_them, "b"),
+                false => columns.has_no_way("b", &joined_to_those, "a"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Places of a side and what they hold.
+struct Part {
+    places: Vec<usize>,
+    held: f64,
+}
+
+impl Part {
+    fn new(places: &[usize], masses: &[f64], is_in: impl Fn(usize) -> bool) -> Self {
+        let places: Vec<usize> = (0..places.len()).filter(|&k| is_in(k)).map(|k| places[k]).collect();
+        let held = reduction::sum(&places.iter().map(|&place| masses[place]).collect::<Vec<_>>());
+        Self { places, held }
+    }
+
+    fn is_too_much_for<T: Real>(&self, joined: &Self) -> bool {
+        self.held - joined.held > mass::tolerance::<T>() * self.held
+    }
+
+    fn has_no_way(self, argument: &'static str, joined: &Self, other: &'static str) -> Error {
+        Error::NoFinitePlan { argument, places: self.places, held: self.held, other, joined: joined.held }
+    }
+}
