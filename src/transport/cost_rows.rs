@@ -13,6 +13,7 @@ const BLOCK: usize = 512;
 pub(super) struct CostRows<'a, T> {
     source: Source<'a, T>,
     width: usize,
+    unit: f64,
 }
 
 enum Source<'a, T> {
@@ -38,19 +39,24 @@ impl<'a, T: Real> CostRows<'a, T> {
     /// The costs to all places.
     pub(super) fn new(cost: &Cost<'a, T>) -> Self {
         let width = cost.shape()[1];
-        Self { source: source(cost, &(0..width).collect::<Vec<_>>()), width }
+        Self { source: source(cost, &(0..width).collect::<Vec<_>>()), width, unit: 1.0 }
     }
 
     /// The costs to these places, in this order.
     pub(super) fn of_columns(cost: &Cost<'a, T>, columns: &[usize]) -> Self {
-        Self { source: source(cost, columns), width: columns.len() }
+        Self { source: source(cost, columns), width: columns.len(), unit: 1.0 }
     }
 
     /// What each way to these places adds to the number of forbidden ones: 1 where the cost is +inf, else 0. Nothing where
     /// costs are of points, which forbid no way.
     pub(super) fn of_forbidden(cost: &Cost<'a, T>, columns: &[usize]) -> Option<Self> {
         let Cost::Matrix(costs) = *cost else { return None };
-        Some(Self { source: Source::Forbidden { costs, columns: columns.to_vec() }, width: columns.len() })
+        Some(Self { source: Source::Forbidden { costs, columns: columns.to_vec() }, width: columns.len(), unit: 1.0 })
+    }
+
+    /// All costs multiplied by a power of two.
+    pub(super) fn in_units(self, unit: f64) -> Self {
+        Self { unit, ..self }
     }
 
     /// Number of costs in a row.
@@ -61,6 +67,7 @@ impl<'a, T: Real> CostRows<'a, T> {
     /// The costs from place `i`. What does not lie in memory as it is goes to scratch.
     pub(super) fn row<'s>(&'s self, i: usize, scratch: &'s mut Vec<f64>) -> CostRow<'s, T> {
         if let Source::Whole(costs) = &self.source
+            && self.unit == 1.0
             && let Some(row) = costs.row(i).to_slice()
         {
             return CostRow::Stored(row);
@@ -81,6 +88,9 @@ impl<'a, T: Real> CostRows<'a, T> {
                 let from: Vec<f64> = x.row(i).iter().map(|x| x.wide()).collect();
                 dispatch(Form { from: &from, axes, ground: *ground, out: scratch });
             }
+        }
+        if self.unit != 1.0 {
+            scratch.iter_mut().for_each(|cost| *cost *= self.unit);
         }
         CostRow::Formed(scratch)
     }
@@ -130,6 +140,14 @@ impl<T: Real> CostRow<'_, T> {
         match self {
             Self::Stored(costs) => dispatch(Lower { costs, shift, least }),
             Self::Formed(costs) => dispatch(Lower { costs, shift, least }),
+        }
+    }
+
+    /// Lowers each of `least` to a number that is not above the exact `C_j - shift`, where that is less.
+    pub(super) fn lower_below(&self, shift: f64, least: &mut [f64]) {
+        match self {
+            Self::Stored(costs) => dispatch(LowerBelow { costs, shift, least }),
+            Self::Formed(costs) => dispatch(LowerBelow { costs, shift, least }),
         }
     }
 
@@ -232,6 +250,24 @@ impl<C: Real> Kernel for Lower<'_, C> {
     }
 }
 
+/// The same, where each difference is lowered if it was rounded up.
+struct LowerBelow<'a, C> {
+    costs: &'a [C],
+    shift: f64,
+    least: &'a mut [f64],
+}
+
+impl<C: Real> Kernel for LowerBelow<'_, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (least, cost) in self.least.iter_mut().zip(self.costs) {
+            *least = lesser(difference_below(cost.wide(), self.shift), *least);
+        }
+    }
+}
+
 #[inline(always)]
 fn lesser(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
@@ -325,6 +361,12 @@ mod tests {
         }
     }
 
+    /// `cost - potential >= below`, in whole numbers of 2⁻⁹⁰: all of them are below 2 and have 53 digits.
+    fn is_not_below(cost: f64, potential: f64, below: f64) -> bool {
+        let whole = |x: f64| (x * 2_f64.powi(90)) as i128;
+        whole(cost) - whole(potential) >= whole(below)
+    }
+
     #[test]
     fn the_least_is_found_at_every_level() {
         let costs = Array2::from_shape_fn((1, 75), |(_, j)| (j as f64 * 0.7).sin());
@@ -337,6 +379,16 @@ mod tests {
             let least = reduced.iter().copied().fold(f64::INFINITY, f64::min);
             for level in available() {
                 with_level(level, || {
+                    let below = row.least_below(&potentials[..width]);
+                    assert!(least - 1e-15 <= below && below <= least, "{width} at {level:?}");
+                    assert!((0..width).all(|j| is_not_below(costs[[0, j]], potentials[j], below)));
+                    let mut lower = vec![0.25; width];
+                    row.lower_below(1.0 / 3.0, &mut lower);
+                    for (&low, &c) in lower.iter().zip(costs.row(0)) {
+                        let nearest = (c - 1.0 / 3.0).min(0.25);
+                        assert!(nearest - 1e-15 <= low && low <= nearest);
+                        assert!(is_not_below(c, 1.0 / 3.0, low));
+                    }
                     assert_eq!(row.least(&potentials[..width]), least, "{width} at {level:?}");
                     let mut lower = vec![0.25; width];
                     row.lower(0.5, &mut lower);

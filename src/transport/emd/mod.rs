@@ -1,5 +1,7 @@
 //! The earth mover's distance between discrete measures: the exact solution of the transport problem.
 
+mod exact;
+mod expansion;
 mod flows;
 mod potentials;
 mod reach;
@@ -34,10 +36,11 @@ use crate::{Error, Real, Result, reduction};
 /// is [forbidden](super::Cost#forbidden-ways); weights keep their total. Where the totals differ, within the tolerance of
 /// [`TransportProblem`], `b` is scaled to that of `a`. Places without mass take no part, and nothing of them is read.
 ///
-/// Exact, by a network simplex of which no step is in doubt: flows are whole numbers of 2⁻⁶⁰ of the mass, an arc is taken
-/// in only where its saving is above what round-off can feign, and trees are strongly feasible, so that ties do not make it
-/// go round in circles. What is left is the round-off of the potentials, some ε times the largest cost for each unit of
-/// mass; [`emd_plan`] reports it. Time grows about as `n² m` in practice: a thousand places on each side take a tenth of a
+/// Exact, by a network simplex of which no step is in doubt: flows are whole numbers of 2⁻⁶⁰ of the mass, an arc is first
+/// taken in only where its saving is above what round-off can feign, and in the end the potentials of the tree are formed
+/// without round-off and every arc is decided by them, so that a cost of 1 counts beside one of 1e300. Trees are strongly
+/// feasible, so that ties do not make it go round in circles. What is left is the round-off of the sum, and of weights that
+/// are no multiples of a unit. Time grows about as `n² m` in practice: a thousand places on each side take some tenths of a
 /// second. Memory is `O(n + m)` beyond the cost, `O(md)` for points.
 ///
 /// # Errors
@@ -49,7 +52,7 @@ use crate::{Error, Real, Result, reduction};
 /// - [`Error::Empty`](crate::Error::Empty): a side without mass.
 /// - [`Error::Unbalanced`](crate::Error::Unbalanced): totals that differ by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the
 ///   larger.
-/// - [`Error::Overflow`](crate::Error::Overflow): the result, or sums of costs along the way, do not fit.
+/// - [`Error::Overflow`](crate::Error::Overflow): the result does not fit.
 /// - [`Error::Unfinished`](crate::Error::Unfinished): a million and two thousand steps for each place were not enough; no
 ///   such problem is known to us.
 ///
@@ -77,7 +80,8 @@ pub fn emd<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
 ///
 /// # Errors
 ///
-/// As for [`emd`].
+/// As for [`emd`], and [`Error::Overflow`](crate::Error::Overflow) where a potential does not fit, or its product with a
+/// weight.
 ///
 /// # Examples
 ///
@@ -105,7 +109,7 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 ///
 /// # Errors
 ///
-/// As for [`emd`].
+/// As for [`emd_plan`].
 ///
 /// # Examples
 ///

@@ -2,7 +2,6 @@
 
 use super::simplex::Simplex;
 use crate::transport::Cost;
-use crate::transport::certificates::to_columns;
 use crate::transport::cost_rows::{CostRows, difference_below};
 use crate::transport::problem::Masses;
 use crate::{Real, parallel};
@@ -22,16 +21,14 @@ impl Potentials {
     pub(super) fn of<T: Real>(cost: &Cost<'_, T>, masses: &Masses, simplex: &Simplex<'_, T>) -> Self {
         let (rows, columns) = (&simplex.rows, &simplex.columns);
         let heaviest = heaviest(columns.iter().map(|&j| masses.b[j]));
-        let constant = simplex.tree.column_potentials().nth(heaviest).unwrap_or(0.0);
-        let mut u = vec![f64::NEG_INFINITY; masses.a.len()];
-        rows.iter().zip(simplex.tree.row_potentials()).for_each(|(&i, potential)| u[i] = potential + constant);
-        let mut held_v = to_columns(&simplex.ways, &u);
+        let mut held_v = room_of_columns(&simplex.ways, rows, &simplex.row_potentials(heaviest));
         let constant = held_v[heaviest];
-        held_v.iter_mut().for_each(|v| *v -= constant);
-        let held_u = room(&simplex.ways, rows, &held_v);
-        rows.iter().zip(held_u).for_each(|(&i, potential)| u[i] = potential);
+        held_v.iter_mut().for_each(|v| *v = difference_below(*v, constant));
+        let held_u = room_of_rows(&simplex.ways, rows, &held_v);
+        let mut u = vec![f64::NEG_INFINITY; masses.a.len()];
+        rows.iter().zip(held_u).for_each(|(&i, potential)| u[i] = potential / simplex.unit);
         let mut v = vec![f64::NEG_INFINITY; masses.b.len()];
-        columns.iter().zip(held_v).for_each(|(&j, potential)| v[j] = potential);
+        columns.iter().zip(held_v).for_each(|(&j, potential)| v[j] = potential / simplex.unit);
         let mut all = Self { u, v };
         all.complete(cost, masses);
         all
@@ -112,13 +109,38 @@ fn heaviest(masses: impl Iterator<Item = f64>) -> usize {
     masses.enumerate().fold((0, 0.0), |best, (k, mass)| if mass > best.1 { (k, mass) } else { best }).0
 }
 
+/// Rows that make one job: few enough jobs that their results are little beside what they read.
+fn rows_per_job(rows: usize) -> usize {
+    rows.div_ceil(16).max(16)
+}
+
 /// The largest potentials of these rows that are not above `C_ij - v_j`, exactly, up to two roundings.
-fn room<T: Real>(ways: &CostRows<'_, T>, rows: &[usize], v: &[f64]) -> Vec<f64> {
-    let (chunk, mut u) = (rows.len().div_ceil(16).max(16), vec![0.0; rows.len()]);
+fn room_of_rows<T: Real>(ways: &CostRows<'_, T>, rows: &[usize], v: &[f64]) -> Vec<f64> {
+    let (chunk, mut u) = (rows_per_job(rows.len()), vec![0.0; rows.len()]);
     let jobs = u.chunks_mut(chunk).zip(rows.chunks(chunk)).collect();
     parallel::for_each(jobs, size_of_val(v) * rows.len(), |(u, rows): (&mut [f64], &[usize])| {
         let mut scratch = Vec::new();
         u.iter_mut().zip(rows).for_each(|(u, &i)| *u = ways.row(i, &mut scratch).least_below(v));
     });
     u
+}
+
+/// The same of the columns: a potential that was rounded up would take its digits from those of the rows.
+fn room_of_columns<T: Real>(ways: &CostRows<'_, T>, rows: &[usize], u: &[f64]) -> Vec<f64> {
+    let chunk = rows_per_job(rows.len());
+    let mut parts = vec![vec![f64::INFINITY; ways.width()]; rows.len().div_ceil(chunk)];
+    let jobs = parts.iter_mut().zip(rows.chunks(chunk).zip(u.chunks(chunk))).collect();
+    parallel::for_each(
+        jobs,
+        size_of_val(u) * ways.width(),
+        |(least, (rows, u)): (&mut Vec<f64>, (&[usize], &[f64]))| {
+            let mut scratch = Vec::new();
+            rows.iter().zip(u).for_each(|(&i, &u)| ways.row(i, &mut scratch).lower_below(u, least));
+        },
+    );
+    let join = |mut left: Vec<f64>, right: Vec<f64>| {
+        left.iter_mut().zip(right).for_each(|(left, right)| *left = left.min(right));
+        left
+    };
+    parts.into_iter().reduce(join).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! The network simplex: arcs that save something enter the tree until none does.
+//! The network simplex: arcs that save something enter the tree until none does, first as far as `f64` can tell, then exactly.
 
+use super::exact::Exact;
 use super::reach::fewest_forbidden;
 use super::start::greedy;
 use super::tree::{Arc, Tree};
@@ -13,8 +14,11 @@ use crate::{Real, Result};
 /// Arcs that are offered before the best of them enter: more of them make for fewer exchanges and more passes.
 const OFFERS: usize = 8;
 
-/// How often idle arcs are drawn near at most. More than twice has not been seen; potentials would only be larger than need be.
+/// How often idle arcs are drawn near at most: without it, potentials are only larger than need be.
 const DRAWS: usize = 8;
+
+/// A unit of costs in which a trillion of the largest add up without an overflow.
+pub(super) const SMALL: f64 = 1.0 / (1_u64 << 60) as f64;
 
 /// What a run may cost.
 #[derive(Clone, Copy)]
@@ -28,7 +32,7 @@ pub(in crate::transport) struct Limits {
 /// Why a run has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::transport) enum Ended {
-    /// No arc saves anything that round-off cannot account for.
+    /// No arc saves anything.
     Optimal,
     /// A limit was reached; the tree is feasible.
     Limit,
@@ -55,6 +59,10 @@ pub(in crate::transport) struct Simplex<'a, T> {
     least: Option<f64>,
     /// Exchanges so far.
     exchanges: u64,
+    /// Exact potentials of the tree, once it is optimal.
+    exact: Option<Exact>,
+    /// By what costs and potentials are multiplied.
+    pub(super) unit: f64,
 }
 
 impl<'a, T: Real> Simplex<'a, T> {
@@ -67,15 +75,22 @@ impl<'a, T: Real> Simplex<'a, T> {
     ///
     /// [`Error::NoFinitePlan`](crate::Error::NoFinitePlan).
     pub(in crate::transport) fn new(cost: &Cost<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Result<Self> {
+        Self::in_units(1.0, cost, masses, worth)
+    }
+
+    /// The same with all costs, and so all potentials, multiplied by a power of two: [`SMALL`] where sums of costs do not fit
+    /// the type. What subnormal costs lose by it is nothing beside such sums.
+    pub(super) fn in_units(unit: f64, cost: &Cost<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Result<Self> {
         let columns = held(&masses.b);
-        let mut simplex = Self::start(CostRows::of_columns(cost, &columns), masses, worth);
+        let mut simplex = Self::start(CostRows::of_columns(cost, &columns).in_units(unit), masses, worth);
+        simplex.unit = unit;
         if simplex.tree.arcs().any(|arc| arc.cost == f64::INFINITY && arc.flow > 0)
             && let Some(ways) = CostRows::of_forbidden(cost, &columns)
         {
             let reached = fewest_forbidden(ways, masses)?;
             (simplex.tree, simplex.rows_read) = (reached.tree, reached.rows_read);
             let (rows, columns) = (&simplex.rows, &simplex.columns);
-            simplex.tree.price(|arc| cost.at(rows[arc.row], columns[arc.column]));
+            simplex.tree.price(|arc| unit * cost.at(rows[arc.row], columns[arc.column]));
         }
         simplex.draw_near();
         Ok(simplex)
@@ -95,7 +110,7 @@ impl<'a, T: Real> Simplex<'a, T> {
         };
         worth.iter_mut().filter(|worth| !worth.is_finite()).for_each(|worth| *worth = 0.0);
         let tree = greedy(&ways, &rows, &offered, wanted, worth);
-        Self { ways, rows, columns, tree, rows_read: 0, least: None, exchanges: 0 }
+        Self { ways, rows, columns, tree, rows_read: 0, least: None, exchanges: 0, exact: None, unit: 1.0 }
     }
 
     /// Gives arcs that carry nothing and cost far more than any that carry something a cost just above all that could matter,
@@ -144,16 +159,64 @@ impl<'a, T: Real> Simplex<'a, T> {
     }
 
     /// Exchanges arcs until none saves anything, or a limit is reached.
+    ///
+    /// First in `f64`, as long as a saving is beyond doubt; then, for what round-off may have hidden, in exact arithmetic: the
+    /// tree is optimal without any tolerance.
     pub(in crate::transport) fn run(&mut self, limits: Limits) -> Ended {
-        for _ in 0..DRAWS {
+        self.exact = None;
+        for draws in 0.. {
             if self.exchange_while_it_saves(limits) == Ended::Limit {
                 return Ended::Limit;
             }
-            if !self.draw_near() {
+            if draws < DRAWS && self.draw_near() {
+                continue;
+            }
+            let mut exact = Exact::new(&self.tree);
+            if self.decide(&mut exact, limits) == Ended::Limit {
+                return Ended::Limit;
+            }
+            if draws >= DRAWS || !self.draw_near() {
+                self.exact = Some(exact);
                 break;
             }
         }
         Ended::Optimal
+    }
+
+    /// Exchanges arcs as long as any saves something by exact potentials.
+    fn decide(&mut self, exact: &mut Exact, limits: Limits) -> Ended {
+        let n = self.rows.len();
+        let (mut row, mut since, mut scratch) = (0, 0, Vec::new());
+        while since < n {
+            self.rows_read += 1;
+            match exact.offer(row, &self.ways.row(self.rows[row], &mut scratch)) {
+                None => since += 1,
+                Some(_) if self.is_over(limits) => return Ended::Limit,
+                Some(arc) => {
+                    let changed = self.tree.exchange(arc);
+                    exact.follow(&self.tree, changed);
+                    self.exchanges += 1;
+                    since = 0;
+                }
+            }
+            row = (row + 1) % n;
+        }
+        Ended::Optimal
+    }
+
+    fn is_over(&self, limits: Limits) -> bool {
+        self.exchanges == limits.exchanges || self.rows_read > limits.rows
+    }
+
+    /// Potentials of the rows, where that of a column is zero.
+    pub(super) fn row_potentials(&self, column: usize) -> Vec<f64> {
+        match &self.exact {
+            Some(exact) => exact.rows_from(column),
+            None => {
+                let constant = self.tree.column_potentials().nth(column).unwrap_or(0.0);
+                self.tree.row_potentials().map(|potential| potential + constant).collect()
+            }
+        }
     }
 
     /// Rows take turns and offer the arc by which they save most. Of [`OFFERS`] at a time, that which saves most enters, then
@@ -173,7 +236,7 @@ impl<'a, T: Real> Simplex<'a, T> {
                 (row, since) = ((row + 1) % n, since + 1);
             }
             while let Some(arc) = self.take_best(&mut offers) {
-                if self.exchanges == limits.exchanges || self.rows_read > limits.rows {
+                if self.is_over(limits) {
                     return Ended::Limit;
                 }
                 self.tree.exchange(arc);

@@ -2,7 +2,7 @@
 
 use super::flows::flows;
 use super::potentials::Potentials;
-use super::simplex::{Ended, Limits, Simplex, exchanges};
+use super::simplex::{Ended, Limits, SMALL, Simplex, exchanges};
 use crate::transport::problem::Masses;
 use crate::transport::{Flow, Plan, TransportProblem, mass};
 use crate::{Error, Real, Result, reduction};
@@ -23,8 +23,17 @@ pub(in crate::transport) struct Solved {
 
 /// The tree of an optimal plan, of a problem whose sides hold the same.
 pub(super) fn optimal<'a, T: Real>(problem: &TransportProblem<'a, T>, masses: &Masses) -> Result<Simplex<'a, T>> {
+    let simplex = optimal_in_units(1.0, problem, masses)?;
+    if simplex.tree.fits() { Ok(simplex) } else { optimal_in_units(SMALL, problem, masses) }
+}
+
+fn optimal_in_units<'a, T: Real>(
+    unit: f64,
+    problem: &TransportProblem<'a, T>,
+    masses: &Masses,
+) -> Result<Simplex<'a, T>> {
     let steps = exchanges(masses);
-    let mut simplex = Simplex::new(&problem.cost, masses, None)?;
+    let mut simplex = Simplex::in_units(unit, &problem.cost, masses, None)?;
     match simplex.run(Limits { exchanges: steps, rows: u64::MAX }) {
         Ended::Optimal => Ok(simplex),
         Ended::Limit => Err(Error::Unfinished { objective: "emd", steps }),
@@ -39,7 +48,7 @@ pub(super) fn plan<T: Real>(
 ) -> Result<(Plan<f64>, f64)> {
     let plan = Plan::new(problem.cost.shape(), carried(problem, masses, simplex)?);
     let primal = plan.cost(|i, j| problem.cost.at(i, j));
-    if primal.is_finite() && simplex.tree.is_finite() { Ok((plan, primal)) } else { Err(overflow()) }
+    if primal.is_finite() && simplex.tree.fits() { Ok((plan, primal)) } else { Err(overflow()) }
 }
 
 /// What the tree stands for: flows in the masses themselves, and potentials that are feasible at every place.

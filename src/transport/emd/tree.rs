@@ -6,6 +6,9 @@ const NONE: u32 = u32::MAX;
 /// What one rounding adds at most, relative to its result.
 const ROUNDING: f64 = 0.501 * f64::EPSILON;
 
+/// Potentials up to here leave room for sums of two and a cost.
+const LARGEST: f64 = f64::MAX / 16.0;
+
 /// A place, and the arc to its parent. Rows come first, then columns; arcs lead from rows to columns.
 #[derive(Clone, Copy)]
 struct Node {
@@ -77,8 +80,36 @@ impl Tree {
 
     /// Forms all depths and potentials, once one node alone has no parent.
     pub(super) fn settle(&mut self) {
-        let root = self.nodes.iter().position(|node| node.parent == NONE).unwrap_or(0);
-        self.form_below(root as u32);
+        self.form_below(self.root());
+    }
+
+    /// The node without parent.
+    pub(super) fn root(&self) -> u32 {
+        self.nodes.iter().position(|node| node.parent == NONE).unwrap_or(0) as u32
+    }
+
+    /// Numbers of rows and of columns.
+    pub(super) fn sizes(&self) -> [usize; 2] {
+        [self.rows, self.nodes.len() - self.rows]
+    }
+
+    /// The row or else the column that a node is.
+    pub(super) fn place(&self, node: u32) -> Result<usize, usize> {
+        let node = node as usize;
+        node.checked_sub(self.rows).map_or(Ok(node), Err)
+    }
+
+    /// Gives a node and all below it to `visit`, parents first, with the parent and the cost of the arc to it.
+    pub(super) fn walk_below(&self, top: u32, mut visit: impl FnMut(u32, Option<(u32, f64)>)) {
+        let mut stack = vec![top];
+        while let Some(at) = stack.pop() {
+            let Node { parent, cost, mut first_child, .. } = self.nodes[at as usize];
+            visit(at, (parent != NONE).then_some((parent, cost)));
+            while first_child != NONE {
+                stack.push(first_child);
+                first_child = self.nodes[first_child as usize].next;
+            }
+        }
     }
 
     /// Potentials of the rows, less what their errors can hide. An arc whose cost less both of its certain potentials
@@ -102,9 +133,9 @@ impl Tree {
         self.nodes[self.rows..].iter().map(|node| node.potential)
     }
 
-    /// Whether all potentials fit the type.
-    pub(super) fn is_finite(&self) -> bool {
-        self.nodes.iter().all(|node| node.potential.is_finite())
+    /// Whether all potentials fit the type, with room for their sums.
+    pub(super) fn fits(&self) -> bool {
+        self.nodes.iter().all(|node| node.potential.abs() <= LARGEST)
     }
 
     /// The arcs of the tree.
@@ -130,8 +161,9 @@ impl Tree {
     }
 
     /// Takes an arc into the tree, sends along it what the cycle that it closes can carry, and drops an arc that carries
-    /// nothing then: the last one of the cycle in the direction of the arc, from the node that is nearest to the root.
-    pub(super) fn exchange(&mut self, arc: Arc) {
+    /// nothing then: the last one of the cycle in the direction of the arc, from the node that is nearest to the root. Returns
+    /// the node below which potentials are others now.
+    pub(super) fn exchange(&mut self, arc: Arc) -> u32 {
         let (row, column) = self.ends(arc);
         let (top, leaving, flow) = self.blocking(row, column);
         if flow > 0 {
@@ -142,6 +174,7 @@ impl Tree {
         let (start, parent) = if below_row { (row, column) } else { (column, row) };
         self.turn(start, node, parent, arc.cost, flow);
         self.form_below(start);
+        start
     }
 
     /// The common ancestor of both ends, which arc of the cycle blocks, and at which flow.

@@ -2,6 +2,7 @@
 
 mod empty;
 mod forbidden;
+mod spread;
 
 use ndarray::{Array1, Array2, Axis, array};
 
