@@ -7,3 +7,5 @@
 mod divergence;
 #[path = "real_shapes/rows.rs"]
 mod rows;
+#[path = "real_shapes/transport.rs"]
+mod transport;
