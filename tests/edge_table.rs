@@ -7,6 +7,8 @@
 mod pairs;
 #[path = "edge_table/tokens.rs"]
 mod tokens;
+#[path = "edge_table/transport.rs"]
+mod transport;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -101,7 +103,7 @@ fn page(rows: &[Row]) -> String {
 
 #[test]
 fn the_page_says_what_the_crate_returns() {
-    let rows: Vec<Row> = tokens::rows().into_iter().chain(pairs::rows()).collect();
+    let rows: Vec<Row> = tokens::rows().into_iter().chain(pairs::rows()).chain(transport::rows()).collect();
     let faults: Vec<_> = rows.iter().filter_map(Row::fault).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/edge-cases.md");
