@@ -46,12 +46,13 @@ impl Exact {
         });
     }
 
-    /// Potentials of the rows, with that of a column added to each and rounded then.
+    /// Potentials of the rows, with that of a column added to each and rounded downwards then: what a row gains by rounding, all
+    /// columns in reach would lose.
     pub(super) fn rows_from(&self, column: usize) -> Vec<f64> {
         let from = |potential: &Expansion| {
             let mut sum = potential.clone();
             sum.add_all(1.0, &self.columns[column]);
-            sum.value()
+            sum.below()
         };
         self.rows.iter().map(from).collect()
     }

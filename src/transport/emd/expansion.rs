@@ -40,6 +40,13 @@ impl Expansion {
         self.0.iter().sum()
     }
 
+    /// A number that is not above the sum, and at most two roundings below it.
+    pub(super) fn below(mut self) -> f64 {
+        let value = self.value();
+        self.add(-value);
+        if self.value() < 0.0 { value - f64::EPSILON * value.abs() } else { value }
+    }
+
     /// The sum, where it is held as one number.
     pub(super) fn single(&self) -> Option<f64> {
         match self.0[..] {
@@ -92,6 +99,8 @@ mod tests {
             }
             assert!((sum.value() - exact as f64).abs() <= f64::EPSILON * (exact as f64).abs());
             assert_eq!(sum.value() < 0.0, exact < 0);
+            let below = sum.clone().below();
+            assert!(below as i128 <= exact && exact as f64 - below <= 2.0 * f64::EPSILON * below.abs());
             let mut difference = Expansion::default();
             difference.set_difference(7.0, &sum);
             difference.add_all(1.0, &sum);

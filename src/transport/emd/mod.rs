@@ -104,8 +104,8 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 /// By the envelope theorem the slope in the cost is the plan, and those in the weights are the potentials. Along the
 /// simplex, where a weight grows at the expense of another, potentials count up to a constant of each side only: they come
 /// centred, with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
-/// only forbidden ways join it to mass, and 0 where its costs say nothing since one is not a number. Where several plans or
-/// pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalised gradients.
+/// only forbidden ways join it to mass, and 0 where a cost of its ways is not a number, or the slope does not fit the type.
+/// Where several plans or pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalised gradients.
 ///
 /// # Errors
 ///

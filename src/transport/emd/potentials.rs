@@ -17,18 +17,21 @@ impl Potentials {
     /// 0: what a constant adds to one side and takes from the other would cost digits.
     ///
     /// A place without mass gets the slope at which it would take some, from or to places with mass: +inf where they are all
-    /// forbidden to it, NaN where that is not known since a cost is not a number.
+    /// forbidden to it, NaN where that is not known since a cost is not a number, or does not fit the type.
     pub(super) fn of<T: Real>(cost: &Cost<'_, T>, masses: &Masses, simplex: &Simplex<'_, T>) -> Self {
         let (rows, columns) = (&simplex.rows, &simplex.columns);
         let heaviest = heaviest(columns.iter().map(|&j| masses.b[j]));
-        let mut held_v = room_of_columns(&simplex.ways, rows, &simplex.row_potentials(heaviest));
+        // Of the costs themselves, whatever the units of the tree.
+        let ways = CostRows::of_columns(cost, columns);
+        let row_potentials: Vec<f64> = simplex.row_potentials(heaviest).iter().map(|u| u / simplex.unit).collect();
+        let mut held_v = room_of_columns(&ways, rows, &row_potentials);
         let constant = held_v[heaviest];
         held_v.iter_mut().for_each(|v| *v = difference_below(*v, constant));
-        let held_u = room_of_rows(&simplex.ways, rows, &held_v);
+        let held_u = room_of_rows(&ways, rows, &held_v);
         let mut u = vec![f64::NEG_INFINITY; masses.a.len()];
-        rows.iter().zip(held_u).for_each(|(&i, potential)| u[i] = potential / simplex.unit);
+        rows.iter().zip(held_u).for_each(|(&i, potential)| u[i] = potential);
         let mut v = vec![f64::NEG_INFINITY; masses.b.len()];
-        columns.iter().zip(held_v).for_each(|(&j, potential)| v[j] = potential / simplex.unit);
+        columns.iter().zip(held_v).for_each(|(&j, potential)| v[j] = potential);
         let mut all = Self { u, v };
         all.complete(cost, masses);
         all

@@ -118,12 +118,17 @@ fn a_far_way_that_must_be_paid_leaves_the_near_ones_optimal() {
     }
     // A little mass far away, and most of it near.
     let (a, b) = (array![1.0, 1e-15], array![1.0, 1e-15]);
-    for far in [1e18, 1e250] {
-        let cost = array![[7.0, far], [far, far]];
+    for far in [-1e150_f64, -1e18, 1e18, 1e250] {
+        let cost = array![[7.0, far.abs()], [far.abs(), far]];
         let solution = emd_plan(problem(&a, &b, &cost)).unwrap();
         close(solution.cost, 7.0 + 1e-15 * far, 1e-14);
         close(solution.dual, solution.cost, 1e-14);
     }
+    // So little of it that only the near part shows, whose potentials must not be rounded to those of the far one.
+    let (a, b) = (array![1e-300, 2.0], array![1.25, 0.75]);
+    let solution = emd_plan(problem(&a, &b, &array![[1.0, -1e150], [0.5, 0.9375]])).unwrap();
+    assert_eq!((solution.cost, solution.dual), (1.328125, 1.328125));
+    assert!(solution.gap < 1e-100);
 }
 
 #[test]
