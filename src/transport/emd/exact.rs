@@ -46,15 +46,15 @@ impl Exact {
         });
     }
 
-    /// Potentials of the rows, with that of a column added to each and rounded downwards then: what a row gains by rounding, all
-    /// columns in reach would lose.
-    pub(super) fn rows_from(&self, column: usize) -> Vec<f64> {
-        let from = |potential: &Expansion| {
+    /// Potentials of the rows, with that of a column, of each its own, added and rounded downwards then: what a row gains by
+    /// rounding, all columns in reach would lose.
+    pub(super) fn rows_from(&self, column: impl Fn(usize) -> usize) -> Vec<f64> {
+        let from = |(row, potential): (usize, &Expansion)| {
             let mut sum = potential.clone();
-            sum.add_all(1.0, &self.columns[column]);
+            sum.add_all(1.0, &self.columns[column(row)]);
             sum.below()
         };
-        self.rows.iter().map(from).collect()
+        self.rows.iter().enumerate().map(from).collect()
     }
 
     fn at(&mut self, tree: &Tree, node: u32) -> (&mut Expansion, &mut f64) {

@@ -1,6 +1,7 @@
 //! Potentials of all places from those of a tree.
 
 use super::simplex::Simplex;
+use super::solve::dual;
 use crate::transport::Cost;
 use crate::transport::cost_rows::{CostRows, difference_below};
 use crate::transport::problem::Masses;
@@ -14,27 +15,40 @@ pub(super) struct Potentials {
 
 impl Potentials {
     /// Those of the tree, with all the room that they leave each other. That of the heaviest column, the first of several, is
-    /// 0: what a constant adds to one side and takes from the other would cost digits.
+    /// 0: what a constant adds to one side and takes from the other would cost digits. So it would between parts of the tree
+    /// that nothing joins: of parts that each have a zero of their own, and the tree as it is, those count that are worth more.
     ///
     /// A place without mass gets the slope at which it would take some, from or to places with mass: +inf where they are all
     /// forbidden to it, NaN where that is not known since a cost is not a number, or does not fit the type.
     pub(super) fn of<T: Real>(cost: &Cost<'_, T>, masses: &Masses, simplex: &Simplex<'_, T>) -> Self {
         let (rows, columns) = (&simplex.rows, &simplex.columns);
-        let heaviest = heaviest(columns.iter().map(|&j| masses.b[j]));
         // Of the costs themselves, whatever the units of the tree.
         let ways = CostRows::of_columns(cost, columns);
-        let row_potentials: Vec<f64> = simplex.row_potentials(heaviest).iter().map(|u| u / simplex.unit).collect();
-        let mut held_v = room_of_columns(&ways, rows, &row_potentials);
-        let constant = held_v[heaviest];
-        held_v.iter_mut().for_each(|v| *v = difference_below(*v, constant));
-        let held_u = room_of_rows(&ways, rows, &held_v);
-        let mut u = vec![f64::NEG_INFINITY; masses.a.len()];
-        rows.iter().zip(held_u).for_each(|(&i, potential)| u[i] = potential);
-        let mut v = vec![f64::NEG_INFINITY; masses.b.len()];
-        columns.iter().zip(held_v).for_each(|(&j, potential)| v[j] = potential);
-        let mut all = Self { u, v };
+        let first = heaviest(columns.iter().map(|&j| masses.b[j]));
+        let from = |zeros: &dyn Fn(usize) -> usize| {
+            let u: Vec<f64> = simplex.row_potentials(zeros).iter().map(|u| u / simplex.unit).collect();
+            let mut v = room_of_columns(&ways, rows, &u);
+            let constant = v[first];
+            v.iter_mut().for_each(|v| *v = difference_below(*v, constant));
+            let mut all = Self::nothing(masses);
+            rows.iter().zip(room_of_rows(&ways, rows, &v)).for_each(|(&i, potential)| all.u[i] = potential);
+            columns.iter().zip(v).for_each(|(&j, potential)| all.v[j] = potential);
+            all
+        };
+        let mut all = from(&|_| first);
+        if let Some([row_parts, column_parts]) = simplex.parts(cost) {
+            let zeros = heaviest_of_each(&column_parts, |k| masses.b[columns[k]], first);
+            let apart = from(&|row| zeros[row_parts[row]]);
+            if dual(masses, &apart.u, &apart.v) > dual(masses, &all.u, &all.v) {
+                all = apart;
+            }
+        }
         all.complete(cost, masses);
         all
+    }
+
+    fn nothing(masses: &Masses) -> Self {
+        Self { u: vec![f64::NEG_INFINITY; masses.a.len()], v: vec![f64::NEG_INFINITY; masses.b.len()] }
     }
 
     /// Potentials of the places that hold nothing: first of columns, then of rows, which also leave those their room.
@@ -110,6 +124,17 @@ impl Slope {
 /// The first of the largest.
 fn heaviest(masses: impl Iterator<Item = f64>) -> usize {
     masses.enumerate().fold((0, 0.0), |best, (k, mass)| if mass > best.1 { (k, mass) } else { best }).0
+}
+
+/// The first of the heaviest columns of each part; one of another where a part has none.
+fn heaviest_of_each(parts: &[usize], mass: impl Fn(usize) -> f64, other: usize) -> Vec<usize> {
+    let mut best = vec![None; parts.iter().max().map_or(1, |last| last + 1)];
+    for (column, &part) in parts.iter().enumerate() {
+        if best[part].is_none_or(|best| mass(column) > mass(best)) {
+            best[part] = Some(column);
+        }
+    }
+    best.into_iter().map(|best| best.unwrap_or(other)).collect()
 }
 
 /// Rows that make one job: few enough jobs that their results are little beside what they read.

@@ -61,6 +61,8 @@ pub(in crate::transport) struct Simplex<'a, T> {
     exchanges: u64,
     /// Exact potentials of the tree, once it is optimal.
     exact: Option<Exact>,
+    /// Whether idle arcs have been drawn near.
+    is_drawn: bool,
     /// By what costs and potentials are multiplied.
     pub(super) unit: f64,
 }
@@ -110,7 +112,18 @@ impl<'a, T: Real> Simplex<'a, T> {
         };
         worth.iter_mut().filter(|worth| !worth.is_finite()).for_each(|worth| *worth = 0.0);
         let tree = greedy(&ways, &rows, &offered, wanted, worth);
-        Self { ways, rows, columns, tree, rows_read: 0, least: None, exchanges: 0, exact: None, unit: 1.0 }
+        Self {
+            ways,
+            rows,
+            columns,
+            tree,
+            rows_read: 0,
+            least: None,
+            exchanges: 0,
+            exact: None,
+            is_drawn: false,
+            unit: 1.0,
+        }
     }
 
     /// Gives arcs that carry nothing and cost far more than any that carry something a cost just above all that could matter,
@@ -141,6 +154,7 @@ impl<'a, T: Real> Simplex<'a, T> {
         let found = far.is_finite() && self.tree.arcs().any(|arc| is_far(&arc));
         if found {
             self.tree.price(|arc| if is_far(&arc) { far } else { arc.cost });
+            self.is_drawn = true;
         }
         found
     }
@@ -208,15 +222,51 @@ impl<'a, T: Real> Simplex<'a, T> {
         self.exchanges == limits.exchanges || self.rows_read > limits.rows
     }
 
-    /// Potentials of the rows, where that of a column is zero.
-    pub(super) fn row_potentials(&self, column: usize) -> Vec<f64> {
+    /// Potentials of the rows, where that of a column, of each row its own, is zero.
+    pub(super) fn row_potentials(&self, column: impl Fn(usize) -> usize) -> Vec<f64> {
         match &self.exact {
             Some(exact) => exact.rows_from(column),
             None => {
-                let constant = self.tree.column_potentials().nth(column).unwrap_or(0.0);
-                self.tree.row_potentials().map(|potential| potential + constant).collect()
+                let columns: Vec<f64> = self.tree.column_potentials().collect();
+                self.tree.row_potentials().enumerate().map(|(row, u)| u + columns[column(row)]).collect()
             }
         }
+    }
+
+    /// The parts of the tree that idle arcs drawn near hold together, if there are any: to which of them each row and each
+    /// column belongs. Nothing says how their potentials stand to each other but that they must be feasible.
+    pub(super) fn parts(&self, cost: &Cost<'_, T>) -> Option<[Vec<usize>; 2]> {
+        if !self.is_drawn {
+            return None;
+        }
+        let [rows, columns] = self.tree.sizes();
+        let (mut parts, mut last) = ([vec![0; rows], vec![0; columns]], 0);
+        self.tree.walk_below(self.tree.root(), |node, above| {
+            let at = |node: u32| self.tree.place(node);
+            let is_drawn = |parent: u32, arc_cost: f64| {
+                let (row, column) = match (at(node), at(parent)) {
+                    (Ok(row), Err(column)) | (Err(column), Ok(row)) => (row, column),
+                    _ => return false,
+                };
+                arc_cost != self.unit * cost.at(self.rows[row], self.columns[column])
+            };
+            let part = match above {
+                Some((parent, arc_cost)) if !is_drawn(parent, arc_cost) => match at(parent) {
+                    Ok(row) => parts[0][row],
+                    Err(column) => parts[1][column],
+                },
+                Some(_) => {
+                    last += 1;
+                    last
+                }
+                None => 0,
+            };
+            match at(node) {
+                Ok(row) => parts[0][row] = part,
+                Err(column) => parts[1][column] = part,
+            }
+        });
+        Some(parts)
     }
 
     /// Rows take turns and offer the arc by which they save most. Of [`OFFERS`] at a time, that which saves most enters, then

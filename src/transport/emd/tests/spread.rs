@@ -173,3 +173,17 @@ fn the_gap_is_never_below_zero() {
         assert!(cost.indexed_iter().all(is_feasible));
     }
 }
+
+#[test]
+fn parts_that_nothing_joins_do_not_add_up_their_potentials() {
+    let mut next = generator(44);
+    let n = 200;
+    let cost = Array2::from_shape_fn((n, n), |(i, j)| if i / 4 == j / 4 { next() } else { f64::INFINITY });
+    let ones = Array1::ones(n);
+    let solution = emd_plan(problem(&ones, &ones, &cost)).unwrap();
+    let parts =
+        (0..n).step_by(4).map(|k| best_assignment(&cost.slice(ndarray::s![k..k + 4, k..k + 4]).to_owned(), 0, 0));
+    close(solution.cost, parts.sum(), 1e-14);
+    close(solution.dual, solution.cost, 1e-14);
+    assert!((0.0..1e-13).contains(&solution.gap), "{}", solution.gap);
+}
