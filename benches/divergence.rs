@@ -70,7 +70,7 @@ fn sparse(c: &mut Criterion) {
         let log_probs = noise(rows, GIVEN, 2).mapv(|x| x - 10.0);
         let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
         let mut out = Array2::zeros((rows, classes));
-        let bucket = SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket };
+        let bucket = SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket, ..Default::default() };
         let size = format!("{rows}x{classes}");
         group.throughput(Throughput::Elements((rows * classes) as u64));
         group.bench_function(BenchmarkId::new("kl_value", &size), |b| {

@@ -3,9 +3,15 @@
 
 #![allow(unreachable_pub)] // private to the test binary as a whole
 
+#[path = "real_shapes/definitions.rs"]
+mod definitions;
 #[path = "real_shapes/divergence.rs"]
 mod divergence;
+#[path = "real_shapes/entropy.rs"]
+mod entropy;
 #[path = "real_shapes/rows.rs"]
 mod rows;
+#[path = "real_shapes/sparse.rs"]
+mod sparse;
 #[path = "real_shapes/transport.rs"]
 mod transport;

@@ -1,6 +1,6 @@
 //! The α-divergence of Amari, Cressie and Read.
 
-use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence};
+use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence, Sides};
 use crate::math::exp;
 use crate::{Real, Result, check};
 
@@ -67,6 +67,11 @@ impl ClassDivergence for AmariDivergence {
             between::<T, FMA>(self.alpha, class)
         }
     }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        let upper = |power: f64| if power > 0.0 && power < 1.0 { 1.0 / power } else { f64::INFINITY };
+        Sides { p: 1.0 - self.alpha, q: self.alpha }.map(|power| [f64::NEG_INFINITY, upper(power)])
+    }
 }
 
 /// The term where `α` is neither 0 nor 1: one side in the other's place below ½, by selections alone, since a loop over two
@@ -93,6 +98,9 @@ fn upper<T: Real, const FMA: bool>(alpha: f64, beyond: f64, class: ClassPair<T>)
     let far = (product - alpha * p + beyond * q) / beyond;
     let on_p = if is_near { p * (rise / beyond) } else { (product - p) / beyond };
     let over_q = if is_near { class.difference() + p * rise } else { product - q };
+    // What is missing to the limits is the product itself.
+    let on_p = if class.origin_p() > T::zero() { product / beyond } else { on_p };
+    let over_q = if class.origin_q() > T::zero() { product } else { over_q };
     ClassTerm { value: (if is_near { near } else { far }) / alpha, p: on_p, q: -over_q / alpha }
 }
 

@@ -1,11 +1,12 @@
-//! The two forms in which a distribution over classes is given.
+//! The forms in which a distribution over classes is given.
 
-use ndarray::{ArrayRef, ArrayView1, Dimension};
+use ndarray::{ArrayRef, ArrayView1, Dimension, s};
 use num_traits::{Float, Zero};
 
 use super::lanes::{Logarithms, Mass};
 use super::line::Normaliser;
 use crate::error::Position;
+use crate::logits::{LogitTransform, Map};
 use crate::rows::{self, BLOCK, Rows};
 use crate::simd::{Exponentials, RowSum, dispatch};
 use crate::{Element, Error, Real, Result};
@@ -24,6 +25,11 @@ pub enum Categorical<'a, E, D: Dimension> {
     /// Logits, whose softmax is the distribution: finite, or -inf for a class of probability 0. At least one of a row is
     /// finite. A shift of a row changes nothing.
     Logits(&'a ArrayRef<E, D>),
+    /// Logits that a temperature divides, and before it a soft cap bounds; the distribution is the softmax of what comes of
+    /// them, and the gradient is the one in the logits as they came. With the temperature `τ` on both sides it is `1/τ` of the
+    /// one by the quotients, near `1/τ²` of the one without a temperature: Hinton's factor `τ²` is the caller's, in a weight.
+    /// Quotients are rounded to the type of the logits, and so are differences of logits that are smaller than that.
+    Transformed(&'a ArrayRef<E, D>, LogitTransform),
     /// Probabilities, `>= 0`. The sum of a row may differ from 1 by 0.001 (by 0.01 in half precision) and is divided out.
     /// The gradient of this side is the one by the logarithms of the probabilities, taken as logits.
     Probs(&'a ArrayRef<E, D>),
@@ -40,25 +46,37 @@ impl<E, D: Dimension> Copy for Categorical<'_, E, D> {}
 impl<'a, E, D: Dimension> Categorical<'a, E, D> {
     pub(super) fn array(&self) -> &'a ArrayRef<E, D> {
         match *self {
-            Self::Logits(array) | Self::Probs(array) => array,
+            Self::Logits(array) | Self::Transformed(array, _) | Self::Probs(array) => array,
         }
+    }
+
+    /// The shape without the last axis.
+    pub(super) fn leading(&self) -> &'a [usize] {
+        let shape = self.array().shape();
+        &shape[..shape.len().saturating_sub(1)]
     }
 }
 
 /// The rows of one side.
-pub(super) struct Side<'a, E> {
+pub(super) struct Side<'a, E: Element> {
     argument: &'static str,
     rows: Rows<'a, E>,
     leading: &'a [usize],
     is_probs: bool,
+    map: Option<Map<E::Real>>,
 }
 
 impl<'a, E: Element> Side<'a, E> {
     pub(super) fn new<D: Dimension>(argument: &'static str, side: Categorical<'a, E, D>) -> Result<Self> {
-        let array = side.array();
-        let rows = Rows::new(argument, array)?;
-        let leading = &array.shape()[..array.ndim() - 1];
-        Ok(Self { argument, rows, leading, is_probs: matches!(side, Categorical::Probs(_)) })
+        let map = match side {
+            Categorical::Transformed(_, transform) => {
+                transform.check()?;
+                transform.map()
+            }
+            Categorical::Logits(_) | Categorical::Probs(_) => None,
+        };
+        let (rows, leading) = (Rows::new(argument, side.array())?, side.leading());
+        Ok(Self { argument, rows, leading, is_probs: matches!(side, Categorical::Probs(_)), map })
     }
 
     /// The shape without the last axis.
@@ -82,15 +100,26 @@ impl<'a, E: Element> Side<'a, E> {
     }
 
     /// The first pass over a row.
-    pub(super) fn normaliser(&self, row: usize) -> Result<Normaliser<E::Real>> {
+    pub(super) fn normaliser(&self, row: usize, scratch: &mut [E::Real]) -> Result<Normaliser<E::Real>> {
         let elements = self.rows.row(row);
         if self.is_probs {
             return self.mass(row, elements);
         }
-        let mut sum = RowSum::new();
-        match elements.to_slice() {
-            Some(slice) => sum.push(slice),
-            None => rows::for_each_block(elements, |block| sum.push(block)),
+        let (mut sum, mut fits) = (RowSum::new(), true);
+        match (self.map, elements.to_slice()) {
+            (Some(map), _) => {
+                for first in (0..elements.len()).step_by(BLOCK) {
+                    let block = self.copied(row, first, scratch);
+                    fits &= map.apply(block);
+                    sum.push::<E::Real>(block);
+                }
+            }
+            (None, Some(slice)) => sum.push(slice),
+            (None, None) => rows::for_each_block(elements, |block| sum.push(block)),
+        }
+        let is_wrong = |x: &E| x.real().is_nan() || x.real() == E::Real::infinity();
+        if !fits && !elements.iter().any(is_wrong) {
+            return Err(self.overflow(row));
         }
         if !sum.is_proper() {
             return Err(rows::improper(self.argument, self.leading, row, elements));
@@ -126,14 +155,49 @@ impl<'a, E: Element> Side<'a, E> {
 
     /// Logits of a block of a row, [`BLOCK`] classes from `first` on.
     pub(super) fn block<'s>(&'s self, row: usize, first: usize, scratch: &'s mut [E::Real]) -> &'s [E::Real] {
-        let (row, at) = (self.rows.row(row), first..self.classes().min(first + BLOCK));
-        if !self.is_probs {
-            return rows::part(row, at, scratch);
+        if !self.is_probs && self.map.is_none() {
+            return rows::part(self.rows.row(row), first..self.classes().min(first + BLOCK), scratch);
         }
-        let scratch = &mut scratch[..at.len()];
-        rows::copy(row.slice_move(ndarray::s![at]), scratch);
-        dispatch(Logarithms(scratch));
-        scratch
+        let block = self.copied(row, first, scratch);
+        match self.map {
+            Some(map) => _ = map.apply(block), // whether all fit has been asked by the first pass
+            None => dispatch(Logarithms(block)),
+        }
+        block
+    }
+
+    /// A copy of [`BLOCK`] classes from `first` on.
+    fn copied<'s>(&self, row: usize, first: usize, scratch: &'s mut [E::Real]) -> &'s mut [E::Real] {
+        let at = first..self.classes().min(first + BLOCK);
+        let block = &mut scratch[..at.len()];
+        rows::copy(self.rows.row(row).slice_move(s![at]), block);
+        block
+    }
+
+    /// Turns entries of a gradient, at the classes from `first` on, into those in the logits as they came; whether all fit.
+    pub(super) fn chain(
+        &self,
+        row: usize,
+        first: usize,
+        entries: &mut [E::Real],
+        [logits, slopes]: &mut [Vec<E::Real>; 2],
+    ) -> bool {
+        let Some(map) = self.map else { return true };
+        if map.has_slopes() {
+            for scratch in [&mut *logits, &mut *slopes] {
+                scratch.resize(BLOCK.min(self.classes()), E::Real::zero());
+            }
+            map.apply_with_slopes(self.copied(row, first, logits), slopes);
+        }
+        map.chain(entries, slopes)
+    }
+
+    /// An error about a class without which a gradient is infinite.
+    pub(super) fn lacks(&self, row: usize, class: usize, allowed: &'static str) -> Error {
+        let mut position = Position::unravel(row, self.leading);
+        position.0.push(class);
+        let value = self.rows.row(row)[class].real().wide();
+        Error::Value { argument: self.argument, position, value, allowed }
     }
 
     /// An error about a row as a whole.

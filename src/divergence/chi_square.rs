@@ -1,6 +1,7 @@
 //! The χ²-divergences of Pearson and Neyman, and the one against a mixture.
 
-use super::{ClassDivergence, ClassPair, ClassTerm};
+use super::class_divergence::limited;
+use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 use crate::math::exp;
 
@@ -105,7 +106,14 @@ impl ClassDivergence for MixtureChiSquare {
         let (one, two) = (T::one(), T::of(2.0));
         let half = T::of(0.5) * class.larger();
         let u = -class.fall() / (one + class.share()); // (larger - smaller) / (larger + smaller)
-        let (larger, smaller) = (half * u * (two - u), -half * class.share() * u * (two + u));
+        let rest = two * class.share() / (one + class.share()); // 1 - u
+        let is_far = class.origin_of_larger() > T::zero();
+        let larger = half * if is_far { -rest * rest } else { u * (two - u) };
+        let smaller = -half * class.share() * u * (two + u);
         ClassTerm::of_sizes(&class, -half * class.fall() * u, larger, smaller)
+    }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        limited(0.5)
     }
 }

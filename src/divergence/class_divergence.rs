@@ -1,6 +1,6 @@
 //! The author's side: a divergence that is a sum over classes.
 
-use super::{ClassPair, ClassTerm};
+use super::{ClassPair, ClassTerm, Sides};
 use crate::{Real, Result};
 
 /// A divergence that is a sum over classes, by its term at one class. Rows, threads, vector instructions, sparse teachers and
@@ -52,5 +52,74 @@ pub trait ClassDivergence: Sync {
     /// nothing does; over a part of the classes it matters. Default 0.
     fn tilt(&self) -> f64 {
         0.0
+    }
+
+    /// The lower and the upper limit of `∂D/∂p` and of `∂D/∂q`, both of which are 0 where `p = q`: the upper one is where the side
+    /// alone has the class. Where nearly all mass of a side is at classes near a limit, its gradient is made of what is missing
+    /// to it, of which a difference of two slopes has no digits. With a finite limit [`ClassDivergence::at`] has to give
+    /// `p (∂D/∂p - origin)` by a formula of its own for the origin that the [class](ClassPair::origin_p) holds, which is 0 or a
+    /// limit. Default: none, which is -inf and +inf.
+    fn limits(&self) -> Sides<[f64; 2]> {
+        Sides { p: UNBOUNDED, q: UNBOUNDED }
+    }
+}
+
+/// The limits of what has none.
+pub(super) const UNBOUNDED: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
+
+/// The same upper limit on both sides, and none below.
+pub(super) fn limited(upper: f64) -> Sides<[f64; 2]> {
+    Sides { p: [f64::NEG_INFINITY, upper], q: [f64::NEG_INFINITY, upper] }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::divergence::{
+        AmariDivergence, ClassDivergence, ClassPair, GeneralisedJsd, InterpolatedJsd, JensenShannonDivergence,
+        MixtureChiSquare, SquaredHellinger, TotalVariation,
+    };
+
+    fn check(divergence: &impl ClassDivergence) {
+        let limits = divergence.limits();
+        for (log_p, log_q) in [(-0.5, -0.5), (-0.5, -0.75), (-3.0, -1.0), (-1e-3, -9.0), (-40.0, -0.25), (-2.0, -30.0)]
+        {
+            let class = ClassPair::<f64>::new::<false>(log_p, log_q, log_p - log_q);
+            let plain = divergence.at::<f64, false>(class);
+            for (p, q) in [(limits.p[1], 0.0), (0.0, limits.q[1]), (limits.p[1], limits.q[1])] {
+                let term = divergence.at::<f64, false>(class.measured_from([p, q]));
+                assert!((term.value - plain.value).abs() < 1e-15, "{log_p}, {log_q}");
+                assert!((term.p - (plain.p - class.p() * p)).abs() < 1e-15, "p of {log_p}, {log_q}");
+                assert!((term.q - (plain.q - class.q() * q)).abs() < 1e-15, "q of {log_p}, {log_q}");
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_from_a_limit_are_the_slopes_less_the_limit() {
+        check(&JensenShannonDivergence);
+        check(&GeneralisedJsd { beta: 0.3 });
+        check(&InterpolatedJsd { beta: 0.8 });
+        check(&AmariDivergence { alpha: 0.3 });
+        check(&MixtureChiSquare);
+        check(&SquaredHellinger);
+        check(&TotalVariation);
+    }
+
+    /// By the definitions: where one side is next to nothing the slope of the other is the limit.
+    #[test]
+    fn a_slope_tends_to_its_limit() {
+        fn check(divergence: &impl ClassDivergence) {
+            let class = ClassPair::<f64>::new::<false>(-1.0, -90.0, 89.0);
+            let [p, q] = [divergence.limits().p[1], divergence.limits().q[1]];
+            assert!((divergence.at::<f64, false>(class).p / class.p() - p).abs() < 1e-10 * p);
+            assert!((divergence.at::<f64, false>(class.swapped()).q / class.p() - q).abs() < 1e-10 * q);
+        }
+        check(&JensenShannonDivergence);
+        check(&GeneralisedJsd { beta: 0.3 });
+        check(&InterpolatedJsd { beta: 0.8 });
+        check(&AmariDivergence { alpha: 0.3 });
+        check(&MixtureChiSquare);
+        check(&SquaredHellinger);
+        check(&TotalVariation);
     }
 }

@@ -22,6 +22,8 @@ pub struct ClassPair<T> {
     /// `e^-a - 1 + a`.
     excess: T,
     is_p_lighter: bool,
+    /// From what the slopes of `p` and of `q` are measured: 0, or the [limits](super::ClassDivergence::limits).
+    origins: [T; 2],
 }
 
 impl<T: Real> ClassPair<T> {
@@ -33,7 +35,13 @@ impl<T: Real> ClassPair<T> {
         let gap = log_ratio.abs();
         let (share, fall, excess) = (-gap).exp_steps_lane::<FMA>();
         let larger = (if is_p_lighter { log_q } else { log_p }).exp_down_lane::<FMA>();
-        Self { log_p, log_q, larger, gap, share, fall, excess, is_p_lighter }
+        Self { log_p, log_q, larger, gap, share, fall, excess, is_p_lighter, origins: [T::zero(); 2] }
+    }
+
+    /// The same class in a row whose slopes are measured from there.
+    #[inline(always)]
+    pub(super) fn measured_from(self, origins: [T; 2]) -> Self {
+        Self { origins, ..self }
     }
 
     /// `ln p`.
@@ -143,14 +151,35 @@ impl<T: Real> ClassPair<T> {
     #[inline(always)]
     #[must_use]
     pub fn swapped(self) -> Self {
-        Self { log_p: self.log_q, log_q: self.log_p, is_p_lighter: !self.is_p_lighter, ..self }
+        let origins = [self.origins[1], self.origins[0]];
+        Self { log_p: self.log_q, log_q: self.log_p, is_p_lighter: !self.is_p_lighter, origins, ..self }
+    }
+
+    /// What is to be taken from `∂D/∂p`: 0, or its [limit](super::ClassDivergence::limits) where the sides of the row share
+    /// next to nothing. A divergence without limits need not ask.
+    #[inline(always)]
+    pub fn origin_p(&self) -> T {
+        self.origins[0]
+    }
+
+    /// What is to be taken from `∂D/∂q`.
+    #[inline(always)]
+    pub fn origin_q(&self) -> T {
+        self.origins[1]
+    }
+
+    /// The origin of the slope of the larger probability.
+    #[inline(always)]
+    pub(super) fn origin_of_larger(&self) -> T {
+        if self.is_p_lighter { self.origins[1] } else { self.origins[0] }
     }
 }
 
 /// What a class adds to a divergence `D`, and how that depends on the class's probabilities.
 ///
 /// The slopes may hold any constant times `p` (or `q`) more, which is the same for all classes: a gradient in logits takes
-/// the mean away. Chosen so that they vanish where `p = q`, they keep their digits near it.
+/// the mean away. Chosen so that they vanish where `p = q`, they keep their digits near it; measured from their
+/// [limits](super::ClassDivergence::limits), where the sides share next to nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassTerm<T> {
     /// The term, `>= 0` and 0 where `p = q`, such that the sum over all classes is the divergence.
@@ -162,9 +191,12 @@ pub struct ClassTerm<T> {
 }
 
 impl<T: Real> ClassTerm<T> {
-    /// A term whose slopes are known by which of the probabilities is the larger.
+    /// A term whose slopes are known by which of the probabilities is the larger. That of the larger one is measured from its
+    /// origin; the other is not, and as it lies on the other side of 0 nothing is lost by taking the origin from it.
     #[inline(always)]
     pub fn of_sizes(class: &ClassPair<T>, value: T, larger: T, smaller: T) -> Self {
+        let origin = if class.is_p_lighter() { class.origin_p() } else { class.origin_q() };
+        let smaller = smaller - origin * class.smaller();
         let (p, q) = if class.is_p_lighter() { (smaller, larger) } else { (larger, smaller) };
         Self { value, p, q }
     }

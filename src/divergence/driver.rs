@@ -15,8 +15,8 @@ use crate::rows::{BLOCK, RowsMut, rows_per_job};
 use crate::{Element, Error, Real, Reduction, Result, check, parallel};
 
 /// Arguments of one call, checked.
-pub(super) struct Walk<'a, E: Element> {
-    p: Side<'a, E>,
+pub(super) struct Walk<'a, E: Element, P: Element> {
+    p: Side<'a, P>,
     q: Side<'a, E>,
     weights: Option<Vec<E::Real>>,
     scale: f64,
@@ -29,19 +29,30 @@ struct Job<'a, T> {
     out: Sides<Option<RowsMut<'a, T>>>,
 }
 
-/// Memory that a thread uses again for each of its rows: blocks of both sides and of both gradients.
-struct Scratch<T>([Vec<T>; 4]);
+/// Memory that a thread uses again for each of its rows.
+struct Scratch<T> {
+    /// Blocks of both sides and of both gradients.
+    blocks: [Vec<T>; 4],
+    /// Logits as they came and the slopes of their transform, where it has any.
+    chain: [Vec<T>; 2],
+}
 
 impl<T: Real> Scratch<T> {
     fn new(classes: usize) -> Self {
-        Self([(); 4].map(|()| vec![T::zero(); BLOCK.min(classes)]))
+        Self { blocks: [(); 4].map(|()| vec![T::zero(); BLOCK.min(classes)]), chain: [Vec::new(), Vec::new()] }
     }
 }
 
-impl<'a, E: Element> Walk<'a, E> {
+/// What is wanted of a class that one side alone has, by the side whose gradient it makes infinite.
+const COMMON: [&str; 2] = [
+    "a class of both sides, or the gradient of `p` is infinite",
+    "a class of both sides, or the gradient of `q` is infinite",
+];
+
+impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
     /// Checks shapes, weights and that a mean has something to average.
     pub(super) fn new<D: Dimension>(
-        p: Categorical<'a, E, D>,
+        p: Categorical<'a, P, D>,
         q: Categorical<'a, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<Self> {
@@ -113,9 +124,9 @@ impl<'a, E: Element> Walk<'a, E> {
             [out.p, out.q].into_iter().flatten().for_each(|mut out| out.fill(E::Real::zero()));
             return Ok(0.0);
         }
-        let (norm_p, norm_q) = (self.p.normaliser(row)?, self.q.normaliser(row)?);
+        let Scratch { blocks: [scratch_p, scratch_q, slopes_p, slopes_q], chain } = scratch;
+        let (norm_p, norm_q) = (self.p.normaliser(row, scratch_p)?, self.q.normaliser(row, scratch_q)?);
         let line = Line::new(norm_p, norm_q);
-        let Scratch([scratch_p, scratch_q, slopes_p, slopes_q]) = scratch;
         let mut blocks = |f: &mut dyn FnMut(&[E::Real], &[E::Real])| {
             for first in (0..self.p.classes()).step_by(BLOCK) {
                 f(self.p.block(row, first, scratch_p), self.q.block(row, first, scratch_q));
@@ -136,16 +147,48 @@ impl<'a, E: Element> Walk<'a, E> {
             let [to_p, to_q] = &mut sides;
             let places = Out { p: to_p.place(first, p.len()), q: to_q.place(first, q.len()) };
             let written = divergence.slopes(&line, &found, E::Real::of(scale), p, q, places);
-            to_p.take(first, p, line.top[0], written.checks[0], written.others[0]);
-            to_q.take(first, q, line.top[1], written.checks[1], written.others[1]);
+            let [found_p, found_q] = [0, 1].map(|side| [written.checks[side], written.others[side]]);
+            to_p.take(first, p, line.top[0], found_p, |entries| self.p.chain(row, first, entries, chain));
+            to_q.take(first, q, line.top[1], found_q, |entries| self.q.chain(row, first, entries, chain));
             first += p.len();
         });
-        for (gradient, side) in sides.into_iter().zip([&self.p, &self.q]) {
-            if !gradient.finish() {
-                return Err(side.overflow(row));
-            }
+        let [to_p, to_q] = sides;
+        let is_finite = [
+            to_p.finish(|at, entry| self.p.chain(row, at, entry, chain)),
+            to_q.finish(|at, entry| self.q.chain(row, at, entry, chain)),
+        ];
+        match is_finite.iter().position(|is_finite| !is_finite) {
+            Some(side) => Err(self.unbounded(divergence, row, side, &line, &mut blocks)),
+            None => Ok(value),
         }
-        Ok(value)
+    }
+
+    /// What makes the gradient of a side (0 for `p`, 1 for `q`) infinite: the first class that one side alone has and that
+    /// does so by itself, or else numbers beyond the type.
+    fn unbounded(
+        &self,
+        divergence: &impl RowDivergence,
+        row: usize,
+        side: usize,
+        line: &Line<E::Real>,
+        blocks: Blocks<'_, E::Real>,
+    ) -> Error {
+        let (mut first, mut found) = (0, None);
+        blocks(&mut |p, q| {
+            let mut pairs = p.iter().zip(q).enumerate().filter(|(_, (x, y))| x.is_infinite() != y.is_infinite());
+            let at = pairs.find(|(_, (x, y))| {
+                let term = divergence.one_sided(line.class::<false>(**x, **y));
+                ![term.p, term.q][side].is_finite()
+            });
+            found = found.or(at.map(|(at, (x, _))| (first + at, x.is_infinite())));
+            first += p.len();
+        });
+        match found {
+            Some((class, true)) => self.p.lacks(row, class, COMMON[side]),
+            Some((class, false)) => self.q.lacks(row, class, COMMON[side]),
+            None if side == 0 => self.p.overflow(row),
+            None => self.q.overflow(row),
+        }
     }
 
     /// A divergence may be infinite where a class makes it so that only one of the sides has, and not by finite logits.
@@ -163,7 +206,8 @@ impl<'a, E: Element> Walk<'a, E> {
         let mut is_exact = false;
         blocks(&mut |p, q| {
             let one_sided = p.iter().zip(q).filter(|(x, y)| x.is_infinite() != y.is_infinite());
-            is_exact |= one_sided.into_iter().any(|(&x, &y)| divergence.is_infinite_at(line.class::<false>(x, y)));
+            let is_infinite = |(x, y): (&_, &_)| divergence.one_sided(line.class::<false>(*x, *y)).value.is_infinite();
+            is_exact |= one_sided.into_iter().any(is_infinite);
         });
         if is_exact && value == f64::INFINITY { Ok(()) } else { Err(self.p.overflow(row)) }
     }

@@ -15,7 +15,8 @@ use crate::{Real, Result};
 ///
 /// A class that `q` has not adds `p f'(∞)`. Small divergences have the digits that the generator's
 /// [`excess`](Generator::excess) keeps; ratios beyond what the type holds count as its largest. The divergences that this
-/// crate names itself, such as [`KlDivergence`](super::KlDivergence), have neither limit.
+/// crate names itself, such as [`KlDivergence`](super::KlDivergence), have neither limit. Where both sides share next to nothing
+/// and `f'` is bounded, their gradients are also the ones that keep their digits: here a difference to `f'(∞)` is a difference.
 ///
 /// # Examples
 ///
@@ -55,15 +56,17 @@ impl<G: Generator> ClassDivergence for FDivergence<G> {
         let ratio = if is_beyond { largest } else { ratio };
         let rise = if class.is_p_lighter() { fall } else { -fall / share };
         let rise = if is_beyond { largest } else { rise };
-        let (f, slope) = self.generator.at::<T, FMA>(ratio);
+        let (_, slope) = self.generator.at::<T, FMA>(ratio);
         let excess = self.generator.excess::<T, FMA>(ratio, rise);
+        let excess = if excess < zero { zero } else { excess }; // which only rounding can bring about: f is convex
         // Of q nothing is left there: what it would be multiplied by is in proportion to p.
         let at_infinity = self.generator.at::<T, FMA>(T::infinity()).1;
         let weight = if is_beyond { p / largest } else { q };
-        let value = if is_absent { p * (at_infinity - at_one) } else { weight * excess };
+        let to_limit = p * (at_infinity - at_one);
+        let value = if is_absent { to_limit } else { weight * excess };
         let on_p = if p > zero { p * (slope - at_one) } else { zero };
-        let pulled = if p > zero { p * slope } else { zero };
-        ClassTerm { value, p: on_p, q: weight * f - pulled + q * at_one }
+        // `q f - p f'` and `q f'(1)` more: both parts are 0 at equality.
+        ClassTerm { value, p: if is_absent { to_limit } else { on_p }, q: weight * excess - on_p }
     }
 
     fn tilt(&self) -> f64 {

@@ -1,7 +1,8 @@
 //! The two ways between forward and reverse Kullback-Leibler divergence through a mixture.
 
+use super::class_divergence::UNBOUNDED;
 use super::mixture::Mixture;
-use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence};
+use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence, Sides};
 use crate::{Real, Result, check};
 
 /// The generalised Jensen-Shannon divergence of GKD, with its ends as TRL, Liger and ms-swift define them.
@@ -63,6 +64,10 @@ impl ClassDivergence for GeneralisedJsd {
             None => 0.0,
         }
     }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        limits(self.beta, [self.beta, 1.0 - self.beta])
+    }
 }
 
 /// The same mixture with the weights exchanged: continuous from forward to reverse Kullback-Leibler divergence.
@@ -115,6 +120,10 @@ impl ClassDivergence for InterpolatedJsd {
     fn tilt(&self) -> f64 {
         1.0 - 2.0 * self.beta
     }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        limits(self.beta, [1.0 - self.beta, self.beta])
+    }
 }
 
 /// What is at an end of the way.
@@ -138,7 +147,20 @@ fn mixed<T: Real, const FMA: bool>(beta: f64, [weight_p, weight_q]: [f64; 2], cl
     match end(beta) {
         Some(End::Forward) => KlDivergence.at::<T, FMA>(class),
         Some(End::Reverse) => ReverseKlDivergence.at::<T, FMA>(class),
-        None => Mixture { weight_p, weight_q, share_p: beta, share_q: 1.0 - beta }.at::<T, FMA>(class),
+        None => mixture(beta, [weight_p, weight_q]).at::<T, FMA>(class),
+    }
+}
+
+#[inline(always)]
+fn mixture(beta: f64, [weight_p, weight_q]: [f64; 2]) -> Mixture {
+    Mixture { weight_p, weight_q, share_p: beta, share_q: 1.0 - beta }
+}
+
+/// What the slopes tend to: without bound at the ends.
+fn limits(beta: f64, weights: [f64; 2]) -> Sides<[f64; 2]> {
+    match end(beta) {
+        Some(_) => Sides { p: UNBOUNDED, q: UNBOUNDED },
+        None => mixture(beta, weights).limits(),
     }
 }
 

@@ -60,9 +60,9 @@ impl Generator for JensenShannonDivergence {
         let (zero, one, half) = (T::zero(), T::one(), T::of(0.5));
         let log = ln::<T, FMA>(ratio);
         let mixture = ln_1p::<T, FMA>(half * (ratio - one));
-        let own = if ratio > zero { ratio * log } else { zero };
-        let slope = half * if ratio < T::infinity() { log - mixture } else { T::LN_2() };
-        (half * (own - (one + ratio) * mixture), slope)
+        let far = T::LN_2() - ln_1p::<T, FMA>(ratio.recip());
+        let share = if ratio < T::of(2.0) { log - mixture } else { far }; // ln(2t / (1 + t))
+        (half * (if ratio > zero { ratio * share } else { zero } - mixture), half * share)
     }
 
     #[inline(always)]
@@ -72,6 +72,15 @@ impl Generator for JensenShannonDivergence {
         let is_inside = rise < one;
         let rise = if is_inside { rise } else { one };
         (-half * ln_1p::<T, FMA>(-rise), if is_inside { (one + rise) / (one - rise) } else { T::infinity() })
+    }
+
+    /// With `d(x) = x - ln(1 + x)` and the rise `r` it is `¼ r² - ½ t d(r) + ½ (1 + t) d(r/2)`.
+    #[inline(always)]
+    fn excess<T: Real, const FMA: bool>(&self, ratio: T, rise: T) -> T {
+        let half = T::of(0.5);
+        let (own, mixed) = (rise.ln_1p_deficit_lane::<FMA>(), (half * rise).ln_1p_deficit_lane::<FMA>());
+        let near = half * (half * rise * rise - ratio * own + (T::one() + ratio) * mixed);
+        if rise.abs() < half { near } else { self.at::<T, FMA>(ratio).0 }
     }
 }
 

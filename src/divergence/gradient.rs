@@ -16,11 +16,12 @@ pub(super) struct Gradient<'a, T> {
     top: usize,
     others: f64,
     check: T,
+    fits: bool,
 }
 
 impl<'a, T: Real> Gradient<'a, T> {
     pub(super) fn new(out: Option<ArrayViewMut1<'a, T>>, scratch: &'a mut [T], is_dominated: bool) -> Self {
-        Self { out, scratch, is_dominated, top: 0, others: 0.0, check: T::zero() }
+        Self { out, scratch, is_dominated, top: 0, others: 0.0, check: T::zero(), fits: true }
     }
 
     /// Where the entries of `len` classes from `first` on are to be written.
@@ -31,12 +32,17 @@ impl<'a, T: Real> Gradient<'a, T> {
         }
     }
 
-    /// Takes note of a block that has been written.
-    pub(super) fn take(&mut self, first: usize, logits: &[T], top: T, check: T, others: T) {
-        let Some(out) = &mut self.out else { return };
-        if out.as_slice().is_none() {
-            let block = ArrayView1::from(&self.scratch[..logits.len()]);
-            out.slice_mut(s![first..first + logits.len()]).assign(&block);
+    /// Takes note of a block that has been written, and lets `chain` turn its entries into those in the logits as they came.
+    pub(super) fn take(
+        &mut self,
+        first: usize,
+        logits: &[T],
+        top: T,
+        [check, others]: [T; 2],
+        chain: impl FnOnce(&mut [T]) -> bool,
+    ) {
+        if self.out.is_none() {
+            return;
         }
         if self.is_dominated {
             let at = T::place(logits, top);
@@ -44,14 +50,20 @@ impl<'a, T: Real> Gradient<'a, T> {
         }
         self.others += others.wide();
         self.check += check;
+        self.fits &= chain(self.place(first, logits.len()));
+        let Some(out) = self.out.as_mut().filter(|out| out.as_slice().is_none()) else { return };
+        out.slice_mut(s![first..first + logits.len()]).assign(&ArrayView1::from(&self.scratch[..logits.len()]));
     }
 
     /// Writes the last entry; whether all are finite.
-    pub(super) fn finish(self) -> bool {
+    pub(super) fn finish(self, chain: impl FnOnce(usize, &mut [T]) -> bool) -> bool {
         let Some(mut out) = self.out else { return true };
+        let mut fits = self.fits && !self.check.is_nan();
         if self.is_dominated {
-            out[self.top] = T::of(-self.others);
+            let mut entry = [T::of(-self.others)];
+            fits &= chain(self.top, &mut entry);
+            out[self.top] = entry[0];
         }
-        !self.check.is_nan() && out[self.top].is_finite()
+        fits && out[self.top].is_finite()
     }
 }

@@ -1,6 +1,7 @@
 //! The squared Hellinger distance.
 
-use super::{ClassDivergence, ClassPair, ClassTerm};
+use super::class_divergence::limited;
+use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 
 /// The squared Hellinger distance, with the factor ½: symmetric, finite, at most 1.
@@ -35,6 +36,12 @@ impl ClassDivergence for SquaredHellinger {
         let half = T::of(0.5);
         let (root, fall, _) = (-half * class.gap()).exp_steps_lane::<FMA>(); // of the ratio, and less 1
         let pull = half * class.larger() * fall;
-        ClassTerm::of_sizes(&class, pull * fall, -pull, pull * root)
+        let is_far = class.origin_of_larger() > T::zero();
+        let larger = if is_far { -half * class.larger() * root } else { -pull };
+        ClassTerm::of_sizes(&class, pull * fall, larger, pull * root)
+    }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        limited(0.5)
     }
 }

@@ -1,6 +1,9 @@
 //! The Jensen-Shannon divergence.
 
-use super::{ClassDivergence, ClassPair, ClassTerm};
+use std::f64::consts::LN_2;
+
+use super::class_divergence::limited;
+use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 
 /// The mean divergence of both sides from their even mixture: symmetric, finite, at most `ln 2`.
@@ -31,16 +34,25 @@ pub struct JensenShannonDivergence;
 
 impl ClassDivergence for JensenShannonDivergence {
     /// With `b = (e^-a - 1) / 2` the mixture is `1 + b` times the larger probability. The term is half the larger one times
-    /// `(1 + e^-a)(b - ln(1 + b)) + 2 b² - e^-a (e^-a - 1 + a)`, in which nothing is lost near equality.
+    /// `(1 + e^-a)(b - ln(1 + b)) + 2 b² - e^-a (e^-a - 1 + a)`, in which nothing is lost near equality. To its limit `ln 2` the
+    /// logarithm `-ln(1 + b)` lacks `ln(1 + e^-a)`.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let half = T::of(0.5);
         let (share, fall) = (class.share(), class.fall());
-        let deficit = (half * fall).ln_1p_deficit_lane::<FMA>();
-        let log_ratio = deficit - half * fall; // of the larger to the mixture
+        let is_far = class.origin_of_larger() > T::zero();
+        let rise = if is_far { share } else { half * fall };
+        let deficit = rise.ln_1p_deficit_lane::<FMA>();
+        let from_origin = deficit - rise;
+        let log_ratio = if is_far { T::LN_2() + from_origin } else { from_origin }; // of the larger to the mixture
+        let deficit = if is_far { log_ratio + half * fall } else { deficit };
         let larger = half * class.larger();
         let value = (deficit + share * deficit) + (half * fall * fall - class.shared_excess());
         let smaller = larger * (share * log_ratio - class.shared_gap());
-        ClassTerm::of_sizes(&class, larger * value, larger * log_ratio, smaller)
+        ClassTerm::of_sizes(&class, larger * value, larger * from_origin, smaller)
+    }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        limited(0.5 * LN_2)
     }
 }

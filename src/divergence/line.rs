@@ -29,6 +29,8 @@ pub(super) struct Line<T> {
     /// The difference of the normalisers as a sum of two numbers, so that almost equal rows keep their digits.
     shift: T,
     rest: T,
+    /// From what slopes are measured.
+    origins: [T; 2],
 }
 
 /// `a - b` and what its rounding took (Knuth's two-sum); the second is no number where the first is none.
@@ -45,7 +47,13 @@ impl<T: Real> Line<T> {
         let (shift, second) = two_difference(max, q.log - p.log);
         let narrow = T::of(shift);
         let rest = T::of((shift - narrow.wide()) + (first + second));
-        Self { max: [p.max, q.max], log: [T::of(p.log), T::of(q.log)], top: [p.top, q.top], shift: narrow, rest }
+        let (max, log, top) = ([p.max, q.max], [T::of(p.log), T::of(q.log)], [p.top, q.top]);
+        Self { max, log, top, shift: narrow, rest, origins: [T::zero(); 2] }
+    }
+
+    /// The same row with slopes that are measured from there.
+    pub(super) fn measured_from(self, origins: [f64; 2]) -> Self {
+        Self { origins: origins.map(T::of), ..self }
     }
 
     /// The class with these logits.
@@ -55,6 +63,7 @@ impl<T: Real> Line<T> {
         let lost = if lost.is_nan() { T::zero() } else { lost }; // where one is -inf
         let ratio = (difference - self.shift) + (lost - self.rest);
         let ratio = if difference.is_nan() { T::zero() } else { ratio }; // where both are
-        ClassPair::new::<FMA>((x - self.max[0]) - self.log[0], (y - self.max[1]) - self.log[1], ratio)
+        let [log_p, log_q] = [(x - self.max[0]) - self.log[0], (y - self.max[1]) - self.log[1]];
+        ClassPair::new::<FMA>(log_p, log_q, ratio).measured_from(self.origins)
     }
 }

@@ -7,12 +7,14 @@ use super::row_divergence::RowDivergence;
 use super::{Categorical, ClassDivergence, Sides};
 use crate::error::Position;
 use crate::reduction::{self, narrow};
-use crate::{Element, Parts, Real, Reduction, Result};
+use crate::{Element, Parts, Real, Reduction, Result, check};
 
 /// A divergence `D(p ‖ q)` between distributions over classes, `>= 0` and 0 where both are the same, in nats.
 ///
-/// Both sides have one shape `[.., V]`: logits or probabilities, of `f32`, `f64` or with the feature `half` in half
-/// precision. A divergence is formed of each row. The gradient is the one by logits,
+/// Both sides have one shape `[.., V]`: logits, with a temperature if need be, or probabilities, of `f32`, `f64` or with the
+/// feature `half` in half precision. `E` is the element type of `q`, `P` that of `p`: they may differ where both are computed
+/// in one type, as a teacher of `bf16` beside a student of `f32`. A divergence is formed of each row. The gradient is the one
+/// by logits,
 ///
 /// ```math
 /// \frac{\partial D}{\partial x_v} = A_v - p_v \sum_u A_u, \qquad A_v = p_v \frac{\partial D}{\partial p_v},
@@ -25,7 +27,11 @@ use crate::{Element, Parts, Real, Reduction, Result};
 ///
 /// A logit of -inf, or a probability of 0, is a class that the side does not have: `0 ln 0 = 0`, and the class's entry of the
 /// gradient is the limit, which may be other than 0. The divergence may then be exactly +inf; a gradient that is finite
-/// all the same is given, such as that of `KL(p ‖ q)` by the logits of `q`, and any other is an error.
+/// all the same is given, such as that of `KL(p ‖ q)` by the logits of `q`, and any other is an error that names the class.
+///
+/// Where nearly all mass of a side is in one class, that class's entry of the gradient is found from all others; where the
+/// sides share next to nothing, slopes are measured from their limits. A gradient then has the digits that the logits
+/// determine, also in `f32`.
 ///
 /// # Errors
 ///
@@ -34,10 +40,11 @@ use crate::{Element, Parts, Real, Reduction, Result};
 /// - [`Error::Parameter`](crate::Error::Parameter): a hyper-parameter is out of its range.
 /// - [`Error::Shape`](crate::Error::Shape): sides of two shapes; weights, or an output, of another.
 /// - [`Error::Value`](crate::Error::Value): a logit is NaN or +inf, or all of a row are -inf; a probability is negative or not
-///   finite, or those of a row do not sum to 1; a weight is not finite or below zero.
+///   finite, or those of a row do not sum to 1; a weight is not finite or below zero; a gradient is asked for that is
+///   infinite since a class is of one side alone, and then the class is named at the side that has it not.
 /// - [`Error::Empty`](crate::Error::Empty): no classes, or a mean over no rows.
-/// - [`Error::Overflow`](crate::Error::Overflow): finite logits whose divergence does not fit the type, or a gradient that is
-///   not finite.
+/// - [`Error::Overflow`](crate::Error::Overflow): finite logits of which the divergence, a gradient, or the quotient by a
+///   temperature does not fit the type.
 ///
 /// Outputs are left unspecified where the data are at fault. Rows with a weight of zero are never looked at.
 ///
@@ -52,12 +59,12 @@ use crate::{Element, Parts, Real, Reduction, Result};
 /// assert!(grad[[0, 0]] < 0.0 && grad.sum().abs() < 1e-15); // the student gives the first class too little
 /// # Ok::<(), loglik::Error>(())
 /// ```
-pub trait CategoricalDivergence<E: Element, D: Dimension> {
+pub trait CategoricalDivergence<E: Element, D: Dimension, P: Element<Real = E::Real> = E> {
     /// One pass: the divergence of each row in row-major order, not weighted and 0 where its weight is; and the gradients of
     /// the reduced value. The other methods are made of it.
     fn run(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
@@ -66,7 +73,7 @@ pub trait CategoricalDivergence<E: Element, D: Dimension> {
     /// The reduced divergence.
     fn value(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<E::Real> {
@@ -74,24 +81,56 @@ pub trait CategoricalDivergence<E: Element, D: Dimension> {
     }
 
     /// The divergence of each row.
-    fn each(&self, p: Categorical<'_, E, D>, q: Categorical<'_, E, D>) -> Result<Array<E::Real, D::Smaller>> {
+    fn each(&self, p: Categorical<'_, P, D>, q: Categorical<'_, E, D>) -> Result<Array<E::Real, D::Smaller>> {
         let values = self.run(p, q, Reduction::Sum, Sides::default())?;
-        let mut shape = D::Smaller::zeros(p.array().ndim() - 1);
-        shape.slice_mut().copy_from_slice(&p.array().shape()[..p.array().ndim() - 1]);
-        let mut values = values.into_iter();
-        Ok(Array::from_shape_simple_fn(shape, || E::Real::of(values.next().unwrap_or_default())))
+        let mut shape = D::Smaller::zeros(p.leading().len());
+        shape.slice_mut().copy_from_slice(p.leading());
+        Ok(by_row(&values, shape))
+    }
+
+    /// The divergence of each row that the mask keeps; the others are 0 and never looked at.
+    ///
+    /// # Errors
+    ///
+    /// Besides those of all methods [`Error::Shape`](crate::Error::Shape) for a mask of another shape.
+    fn each_masked(
+        &self,
+        p: Categorical<'_, P, D>,
+        q: Categorical<'_, E, D>,
+        mask: &ArrayRef<bool, D::Smaller>,
+    ) -> Result<Array<E::Real, D::Smaller>> {
+        let weights = weights_of(mask, p.leading())?;
+        let values = self.run(p, q, Reduction::Weighted(&weights), Sides::default())?;
+        Ok(by_row(&values, weights.raw_dim()))
+    }
+
+    /// The sum over the rows that the mask keeps and their number. The gradient of their mean is that of
+    /// [`Reduction::Weighted`], each of those rows with a weight of one over the number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`CategoricalDivergence::each_masked`].
+    fn parts_masked(
+        &self,
+        p: Categorical<'_, P, D>,
+        q: Categorical<'_, E, D>,
+        mask: &ArrayRef<bool, D::Smaller>,
+    ) -> Result<Parts> {
+        let weights = weights_of(mask, p.leading())?;
+        let values = self.run(p, q, Reduction::Weighted(&weights), Sides::default())?;
+        parts(&values, mask.iter().filter(|keep| **keep).count(), "p")
     }
 
     /// The sum over rows and their number, by which micro-batches combine.
-    fn parts(&self, p: Categorical<'_, E, D>, q: Categorical<'_, E, D>) -> Result<Parts> {
+    fn parts(&self, p: Categorical<'_, P, D>, q: Categorical<'_, E, D>) -> Result<Parts> {
         let values = self.run(p, q, Reduction::Sum, Sides::default())?;
-        Ok(Parts { sum: reduction::total_of(&values, reduction::sum(&values), "p")?, count: values.len() as f64 })
+        parts(&values, values.len(), "p")
     }
 
     /// The reduced divergence and its gradients in the logits of both sides.
     fn grad(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<(E::Real, Sides<Array<E::Real, D>>)> {
@@ -104,7 +143,7 @@ pub trait CategoricalDivergence<E: Element, D: Dimension> {
     /// The reduced divergence and its gradient in the logits of `p`.
     fn grad_p(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<(E::Real, Array<E::Real, D>)> {
@@ -116,7 +155,7 @@ pub trait CategoricalDivergence<E: Element, D: Dimension> {
     /// The reduced divergence and its gradient in the logits of `q`.
     fn grad_q(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<(E::Real, Array<E::Real, D>)> {
@@ -128,7 +167,7 @@ pub trait CategoricalDivergence<E: Element, D: Dimension> {
     /// The reduced divergence; the gradients that are asked for are written to `out`, each of the shape of the sides.
     fn grad_into(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
@@ -137,10 +176,10 @@ pub trait CategoricalDivergence<E: Element, D: Dimension> {
     }
 }
 
-impl<E: Element, D: Dimension, K: ClassDivergence> CategoricalDivergence<E, D> for K {
+impl<E: Element, D: Dimension, P: Element<Real = E::Real>, K: ClassDivergence> CategoricalDivergence<E, D, P> for K {
     fn run(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
@@ -150,9 +189,9 @@ impl<E: Element, D: Dimension, K: ClassDivergence> CategoricalDivergence<E, D> f
 }
 
 /// [`CategoricalDivergence::run`] of a divergence in the form that rows are walked with.
-pub(super) fn walk<E: Element, D: Dimension>(
+pub(super) fn walk<E: Element, D: Dimension, P: Element<Real = E::Real>>(
     divergence: &impl RowDivergence,
-    p: Categorical<'_, E, D>,
+    p: Categorical<'_, P, D>,
     q: Categorical<'_, E, D>,
     reduction: Reduction<'_, E::Real, D::Smaller>,
     out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
@@ -164,6 +203,23 @@ pub(super) fn walk<E: Element, D: Dimension>(
 fn zeros<E: Element, D: Dimension>(side: Categorical<'_, E, D>) -> Array<E::Real, D> {
     let array: &ArrayRef<E, D> = side.array();
     Array::from_elem(array.raw_dim(), E::Real::of(0.0))
+}
+
+/// Weights that are 1 where the mask keeps a row of this shape and 0 elsewhere.
+pub(super) fn weights_of<T: Real, D: Dimension>(mask: &ArrayRef<bool, D>, leading: &[usize]) -> Result<Array<T, D>> {
+    check::shape("mask", mask.shape(), leading)?;
+    Ok(mask.map(|keep| if *keep { T::one() } else { T::zero() }))
+}
+
+/// The values of rows in the shape that they have.
+pub(super) fn by_row<T: Real, D: Dimension>(values: &[f64], shape: D) -> Array<T, D> {
+    let mut values = values.iter();
+    Array::from_shape_simple_fn(shape, || T::of(values.next().copied().unwrap_or_default()))
+}
+
+/// The sum of so many values.
+pub(super) fn parts(values: &[f64], count: usize, argument: &'static str) -> Result<Parts> {
+    Ok(Parts { sum: reduction::total_of(values, reduction::sum(values), argument)?, count: count as f64 })
 }
 
 /// The values of rows as one number.

@@ -7,7 +7,7 @@ use super::lanes::{Places, Tally, Written, padded};
 use super::line::Line;
 use super::objective::walk;
 use super::row_divergence::{Blocks, Out, RowDivergence};
-use super::{Categorical, CategoricalDivergence, ClassPair, KlDivergence, Sides};
+use super::{Categorical, CategoricalDivergence, ClassPair, ClassTerm, KlDivergence, Sides};
 use crate::math::exp;
 use crate::rows::BLOCK;
 use crate::simd::{Kernel, LANES, RowSum, dispatch, join};
@@ -50,10 +50,10 @@ pub struct RenyiDivergence {
     pub alpha: f64,
 }
 
-impl<E: Element, D: Dimension> CategoricalDivergence<E, D> for RenyiDivergence {
+impl<E: Element, D: Dimension, P: Element<Real = E::Real>> CategoricalDivergence<E, D, P> for RenyiDivergence {
     fn run(
         &self,
-        p: Categorical<'_, E, D>,
+        p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
@@ -123,8 +123,10 @@ impl RowDivergence for RenyiDivergence {
     }
 
     /// Where no class is in common all are like this; beyond 1 it takes one that only `p` has.
-    fn is_infinite_at<T: Real>(&self, class: ClassPair<T>) -> bool {
-        self.alpha < 1.0 || class.log_ratio() == T::infinity()
+    fn one_sided<T: Real>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        let is_infinite = self.alpha < 1.0 || class.log_ratio() == T::infinity();
+        let term = if is_infinite { T::infinity() } else { T::zero() };
+        ClassTerm { value: term, p: term, q: term }
     }
 }
 

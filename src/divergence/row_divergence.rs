@@ -37,47 +37,79 @@ pub(super) trait RowDivergence: Sync {
         out: Out<'_, T>,
     ) -> Written<T>;
 
-    /// Whether this class, which only one of the sides has, makes the divergence infinite.
-    fn is_infinite_at<T: Real>(&self, class: ClassPair<T>) -> bool;
+    /// What this class, which only one of the sides has, adds to the divergence and to both slopes: of interest is what is not
+    /// finite.
+    fn one_sided<T: Real>(&self, class: ClassPair<T>) -> ClassTerm<T>;
+}
+
+/// From this part of its limit on the mean slope of a side is nearer to the limit than to 0 by so much that differences to
+/// the limit are taken. Below it they would gain less than a digit.
+const NEAR_LIMIT: f64 = 0.875;
+
+/// What the gradients of a sum over classes need to know of the whole row.
+pub(super) struct Slope {
+    /// The sums of both slopes.
+    centres: [f64; 2],
+    /// From what they are measured.
+    origins: [f64; 2],
 }
 
 impl<K: ClassDivergence> RowDivergence for K {
-    /// The sums of both slopes.
-    type Found = [f64; 2];
+    type Found = Slope;
 
     fn check_row(&self) -> Result<()> {
         self.check()
     }
 
-    fn gather<T: Real>(&self, line: &Line<T>, slopes: bool, blocks: Blocks<'_, T>) -> (f64, [f64; 2]) {
-        let mut total = ClassTerm { value: 0.0, p: 0.0, q: 0.0 };
-        let (divergence, line) = (self, *line);
-        blocks(&mut |p, q| {
-            let sums = match slopes {
-                true => dispatch(Sums::<_, _, true> { divergence, line, p, q }),
-                false => dispatch(Sums::<_, _, false> { divergence, line, p, q }),
-            };
-            total.value += sums.value.wide();
-            total.p += sums.p.wide();
-            total.q += sums.q.wide();
+    fn gather<T: Real>(&self, line: &Line<T>, slopes: bool, blocks: Blocks<'_, T>) -> (f64, Slope) {
+        let total = sum(self, *line, slopes, blocks);
+        let (mut centres, limits) = ([total.p, total.q], self.limits());
+        let origins = [(total.p, limits.p), (total.q, limits.q)].map(|(centre, [lower, upper])| match slopes {
+            true if centre > NEAR_LIMIT * upper => upper,
+            true if centre < NEAR_LIMIT * lower => lower,
+            _ => 0.0,
         });
-        (total.value, [total.p, total.q])
+        if origins != [0.0; 2] {
+            let again = sum(self, line.measured_from(origins), slopes, blocks);
+            centres = [again.p, again.q];
+        }
+        (total.value, Slope { centres, origins })
     }
 
     fn slopes<T: Real>(
         &self,
         line: &Line<T>,
-        found: &Self::Found,
+        found: &Slope,
         scale: T,
         p: &[T],
         q: &[T],
         out: Out<'_, T>,
     ) -> Written<T> {
-        let centres = found.map(T::of);
-        dispatch(Slopes { divergence: self, line: *line, p, q, centres, scale, out_p: out.p, out_q: out.q })
+        let (centres, line) = (found.centres.map(T::of), line.measured_from(found.origins));
+        dispatch(Slopes { divergence: self, line, p, q, centres, scale, out_p: out.p, out_q: out.q })
     }
 
-    fn is_infinite_at<T: Real>(&self, class: ClassPair<T>) -> bool {
-        self.at::<T, false>(class).value == T::infinity()
+    fn one_sided<T: Real>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        self.at::<T, false>(class)
     }
+}
+
+/// The sum over the classes of a row.
+fn sum<T: Real>(
+    divergence: &impl ClassDivergence,
+    line: Line<T>,
+    slopes: bool,
+    blocks: Blocks<'_, T>,
+) -> ClassTerm<f64> {
+    let mut total = ClassTerm { value: 0.0, p: 0.0, q: 0.0 };
+    blocks(&mut |p, q| {
+        let sums = match slopes {
+            true => dispatch(Sums::<_, _, true> { divergence, line, p, q }),
+            false => dispatch(Sums::<_, _, false> { divergence, line, p, q }),
+        };
+        total.value += sums.value.wide();
+        total.p += sums.p.wide();
+        total.q += sums.q.wide();
+    });
+    total
 }

@@ -40,13 +40,16 @@ struct Slope {
 /// Memory that a thread uses again for each of its rows.
 pub(super) struct Scratch<T> {
     pub(super) teacher: TeacherRow,
+    /// The transformed logits of a row and the slopes of the transform, where there is one.
+    pub(super) images: [Vec<T>; 2],
     block: Vec<T>,
     slopes: Vec<Slope>,
 }
 
 impl<T: Real> Scratch<T> {
     pub(super) fn new(classes: usize) -> Self {
-        Self { teacher: TeacherRow::default(), block: vec![T::zero(); BLOCK.min(classes)], slopes: Vec::new() }
+        let block = vec![T::zero(); BLOCK.min(classes)];
+        Self { teacher: TeacherRow::default(), images: [Vec::new(), Vec::new()], block, slopes: Vec::new() }
     }
 }
 
@@ -57,6 +60,8 @@ pub(super) enum Outcome {
     Improper,
     /// The student has none of the classes that the teacher gives, and nothing else counts.
     Empty,
+    /// The gradient is infinite at this class, which one side alone has.
+    OneSided(usize),
     /// The value or the gradient does not fit the type.
     Overflow,
 }
@@ -70,7 +75,7 @@ pub(super) fn row<E: Element>(
     out: Option<ArrayViewMut1<'_, E::Real>>,
     scale: f64,
 ) -> Outcome {
-    let Scratch { teacher, block, slopes } = scratch;
+    let Scratch { teacher, block, slopes, .. } = scratch;
     let student = sum(&teacher.classes, matches!(tail, Tail::Bucket | Tail::Cut), logits, block);
     if !student.whole.is_proper() {
         return Outcome::Improper;
@@ -79,16 +84,18 @@ pub(super) fn row<E: Element>(
     if !among.is_proper() {
         return Outcome::Empty;
     }
+    let log_rest = teacher.log_rest_beside(student.log_share(&student.outside));
+    let given = if teacher.log_hidden.is_some() { (-log_rest.exp()).ln_1p() } else { 0.0 }; // what it leaves to the others
     slopes.clear();
     slopes.extend(teacher.classes.iter().map(|&(class, log_p)| {
         let logit = logits[class].real();
-        let term = divergence.at::<f64, false>(pair(log_p, -among.nll(logit)));
+        let term = divergence.at::<f64, false>(pair(log_p + given, -among.nll(logit)));
         Slope { class, term, prob: among.prob(logit), rest: among.complement(logit) }
     }));
     let has_others = matches!(tail, Tail::Bucket | Tail::Cut) && teacher.classes.len() < logits.len();
     let others = has_others.then(|| {
         let (log, rest) = (student.log_share(&student.outside), student.log_share(&student.inside));
-        let term = divergence.at::<f64, false>(pair(teacher.log_rest, log));
+        let term = divergence.at::<f64, false>(pair(log_rest, log));
         Slope { class: usize::MAX, term, prob: log.exp(), rest: rest.exp() }
     });
     if tail == Tail::Ignored {
@@ -99,12 +106,14 @@ pub(super) fn row<E: Element>(
         }
     }
     let value: f64 = slopes.iter().chain(&others).map(|slope| slope.term.value).sum();
+    // Infinite it may be by a class that one side alone has, and not by finite numbers.
+    let lacks = |class: usize| logits[class].real() == E::Real::neg_infinity();
     let is_exact = || {
-        let one_sided =
-            teacher.classes.iter().any(|(class, log)| log.is_infinite() != logits[*class].real().is_infinite());
-        let bucket =
-            others.is_some() && teacher.log_rest.is_infinite() != (student.outside.max == E::Real::neg_infinity());
-        value == f64::INFINITY && (one_sided || bucket)
+        let is_infinite = |slope: &Slope| slope.term.value == f64::INFINITY;
+        let mut given = slopes.iter().zip(&teacher.classes);
+        let one_sided = given.any(|(slope, (class, log))| is_infinite(slope) && log.is_infinite() != lacks(*class));
+        let is_bucket = log_rest.is_infinite() != (student.outside.max == E::Real::neg_infinity());
+        value == f64::INFINITY && (one_sided || is_bucket && others.as_ref().is_some_and(is_infinite))
     };
     if !E::Real::of(value).is_finite() && !is_exact() {
         return Outcome::Overflow;
@@ -112,8 +121,23 @@ pub(super) fn row<E: Element>(
     let Some(out) = out else { return Outcome::Value(value) };
     let is_conditional = tail == Tail::Conditional;
     let gradient = Gradient { slopes, others: others.as_ref(), among, is_conditional, scale };
-    let is_finite = gradient.write(logits, block, out);
-    if is_finite { Outcome::Value(value) } else { Outcome::Overflow }
+    if gradient.write(logits, block, out) {
+        return Outcome::Value(value);
+    }
+    let given = slopes
+        .iter()
+        .zip(&teacher.classes)
+        .find(|(slope, (class, log_p))| !slope.term.q.is_finite() && log_p.is_infinite() != lacks(*class));
+    // Of the others the first that the student has where the teacher has none, or the first at all where it is the student.
+    let is_given = |class: &usize| teacher.classes.binary_search_by_key(class, |(given, _)| *given).is_ok();
+    let among_others = || (0..logits.len()).find(|class| !is_given(class) && lacks(*class) != log_rest.is_infinite());
+    match (given, &others) {
+        (Some((slope, _)), _) => Outcome::OneSided(slope.class),
+        (None, Some(others)) if !others.term.q.is_finite() => {
+            among_others().map_or(Outcome::Overflow, Outcome::OneSided)
+        }
+        _ => Outcome::Overflow,
+    }
 }
 
 /// A class by the logarithms of both probabilities.

@@ -1,20 +1,23 @@
 //! A teacher that gives some classes of each position.
 
+use std::f64::consts::LN_2;
+
 use ndarray::ArrayView2;
 
 use crate::error::Position;
 use crate::math::log1mexp;
 use crate::simd::RowSum;
 use crate::target::{self, Class};
-use crate::{Error, Real, Result, Target, check};
+use crate::{Element, Error, Real, Result, Target, check};
 
-/// The classes of each row that a teacher gives, usually its most probable ones, and their log-probabilities among all.
+/// The classes of each row that a teacher gives, usually its most probable ones, and their log-probabilities among all, of any
+/// element type.
 #[derive(Clone, Copy, Debug)]
 pub struct SparseTeacher<'a, T, I> {
     /// Classes, `[N, K]`, of any order, none twice in a row.
     pub indices: ArrayView2<'a, I>,
     /// Logarithms of their probabilities, `[N, K]`, at most 0 or -inf; of a row not all -inf, and together at most 1 (0.001
-    /// above it is taken for rounding, and divided out).
+    /// above it, 0.01 in half precision, is taken for rounding, and divided out).
     pub log_probs: ArrayView2<'a, T>,
 }
 
@@ -24,6 +27,11 @@ pub struct SparseTeacher<'a, T, I> {
 pub enum Tail {
     /// They are one more class of both sides, of the probability that is left. The divergence is that of merged classes, so
     /// never above the one of the whole distributions, and the share of each of them in the gradient is as its probability.
+    ///
+    /// Where the classes that are given already hold all mass, as those of a confident teacher in `f32` do, what is left is
+    /// unknown: from nothing up to the rounding of the teacher's type (2^-24 for `f32`, 2^-53 for `f64`, 2^-9 in half
+    /// precision). It is taken to be the student's own share, up to that: nothing is said against a student whose tail the
+    /// rounding could hide, and the reverse divergence of any other is finite.
     #[default]
     Bucket,
     /// The teacher has none of them: what it gives is divided by its sum. The student has, and is drawn away from them;
@@ -43,9 +51,18 @@ pub(super) struct TeacherRow {
     pub(super) classes: Vec<(usize, f64)>,
     /// Logarithm of the probability of all other classes.
     pub(super) log_rest: f64,
+    /// Logarithm of the most that it may be instead, where the given ones hold all mass up to their rounding.
+    pub(super) log_hidden: Option<f64>,
 }
 
-impl<T: Real, I: Target> SparseTeacher<'_, T, I> {
+impl TeacherRow {
+    /// Logarithm of the probability of all other classes, beside a student that has this share there.
+    pub(super) fn log_rest_beside(&self, log_share: f64) -> f64 {
+        self.log_hidden.map_or(self.log_rest, |hidden| hidden.min(log_share))
+    }
+}
+
+impl<T: Element, I: Target> SparseTeacher<'_, T, I> {
     /// Checks the shapes beside logits of so many rows.
     pub(super) fn check(&self, rows: usize) -> Result<()> {
         let given = self.indices.ncols();
@@ -58,13 +75,18 @@ impl<T: Real, I: Target> SparseTeacher<'_, T, I> {
     pub(super) fn read(&self, row: usize, classes: usize, tail: Tail, to: &mut TeacherRow) -> Result<()> {
         to.classes.clear();
         let mut sum = RowSum::new();
+        let (tolerance, hidden): (f64, f64) = match size_of::<T>() {
+            2 => (1e-2, 9.0),
+            4 => (1e-3, 24.0),
+            _ => (1e-3, 53.0),
+        };
         for (k, (&index, log)) in self.indices.row(row).iter().zip(self.log_probs.row(row)).enumerate() {
             let Class::Is(class) = target::class(index, None, classes) else {
                 let (argument, position) = ("indices", Position(vec![row, k]));
                 return Err(Error::Target { argument, position, value: index.index(), classes });
             };
-            let log = log.wide();
-            if log.is_nan() || log > 1e-3 {
+            let log = log.real().wide();
+            if log.is_nan() || log > tolerance {
                 return Err(value("log_probs", vec![row, k], log, "at most 0"));
             }
             sum.push(&[log]);
@@ -74,7 +96,7 @@ impl<T: Real, I: Target> SparseTeacher<'_, T, I> {
             return Err(value("log_probs", vec![row], f64::NEG_INFINITY, "a row with at least one above -inf"));
         }
         let total = sum.log_sum_exp();
-        if total > 1e-3 {
+        if total > tolerance {
             return Err(value("log_probs", vec![row], total.exp(), "probabilities that sum to at most 1"));
         }
         to.classes.sort_unstable_by_key(|(class, _)| *class);
@@ -82,7 +104,8 @@ impl<T: Real, I: Target> SparseTeacher<'_, T, I> {
             return Err(value("indices", vec![row], twice[0].0 as f64, "each class once in a row"));
         }
         let is_all = to.classes.len() == classes;
-        let is_divided = total > 0.0 || is_all || matches!(tail, Tail::Cut | Tail::Conditional);
+        let is_divided = total >= 0.0 || is_all || matches!(tail, Tail::Cut | Tail::Conditional);
+        to.log_hidden = (tail == Tail::Bucket && total >= 0.0 && !is_all).then_some(-hidden * LN_2);
         to.log_rest = if is_divided { f64::NEG_INFINITY } else { log1mexp::<f64, false>(total) };
         if is_divided && tail != Tail::Ignored {
             to.classes.iter_mut().for_each(|(_, log)| *log = (*log - sum.max) - sum.others.ln_1p());

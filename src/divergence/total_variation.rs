@@ -1,6 +1,6 @@
 //! The total variation distance.
 
-use super::{ClassDivergence, ClassPair, ClassTerm};
+use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 
 /// The total variation distance: the largest difference of the probabilities of any event, at most 1.
@@ -33,7 +33,16 @@ pub struct TotalVariation;
 impl ClassDivergence for TotalVariation {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let larger = if class.gap() > T::zero() { T::of(0.5) * class.larger() } else { T::zero() };
-        ClassTerm::of_sizes(&class, -larger * class.fall(), larger, -larger * class.share())
+        let (zero, one, half, two) = (T::zero(), T::one(), T::of(0.5), T::of(2.0));
+        let sign = if class.gap() > zero { one } else { zero };
+        let sign_p = if class.is_p_lighter() { -sign } else { sign };
+        // All classes on one side of the kink have one slope, a limit, from which they differ by nothing.
+        let p = half * class.p() * (sign_p - two * class.origin_p());
+        let q = half * class.q() * (-sign_p - two * class.origin_q());
+        ClassTerm { value: -half * sign * class.larger() * class.fall(), p, q }
+    }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        Sides { p: [-0.5, 0.5], q: [-0.5, 0.5] }
     }
 }

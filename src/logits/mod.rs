@@ -66,3 +66,4 @@ pub use token_log_probs::{
     token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
 pub use transform::LogitTransform;
+pub(crate) use transform::Map;

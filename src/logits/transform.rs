@@ -62,7 +62,7 @@ impl LogitTransform {
     }
 
     /// What is done to logits of this type; nothing if it is the identity.
-    pub(super) fn map<T: Real>(&self) -> Option<Map<T>> {
+    pub(crate) fn map<T: Real>(&self) -> Option<Map<T>> {
         let Self { temperature, soft_cap } = *self;
         let Some(cap) = soft_cap.filter(|&cap| T::of(cap).is_finite()) else {
             return (temperature != 1.0).then(|| Map::Divide(T::of(temperature)));
@@ -76,7 +76,7 @@ impl LogitTransform {
 ///
 /// Numbers alone are changed, and numbers they stay; each method tells whether all would have been so anyway.
 #[derive(Clone, Copy)]
-pub(super) enum Map<T> {
+pub(crate) enum Map<T> {
     /// `x / τ`.
     Divide(T),
     /// `gain tanh(x / cap)`, whose slope is `rate sech²(x / cap)`.
@@ -85,7 +85,7 @@ pub(super) enum Map<T> {
 
 impl<T: Real> Map<T> {
     /// Whether the slope differs from logit to logit.
-    pub(super) fn has_slopes(&self) -> bool {
+    pub(crate) fn has_slopes(&self) -> bool {
         matches!(self, Self::Cap { .. })
     }
 
@@ -98,7 +98,7 @@ impl<T: Real> Map<T> {
     }
 
     /// Transforms logits.
-    pub(super) fn apply(&self, logits: &mut [T]) -> bool {
+    pub(crate) fn apply(&self, logits: &mut [T]) -> bool {
         match *self {
             Self::Divide(tau) => simd::divide(logits, tau),
             Self::Cap { cap, gain, .. } => simd::cap(logits, cap, gain),
@@ -106,7 +106,7 @@ impl<T: Real> Map<T> {
     }
 
     /// Transforms logits, and writes their slopes if [`Map::has_slopes`].
-    pub(super) fn apply_with_slopes(&self, logits: &mut [T], slopes: &mut [T]) -> bool {
+    pub(crate) fn apply_with_slopes(&self, logits: &mut [T], slopes: &mut [T]) -> bool {
         match *self {
             Self::Divide(tau) => simd::divide(logits, tau),
             Self::Cap { cap, gain, rate } => simd::cap_with_slope(logits, slopes, (cap, gain, rate)),
@@ -114,7 +114,7 @@ impl<T: Real> Map<T> {
     }
 
     /// Turns a gradient in `z` into one in the logits that had these slopes.
-    pub(super) fn chain(&self, gradient: &mut [T], slopes: &[T]) -> bool {
+    pub(crate) fn chain(&self, gradient: &mut [T], slopes: &[T]) -> bool {
         match *self {
             Self::Divide(tau) => simd::divide(gradient, tau),
             Self::Cap { .. } => simd::chain(gradient, slopes),

@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 
 use loglik::divergence::{
-    AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, GeneralisedJsd,
+    AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, FDivergence, GeneralisedJsd,
     JensenShannonDivergence, KlDivergence, MixtureChiSquare, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence,
     SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
 };
@@ -47,7 +47,7 @@ fn a_divergence_of_nearly_nothing_keeps_its_digits() {
             }
         }
     }
-    let (x, y) = (array![[0.0_f32, 1e-3]], array![[0.0, 0.0]]);
+    let (x, y) = (array![[0.0_f32, 1e-3]], array![[0.0_f32, 0.0]]);
     let kl = KlDivergence.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
     assert_exact("in f32", f64::from(kl), 1.249_999_8e-7, 1.0, 1e-5, 0.0);
 }
@@ -90,7 +90,8 @@ fn an_infinite_divergence_has_the_gradient_that_is_finite() {
     let (value, grad) = KlDivergence.grad_q(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
     assert_eq!((value, grad), (INF, array![[0.5, -0.5]]));
     let error = KlDivergence.grad_p(Logits(&x), Logits(&y), Reduction::Sum).unwrap_err();
-    assert_eq!(error, Error::Overflow { argument: "p", position: 0.into(), type_name: "f64" });
+    let message = "`q`[0, 1] is -inf, allowed is a class of both sides, or the gradient of `p` is infinite";
+    assert_eq!(error.to_string(), message);
     let (value, grad) = ReverseKlDivergence.grad_p(Logits(&y), Logits(&x), Reduction::Sum).unwrap();
     assert_eq!((value, grad), (INF, array![[0.5, -0.5]]));
     for divergence in [&PearsonChiSquare as &Divergence<f64>, &RenyiDivergence { alpha: 1.5 }] {
@@ -169,7 +170,7 @@ fn a_bucket_of_almost_nothing_keeps_its_digits() {
     let logits = Array2::from_shape_fn((1, 50), |(_, v)| if v == 7 { 40.0_f32 } else { 0.0 });
     let (indices, log_probs) = (array![[7]], array![[(-1e-12_f64).ln_1p() as f32]]);
     let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
-    let bucket = SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket };
+    let bucket = SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket, ..Default::default() };
     let (value, grad) = bucket.grad(teacher, &logits, Reduction::Sum).unwrap();
     // π = 1e-12 against ς = 49 e^-40: π ln(π/ς) - π + ς.
     let (pi, sigma) = (-f64::from(log_probs[[0, 0]]).exp_m1(), 49.0 * (-40.0_f64).exp());
@@ -183,14 +184,87 @@ fn a_cut_teacher_is_infinitely_far_from_a_student_with_a_tail() {
     let (indices, log_probs) = (array![[0, 2]], array![[0.5_f64, 0.25]].ln());
     let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
     let logits = Array2::<f64>::zeros((1, 4));
-    let reverse = SparseDivergence { divergence: ReverseKlDivergence, tail: Tail::Cut };
+    let reverse = SparseDivergence { divergence: ReverseKlDivergence, tail: Tail::Cut, ..Default::default() };
     assert_eq!(reverse.value(teacher, &logits, Reduction::Sum).unwrap(), INF);
     assert!(reverse.grad(teacher, &logits, Reduction::Sum).is_err());
     let without = array![[0.0, -INF, 0.0, -INF]];
     assert!(reverse.value(teacher, &without, Reduction::Sum).unwrap().is_finite());
     let (indices, log_probs) = (array![[1]], array![[-3.0]]);
     let single = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
-    let conditional = SparseDivergence { divergence: KlDivergence, tail: Tail::Conditional };
+    let conditional = SparseDivergence { divergence: KlDivergence, tail: Tail::Conditional, ..Default::default() };
     assert_eq!(conditional.grad(single, &logits, Reduction::Mean).unwrap(), (0.0, Array2::zeros((1, 4))));
     let _: Array1<f64> = conditional.each(single, &logits).unwrap();
+}
+
+/// The mass that an `f32` teacher gives is 1 here; what it leaves is what 2^-24 hides, or the student's own if that is less.
+#[test]
+fn a_teacher_that_gives_all_mass_leaves_a_bucket_of_its_rounding() {
+    let (indices, log_probs) = (array![[0, 1]], array![[0.0_f32, -17.5]]);
+    let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
+    let reverse = SparseDivergence { divergence: ReverseKlDivergence, tail: Tail::Bucket, ..Default::default() };
+    let logits = array![[9.0_f64, 1.0, 0.0]];
+    let (value, grad) = reverse.grad(teacher, &logits, Reduction::Sum).unwrap();
+    assert_exact("value", value, 0.003_668_618_131_929_557, 1.0, 1e-12, 0.0);
+    let expected = [-0.004_125_407_563_721_055, 0.003_184_049_337_505_528, 0.000_941_358_226_215_528];
+    grad.iter().zip(expected).for_each(|(g, e)| assert_exact("gradient", *g, e, 1.0, 1e-11, 0.0));
+    let (narrow, _) = reverse.grad(teacher, &logits.mapv(|x| x as f32), Reduction::Sum).unwrap();
+    assert_exact("in f32", f64::from(narrow), value, 1.0, 1e-5, 0.0);
+
+    // A student that has nothing there is not held against what rounding hides, whichever way the divergence goes.
+    for beyond in [-30.0, -INF] {
+        let logits = array![[0.0_f64, -17.5, beyond]];
+        let forward = SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket, ..Default::default() };
+        for value in [forward.value(teacher, &logits, Reduction::Sum), reverse.value(teacher, &logits, Reduction::Sum)]
+        {
+            assert!(value.clone().is_ok_and(|value| (0.0..1e-12).contains(&value)), "{value:?} at {beyond}");
+        }
+    }
+}
+
+/// Where both sides agree there is nothing, in every form and however extreme the numbers; elsewhere never less than that.
+#[test]
+fn equal_sides_are_at_nothing_and_no_divergence_is_negative() {
+    let rows = [[0.0, -1.0, 3.5], [1e300, -1e300, 0.0], [0.0, -INF, 1e-300], [-745.0, 709.0, 709.5], [0.1, 0.1, -0.0]];
+    for (x, y) in rows.iter().flat_map(|x| rows.iter().map(move |y| (x, y))) {
+        let (x, y) = (array![*x], array![*y]);
+        for divergence in all::<f64>() {
+            match divergence.value(Logits(&x), Logits(&y), Reduction::Sum) {
+                Ok(value) if x == y => assert!(value == 0.0 && value.is_sign_positive(), "{x} {value:?}"),
+                Ok(value) => assert!(value >= 0.0 && value.is_sign_positive(), "{x} {y} {value:?}"),
+                Err(error) => assert!(x != y && matches!(error, Error::Overflow { .. }), "{x} {y} {error}"),
+            }
+        }
+    }
+    for (x, y) in [([0.0, 1e-4], [0.0, 1.1e-4]), ([3.0, 0.5], [3.0, 0.5000001]), ([0.7, 0.1], [0.2, -0.4])] {
+        let [x, y]: [Array2<f64>; 2] = [x, y].map(|row: [f64; 2]| array![row]);
+        let general = FDivergence { generator: JensenShannonDivergence };
+        let (here, named) = (
+            general.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap(),
+            JensenShannonDivergence.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap(),
+        );
+        assert_exact("of a generator", here, named, 1.0, 1e-10, 0.0);
+        let [x, y] = [x, y].map(|row| row.mapv(|x| x as f32));
+        assert!(general.value(Logits(&x), Logits(&y), Reduction::Sum).unwrap() >= 0.0);
+    }
+}
+
+/// With `q` next to certain of one class and `p` of another nearly every class is `q`'s alone, where the slope of each is
+/// `-ln(1 - β)` but for 1e-6 of it. Exact: by 70 digits.
+#[test]
+fn slopes_that_agree_but_for_a_millionth_leave_the_gradient_its_digits() {
+    let (x, y) = (array![[0.0_f32, 15.0, -1.5]], array![[15.0_f32, 0.25, 1.0]]);
+    let divergences: [&Divergence<f32>; 4] =
+        [&GeneralisedJsd { beta: 0.3 }, &MixtureChiSquare, &SquaredHellinger, &TotalVariation];
+    let exact = [
+        [-1.454316e-6, 1.523566e-6, -6.924980e-8, 3.842670e-6, -3.822548e-6, -2.012158e-8],
+        [-6.118038e-7, 7.283902e-7, -1.165864e-7, 7.951402e-7, -7.855708e-7, -9.569345e-9],
+        [-2.765418e-4, 2.766609e-4, -1.190781e-7, 3.134815e-4, -3.133629e-4, -1.186278e-7],
+        [-3.059021e-7, 3.741581e-7, -6.825598e-8, 3.927854e-7, -3.927857e-7, 3.266123e-13],
+    ];
+    for (divergence, exact) in divergences.into_iter().zip(exact) {
+        let (_, gradients) = divergence.grad(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
+        for (got, exact) in gradients.p.iter().chain(&gradients.q).zip(exact) {
+            assert_exact("entry", f64::from(*got), exact, 1.0, 1e-5, 0.0);
+        }
+    }
 }

@@ -47,8 +47,10 @@ fn distributions_that_are_none_are_named() {
 
 #[test]
 fn teachers_of_some_classes_are_checked() {
-    let (logits, divergence) =
-        (Array2::<f64>::zeros((2, 4)), SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket });
+    let (logits, divergence) = (
+        Array2::<f64>::zeros((2, 4)),
+        SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket, ..Default::default() },
+    );
     let check = |indices: Array2<i64>, log_probs: Array2<f64>, message| {
         let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
         says(divergence.grad(teacher, &logits, Reduction::Mean), message);
@@ -67,11 +69,77 @@ fn teachers_of_some_classes_are_checked() {
     check(Array2::zeros((2, 0)), Array2::zeros((2, 0)), "`indices` holds nothing to average over");
     let (indices, log_probs) = (array![[0_i64]], array![[-1.0]]);
     let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
-    let conditional = SparseDivergence { divergence: KlDivergence, tail: Tail::Conditional };
+    let conditional = SparseDivergence { divergence: KlDivergence, tail: Tail::Conditional, ..Default::default() };
     let message = "`logits`[0] is -inf, allowed is a row with a finite logit among the teacher's classes";
     says(conditional.value(teacher, &array![[-INF, 0.0]], Reduction::Sum), message);
     says(
         conditional.value(teacher, &array![[NAN, 0.0]], Reduction::Sum),
         "`logits`[0, 0] is NaN, allowed is finite or -inf",
+    );
+}
+
+#[test]
+fn a_class_of_one_side_is_named_where_it_makes_a_gradient_infinite() {
+    use Categorical::{Logits, Probs};
+    let (x, without) = (array![[0.0, 1.0], [0.0, 0.0]], array![[0.0, 1.0], [-INF, 0.0]]);
+    let of_p = "`q`[1, 0] is -inf, allowed is a class of both sides, or the gradient of `p` is infinite";
+    let of_q = "`q`[1, 0] is -inf, allowed is a class of both sides, or the gradient of `q` is infinite";
+    says(KlDivergence.grad_p(Logits(&x), Logits(&without), Reduction::Sum), of_p);
+    says(PearsonChiSquare.grad_q(Logits(&x), Logits(&without), Reduction::Sum), of_q);
+    says(RenyiDivergence { alpha: 1.5 }.grad_q(Logits(&x), Logits(&without), Reduction::Sum), of_q);
+    says(FDivergence { generator: KlDivergence }.grad_p(Logits(&x), Logits(&without), Reduction::Sum), of_p);
+    says(AmariDivergence { alpha: 2.5 }.grad_p(Logits(&x), Logits(&without), Reduction::Sum), of_p);
+    let of_p_lacking = "`p`[1, 0] is -inf, allowed is a class of both sides, or the gradient of `q` is infinite";
+    says(ReverseKlDivergence.grad_q(Logits(&without), Logits(&x), Reduction::Sum), of_p_lacking);
+    let probs = array![[0.5, 0.5], [0.0, 1.0]];
+    let of_probs = "`q`[1, 0] is 0, allowed is a class of both sides, or the gradient of `p` is infinite";
+    says(KlDivergence.grad_p(Logits(&x), Probs(&probs), Reduction::Sum), of_probs);
+    // Where nothing is of one side alone, numbers are too large.
+    let far = array![[0.0, 1.0], [-1e4, 0.0]];
+    says(PearsonChiSquare.grad_q(Logits(&x), Logits(&far), Reduction::Sum), "the result at `p`[1] overflows f64");
+}
+
+#[test]
+fn a_mask_has_the_shape_of_the_rows_and_a_temperature_is_above_zero() {
+    use Categorical::{Logits, Transformed};
+    let x = array![[0.0, 1.0], [0.0, 0.0]];
+    says(KlDivergence.each_masked(Logits(&x), Logits(&x), &array![true]), "`mask` has shape [1], expected [2]");
+    let cold = LogitTransform { temperature: 0.0, soft_cap: None };
+    let message = "`temperature` is 0, allowed is finite and > 0";
+    says(KlDivergence.value(Transformed(&x, cold), Logits(&x), Reduction::Sum), message);
+    let tiny = LogitTransform { temperature: 1e-300, soft_cap: None };
+    let large = array![[0.0, 1.0], [0.0, 1e200]];
+    says(
+        KlDivergence.value(Logits(&x), Transformed(&large, tiny), Reduction::Sum),
+        "the result at `q`[1] overflows f64",
+    );
+    let nan = array![[0.0, 1.0], [NAN, 0.0]];
+    says(
+        KlDivergence.value(Logits(&x), Transformed(&nan, tiny), Reduction::Sum),
+        "`q`[1, 0] is NaN, allowed is finite or -inf",
+    );
+}
+
+#[test]
+fn a_teacher_of_some_classes_that_lacks_mass_is_named_where_a_gradient_is_infinite() {
+    let logits = array![[0.0, 0.5, 1.0, 2.0]];
+    let reverse = |indices: Array2<i64>, log_probs: Array2<f64>, tail| {
+        let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
+        let divergence = SparseDivergence { divergence: ReverseKlDivergence, tail, ..Default::default() };
+        divergence.grad(teacher, &logits, Reduction::Sum).unwrap_err().to_string()
+    };
+    let cut = reverse(array![[3, 0]], array![[-1.0, -2.0]], Tail::Cut);
+    assert_eq!(
+        cut,
+        "`logits`[0, 1] is 0.5, allowed is -inf where the teacher has no mass, or the gradient is infinite"
+    );
+    let listed = reverse(array![[3, 0]], array![[-1.0, -INF]], Tail::Bucket);
+    assert_eq!(listed, "`log_probs`[0, 1] is -inf, allowed is a class of both sides, or the gradient is infinite");
+    let (indices, log_probs) = (array![[3, 0]], array![[-1.0, -2.0]]);
+    let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
+    let pearson = SparseDivergence { divergence: PearsonChiSquare, tail: Tail::Bucket, ..Default::default() };
+    says(
+        pearson.grad(teacher, &array![[-INF, 0.5, 1.0, 2.0]], Reduction::Sum),
+        "`logits`[0, 0] is -inf, allowed is a class of both sides, or the gradient is infinite",
     );
 }

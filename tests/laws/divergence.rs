@@ -300,7 +300,7 @@ proptest! {
         x in matrix(2, 6, -3.0, 3.0), y in matrix(2, 6, -3.0, 3.0),
     ) {
         let log_probs = log_softmax(&x).unwrap();
-        let bucket = SparseDivergence { divergence: JensenShannonDivergence, tail: Tail::Bucket };
+        let bucket = SparseDivergence { divergence: JensenShannonDivergence, tail: Tail::Bucket, ..Default::default() };
         let (order, whole) = (Array2::from_shape_fn((2, 6), |(_, k)| (5 * k + 2) % 6), log_probs.clone());
         let sorted = Array2::from_shape_fn((2, 6), |(i, k)| whole[[i, order[[i, k]]]]);
         let teacher = SparseTeacher { indices: order.view(), log_probs: sorted.view() };
@@ -329,7 +329,7 @@ proptest! {
         let pick = |log: &Array2<f64>| Array2::from_shape_fn((2, 3), |(i, k)| log[[i, 2 * k + i]]);
         let (p, q) = (pick(&log_p), pick(&log_q));
         let teacher = SparseTeacher { indices: indices.view(), log_probs: p.view() };
-        let of = |tail| SparseDivergence { divergence: KlDivergence, tail }.value(teacher, &y, Sum).unwrap();
+        let of = |tail| SparseDivergence { divergence: KlDivergence, tail, ..Default::default() }.value(teacher, &y, Sum).unwrap();
         let (kept_p, kept_q) = (p.mapv(f64::exp).sum_axis(Axis(1)), q.mapv(f64::exp).sum_axis(Axis(1)));
         let kl = |log_p: &Array2<f64>, log_q: &Array2<f64>| (log_p.mapv(f64::exp) * (log_p - log_q)).sum();
         assert_near(of(Tail::Ignored), kl(&p, &q), 1e-13);

@@ -1,83 +1,140 @@
-//! Divergences between rows of whole vocabularies, with the gradients of both sides.
+//! Divergences between rows of whole vocabularies: values, and the gradients of both sides, against plain loops over the
+//! definitions.
 
 use loglik::divergence::{
     AmariDivergence, Categorical::Logits, CategoricalDivergence, FDivergence, GeneralisedJsd, InterpolatedJsd,
-    JensenShannonDivergence, KlDivergence, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, SquaredHellinger,
-    TotalVariation,
+    JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
+    ReverseKlDivergence, SquaredHellinger, TotalVariation,
 };
-use loglik::{Real, Reduction};
+use loglik::{Element, Error, Real, Reduction};
 use ndarray::{Array2, Ix2};
 
+use super::definitions::{Definition, Side, compare};
 use super::rows::{CLASSES, Shape, log_softmax, shapes};
 
-fn all<T: Real>() -> Vec<(&'static str, Box<dyn CategoricalDivergence<T, Ix2>>)> {
+type Divergence<E> = Box<dyn CategoricalDivergence<E, Ix2>>;
+
+/// The divergences with their definitions; both are made anew for each element type.
+fn all<E: Element>() -> Vec<(&'static str, Definition, Divergence<E>)> {
+    use Definition as D;
     vec![
-        ("KL", Box::new(KlDivergence)),
-        ("reverse KL", Box::new(ReverseKlDivergence)),
-        ("Jensen-Shannon", Box::new(JensenShannonDivergence)),
-        ("GKD", Box::new(GeneralisedJsd { beta: 0.3 })),
-        ("interpolated", Box::new(InterpolatedJsd { beta: 0.3 })),
-        ("Amari", Box::new(AmariDivergence { alpha: 0.3 })),
-        ("Renyi", Box::new(RenyiDivergence { alpha: 0.7 })),
-        ("chi-square", Box::new(PearsonChiSquare)),
-        ("Hellinger", Box::new(SquaredHellinger)),
-        ("total variation", Box::new(TotalVariation)),
-        ("generated", Box::new(FDivergence { generator: SquaredHellinger })),
+        ("KL", D::Kl, Box::new(KlDivergence)),
+        ("reverse KL", D::ReverseKl, Box::new(ReverseKlDivergence)),
+        ("Jensen-Shannon", D::mixture(0.5, 0.5), Box::new(JensenShannonDivergence)),
+        ("GKD", D::mixture(0.3, 0.3), Box::new(GeneralisedJsd { beta: 0.3 })),
+        ("interpolated", D::mixture(0.3, 0.7), Box::new(InterpolatedJsd { beta: 0.3 })),
+        ("Amari", D::Amari(0.3), Box::new(AmariDivergence { alpha: 0.3 })),
+        ("Amari beyond 1", D::Amari(1.25), Box::new(AmariDivergence { alpha: 1.25 })),
+        ("Renyi", D::Renyi(0.7), Box::new(RenyiDivergence { alpha: 0.7 })),
+        ("Renyi beyond 1", D::Renyi(1.5), Box::new(RenyiDivergence { alpha: 1.5 })),
+        ("Pearson", D::Amari(2.0), Box::new(PearsonChiSquare)),
+        ("Neyman", D::Amari(-1.0), Box::new(NeymanChiSquare)),
+        ("mixture chi-square", D::MixtureChiSquare, Box::new(MixtureChiSquare)),
+        ("Hellinger", D::Hellinger, Box::new(SquaredHellinger)),
+        ("total variation", D::TotalVariation, Box::new(TotalVariation)),
+        ("generated", D::Kl, Box::new(FDivergence { generator: KlDivergence })),
     ]
 }
 
-/// Both sides have every shape in turn beside a flat one; no gradient of a row adds up to anything but 0.
-fn gradients_of_every_shape<T: Real>() {
-    let tolerance = if T::epsilon().wide() < 1e-10 { 1e-12 } else { 1e-4 };
-    for classes in CLASSES {
-        let flat = Shape::Flat.logits(classes, 2);
-        for shape in shapes(classes) {
-            let peaked = shape.logits(classes, 1);
-            for [p, q] in [[&peaked, &flat], [&flat, &peaked], [&peaked, &peaked]] {
-                let [x, y] = [p, q].map(|row| Array2::from_shape_fn((1, classes), |(_, class)| T::of(row[class])));
-                let is_comparable = q.iter().zip(p).all(|(q, p)| q.is_finite() == p.is_finite());
-                for (name, divergence) in all::<T>() {
-                    let Ok((value, gradient)) = divergence.grad(Logits(&x), Logits(&y), Reduction::Sum) else {
-                        assert!(!is_comparable, "{name}, {shape:?} of {classes}");
-                        continue;
-                    };
-                    let scale = value.wide().max(1.0);
-                    for side in [gradient.p, gradient.q] {
-                        let sum: f64 = side.iter().map(|x| x.wide()).sum();
-                        assert!(sum.abs() <= tolerance * scale, "{name}, {shape:?} of {classes}: {sum}");
-                    }
+/// How far the value may be off, relatively, and an entry of a gradient, relatively to the parts that it is made of.
+struct Tolerance {
+    value: f64,
+    entry: f64,
+}
+
+const WIDE: Tolerance = Tolerance { value: 1e-12, entry: 1e-8 };
+const NARROW: Tolerance = Tolerance { value: 1e-5, entry: 4e-5 };
+
+/// One pair of rows in one element type; what is wrong goes to `faults`.
+fn check<E: Element>(
+    rows: [&[f64]; 2],
+    expected: &[[Side; 2]],
+    of: impl Fn(f64) -> E,
+    tolerance: &Tolerance,
+    faults: &mut Vec<String>,
+) {
+    let [x, y] = rows.map(|row| Array2::from_shape_fn((1, row.len()), |(_, class)| of(row[class])));
+    for ((name, definition, divergence), expected) in all::<E>().into_iter().zip(expected) {
+        let factor = definition.factor(name);
+        let outcome = divergence.grad(Logits(&x), Logits(&y), Reduction::Sum);
+        let (value, gradients) = match outcome {
+            Ok((value, gradients)) => (value.wide(), [gradients.p, gradients.q]),
+            Err(error) => {
+                let is_meant = expected.iter().any(|side| !side.is_finite()) && matches!(error, Error::Value { .. });
+                if !is_meant {
+                    faults.push(format!("{name}: {error}"));
                 }
+                continue;
+            }
+        };
+        let exact = factor * expected[0].value;
+        if (value - exact).abs() > tolerance.value * exact.abs().max(1e-3) {
+            faults.push(format!("{name}: {value} for {exact}"));
+        }
+        for (side, (expected, got)) in expected.iter().zip(&gradients).enumerate() {
+            let got: Vec<f64> = got.iter().map(|x| x.wide()).collect();
+            if let Some(fault) = compare(&got, expected, factor, tolerance.entry) {
+                faults.push(format!("{name}, side {side}: {fault}"));
             }
         }
     }
 }
 
-#[test]
-fn gradients_of_every_shape_add_up_to_nothing() {
-    gradients_of_every_shape::<f64>();
-    gradients_of_every_shape::<f32>();
+/// Each shape as `p` beside the next one as `q`, and a flat `p` beside it.
+fn pairs(classes: usize) -> Vec<[(Shape, usize); 2]> {
+    let mut shapes = shapes(classes);
+    if classes > 10_000 {
+        shapes.retain(|shape| matches!(shape, Shape::Confident(2_048) | Shape::TwoPeaks(..) | Shape::MostlyForbidden));
+    }
+    let next = shapes.iter().cycle().skip(1);
+    let beside = shapes.iter().zip(next).map(|(&p, &q)| [(p, 1), (q, 2)]);
+    beside.chain(shapes.iter().map(|&q| [(Shape::Flat, 3), (q, 1)])).collect()
 }
 
-/// `KL` and its gradients, `p (ln(p/q) - KL)` and `q - p`, by a plain loop.
-#[test]
-fn kl_is_that_of_a_plain_loop() {
-    for (classes, shape) in
-        CLASSES.into_iter().flat_map(|classes| shapes(classes).into_iter().map(move |s| (classes, s)))
-    {
-        let row = shape.logits(classes, 1);
-        let other: Vec<f64> = row.iter().zip(Shape::Flat.logits(classes, 2)).map(|(x, y)| 0.5 * x + y).collect();
-        let (p, q) = (log_softmax(&row), log_softmax(&other));
-        let ratio = |i: usize| if p[i].is_finite() { p[i] - q[i] } else { 0.0 };
-        let kl: f64 = (0..classes).map(|i| p[i].exp() * ratio(i)).sum();
-        let [x, y] = [row, other].map(|row| Array2::from_shape_fn((1, classes), |(_, class)| row[class]));
-        let (value, gradient) = KlDivergence.grad(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
-        assert!((value - kl).abs() <= 1e-12 * kl.max(1.0), "{shape:?} of {classes}: {value}, {kl}");
-        for i in 0..classes {
-            let expected = [p[i].exp() * (ratio(i) - kl), q[i].exp() - p[i].exp()];
-            let got = [gradient.p[[0, i]], gradient.q[[0, i]]];
-            for (got, expected) in got.into_iter().zip(expected) {
-                assert!((got - expected).abs() <= 1e-13, "{i}, {shape:?} of {classes}: {got}, {expected}");
-            }
+fn every_pair(classes: &[usize], mut each: impl FnMut([&[f64]; 2], &[[Side; 2]], &mut Vec<String>)) {
+    let mut faults = Vec::new();
+    for &classes in classes {
+        for pair in pairs(classes) {
+            let rows = pair.map(|(shape, seed)| shape.logits(classes, seed));
+            let logs = rows.each_ref().map(|row| log_softmax(row));
+            let expected: Vec<_> = all::<f64>().iter().map(|(_, definition, _)| definition.of(&logs)).collect();
+            let mut new = Vec::new();
+            each([&rows[0], &rows[1]], &expected, &mut new);
+            faults.extend(new.into_iter().map(|fault| format!("{pair:?} of {classes}: {fault}")));
         }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn values_and_gradients_are_those_of_plain_loops() {
+    every_pair(&CLASSES, |rows, expected, faults| {
+        check(rows, expected, |x| x, &WIDE, faults);
+        check(rows, expected, |x| x as f32, &NARROW, faults);
+    });
+}
+
+/// Logits of half precision, and a teacher of half precision beside a student of `f32`: every number is one of `bf16`.
+#[cfg(feature = "half")]
+#[test]
+fn half_precision_is_that_of_plain_loops_over_the_same_numbers() {
+    use half::bf16;
+    let round = |row: Vec<f64>| row.into_iter().map(|x| f64::from(bf16::from_f64(x))).collect::<Vec<_>>();
+    for pair in pairs(4_096) {
+        let rows = pair.map(|(shape, seed)| round(shape.logits(4_096, seed)));
+        let logs = rows.each_ref().map(|row| log_softmax(row));
+        let expected: Vec<_> = all::<bf16>().iter().map(|(_, definition, _)| definition.of(&logs)).collect();
+        let mut faults = Vec::new();
+        check([&rows[0], &rows[1]], &expected, bf16::from_f64, &NARROW, &mut faults);
+        assert!(faults.is_empty(), "{pair:?}: {}", faults.join("\n"));
+
+        let x = Array2::from_shape_fn((1, 4_096), |(_, class)| bf16::from_f64(rows[0][class]));
+        let y = Array2::from_shape_fn((1, 4_096), |(_, class)| rows[1][class] as f32);
+        let mixed = KlDivergence.grad_q(Logits(&x), Logits(&y), Reduction::Sum);
+        let alike = KlDivergence.grad_q(Logits(&x.mapv(f32::from)), Logits(&y), Reduction::Sum);
+        if let (Ok((mixed, _)), Ok((alike, _))) = (&mixed, &alike) {
+            assert!(mixed == alike || (mixed - alike).abs() <= 1e-5 * alike, "{pair:?}: {mixed}, {alike}");
+        }
+        assert_eq!(mixed.is_ok(), alike.is_ok());
     }
 }

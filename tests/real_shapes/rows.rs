@@ -42,9 +42,21 @@ impl Shape {
     }
 }
 
+/// A sum of numbers of any sizes, of which a hundred thousand small ones must not be lost beside a large one (Neumaier).
+pub fn total(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut sum, mut lost) = (0.0_f64, 0.0);
+    for x in numbers {
+        let next = sum + x;
+        let (large, small) = if sum.abs() < x.abs() { (x, sum) } else { (sum, x) };
+        lost += if next.is_finite() { (large - next) + small } else { 0.0 };
+        sum = next;
+    }
+    sum + lost
+}
+
 /// Logarithms of the probabilities of a row, by a plain loop.
 pub fn log_softmax(row: &[f64]) -> Vec<f64> {
     let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let log_sum = row.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
+    let log_sum = (total(row.iter().map(|x| (x - max).exp()).chain([-1.0]))).ln_1p();
     row.iter().map(|x| (x - max) - log_sum).collect()
 }

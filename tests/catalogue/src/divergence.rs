@@ -5,6 +5,7 @@ use loglik::divergence::{
     JensenShannonDivergence, KlDivergence, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, Sides,
     SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation, VariationalBound,
 };
+use loglik::logits::LogitTransform;
 use loglik::ratio::{RatioObjective, Samples};
 use loglik::{Real, Reduction};
 use ndarray::{Array, Ix1, Ix2, Ix3};
@@ -32,16 +33,27 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
     ];
     let sparse: Vec<Entry<T>> = entries![
         some, sparse:
-        "SparseDivergence, bucket": SparseDivergence { divergence: KlDivergence, tail: Tail::Bucket },
-        "SparseDivergence, bucket reverse": SparseDivergence { divergence: ReverseKlDivergence, tail: Tail::Bucket },
-        "SparseDivergence, cut": SparseDivergence { divergence: JensenShannonDivergence, tail: Tail::Cut },
-        "SparseDivergence, conditional": SparseDivergence { divergence: ReverseKlDivergence, tail: Tail::Conditional },
-        "SparseDivergence, ignored": SparseDivergence { divergence: KlDivergence, tail: Tail::Ignored },
+        "SparseDivergence, bucket": SparseDivergence::<KlDivergence> { tail: Tail::Bucket, ..Default::default() },
+        "SparseDivergence, bucket reverse": SparseDivergence::<ReverseKlDivergence> { tail: Tail::Bucket, ..Default::default() },
+        "SparseDivergence, cut": SparseDivergence::<JensenShannonDivergence> { tail: Tail::Cut, ..Default::default() },
+        "SparseDivergence, conditional": SparseDivergence::<ReverseKlDivergence> { tail: Tail::Conditional, ..Default::default() },
+        "SparseDivergence, ignored": SparseDivergence::<KlDivergence> { tail: Tail::Ignored, ..Default::default() },
+        "SparseDivergence, transformed": SparseDivergence {
+            divergence: JensenShannonDivergence,
+            tail: Tail::Bucket,
+            transform: LogitTransform { temperature: knob(0.8), soft_cap: Some(knob(4.0)) },
+        },
     ];
     let dense = dense.into_iter().map(|entry| entry.without(By::Weights(3), &[0, 1], Seen::Reduced));
     let sparse = sparse.into_iter().map(|entry| entry.without(By::Weights(2), &[0, 1], Seen::Reduced));
     let mut entries: Vec<Entry<T>> = dense.chain(sparse).collect();
     entries.push(Entry::new("Categorical::Probs", both, probs));
+    let transformed = Entry::new("Categorical::Transformed", both, transformed);
+    entries.push(transformed.without(By::Weights(3), &[0, 1], Seen::All));
+    let masked = Entry::new("CategoricalDivergence, masked", both, masked);
+    entries.push(masked.without(By::Mask(0), &[0, 1], Seen::All));
+    let masked = Entry::new("SparseDivergence, masked", some, masked_sparse);
+    entries.push(masked.without(By::Mask(0), &[0, 1], Seen::All));
     entries.push(Entry::new("VariationalBound", critics, bound));
     entries
 }
@@ -73,6 +85,36 @@ fn probs<T: Real>(call: &Call<T>, out: &mut Results<T>) {
     out.array("against the logits", TotalVariation.each(Categorical::Logits(&*x), p));
 }
 
+/// A soft cap and a temperature on one side, another temperature on the other; gradients are in the logits before.
+fn transformed<T: Real>(call: &Call<T>, out: &mut Results<T>) {
+    let (x, y, weights) = (call.real::<Ix3>(0), call.real::<Ix3>(1), call.real::<Ix2>(3));
+    let p = Categorical::Transformed(&*x, LogitTransform { temperature: knob(0.5), soft_cap: Some(knob(3.0)) });
+    let q = Categorical::Transformed(&*y, LogitTransform { temperature: knob(2.5), soft_cap: None });
+    let (divergence, reduction) = (JensenShannonDivergence, Reduction::Weighted(&*weights));
+    out.scalar("value", divergence.value(p, q, reduction));
+    out.grad("", [0, 1], divergence.grad(p, q, reduction).map(|(value, g)| (value, [g.p, g.q])));
+    let (mut a, mut b) = (call.buffer(x.raw_dim()), call.buffer(y.raw_dim()));
+    let to = Sides { p: Some(a.view_mut()), q: Some(b.view_mut()) };
+    let into = divergence.grad_into(p, q, reduction, to);
+    out.grad("into: ", [0, 1], into.map(|value| (value, [a, b].map(|side| side.view().to_owned()))));
+}
+
+fn masked<T: Real>(call: &Call<T>, out: &mut Results<T>) {
+    let (x, y, mask) = (call.real::<Ix3>(0), call.real::<Ix3>(1), call.mask::<Ix2>(0));
+    let (p, q) = (Categorical::Logits(&*x), Categorical::Logits(&*y));
+    out.array("each", KlDivergence.each_masked(p, q, &mask));
+    out.parts(KlDivergence.parts_masked(p, q, &mask));
+}
+
+fn masked_sparse<T: Real>(call: &Call<T>, out: &mut Results<T>) {
+    let (x, log_probs, mask) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.mask::<Ix1>(0));
+    let classes = call.class::<Ix2>(0);
+    let teacher = SparseTeacher { indices: classes.view(), log_probs: log_probs.view() };
+    let sparse = SparseDivergence::<KlDivergence> { tail: Tail::Bucket, ..Default::default() };
+    out.array("each", sparse.each_masked(teacher, &x, &mask));
+    out.parts(sparse.parts_masked(teacher, &x, &mask));
+}
+
 fn sparse<T: Real>(call: &Call<T>, out: &mut Results<T>, sparse: &SparseDivergence<impl ClassDivergence>) {
     let (x, log_probs, weights) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
     let classes = call.class::<Ix2>(0);
@@ -94,7 +136,7 @@ fn bound<T: Real>(call: &Call<T>, out: &mut Results<T>) {
     out.grad("", [0, 1], bound.grad(samples, mean).map(|(value, g)| (value, [g.real, g.fake])));
 }
 
-/// Logits of both sides, probabilities, weights.
+/// Logits of both sides, probabilities, weights; which rows count.
 fn both(random: &mut Random, size: Size) -> Inputs {
     let shape = [2, size.pick(2, 37), size.pick(5, 4_111)];
     let reals = [
@@ -106,10 +148,10 @@ fn both(random: &mut Random, size: Size) -> Inputs {
     let [x, y, probs, weights] = reals;
     let mut probs = probs.into_dimensionality::<Ix3>().unwrap_or_else(|_| Array::zeros((0, 0, 0)));
     probs.rows_mut().into_iter().for_each(|mut row| row /= row.sum());
-    Inputs::reals([x, y, probs.into_dyn(), weights])
+    Inputs::reals([x, y, probs.into_dyn(), weights]).masks([random.mask(&shape[..2])])
 }
 
-/// Logits, log-probabilities of some classes, weights; those classes.
+/// Logits, log-probabilities of some classes, weights; those classes; which rows count.
 fn some(random: &mut Random, size: Size) -> Inputs {
     let (n, classes, given) = (size.pick(3, 101), size.pick(6, 2_500), size.pick(3, 20));
     let reals = [
@@ -121,7 +163,7 @@ fn some(random: &mut Random, size: Size) -> Inputs {
     for (k, mut column) in indices.axis_iter_mut(ndarray::Axis(1)).enumerate() {
         column.mapv_inplace(|index| index + 2 * ((7 * k) % given) as i64); // each class once
     }
-    Inputs::reals(reals).classes([indices])
+    Inputs::reals(reals).classes([indices]).masks([random.mask(&[n])])
 }
 
 /// Values of a critic on samples of both sides, inside the domain of the conjugate.

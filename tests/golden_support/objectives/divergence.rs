@@ -1,10 +1,11 @@
 //! Divergences between distributions over classes.
 
 use loglik::divergence::{
-    AmariDivergence, Categorical::Logits, CategoricalDivergence, GeneralisedJsd, InterpolatedJsd,
-    JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
-    ReverseKlDivergence, SquaredHellinger, TotalVariation,
+    AmariDivergence, Categorical::Logits, Categorical::Transformed, CategoricalDivergence, GeneralisedJsd,
+    InterpolatedJsd, JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare,
+    RenyiDivergence, ReverseKlDivergence, SquaredHellinger, TotalVariation,
 };
+use loglik::logits::LogitTransform;
 use loglik::{Real, Reduction};
 use ndarray::Ix2;
 
@@ -57,13 +58,13 @@ fn divergence<T: Real>(case: &Case<T>, kind: &str) -> Result<Divergence<T>, Fail
 /// TRL's distillation loss: of logits over a temperature, the sum over rows, in the student's logits.
 pub fn generalized_jsd<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let beta = case.number("beta")?.unwrap_or(0.5);
-    let temperature = T::of(case.number("temperature")?.unwrap_or(1.0));
-    let teacher = case.input::<Ix2>("teacher_logits")?.mapv(|x| x / temperature);
-    let student = case.input::<Ix2>("student_logits")?.mapv(|x| x / temperature);
-    let (teacher, student) = (Logits(&*teacher), Logits(&*student));
+    let temperature = case.number("temperature")?.unwrap_or(1.0);
+    let transform = LogitTransform { temperature, soft_cap: None };
+    let (teacher, student) = (case.input::<Ix2>("teacher_logits")?, case.input::<Ix2>("student_logits")?);
+    let (teacher, student) = (Transformed(&*teacher, transform), Transformed(&*student, transform));
     let (loss, grad) = GeneralisedJsd { beta }.grad_q(teacher, student, Reduction::Sum)?;
     case.give_scalar("loss", loss);
-    case.give("grad.student_logits", &grad.mapv(|g| g / temperature));
+    case.give("grad.student_logits", &grad);
     if beta == 0.5 {
         case.give_scalar("loss", JensenShannonDivergence.value(teacher, student, Reduction::Sum)?);
     }
