@@ -2,6 +2,10 @@
 
 /// The integer types that class indices may come in: `i32`, `i64`, `u32` and `usize`. Sealed.
 pub trait Target: Copy + Send + Sync + sealed::Sealed + 'static {
+    /// What [`causal_shift`](crate::sequence::causal_shift) writes where nothing is predicted: -100, which objectives ignore
+    /// by default (torch), and of types without a sign the largest number, which is no class and must be ignored by name.
+    const IGNORED: Self;
+
     /// The index as `i64`; a `usize` beyond its range becomes `i64::MAX`, which is no class of any array.
     fn index(self) -> i64;
 }
@@ -11,9 +15,11 @@ mod sealed {
 }
 
 macro_rules! target {
-    ($($type:ident),*) => {$(
+    ($($type:ident: $ignored:expr),*) => {$(
         impl sealed::Sealed for $type {}
         impl Target for $type {
+            const IGNORED: Self = $ignored;
+
             #[inline(always)]
             fn index(self) -> i64 {
                 i64::try_from(self).unwrap_or(i64::MAX)
@@ -21,7 +27,7 @@ macro_rules! target {
         }
     )*};
 }
-target!(i32, i64, u32, usize);
+target!(i32: -100, i64: -100, u32: u32::MAX, usize: usize::MAX);
 
 /// What a target says of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

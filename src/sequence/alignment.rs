@@ -3,7 +3,7 @@
 use ndarray::{ArrayRef, Dimension};
 
 use super::{Shifted, TokenMask, causal_shift};
-use crate::{Result, check};
+use crate::{Result, Target, check};
 
 /// Which token of a sequence the logits at position `t` predict. There is no default: an off-by-one here trains on the
 /// wrong tokens in silence.
@@ -19,7 +19,7 @@ pub enum Alignment {
 
 impl Alignment {
     /// Targets and mask at the positions of the logits that predict them, in row-major order.
-    pub(crate) fn align<'a, I: Copy, D: Dimension>(
+    pub(crate) fn align<'a, I: Target, D: Dimension>(
         self,
         targets: &ArrayRef<I, D>,
         mask: TokenMask<'a, D>,

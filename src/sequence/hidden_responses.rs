@@ -126,7 +126,7 @@ impl<'a, E: Element, I: Target, D: Dimension> HiddenResponses<'a, E, I, D> {
 }
 
 /// Sums and lengths of one group of a pass.
-pub(crate) fn sums<E: Element, I, S: Dimension>(
+pub(crate) fn sums<E: Element, I: Target, S: Dimension>(
     pass: &Pass<'_, '_, E>,
     group: usize,
     aligned: &Shifted<'_, I, S>,
@@ -135,7 +135,7 @@ pub(crate) fn sums<E: Element, I, S: Dimension>(
 }
 
 /// The cotangent of each token from that of each sum.
-pub(crate) fn cotangents<T: Real, I, S: Dimension>(
+pub(crate) fn cotangents<T: Real, I: Target, S: Dimension>(
     aligned: &Shifted<'_, I, S>,
     cotangent: &ArrayRef1<T>,
 ) -> Result<Vec<f64>> {

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView, Dimension};
 
 use super::{Alignment, Shifted, TokenMask};
-use crate::{Error, Result};
+use crate::{Error, Result, Target};
 
 /// The tokens, which of them count, and where they are predicted.
 pub(super) struct Scored<'r, 'a, I, D: Dimension> {
@@ -12,7 +12,7 @@ pub(super) struct Scored<'r, 'a, I, D: Dimension> {
     pub(super) alignment: Alignment,
 }
 
-impl<'a, I: Copy, D: Dimension> Scored<'_, 'a, I, D> {
+impl<'a, I: Target, D: Dimension> Scored<'_, 'a, I, D> {
     /// Targets and mask at the outputs that predict them; the mask keeps nothing of responses that are not wanted.
     pub(super) fn align(&self, wanted: impl Fn(usize) -> bool) -> Result<Shifted<'a, I, D>> {
         let mut aligned = self.alignment.align(self.targets, self.mask.clone())?;

@@ -1,10 +1,10 @@
 //! From tokens to sequences, and the whole chain.
 
 use loglik::Reduction;
-use loglik::logits::{token_log_probs, token_log_probs_backward};
+use loglik::logits::{token_log_probs_backward, token_log_probs_masked};
 use loglik::preference::{Dpo, LogitPairs, PairBatch, PairObjective, Pairs};
 use loglik::sequence::{Alignment, Responses, TokenMask, causal_shift, sum_tokens, sum_tokens_backward};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Ix2};
 use proptest::prelude::*;
 
 use super::{assert_all_near, assert_near, config, matrix, numbers};
@@ -51,10 +51,10 @@ proptest! {
         for ((i, t), &keep) in shifted.mask.indexed_iter() {
             if t + 1 < T {
                 prop_assert_eq!(keep, mask[[i, t + 1]]);
-                prop_assert_eq!(shifted.targets[[i, t]], tokens[[i, t + 1]]);
             } else {
                 prop_assert!(!keep);
             }
+            prop_assert_eq!(shifted.targets[[i, t]], if keep { tokens[[i, t + 1]] } else { -100 });
         }
     }
 
@@ -84,7 +84,9 @@ proptest! {
         let (loss, gradient) = LogitPairs::new(pairs).reference(reference).grad(&dpo, Reduction::Mean).unwrap();
 
         let shifted = causal_shift(&tokens, TokenMask::padded(mask.view())).unwrap();
-        let sums = |targets, mask| sum_tokens(&token_log_probs(&logits, targets).unwrap(), mask).unwrap().sums;
+        let sums = |targets, mask: TokenMask<'_, Ix2>| {
+            sum_tokens(&token_log_probs_masked(&logits, targets, &mask.mask()).unwrap(), mask).unwrap().sums
+        };
         let policy = Pairs {
             chosen: sums(&shifted.targets, shifted.token_mask()),
             rejected: sums(&tokens, TokenMask::padded(mask.view())),
