@@ -57,11 +57,14 @@ struct Piece<'r, T> {
 pub(super) struct Output<'r, T> {
     pub(super) work: Option<&'r mut [T]>,
     pub(super) stream: Option<&'r mut [T]>,
+    /// Whether it is finished; else the work is done for the sum alone.
+    pub(super) is_wanted: bool,
 }
 
 impl<T> Output<'_, T> {
     fn borrow(&mut self) -> Output<'_, T> {
-        Output { work: self.work.as_deref_mut(), stream: self.stream.as_deref_mut() }
+        let Self { work, stream, is_wanted } = self;
+        Output { work: work.as_deref_mut(), stream: stream.as_deref_mut(), is_wanted: *is_wanted }
     }
 }
 
@@ -91,7 +94,8 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             }
             out => (out, None),
         };
-        self.passes(index, asked, logits, logit, Output { work, stream }, references)
+        let is_wanted = work.is_some();
+        self.passes(index, asked, logits, logit, Output { work, stream, is_wanted }, references)
     }
 
     /// The same where the logits are: in `logits`, or in the output, from which the one of interest has been taken.
@@ -110,9 +114,8 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
         if !sum.is_proper() {
             return Err(self.fault(index, logits, out.work.as_deref()));
         }
-        let has_output = out.work.is_some();
-        let (value, slope) = self.kernel.value(&self.row_of(summed, logits, out.work.as_deref(), has_output))?;
-        if has_output {
+        let (value, slope) = self.kernel.value(&self.row_of(summed, logits, out.work.as_deref(), out.is_wanted))?;
+        if out.is_wanted {
             self.each_piece(out, references, |piece| self.finish(logits, piece, &summed, &slope));
         }
         Ok(value)

@@ -183,6 +183,21 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "half")]
+    #[test]
+    fn half_precision_has_the_same_bits_in_every_layout() {
+        use ndarray::{Array3, ShapeBuilder};
+        let shape = (17, 2, 6_145);
+        let packed = sample::<f32>(34, 6_145).mapv(half::bf16::from_f32).into_shape_with_order(shape).unwrap();
+        let mut other = Array3::from_elem(shape.f(), half::bf16::ZERO);
+        other.assign(&packed);
+        let targets = Array2::from_shape_fn((17, 2), |(i, j)| (i * 331 + j * 6_000) % 6_145);
+        assert_eq!(tailr(0.3, 0.1).each(&packed, &targets), tailr(0.3, 0.1).each(&other, &targets));
+        let mixed = MixCe { eta: 0.3, ignore_index: None };
+        assert_eq!(mixed.each(&packed, &targets), mixed.each(&other, &targets));
+        assert_eq!(CrossEntropy::default().each(&packed, &targets), CrossEntropy::default().each(&other, &targets));
+    }
+
     #[test]
     fn errors_say_what_came_and_what_is_allowed() {
         let message = |loss: TaiLr| loss.value(&worked(), &array![0, 1], Reduction::Sum).unwrap_err().to_string();

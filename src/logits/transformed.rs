@@ -40,13 +40,10 @@ pub(super) fn row<E: Element, K: RowKernel<E::Real>>(
     let fits = load(pass.logits.map(|logits| logits.row(index)), images, (map, slopes), pass.is_split);
     let kernel = Chained { kernel: pass.kernel, map, slopes, is_lost: AtomicBool::new(!fits) };
     let inner = Pass { shape, logits: None, kernel: &kernel, is_split: pass.is_split, streams: false };
-    let value = if has_output {
-        let logit = asked.map_or(E::Real::nan(), |class| images[class]);
-        inner.passes(index, asked, None, logit, Output { work: Some(images), stream }, references)
-    } else {
-        let images = ArrayView1::from(&*images);
-        inner.passes(index, asked, Some(images), E::Real::nan(), Output { work: None, stream: None }, references)
-    }?;
+    let logit = asked.map_or(E::Real::nan(), |class| images[class]);
+    // The images are ours to overwrite: with an output or without, the sum is made in one way and has the same bits.
+    let out = Output { work: Some(images), stream, is_wanted: has_output };
+    let value = inner.passes(index, asked, None, logit, out, references)?;
     if kernel.is_lost.into_inner() {
         let position = Position::unravel(index, &shape[..shape.len() - 1]);
         return Err(Error::overflow::<E::Real>("logits", position));

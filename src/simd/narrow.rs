@@ -50,3 +50,34 @@ sum_below! {
     sum_below_bf16: bf16 at Avx512 in avx512, Avx2 in avx2;
     sum_below_f16: f16 at Avx512 in avx512;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{available, with_level};
+
+    #[test]
+    fn sums_have_the_bits_of_those_over_widened_numbers() {
+        for (level, n) in available().into_iter().flat_map(|level| [0, 1, 15, 64, 100, 2047, 2048].map(|n| (level, n)))
+        {
+            let x: Vec<f32> = (0..n).map(|i| (i as f32 * 0.7).sin() * 9.0 - 9.0).collect();
+            let (b, f): (Vec<bf16>, Vec<f16>) = x.iter().map(|&x| (bf16::from_f32(x), f16::from_f32(x))).unzip();
+            let (wide_b, wide_f): (Vec<f32>, Vec<f32>) =
+                b.iter().zip(&f).map(|(b, f)| (b.to_f32(), f.to_f32())).unzip();
+            with_level(level, || {
+                for shift in [0.0, -0.0, -4.0] {
+                    assert_eq!(
+                        sum_below_bf16(&b, shift),
+                        <f32 as crate::simd::Exponentials>::sum_below(&wide_b, shift),
+                        "{n} at {level:?}"
+                    );
+                    assert_eq!(
+                        sum_below_f16(&f, shift),
+                        <f32 as crate::simd::Exponentials>::sum_below(&wide_f, shift),
+                        "{n} at {level:?}"
+                    );
+                }
+            });
+        }
+    }
+}

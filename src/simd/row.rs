@@ -225,6 +225,7 @@ fn widened<E: Element>(block: &[E], f: impl FnOnce(&[E::Real])) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{available, with_level};
 
     fn row_sum(blocks: &[&[f64]]) -> RowSum<f64> {
         let mut sum = RowSum::new();
@@ -341,6 +342,37 @@ mod tests {
             assert!((parts.log_sum_exp() - whole.log_sum_exp()).abs() < 1e-15, "cut at {cut}");
             assert!((parts.entropy() - whole.entropy()).abs() < 1e-15, "cut at {cut}");
         }
+    }
+
+    /// A zero of either sign is the same logit, and the largest where the others are below.
+    #[test]
+    fn zeros_of_both_signs_are_one_maximum() {
+        fn check<T: Real>() {
+            for (level, n) in available().into_iter().flat_map(|level| [2, 70, 2049].map(|n| (level, n))) {
+                let zeros: Vec<T> = (0..n).map(|i| if i % 3 == 1 { T::zero() } else { -T::zero() }).collect();
+                let mut low = zeros.clone();
+                low[n / 2] = T::neg_infinity();
+                for row in [zeros.iter().rev().copied().collect(), low, zeros] {
+                    let count = row.iter().filter(|x| x.is_finite()).count() as f64;
+                    let (mut summed, mut stored, mut into, mut moved) = (RowSum::new(), row.clone(), row.clone(), 0.0);
+                    let (mut replaced, mut written) = (RowSum::new(), RowSum::new());
+                    with_level(level, || {
+                        summed.push(&row);
+                        stored.chunks_mut(BLOCK).for_each(|block| moved += replaced.push_exp(block).wide());
+                        let blocks = row.chunks(BLOCK).zip(into.chunks_mut(BLOCK));
+                        blocks.for_each(|(block, to)| moved += written.push_exp_into(block, to).wide());
+                    });
+                    let expected = (count - 1.0, 0.0);
+                    for sum in [summed, replaced, written] {
+                        assert_eq!((sum.others, sum.max.wide() + moved), expected, "{n} at {level:?}");
+                    }
+                    let exponentials: Vec<T> = row.iter().map(|x| T::of(f64::from(u8::from(x.is_finite())))).collect();
+                    assert_eq!((&stored, &into), (&exponentials, &exponentials), "{n} at {level:?}");
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
     }
 
     #[test]

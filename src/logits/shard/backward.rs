@@ -91,6 +91,9 @@ impl<'a, I: Target, T: Real> Backward<'a, I, T> {
         };
         let (whole, cotangent) = (self.whole[index].row(), self.cotangent[index]);
         let scale = T::of(-cotangent / (1.0 + whole.others));
+        let (out, padding) = out.split_at_mut(self.shard.held(out.len()));
+        padding.fill(T::zero());
+        let logits = logits.slice_move(s![..out.len()]);
         for (i, block) in out.chunks_mut(BLOCK).enumerate() {
             rows::copy(logits.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
             let (max, is_number) = T::top(block);

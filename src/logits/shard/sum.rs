@@ -1,7 +1,10 @@
 //! The sum of exponentials over a part of the classes, mergeable with that of another part.
 
+use ndarray::{Array, ArrayRef, Dimension};
+
+use crate::error::Position;
 use crate::simd::RowSum;
-use crate::{Real, Result, check};
+use crate::{Error, Real, Result, check};
 
 /// Sum of the exponentials of one row of logits over a part of the vocabulary, and the logit of the target if that part
 /// holds it: all that a machine must send for its share of a softmax.
@@ -14,7 +17,7 @@ use crate::{Real, Result, check};
 /// `max` is `m` and `others` is `r`: one element that equals the maximum is left out, so that a log-probability near 0
 /// keeps its digits through every merge. `others` and all results are `f64` whatever the logits are. Parts come from a
 /// [`VocabularyShard`](super::VocabularyShard); [`LogSumExp::merge`] of disjoint parts is the sum over both, in any
-/// order and grouping. The sum over nothing, or over nothing but logits of -inf, has the maximum -inf. There is no NaN
+/// order and grouping, and [`LogSumExp::merge_rows`] that of whole arrays. The sum over nothing, or over nothing but logits of -inf, has the maximum -inf. There is no NaN
 /// inside.
 ///
 /// With the feature `serde` every sum survives any format, those without infinities included: a missing `max`, or a
@@ -26,7 +29,7 @@ use crate::{Real, Result, check};
 /// # use loglik::logits::LogSumExp;
 /// let left = LogSumExp::new(2.0_f64, (-1.0_f64).exp(), None)?; // logits 1 and 2
 /// let right = LogSumExp::new(3.0, 0.0, Some(3.0))?; // logit 3, which is that of the target
-/// let whole = left.merge(right);
+/// let whole = left.merge(right)?;
 /// assert!((whole.log_sum_exp() - 3.407_605_964_444_38).abs() < 1e-14);
 /// assert!((whole.log_prob().unwrap() + 0.407_605_964_444_380_1).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
@@ -85,10 +88,44 @@ impl<T: Real> LogSumExp<T> {
     /// The sum over the classes of both, which must be disjoint.
     ///
     /// The order of the two leaves no trace, down to the last bit; the grouping of three changes `others` by some ulps.
-    /// To get the same bits on every machine, merge in the same grouping. Where both hold a target, which disjoint
-    /// parts never do, the larger logit is kept.
-    #[must_use]
-    pub fn merge(self, other: Self) -> Self {
+    /// To get the same bits on every machine, merge in the same grouping.
+    ///
+    /// # Errors
+    ///
+    /// [`Value`](Error::Value) where both hold the target, which disjoint parts never do: some classes would count twice.
+    /// [`Overflow`](Error::Overflow) where `others` leave `f64`, which sums of logits never do.
+    pub fn merge(self, other: Self) -> Result<Self> {
+        self.merge_at(other, Position::default)
+    }
+
+    /// [`LogSumExp::merge`] of each row of two arrays of one shape.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LogSumExp::merge`], which name the row; [`Shape`](Error::Shape).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use loglik::{logits::LogSumExp, ndarray::array};
+    /// let (left, right) = (LogSumExp::new(2.0_f64, 0.5, None)?, LogSumExp::new(3.0, 0.0, Some(3.0))?);
+    /// let whole = LogSumExp::merge_rows(&array![left, right], &array![right, left])?;
+    /// assert_eq!(whole[0], whole[1]);
+    /// let error = LogSumExp::merge_rows(&whole, &array![left, right]).unwrap_err();
+    /// assert_eq!(error.to_string(), "`target`[1] is 3, allowed is none in one part where the other holds it");
+    /// # Ok::<(), loglik::Error>(())
+    /// ```
+    pub fn merge_rows<D: Dimension>(left: &ArrayRef<Self, D>, right: &ArrayRef<Self, D>) -> Result<Array<Self, D>> {
+        check::shape("right", right.shape(), left.shape())?;
+        let mut merged = Array::from_elem(left.raw_dim(), Self::empty());
+        let rows = left.iter().zip(right).zip(&mut merged).enumerate();
+        for (row, ((a, b), to)) in rows {
+            *to = a.merge_at(*b, || Position::unravel(row, left.shape()))?;
+        }
+        Ok(merged)
+    }
+
+    fn merge_at(self, other: Self, position: impl FnOnce() -> Position) -> Result<Self> {
         let (high, low) = if other.max > self.max { (other, self) } else { (self, other) };
         let factor = match low.max == T::neg_infinity() {
             true => 0.0,
@@ -96,11 +133,14 @@ impl<T: Real> LogSumExp<T> {
         };
         // The largest element of the lower part is one among the others now.
         let others = (high.others + factor * low.others) + factor;
-        let target = match (self.target, other.target) {
-            (Some(x), Some(y)) => Some(if y > x { y } else { x }),
-            (x, y) => x.or(y),
-        };
-        Self { max: high.max, others, target }
+        if let (Some(_), Some(logit)) = (self.target, other.target) {
+            let (value, allowed) = (logit.wide(), "none in one part where the other holds it");
+            return Err(Error::Value { argument: "target", position: position(), value, allowed });
+        }
+        if others == f64::INFINITY {
+            return Err(Error::overflow::<f64>("others", position()));
+        }
+        Ok(Self { max: high.max, others, target: self.target.or(other.target) })
     }
 
     /// Largest logit, -inf where there is none.
@@ -183,12 +223,18 @@ impl<T: Real> TryFrom<Wire<T>> for LogSumExp<T> {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::array;
+
     use super::*;
 
     const INF: f64 = f64::INFINITY;
 
     fn sum(max: f64, others: f64, target: Option<f64>) -> LogSumExp<f64> {
         LogSumExp::new(max, others, target).unwrap()
+    }
+
+    fn merged(a: LogSumExp<f64>, b: LogSumExp<f64>) -> LogSumExp<f64> {
+        a.merge(b).unwrap()
     }
 
     /// Parts that tie, that are empty, that lie far apart.
@@ -202,9 +248,12 @@ mod tests {
         let parts = parts();
         for &a in &parts {
             for &b in &parts {
-                assert_eq!(a.merge(b), b.merge(a));
-                for &c in &parts {
-                    let (left, right) = (a.merge(b).merge(c), a.merge(b.merge(c)));
+                if a.target.is_some() && b.target.is_some() {
+                    continue; // below
+                }
+                assert_eq!(merged(a, b), merged(b, a));
+                for &c in parts.iter().filter(|c| c.target.is_none()) {
+                    let (left, right) = (merged(merged(a, b), c), merged(a, merged(b, c)));
                     assert_eq!((left.max, left.target), (right.max, right.target));
                     assert!((left.others - right.others).abs() <= 1e-15 * right.others);
                 }
@@ -215,22 +264,38 @@ mod tests {
     #[test]
     fn nothing_changes_nothing() {
         let nothing = sum(-INF, 0.0, None);
-        assert_eq!((LogSumExp::default(), nothing.merge(nothing)), (nothing, nothing));
+        assert_eq!((LogSumExp::default(), merged(nothing, nothing)), (nothing, nothing));
         for part in parts() {
-            assert_eq!((part.merge(nothing), nothing.merge(part)), (part, part));
+            assert_eq!((merged(part, nothing), merged(nothing, part)), (part, part));
         }
         assert_eq!((nothing.log_sum_exp(), nothing.prob(0.0), nothing.log_prob()), (-INF, None, None));
         let ruled_out = sum(-INF, 0.0, Some(-INF));
         assert_eq!(ruled_out.nll(), None);
-        assert_eq!(ruled_out.merge(sum(1.0, 0.0, None)).log_prob(), Some(-INF));
+        assert_eq!(merged(ruled_out, sum(1.0, 0.0, None)).log_prob(), Some(-INF));
     }
 
     #[test]
     fn ties_are_counted_exactly() {
         let one = sum(7.0, 0.0, Some(7.0));
-        let four = [sum(7.0, 0.0, None); 3].into_iter().fold(one, LogSumExp::merge);
+        let four = [sum(7.0, 0.0, None); 3].into_iter().fold(one, merged);
         assert_eq!((four.max(), four.others(), four.target()), (7.0, 3.0, Some(7.0)));
         assert_eq!((four.prob(7.0), four.log_prob()), (Some(0.25), Some(-(3.0_f64.ln_1p()))));
+    }
+
+    #[test]
+    fn parts_that_both_hold_the_target_are_refused() {
+        let (whole, rest) = (sum(3.0, 0.5, Some(2.0)), sum(1.0, 0.0, None));
+        let message = "`target` is 2, allowed is none in one part where the other holds it";
+        assert_eq!(whole.merge(whole).unwrap_err().to_string(), message);
+        let (left, right) = (array![[whole, rest], [rest, whole]], array![[rest, rest], [rest, merged(whole, rest)]]);
+        let error = LogSumExp::merge_rows(&left, &right).unwrap_err().to_string();
+        assert_eq!(error, message.replace("`target`", "`target`[1, 1]"));
+        let impossible = sum(3.0, 0.5, Some(-INF));
+        assert!(whole.merge(impossible).is_err() && impossible.merge(whole).is_err());
+        let error = LogSumExp::merge_rows(&left, &right.row(0).insert_axis(ndarray::Axis(0))).unwrap_err();
+        assert_eq!(error.to_string(), "`right` has shape [1, 2], expected [2, 2]");
+        let huge = sum(0.0, f64::MAX, None);
+        assert_eq!(huge.merge(huge).unwrap_err().to_string(), "the result at `others` overflows f64");
     }
 
     #[test]

@@ -71,6 +71,14 @@ macro_rules! kernels {
             (q, from_bits(add_bits(to_bits(look_up(to_bits(index))), shift_left(to_bits(index)))))
         }
 
+        /// The shift in all lanes, zero without its sign: -0 has the difference -0 to an element of 0, whose bits say that it
+        /// is negative, and the element would pass for one above the shift.
+        #[inline]
+        #[target_feature(enable = $features)]
+        pub(super) fn splat_shift(shift: Real) -> Vector {
+            splat(shift + 0.0)
+        }
+
         /// What a sum over many chunks keeps.
         #[derive(Clone, Copy)]
         pub(super) struct State {
@@ -233,7 +241,7 @@ macro_rules! kernels {
         /// See [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn sum_below(block: &[Real], shift: Real) -> (Real, bool) {
-            let (mut state, shift) = (State::new(), splat(shift));
+            let (mut state, shift) = (State::new(), splat_shift(shift));
             let (chunks, rest) = block.as_chunks::<CHUNK>();
             for chunk in chunks {
                 fetch_ahead(chunk);
@@ -270,7 +278,7 @@ macro_rules! kernels {
         /// See [`Exponentials::exp_below`](crate::simd::Exponentials::exp_below).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn exp_below(block: &mut [Real], shift: Real) -> (Real, usize) {
-            let (mut sums, shift) = ([splat(0.0); SIDE], splat(shift));
+            let (mut sums, shift) = ([splat(0.0); SIDE], splat_shift(shift));
             let (chunks, rest) = block.as_chunks_mut::<CHUNK>();
             let mut done = 0;
             for chunk in &mut *chunks {
@@ -292,7 +300,7 @@ macro_rules! kernels {
         /// See [`Exponentials::exp_below_into`](crate::simd::Exponentials::exp_below_into).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn exp_below_into(block: &[Real], shift: Real, to: &mut [Real]) -> (Real, usize) {
-            let (mut sums, shift) = ([splat(0.0); SIDE], splat(shift));
+            let (mut sums, shift) = ([splat(0.0); SIDE], splat_shift(shift));
             let (chunks, rest) = block.as_chunks::<CHUNK>();
             let (places, rest_place) = to[..block.len()].as_chunks_mut::<CHUNK>();
             let mut done = 0;
@@ -380,7 +388,7 @@ macro_rules! half_sum {
         /// See [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below).
         #[target_feature(enable = $features)]
         pub(in crate::simd) fn $name(block: &[$type], shift: f32) -> (f32, bool) {
-            let (mut state, shift) = (State::new(), splat(shift));
+            let (mut state, shift) = (State::new(), splat_shift(shift));
             let (chunks, rest) = block.as_chunks::<CHUNK>();
             for chunk in chunks {
                 fetch_ahead(chunk);

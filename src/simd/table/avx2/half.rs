@@ -2,22 +2,23 @@
 
 use half::bf16;
 use std::arch::x86_64::{
-    __m256, __m256i, _mm256_and_si256, _mm256_castsi256_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_slli_epi32,
+    __m128i, __m256, _mm_loadu_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_slli_epi32,
 };
 
 use super::super::super::fetch::fetch_page_ahead as fetch_ahead;
 use super::super::half_sum;
 use super::SIDE;
-use super::single::{CHUNK, State, splat};
+use super::single::{CHUNK, State, splat_shift};
 
-/// Widens a chunk. Pairs are taken apart by halves of a register: the order within a chunk is free.
+/// Widens a chunk, in order: the sum then has the bits of that over the same numbers in `f32`, to which logits that do not
+/// lie in one piece are copied.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn read_bf16(chunk: &[bf16; CHUNK]) -> [__m256; SIDE] {
-    // SAFETY: the chunk holds a vector of 16 numbers; loads need no alignment.
-    let both = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast::<__m256i>()) };
-    let odd = _mm256_set1_epi32(0xffff_0000_u32 as i32);
-    [_mm256_slli_epi32::<16>(both), _mm256_and_si256(both, odd)].map(|bits| _mm256_castsi256_ps(bits))
+    let place = chunk.as_ptr().cast::<__m128i>();
+    // SAFETY: the chunk holds SIDE vectors of 8 numbers; loads need no alignment.
+    let halves: [__m128i; SIDE] = std::array::from_fn(|i| unsafe { _mm_loadu_si128(place.add(i)) });
+    halves.map(|bits| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits))))
 }
 
 half_sum!("avx2,fma", sum_below_bf16, bf16, read_bf16);

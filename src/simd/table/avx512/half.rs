@@ -2,25 +2,23 @@
 
 use half::{bf16, f16};
 use std::arch::x86_64::{
-    __m256i, __m512, __m512i, _mm256_loadu_si256, _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtph_ps,
-    _mm512_loadu_si512, _mm512_set1_epi32, _mm512_slli_epi32,
+    __m256i, __m512, _mm256_loadu_si256, _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_slli_epi32,
 };
 
 use super::super::super::fetch::fetch_ahead;
 use super::super::half_sum;
 use super::SIDE;
-use super::single::{CHUNK, State, splat};
+use super::single::{CHUNK, State, splat_shift};
 
-/// Widens a chunk. Pairs are taken apart by halves of a register: the order within a chunk is free.
+/// Widens a chunk, in order: the sum then has the bits of that over the same numbers in `f32`, to which logits that do not
+/// lie in one piece are copied.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn read_bf16(chunk: &[bf16; CHUNK]) -> [__m512; SIDE] {
-    let place = chunk.as_ptr().cast::<__m512i>();
-    // SAFETY: the chunk holds two vectors of 32 numbers; loads need no alignment.
-    let [a, b] = [0, 1].map(|i| unsafe { _mm512_loadu_si512(place.add(i)) });
-    let odd = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-    [_mm512_slli_epi32::<16>(a), _mm512_and_si512(a, odd), _mm512_slli_epi32::<16>(b), _mm512_and_si512(b, odd)]
-        .map(|bits| _mm512_castsi512_ps(bits))
+    let place = chunk.as_ptr().cast::<__m256i>();
+    // SAFETY: the chunk holds SIDE vectors of 16 numbers; loads need no alignment.
+    let halves: [__m256i; SIDE] = std::array::from_fn(|i| unsafe { _mm256_loadu_si256(place.add(i)) });
+    halves.map(|bits| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits))))
 }
 
 /// Widens a chunk.
