@@ -93,4 +93,6 @@ mod book {
     mod readme {}
     #[doc = include_str!("../docs/adding-an-objective.md")]
     mod adding_an_objective {}
+    #[doc = include_str!("../docs/migration.md")]
+    mod migration {}
 }

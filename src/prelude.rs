@@ -23,6 +23,12 @@ pub use crate::likelihood::{
     poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
 };
 pub use crate::likelihood::{Imle, imle, imle_grad};
+pub use crate::likelihood::{
+    SharedGaussian, quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad, quasi_poisson_nll_grad_into,
+    quasi_poisson_nll_parts, shared_gaussian_nll, shared_gaussian_nll_each, shared_gaussian_nll_grad,
+    shared_gaussian_nll_parts, weighted_bernoulli_nll, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad,
+    weighted_bernoulli_nll_grad_into, weighted_bernoulli_nll_parts,
+};
 pub use crate::logits::{
     CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,
     linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
@@ -30,6 +36,10 @@ pub use crate::logits::{
 };
 pub use crate::logits::{LogSumExp, VocabularyShard};
 pub use crate::logits::{MixCe, TaiLr, WeightedNll};
+pub use crate::logits::{
+    SignedLog, class_log_probs, class_log_probs_backward, log_sum_exp_or_empty, log_sum_exp_or_empty_grad,
+    weighted_log_sum_exp, weighted_log_sum_exp_grad,
+};
 pub use crate::logits::{
     SoftCrossEntropy, entropy, entropy_grad, log_collision, log_softmax, log_softmax_in_place, log_softmax_into,
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_backward_into,

@@ -13,6 +13,8 @@ pub(super) enum Domain {
     Extended,
     /// A probability or a soft label.
     Unit,
+    /// A weight, or an amount.
+    NonNegative,
     /// 0, 1, 2, ...
     Count,
 }
@@ -26,6 +28,7 @@ impl Domain {
             Self::Log => x < T::infinity(),
             Self::Extended => !x.is_nan(),
             Self::Unit => (x >= T::zero()) & (x <= T::one()),
+            Self::NonNegative => (x >= T::zero()) & (x < T::infinity()),
             Self::Count => (x >= T::zero()) & (x < T::infinity()) & (x.floor() == x),
         }
     }
@@ -37,6 +40,7 @@ impl Domain {
             Self::Log => "finite or -inf",
             Self::Extended => "any number but NaN",
             Self::Unit => "[0, 1]",
+            Self::NonNegative => "finite and >= 0",
             Self::Count => "a whole number >= 0",
         }
     }
@@ -54,6 +58,7 @@ mod tests {
             (Domain::Log, [0.0, -inf, 1e308], [inf, inf, f64::NAN]),
             (Domain::Extended, [0.0, -inf, inf], [f64::NAN, f64::NAN, -f64::NAN]),
             (Domain::Unit, [0.0, 1.0, 0.5], [-1e-300, 1.0 + f64::EPSILON, f64::NAN]),
+            (Domain::NonNegative, [0.0, 0.5, 1e300], [-1e-300, inf, f64::NAN]),
             (Domain::Count, [0.0, 7.0, 1e300], [-1.0, 0.5, inf]),
         ];
         for (domain, inside, outside) in cases {

@@ -19,8 +19,11 @@ mod gaussian;
 mod imle;
 mod kernel;
 mod poisson;
+mod quasi_poisson;
+mod shared_gaussian;
 #[cfg(test)]
 mod testing;
+mod weighted_bernoulli;
 
 pub use bernoulli::{
     bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
@@ -30,6 +33,18 @@ pub use gaussian::{
 };
 pub use imle::{Imle, imle, imle_grad};
 pub use poisson::{poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts};
+
+pub use quasi_poisson::{
+    quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad, quasi_poisson_nll_grad_into,
+    quasi_poisson_nll_parts,
+};
+pub use shared_gaussian::{
+    SharedGaussian, shared_gaussian_nll, shared_gaussian_nll_each, shared_gaussian_nll_grad, shared_gaussian_nll_parts,
+};
+pub use weighted_bernoulli::{
+    weighted_bernoulli_nll, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into,
+    weighted_bernoulli_nll_parts,
+};
 
 use density::{Density, density};
 use domain::Domain;

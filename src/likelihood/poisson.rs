@@ -54,15 +54,21 @@ impl Density<2, 1> for PoissonNll {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>([log_rate, x]: [T; 2]) -> (T, [T; 1]) {
-        let rate = math::exp::<T, FMA>(log_rate);
+        let (deviance, rate) = half_deviance::<T, FMA>(log_rate, x);
         let log_x = math::ln::<T, FMA>(x);
-        let d = log_rate - log_x;
-        // Far above the count the rate itself is better: a rounding error of d would reach the result e^d times.
-        let near = x * (math::exp_m1::<T, FMA>(d) - d);
-        let deviance = if d > T::of(2.0) { (rate - x) - x * d } else { near };
         let constant = T::of(0.5) * (T::of(super::LN_2_PI) + log_x) + stirling_error::<T, FMA>(x);
         (if x == T::zero() { rate } else { deviance + constant }, [rate - x])
     }
+}
+
+/// `e^l - x - x (l - ln x)`, for `x > 0`, and the rate `e^l`.
+#[inline(always)]
+pub(super) fn half_deviance<T: Real, const FMA: bool>(log_rate: T, x: T) -> (T, T) {
+    let rate = math::exp::<T, FMA>(log_rate);
+    let d = log_rate - math::ln::<T, FMA>(x);
+    // Far above the count the rate itself is better: a rounding error of d would reach the result e^d times.
+    let near = x * (math::exp_m1::<T, FMA>(d) - d);
+    (if d > T::of(2.0) { (rate - x) - x * d } else { near }, rate)
 }
 
 /// `δ(x) = ln x! - (x ln x - x + ½ ln 2πx)` of a whole number `x >= 1`, to 1e-16: a table, then Stirling's series.

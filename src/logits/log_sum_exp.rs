@@ -1,10 +1,11 @@
 //! Log-sum-exp along the classes.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
+use num_traits::Float;
 
-use super::kernel::{Block, Row, RowKernel, Summed};
+use super::kernel::{Ask, Block, Row, RowKernel, Summed};
 use super::transform::LogitTransform;
-use super::walk::{Walk, zeros};
+use super::walk::{Walk, by_row, zeros};
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::{Element, Real, Result};
 
@@ -64,6 +65,61 @@ pub fn log_sum_exp_grad<E: Element, D: Dimension>(
     LogitTransform::default().log_sum_exp_grad(logits)
 }
 
+/// [`log_sum_exp`] where a row of nothing but -inf, the sum over no class, is -inf instead of an error.
+///
+/// # Errors
+///
+/// Those of [`log_sum_exp`] but for such rows.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{logits::log_sum_exp_or_empty, ndarray::array};
+/// let inf = f64::INFINITY;
+/// assert_eq!(log_sum_exp_or_empty(&array![[-inf, -inf], [3.0, -inf]])?, array![-inf, 3.0]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn log_sum_exp_or_empty<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
+    or_empty(Walk::over(logits)?, logits)
+}
+
+/// [`log_sum_exp_or_empty`] and the gradient of its sum over rows: the softmax, and zeros over no class.
+///
+/// # Errors
+///
+/// Those of [`log_sum_exp_or_empty`].
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{logits::log_sum_exp_or_empty_grad, ndarray::array};
+/// let inf = f64::INFINITY;
+/// let (_, grad) = log_sum_exp_or_empty_grad(&array![[-inf, -inf], [3.0, -inf]])?;
+/// assert_eq!(grad, array![[0.0, 0.0], [1.0, 0.0]]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub fn log_sum_exp_or_empty_grad<E: Element, D: Dimension>(
+    logits: &ArrayRef<E, D>,
+) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
+    let mut grad = zeros(logits.shape());
+    let each = or_empty(Walk::over(logits)?.into(&mut grad)?, logits)?;
+    Ok((each, grad))
+}
+
+/// The sums over the rows of these logits, with an output or without.
+fn or_empty<E: Element, D: Dimension, S: Dimension>(
+    walk: Walk<'_, E>,
+    logits: &ArrayRef<E, D>,
+) -> Result<Array<E::Real, S>> {
+    // Seldom more than the first logit of a row is looked at.
+    let is_empty = |row: ArrayView1<'_, E>| row.iter().all(|x| x.real() == E::Real::neg_infinity());
+    let empty: Vec<bool> = logits.rows().into_iter().map(is_empty).collect();
+    let leading = walk.leading().to_vec();
+    let mut sums = walk.run(&LogSumExps { empty: &empty })?;
+    sums.iter_mut().zip(&empty).filter(|(_, empty)| **empty).for_each(|(sum, _)| *sum = f64::NEG_INFINITY);
+    Ok(by_row(&sums, &leading))
+}
+
 impl LogitTransform {
     /// [`log_sum_exp`] of transformed logits.
     ///
@@ -71,7 +127,7 @@ impl LogitTransform {
     ///
     /// Those of [`log_sum_exp`] and of the [transform](LogitTransform).
     pub fn log_sum_exp<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-        Walk::over(logits)?.transformed(*self)?.each(&LogSumExps)
+        Walk::over(logits)?.transformed(*self)?.each(&LogSumExps { empty: &[] })
     }
 
     /// [`log_sum_exp_grad`] of transformed logits: the gradient is the softmax times the slope of each class.
@@ -84,16 +140,23 @@ impl LogitTransform {
         logits: &ArrayRef<E, D>,
     ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
         let mut grad = zeros(logits.shape());
-        let each = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?.each(&LogSumExps)?;
+        let each = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?.each(&LogSumExps { empty: &[] })?;
         Ok((each, grad))
     }
 }
 
 /// The logarithm of each row's sum, and where there is an output the softmax.
-struct LogSumExps;
+struct LogSumExps<'a> {
+    /// Rows that are not looked at; those beyond the end are.
+    empty: &'a [bool],
+}
 
-impl<E: Element> RowKernel<E> for LogSumExps {
+impl<E: Element> RowKernel<E> for LogSumExps<'_> {
     type Slope = ();
+
+    fn asks(&self, row: usize) -> Ask {
+        if self.empty.get(row) == Some(&true) { Ask::Nothing } else { Ask::Row }
+    }
 
     fn numbers(
         &self,
@@ -204,6 +267,26 @@ mod tests {
         assert_eq!(log_sum_exp_grad(&x).unwrap_err().to_string(), message(&x));
         assert_eq!(log_sum_exp(&Array2::<f64>::zeros((2, 0))), Err(Error::Empty { argument: "logits" }));
         assert_eq!(log_sum_exp(&ndarray::arr0(1.0)), Err(Error::Empty { argument: "logits" }));
+    }
+
+    #[test]
+    fn rows_over_no_class_are_minus_infinity_where_that_is_asked_for() {
+        for classes in [2, 70, 2_049] {
+            let mut x = sample::<f64>(20, classes);
+            [0, 7, 19].iter().for_each(|&row| x.row_mut(row).fill(-INF));
+            let (each, grad) = log_sum_exp_or_empty_grad(&x).unwrap();
+            assert_eq!(log_sum_exp_or_empty(&x).unwrap(), each);
+            let kept = sample::<f64>(20, classes);
+            let (expected, softmax) = log_sum_exp_grad(&kept).unwrap();
+            for row in 0..20 {
+                let is_empty = [0, 7, 19].contains(&row);
+                assert_eq!(each[row], if is_empty { -INF } else { expected[row] }, "{row} of {classes}");
+                assert!(grad.row(row).iter().zip(softmax.row(row)).all(|(&g, &p)| g == if is_empty { 0.0 } else { p }));
+            }
+            x[[7, 1]] = f64::NAN;
+            let error = log_sum_exp_or_empty(&x).unwrap_err();
+            assert_eq!(error.to_string(), "`logits`[7, 1] is NaN, allowed is finite or -inf");
+        }
     }
 
     #[test]

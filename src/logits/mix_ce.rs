@@ -20,7 +20,8 @@ use crate::{Element, Parts, Real, Reduction, Result, Target, check};
 /// targets that are not ignored. Rows that are, and rows of weight 0, are never looked at; their loss, factor and gradient
 /// are 0.
 ///
-/// `η = 1` is maximum likelihood; `η = 0` is [`TaiLr`](super::TaiLr) with `γ = 1`. Where the target's logit is -inf the
+/// `η = 1` is maximum likelihood; `η = 0` is [`TaiLr`](super::TaiLr) with `γ = 1`, and dynamic fine-tuning (DFT), whose
+/// factor is the probability of the target. Where the target's logit is -inf the
 /// loss is +inf, and its limit 0 with `η = 0`.
 ///
 /// # Errors
@@ -42,7 +43,10 @@ use crate::{Element, Parts, Real, Reduction, Result, Target, check};
 /// # References
 ///
 /// Zhang et al., MixCE: training autoregressive language models by mixing forward and reverse cross-entropies, ACL 2023,
-/// [arXiv:2305.16958](https://arxiv.org/abs/2305.16958).
+/// [arXiv:2305.16958](https://arxiv.org/abs/2305.16958). DFT: Wu et al. 2025,
+/// [arXiv:2508.05629](https://arxiv.org/abs/2508.05629).
+#[doc(alias = "Dft")]
+#[doc(alias = "dynamic fine-tuning")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct MixCe {

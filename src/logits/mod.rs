@@ -3,8 +3,11 @@
 //! | function | result | gradient |
 //! |---|---|---|
 //! | [`log_sum_exp`] | `ln Σ e^x` of each row | [`log_sum_exp_grad`], the softmax |
+//! | [`log_sum_exp_or_empty`] | the same, -inf over no class at all | [`log_sum_exp_or_empty_grad`] |
+//! | [`weighted_log_sum_exp`] | `ln abs(Σ b e^x)` and its sign | [`weighted_log_sum_exp_grad`] |
 //! | [`log_softmax`] | log-probability of every class | of one class: below |
 //! | [`token_log_probs`] | log-probability of the target | [`token_log_probs_backward`], from any cotangent |
+//! | [`class_log_probs`] | log-probabilities of several classes | [`class_log_probs_backward`] |
 //! | [`entropy`] | entropy of the softmax, nats | [`entropy_grad`] |
 //! | [`CrossEntropy`] | NLL of class indices | its methods `grad`, `grad_into`, `grad_in_place` |
 //! | [`SoftCrossEntropy`] | cross-entropy of target probabilities | the same |
@@ -19,6 +22,7 @@
 
 #![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
 
+mod class_log_probs;
 mod class_weights;
 mod collision;
 mod cross_entropy;
@@ -46,7 +50,9 @@ mod token_log_probs;
 mod transform;
 mod transformed;
 mod walk;
+mod weighted_sum;
 
+pub use class_log_probs::{class_log_probs, class_log_probs_backward};
 pub use collision::log_collision;
 pub use cross_entropy::CrossEntropy;
 pub use detached::WeightedNll;
@@ -57,7 +63,7 @@ pub use linear::{
     linear_token_log_probs_backward, linear_token_log_probs_backward_into, linear_token_log_probs_masked,
 };
 pub use log_softmax::{log_softmax, log_softmax_in_place, log_softmax_into};
-pub use log_sum_exp::{log_sum_exp, log_sum_exp_grad};
+pub use log_sum_exp::{log_sum_exp, log_sum_exp_grad, log_sum_exp_or_empty, log_sum_exp_or_empty_grad};
 pub use mix_ce::MixCe;
 pub use shard::{LogSumExp, VocabularyShard};
 pub use soft_cross_entropy::SoftCrossEntropy;
@@ -67,3 +73,4 @@ pub use token_log_probs::{
 };
 pub use transform::LogitTransform;
 pub(crate) use transform::Map;
+pub use weighted_sum::{SignedLog, weighted_log_sum_exp, weighted_log_sum_exp_grad};

@@ -3,14 +3,13 @@
 mod backward;
 mod sum;
 
-use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
+use ndarray::{Array, ArrayRef, Dimension, s};
 
 pub use sum::LogSumExp;
 
 use super::labels::Labels;
-use super::walk::zeros;
+use super::walk::{row_sum, zeros};
 use crate::rows::{self, Rows};
-use crate::simd::RowSum;
 use crate::{Element, Error, Result, Target, parallel};
 use backward::Backward;
 
@@ -28,7 +27,12 @@ use backward::Backward;
 ///
 /// A row of a shard may be all -inf, or a shard may have no classes at all: only the merged row must be a distribution.
 /// A row whose target is `ignore_index` is never looked at, and its sum is empty. A target that the shard does not hold
-/// belongs to another; one that no shard holds is found out by the merged sum, which has no log-probability.
+/// belongs to another; one that no shard holds is found out by the merged sum, which has no log-probability. One that two
+/// shards hold, as where the whole vocabulary is merged twice, is refused by the merge.
+///
+/// A vocabulary is often padded to a multiple of the number of machines. With `classes`, the number of real ones, the
+/// logits of the padding are never looked at, have no share of any softmax and a zero gradient, and a target there is
+/// refused by every shard.
 ///
 /// Temperature and soft cap are up to the caller, who applies them to the logits of each part before, and multiplies the
 /// gradient by their slope after; [`LogitTransform`](super::LogitTransform) has the formulas.
@@ -36,19 +40,19 @@ use backward::Backward;
 /// # Errors
 ///
 /// Of every method: [`Value`](crate::Error::Value) for a logit that is NaN or +inf, by its local place, and for a
-/// target that is neither `>= 0` nor ignored; [`Shape`](crate::Error::Shape); [`Empty`](crate::Error::Empty) for 0-d
+/// target that is neither `>= 0` nor ignored; [`Target`](crate::Error::Target) for one that is not below `classes`; [`Shape`](crate::Error::Shape); [`Empty`](crate::Error::Empty) for 0-d
 /// logits.
 ///
 /// # Examples
 ///
 /// ```
-/// # use loglik::{logits::VocabularyShard, ndarray::{array, s, Zip}};
+/// # use loglik::{logits::{LogSumExp, VocabularyShard}, ndarray::{array, s}};
 /// let (logits, targets) = (array![[1.0_f64, 2.0, 3.0], [3.0, 1.0, 2.0]], array![2, 1]);
 /// let (left, right) = (VocabularyShard::default(), VocabularyShard { first_class: 1, ..VocabularyShard::default() });
 ///
 /// let of_left = left.log_sum_exp(&logits.slice(s![.., ..1]), &targets)?; // on one machine
 /// let of_right = right.log_sum_exp(&logits.slice(s![.., 1..]), &targets)?; // on another
-/// let whole = Zip::from(&of_left).and(&of_right).map_collect(|l, r| l.merge(*r)); // on each
+/// let whole = LogSumExp::merge_rows(&of_left, &of_right)?; // on each
 /// assert!((whole[0].log_prob().unwrap() + 0.407_605_964_444_380_1).abs() < 1e-15);
 /// assert!((whole[1].log_prob().unwrap() + 2.407_605_964_444_38).abs() < 1e-14);
 ///
@@ -66,13 +70,15 @@ use backward::Backward;
 pub struct VocabularyShard {
     /// The class, in the whole vocabulary, of the first logit. Default 0.
     pub first_class: usize,
+    /// Number of classes of the whole vocabulary, without padding. Default none: every logit is of a class.
+    pub classes: Option<usize>,
     /// Target of the rows that take no part. Default -100 (torch); it wins even where it is a class.
     pub ignore_index: Option<i64>,
 }
 
 impl Default for VocabularyShard {
     fn default() -> Self {
-        Self { first_class: 0, ignore_index: Some(-100) }
+        Self { first_class: 0, classes: None, ignore_index: Some(-100) }
     }
 }
 
@@ -90,7 +96,8 @@ impl VocabularyShard {
         let (width, leading) = extents(logits.shape())?;
         let labels = self.labels(targets, leading, |_| false)?;
         let mut sums = Array::from_elem(targets.raw_dim(), LogSumExp::empty());
-        if width == 0 {
+        let held = self.held(width);
+        if held == 0 {
             return Ok(sums);
         }
         let (rows, per_job) = (Rows::new("logits", logits)?, rows::rows_per_job::<E>(width));
@@ -98,8 +105,8 @@ impl VocabularyShard {
         parallel::try_for_each(jobs, rows.bytes(), |(job, sums)| {
             for (index, to) in (job * per_job..).zip(sums) {
                 let Some(target) = labels.get(index) else { continue };
-                let row = rows.row(index);
-                let sum = LogSumExp::from_row(&row_sum(row), self.place(target, width).map(|at| row[at].real()));
+                let row = rows.row(index).slice_move(s![..held]);
+                let sum = LogSumExp::from_row(&row_sum(row), self.place(target, held).map(|at| row[at].real()));
                 *to = sum.ok_or_else(|| rows::improper("logits", leading, index, row))?;
             }
             Ok(())
@@ -148,25 +155,31 @@ impl VocabularyShard {
         Backward::new(self, leading, targets, whole, cotangent)?.run(logits, out)
     }
 
-    /// The targets as classes of a vocabulary whose size is not known here.
+    /// How many of so many logits are of classes; what follows them is padding.
+    fn held(&self, width: usize) -> usize {
+        self.classes.map_or(width, |classes| classes.saturating_sub(self.first_class).min(width))
+    }
+
+    /// The targets as classes of a vocabulary whose size may be unknown here.
     fn labels<'a, I: Target, D: Dimension>(
         &self,
         targets: &'a ArrayRef<I, D>,
         leading: &[usize],
         skipped: impl Fn(usize) -> bool,
     ) -> Result<Labels<'a, I>> {
-        let labels = Labels::new(targets, leading, isize::MAX as usize, self.ignore_index, skipped);
+        let classes = self.classes.unwrap_or(isize::MAX as usize);
+        let labels = Labels::new(targets, leading, classes, self.ignore_index, skipped);
         labels.map_err(|error| match error {
-            Error::Target { argument, position, value, .. } => {
+            Error::Target { argument, position, value, .. } if self.classes.is_none() => {
                 Error::Value { argument, position, value: value as f64, allowed: "a class, >= 0, or the ignored index" }
             }
             error => error,
         })
     }
 
-    /// Where among the logits of the shard a class stands, if it is here.
-    fn place(&self, class: usize, width: usize) -> Option<usize> {
-        class.checked_sub(self.first_class).filter(|&at| at < width)
+    /// Where among the logits that the shard holds a class stands, if it is here.
+    fn place(&self, class: usize, held: usize) -> Option<usize> {
+        class.checked_sub(self.first_class).filter(|&at| at < held)
     }
 }
 
@@ -176,15 +189,6 @@ fn extents(shape: &[usize]) -> Result<(usize, &[usize])> {
         Some((&width, leading)) => Ok((width, leading)),
         None => Err(Error::Empty { argument: "logits" }),
     }
-}
-
-fn row_sum<E: Element>(row: ArrayView1<'_, E>) -> RowSum<E::Real> {
-    let mut sum = RowSum::new();
-    match row.to_slice() {
-        Some(row) => sum.push(row),
-        None => rows::for_each_block(row, |block| sum.push(block)),
-    }
-    sum
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The walk over rows that this room shares: fixed jobs, one number for each row, the first error in logical order.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
 
 use super::kernel::RowKernel;
 use super::piece::{Pass, Scratch};
 use super::transform::{LogitTransform, Map};
 use super::{tiles, transformed};
 use crate::rows::{self, Rows, RowsMut};
+use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result, check, parallel};
 
 /// Outputs of so many bytes leave the last-level cache before they are read again: stores go past it.
@@ -184,6 +185,16 @@ pub(super) fn by_row<T: Real, D: Dimension>(values: &[f64], leading: &[usize]) -
     let mut result = zeros(leading);
     result.iter_mut().zip(values).for_each(|(to, &value)| *to = T::of(value));
     result
+}
+
+/// The sum of exponentials of one row, in the type that is computed in.
+pub(super) fn row_sum<E: Element>(row: ArrayView1<'_, E>) -> RowSum<E::Real> {
+    let mut sum = RowSum::new();
+    match row.to_slice() {
+        Some(row) => sum.push(row),
+        None => rows::for_each_block(row, |block| sum.push(block)),
+    }
+    sum
 }
 
 /// Zeros of a shape whose number of axes fits the dimension.

@@ -19,6 +19,12 @@ fn logits_that_are_no_logits_are_named() {
     let y = array![0, 0];
     says(log_sum_exp(&nan), not_finite);
     says(log_sum_exp_grad(&nan), not_finite);
+    says(log_sum_exp_or_empty(&nan), not_finite);
+    says(log_sum_exp_or_empty_grad(&nan), not_finite);
+    says(weighted_log_sum_exp(&nan, &Array2::ones((2, 2))), not_finite);
+    says(weighted_log_sum_exp_grad(&nan, &Array2::ones((2, 2))), not_finite);
+    says(class_log_probs(&nan, &array![[0], [1]]), not_finite);
+    says(class_log_probs_backward(&nan, &array![[0], [1]], &array![[1.0], [1.0]]), not_finite);
     says(log_softmax(&nan), not_finite);
     says(log_softmax_into(&nan, &mut Array2::zeros((2, 2))), not_finite);
     says(log_softmax_in_place(&mut nan.clone()), not_finite);

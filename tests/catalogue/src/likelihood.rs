@@ -4,10 +4,14 @@ use loglik::diagnostics::{Normalisation, TokenStats, TopK};
 use loglik::likelihood::{
     Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
     gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,
-    poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
+    poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts, quasi_poisson_nll,
+    quasi_poisson_nll_each, quasi_poisson_nll_grad, quasi_poisson_nll_grad_into, quasi_poisson_nll_parts,
+    shared_gaussian_nll, shared_gaussian_nll_each, shared_gaussian_nll_grad, shared_gaussian_nll_parts,
+    weighted_bernoulli_nll, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into,
+    weighted_bernoulli_nll_parts,
 };
 use loglik::{Real, Reduction};
-use ndarray::{Ix1, Ix2};
+use ndarray::{ArrayViewMut2, Ix1, Ix2};
 
 use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size};
 
@@ -29,6 +33,41 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("poisson_nll, mean", counts, |call, out| poisson(call, out, Reduction::Mean)),
         Entry::new("poisson_nll, weighted", counts, |call, out| {
             poisson(call, out, Reduction::Weighted(&call.real(2)));
+        })
+        .without(By::Weights(2), &[0, 1], Seen::Reduced),
+        Entry::new("shared_gaussian_nll, mean", shared, |call, out| {
+            let (mean, log_variance, x) = (call.real::<Ix2>(0), call.real::<Ix1>(1), call.real::<Ix2>(2));
+            out.scalar("value", shared_gaussian_nll(&mean, &log_variance, &x, Reduction::Mean));
+            out.array("each", shared_gaussian_nll_each(&mean, &log_variance, &x));
+            out.parts(shared_gaussian_nll_parts(&mean, &log_variance, &x));
+            let result = shared_gaussian_nll_grad(&mean, &log_variance, &x, Reduction::Mean);
+            out.array("grad 0", result.clone().map(|(_, gradient)| gradient.mean));
+            out.array("grad 1", result.clone().map(|(_, gradient)| gradient.log_variance));
+            out.array("grad 2", result.map(|(_, gradient)| gradient.x));
+        }),
+        Entry::new("weighted_bernoulli_nll, weighted", weighted_labels, |call, out| {
+            let (logits, x, positive) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix2>(2));
+            let weights = call.real::<Ix2>(3);
+            let reduction = Reduction::Weighted(&weights);
+            out.scalar("value", weighted_bernoulli_nll(&logits, &x, &positive, reduction));
+            out.array("each", weighted_bernoulli_nll_each(&logits, &x, &positive));
+            out.parts(weighted_bernoulli_nll_parts(&logits, &x, &positive));
+            let result = weighted_bernoulli_nll_grad(&logits, &x, &positive, reduction);
+            out.grad("", [0], result.map(|(value, g)| (value, [g])));
+            let grad_into =
+                |mut to: ArrayViewMut2<T>| weighted_bernoulli_nll_grad_into(&logits, &x, &positive, reduction, &mut to);
+            out.grad("into: ", [0], call.into(x.raw_dim(), grad_into).map(|(value, g)| (value, [g])));
+        })
+        .without(By::Weights(3), &[0, 1, 2], Seen::Reduced),
+        Entry::new("quasi_poisson_nll, weighted", amounts, |call, out| {
+            let (log_rate, x, weights) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix2>(2));
+            let reduction = Reduction::Weighted(&weights);
+            out.scalar("value", quasi_poisson_nll(&log_rate, &x, reduction));
+            out.array("each", quasi_poisson_nll_each(&log_rate, &x));
+            out.parts(quasi_poisson_nll_parts(&log_rate, &x));
+            out.grad("", [0], quasi_poisson_nll_grad(&log_rate, &x, reduction).map(|(value, g)| (value, [g])));
+            let into = call.into(x.raw_dim(), |mut to| quasi_poisson_nll_grad_into(&log_rate, &x, reduction, &mut to));
+            out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));
         })
         .without(By::Weights(2), &[0, 1], Seen::Reduced),
         Entry::new("TopK", rows, |call, out| {
@@ -109,6 +148,25 @@ fn labels(random: &mut Random, size: Size) -> Inputs {
 fn counts(random: &mut Random, size: Size) -> Inputs {
     let counts = random.classes(&shape(size), 12).mapv(|count| count as f64);
     Inputs::reals([random.uniform(&shape(size), -1.0, 2.0), counts, random.uniform(&shape(size), 0.0, 1.0)])
+}
+
+/// Mean, one log-variance for each column, observation.
+fn shared(random: &mut Random, size: Size) -> Inputs {
+    let shape = [size.pick(3, 100_003), 4];
+    let mut uniform = |shape: &[usize], low, high| random.uniform(shape, low, high);
+    Inputs::reals([uniform(&shape, -2.0, 2.0), uniform(&[4], -1.0, 1.0), uniform(&shape, -3.0, 3.0)])
+}
+
+/// Logits, labels between 0 and 1, weights of positive labels, weights.
+fn weighted_labels(random: &mut Random, size: Size) -> Inputs {
+    let mut uniform = |low, high| random.uniform(&shape(size), low, high);
+    Inputs::reals([uniform(-3.0, 3.0), uniform(0.0, 1.0), uniform(0.5, 4.0), uniform(0.0, 1.0)])
+}
+
+/// Log-rate, numbers that are no counts, weights.
+fn amounts(random: &mut Random, size: Size) -> Inputs {
+    let mut uniform = |low, high| random.uniform(&shape(size), low, high);
+    Inputs::reals([uniform(-1.0, 2.0), uniform(0.5, 8.0), uniform(0.0, 1.0)])
 }
 
 /// Logits and targets, of which the class 1 is ignored.

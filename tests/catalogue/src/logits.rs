@@ -1,12 +1,13 @@
 //! Kernels over logits.
 
 use loglik::logits::{
-    CrossEntropy, LogSumExp, LogitTransform, SoftCrossEntropy, VocabularyShard, entropy, entropy_grad, log_softmax,
-    log_softmax_in_place, log_softmax_into, log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward,
-    token_log_probs_backward_into, token_log_probs_masked,
+    CrossEntropy, LogSumExp, LogitTransform, SoftCrossEntropy, VocabularyShard, class_log_probs,
+    class_log_probs_backward, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp,
+    log_sum_exp_grad, log_sum_exp_or_empty, log_sum_exp_or_empty_grad, token_log_probs, token_log_probs_backward,
+    token_log_probs_backward_into, token_log_probs_masked, weighted_log_sum_exp, weighted_log_sum_exp_grad,
 };
 use loglik::{Real, Reduction, Result};
-use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, Ix2, Ix3, Zip, concatenate};
+use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, Ix2, Ix3, concatenate};
 
 use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, dot, knob};
 
@@ -27,6 +28,26 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let result = log_sum_exp_grad(&call.real::<Ix3>(0));
             out.array("grad: each", result.clone().map(|(each, _)| each));
             out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("log_sum_exp_or_empty", logits, |call, out| {
+            out.array("each", log_sum_exp_or_empty(&call.real::<Ix3>(0)));
+            let result = log_sum_exp_or_empty_grad(&call.real::<Ix3>(0));
+            out.array("grad: each", result.clone().map(|(each, _)| each));
+            out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("weighted_log_sum_exp", weighted, |call, out| {
+            let (x, weights) = (call.real::<Ix3>(0), call.real::<Ix3>(1));
+            out.array("each", weighted_log_sum_exp(&x, &weights).map(|sum| sum.log));
+            let result = weighted_log_sum_exp_grad(&x, &weights);
+            out.array("grad: each", result.clone().map(|(sum, _)| sum.log));
+            out.array("sign", result.clone().map(|(sum, _)| sum.sign));
+            out.array("grad 0", result.map(|(_, gradient)| gradient));
+        }),
+        Entry::new("class_log_probs", several, |call, out| {
+            let (x, classes, cotangent) = (call.real::<Ix3>(0), call.class::<Ix3>(0), call.real::<Ix3>(1));
+            out.array("each", class_log_probs(&x, &classes));
+            out.scalar("value", class_log_probs(&x, &classes).map(|each| dot(&each, cotangent)));
+            out.array("grad 0", class_log_probs_backward(&x, &classes, &cotangent));
         }),
         Entry::new("log_softmax", logits, |call, out| {
             let x = call.real::<Ix3>(0);
@@ -193,13 +214,13 @@ fn shards<'a, T: Real>(call: &'a Call<T>) -> [(VocabularyShard, ArrayView3<'a, T
     let x = call.real::<Ix3>(0);
     let first_class = x.len_of(Axis(2)).min(2);
     let (left, right) = x.split_at(Axis(2), first_class);
-    let shard = VocabularyShard { first_class: 0, ignore_index: Some(LAST) };
+    let shard = VocabularyShard { ignore_index: Some(LAST), ..VocabularyShard::default() };
     [(shard, left), (VocabularyShard { first_class, ..shard }, right)]
 }
 
 fn merged<T: Real>(call: &Call<T>) -> Result<Array2<LogSumExp<T>>> {
     let [left, right] = shards(call).map(|(shard, x)| shard.log_sum_exp(&x, &call.class::<Ix2>(0)));
-    Ok(Zip::from(&left?).and(&right?).map_collect(|left, right| left.merge(*right)))
+    LogSumExp::merge_rows(&left?, &right?)
 }
 
 /// The gradients of both, side by side.
@@ -217,6 +238,21 @@ fn logits(random: &mut Random, size: Size) -> Inputs {
     // Large rows are longer than a block, and their number is odd.
     let shape = [2, size.pick(3, 21), size.pick(7, 20_011)];
     Inputs::reals([random.uniform(&shape, -4.0, 4.0)])
+}
+
+/// Logits, and weights of the same shape.
+fn weighted(random: &mut Random, size: Size) -> Inputs {
+    let logits = logits(random, size).reals.remove(0);
+    let weights = random.uniform(logits.shape(), 0.1, 1.5);
+    Inputs::reals([logits, weights])
+}
+
+/// Logits, cotangent; three classes of each row.
+fn several(random: &mut Random, size: Size) -> Inputs {
+    let rows = [2, size.pick(4, 70_001)];
+    let (shape, asked) = ([rows[0], rows[1], CLASSES], [rows[0], rows[1], 3]);
+    let reals = [random.uniform(&shape, -4.0, 4.0), random.uniform(&asked, -1.0, 1.0)];
+    Inputs::reals(reals).classes([random.classes(&asked, CLASSES)])
 }
 
 /// Logits, cotangent, weights; targets; mask.
