@@ -18,7 +18,9 @@
 //! Rows are read once, in blocks that stay in the first-level cache: lanes of the element type add within a block, `f64`
 //! across blocks, and the largest logit is kept out of the sum, so that a loss of 1e-12 keeps its digits in `f32`. Strided
 //! logits are copied block by block and give the same bits as contiguous ones. With the feature `half`, logits may be
-//! `bf16` or `f16`; results are `f32`.
+//! `bf16` or `f16`; results are `f32`. Behind a transform, and for rows of fewer than 64 classes, `value` has the bits of the
+//! value that comes with a gradient; over longer plain rows the two may differ in the last one, since a gradient keeps the
+//! exponentials that it sums.
 
 #![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
 

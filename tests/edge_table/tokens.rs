@@ -1,7 +1,7 @@
 //! Logits of tokens and labels.
 
 use loglik::likelihood::bernoulli_nll_grad;
-use loglik::logits::{CrossEntropy, log_softmax, token_log_probs};
+use loglik::logits::{CrossEntropy, log_softmax, log_sum_exp_or_empty_grad, token_log_probs};
 use loglik::{Reduction, Result};
 use ndarray::{Array2, array, aview1};
 
@@ -17,6 +17,7 @@ pub(crate) fn rows() -> Vec<Row> {
     };
     let masked = array![[0.0, -INF, 1.0]];
     let smooth = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
+    let hot = CrossEntropy { temperature: 1e308, ..CrossEntropy::default() };
     let mut rows = vec![
         Row {
             what: "cross-entropy",
@@ -67,6 +68,22 @@ pub(crate) fn rows() -> Vec<Row> {
             names: &["log-probability"],
             exact: Exact::Values(vec![-1e4]),
             here: token_log_probs(&array![[1e4, 0.0]], &array![1]).map(|x| x.to_vec()),
+        },
+        Row {
+            what: "cross-entropy, temperature 1e308",
+            input: "logits -1e-20, 1e-20, target 0",
+            elsewhere: "",
+            names: &["loss"],
+            exact: Exact::Values(vec![std::f64::consts::LN_2]),
+            here: hot.value(&array![[-1e-20, 1e-20]], &array![0], Reduction::Sum).map(|loss| vec![loss]),
+        },
+        Row {
+            what: "log-sum-exp of any row",
+            input: "-inf, -inf",
+            elsewhere: "",
+            names: &["value", "slope"],
+            exact: Exact::Values(vec![-INF, 0.0]),
+            here: log_sum_exp_or_empty_grad(&array![[-INF, -INF]]).map(|(value, slope)| vec![value[0], slope[[0, 0]]]),
         },
         Row {
             what: "log-softmax, `f32`",

@@ -56,6 +56,20 @@ proptest! {
     }
 
     #[test]
+    fn without_its_forward_part_mixce_is_dynamic_fine_tuning(x in matrix(3, 6, -20.0, 20.0)) {
+        // -sg(p) ln p of the target, as its authors write it.
+        let (targets, log_probs) = (targets(), log_softmax(&x).unwrap());
+        let dft = MixCe { eta: 0.0, ignore_index: None };
+        let (value, gradient) = dft.grad(&x, &targets, Sum).unwrap();
+        let p: Array1<f64> = targets.iter().enumerate().map(|(i, &y)| log_probs[[i, y as usize]].exp()).collect();
+        assert_near(value, -p.iter().map(|p| p * p.ln()).sum::<f64>(), 1e-12);
+        let slope = Array2::from_shape_fn((3, 6), |(i, v)| {
+            p[i] * (log_probs[[i, v]].exp() - f64::from(u8::from(targets[i] == v as i64)))
+        });
+        assert_all_near(&gradient, &slope, 1e-14);
+    }
+
+    #[test]
     fn a_detached_factor_scales_the_gradient_of_the_likelihood(
         x in matrix(3, 6, -20.0, 20.0), gamma in 0.0..1.0_f64, eta in 0.0..1.0_f64,
     ) {

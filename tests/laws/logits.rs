@@ -60,6 +60,19 @@ proptest! {
     }
 
     #[test]
+    fn smoothing_as_megatron_has_it_is_ours_at_a_larger_share(x in logits(), y in targets(), alpha in 0.0..0.5_f64) {
+        // There the target keeps 1 - α and each of the others is given α / (V - 1).
+        let others = alpha / (CLASSES as f64 - 1.0);
+        let asked = one_hot(&y).mapv(|is| if is == 1.0 { 1.0 - alpha } else { others });
+        let losses = log_softmax(&x).unwrap() * &asked * -1.0;
+        let ours = CrossEntropy { label_smoothing: others * CLASSES as f64, ..CrossEntropy::default() };
+        let (value, gradient) = ours.grad(&x, &y, Sum).unwrap();
+        assert_near(value, losses.sum(), 1e-13);
+        let (_, softmax) = log_sum_exp_grad(&x).unwrap();
+        assert_all_near(&gradient, &(softmax - asked), 1e-13);
+    }
+
+    #[test]
     fn a_token_log_prob_is_one_entry_of_log_softmax(x in logits(), y in targets()) {
         let log_probs = token_log_probs(&x, &y).unwrap();
         let whole = log_softmax(&x).unwrap();
