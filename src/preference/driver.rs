@@ -38,6 +38,9 @@ pub(crate) fn run<T: Real>(
         Reduction::Mean => (None, scale.wide() / n as f64),
         Reduction::Weighted(weights) => (Some(weights.view()), scale.wide()),
     };
+    if factor == 0.0 {
+        return Ok(out.nothing().wide());
+    }
     let pass = Pass { block, sources: sources(batch, needs), weights, factor: T::of(factor) };
     let (jobs, bytes) = (n.div_ceil(JOB), 6 * n * size_of::<T>());
     let (sum, is_finite) = match n {
@@ -45,7 +48,7 @@ pub(crate) fn run<T: Real>(
         0..=FEW => Blocks::<T, FEW>::new(&pass, 0..n, out).total()?,
         _ => Blocks::<T, BLOCK>::new(&pass, 0..n, out).total()?,
     };
-    if factor == 0.0 { Ok(0.0) } else { reduction::finite_total(sum * factor, || is_finite, "loss") }
+    reduction::finite_total(sum * factor, || is_finite, "loss")
 }
 
 /// What all jobs share.
@@ -151,7 +154,7 @@ impl<T: Real> Pass<'_, T> {
         if written && sum.is_finite() && are_ordinary(self.sources, columns) {
             return Ok(sum);
         }
-        Inspection { block: self.block, columns, scale, start }.run(loss, slope, &out)
+        Inspection { block: self.block, columns, scale, start, sum }.run(loss, slope, &out)
     }
 }
 

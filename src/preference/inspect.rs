@@ -1,4 +1,7 @@
 //! The slow second look at a block that is not ordinary: which pair is at fault, if any is.
+//!
+//! Pairs of weight zero may be all that is not ordinary in it. So nothing here may change what the first look has found
+//! of the others: a sum that is finite stands as it is, and an error is one that the others alone would have given.
 
 use crate::error::{Error, Position};
 use crate::preference::columns::Columns;
@@ -14,6 +17,8 @@ pub(crate) struct Inspection<'a, T> {
     pub(crate) scale: Scale<'a, T>,
     /// Place in the batch of the block's first pair.
     pub(crate) start: usize,
+    /// The sum of the weighted losses, in the arithmetic of the element type.
+    pub(crate) sum: f64,
 }
 
 impl<T: Real> Inspection<'_, T> {
@@ -21,27 +26,32 @@ impl<T: Real> Inspection<'_, T> {
     /// hold. Otherwise the error of the first pair that has one.
     pub(crate) fn run(&self, loss: &mut [T], mut slope: Pairs<&mut [T]>, out: &Out<'_, T>) -> Result<f64> {
         self.block.slopes(self.columns, loss, slope.as_mut().map(|side| &mut **side));
+        let asks_for_slopes = matches!(out, Out::Grad(_) | Out::AddGrad(_));
         let mut sum = 0.0;
-        for i in (0..loss.len()).filter(|&i| self.scale.at(i) != T::zero()) {
+        for i in 0..loss.len() {
+            let weight = self.scale.weights.map_or(1.0, |weights| weights[i].wide());
+            if weight == 0.0 {
+                continue;
+            }
             let slope = Pairs { chosen: slope.chosen[i].wide(), rejected: slope.rejected[i].wide() };
-            self.pair(i, loss[i].wide(), slope)?;
-            let share = self.scale.weights.map_or(1.0, |weights| weights[i].wide()) * loss[i].wide();
+            self.pair(i, loss[i].wide(), slope, asks_for_slopes && self.scale.at(i) != T::zero())?;
+            let share = weight * loss[i].wide();
             if loss[i].is_finite() && f64::is_finite(sum) && !(sum + share).is_finite() {
                 return Err(self.overflow("loss", i));
             }
             sum += share;
         }
         self.written(loss, out)?;
-        Ok(sum)
+        Ok(if self.sum.is_finite() { self.sum } else { sum })
     }
 
-    /// One pair that counts.
-    fn pair(&self, i: usize, loss: f64, slope: Pairs<f64>) -> Result<()> {
+    /// One pair that counts. A slope that overflows is an error where it is asked for.
+    fn pair(&self, i: usize, loss: f64, slope: Pairs<f64>, asks_for_slopes: bool) -> Result<()> {
         let row = self.columns.map(|column| column[i].wide());
         self.entries(i, row)?;
         let steep = !(slope.chosen.is_finite() && slope.rejected.is_finite());
-        let endless = row.into_array().into_iter().find(|x| x.is_infinite());
-        if !(loss.is_nan() || steep || (loss.is_infinite() && endless.is_none())) {
+        let endless = row.into_array().into_iter().any(f64::is_infinite);
+        if !(loss.is_nan() || (steep && (endless || asks_for_slopes)) || (loss.is_infinite() && !endless)) {
             return Ok(());
         }
         if let Some(error) = self.block.explain(row, self.start + i) {

@@ -24,6 +24,19 @@ pub enum Out<'a, T> {
 }
 
 impl<T: Real> Out<'_, T> {
+    /// Filled as by an objective that is selected away, whose value is returned.
+    pub(crate) fn nothing(self) -> T {
+        match self {
+            Self::Nothing | Self::AddGrad(_) => {}
+            Self::Each(mut out) => out.fill(T::zero()),
+            Self::Grad(mut out) => {
+                out.chosen.fill(T::zero());
+                out.rejected.fill(T::zero());
+            }
+        }
+        T::zero()
+    }
+
     /// The arrays must have one entry for each pair.
     pub(crate) fn check_shapes(&self, pairs: usize) -> Result<()> {
         match self {
@@ -43,6 +56,10 @@ impl<T: Real> Out<'_, T> {
 /// [`MarginLoss`](crate::preference::MarginLoss) or [`PairLoss`], seldom from this trait itself.
 ///
 /// Results do not depend on the number of threads nor on memory layout, to the last bit.
+///
+/// A pair of weight zero ([`Reduction::Weighted`]) is not there: its gradient is 0, and whatever stands in its columns, NaN
+/// included, changes no bit of the rest. That holds for functions of the whole batch too: means, baselines and soft minima
+/// are over the pairs that count. What takes no reduction (`each`, `parts`, detached factors of each pair) looks at all pairs.
 ///
 /// # Errors
 ///

@@ -4,7 +4,7 @@ use ndarray::{Array1, ArrayViewMut1};
 
 use crate::error::Position;
 use crate::preference::{Out, PairBatch, PairObjective};
-use crate::reduction::{narrow, total_of};
+use crate::reduction::{finite_total, narrow, total_of};
 use crate::{Error, Parts, Real, Reduction, Result, check};
 
 /// `Σ w L`: objectives of the same pairs, each with its weight.
@@ -13,7 +13,7 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 /// L = \sum_k w_k L_k
 /// ```
 ///
-/// All terms are reduced alike. `O` is [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for
+/// All terms are reduced alike: a pair of weight zero is in none of them. `O` is [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for
 /// objectives of one's own.
 ///
 /// # Errors
@@ -90,7 +90,8 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
         out.check_shapes(batch.len())?;
         let mut values = Vec::with_capacity(self.terms.len());
         for (index, term) in self.terms.iter().enumerate() {
-            let scale = T::of(scale.wide() * term.weight);
+            let scale = finite_total(scale.wide() * term.weight, || true, "loss")?;
+            let scale = narrow(scale, "loss", Position::default())?;
             let run = |out: Out<'_, T>| term.objective.run(batch, reduction, scale, out);
             let value = match &mut out {
                 Out::Nothing => run(Out::Nothing),

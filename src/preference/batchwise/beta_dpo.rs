@@ -1,8 +1,7 @@
 //! DPO whose temperature follows the margins of the batch (β-DPO).
 
-use super::emit;
 use super::quantity::{Quantity, Which, first_infinite};
-use crate::error::Error;
+use crate::error::{Error, Position};
 use crate::preference::logistic::Smoothed;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective};
 use crate::{Parts, Real, Reduction, Result, check};
@@ -15,7 +14,8 @@ use crate::{Parts, Real, Reduction, Result, check};
 /// m_i = (\log\pi_i^w - \log\rho_i^w) - (\log\pi_i^l - \log\rho_i^l)
 /// ```
 ///
-/// `m̄` is the mean margin of the batch in nats, weighted where the reduction has weights, and `m_0` what it usually is:
+/// `m̄` is the mean margin of the batch in nats, weighted where the reduction has weights (a pair of weight zero is not in
+/// it), and `m_0` what it usually is:
 /// [`MarginMoments::follow`](crate::preference::MarginMoments::follow) keeps a moving average. `β_B` is a constant in the
 /// gradient; [`BetaDpo::beta_of`] returns it, and with it frozen the loss is exactly that of DPO. With `alpha` 0 it is DPO
 /// whatever the batch.
@@ -85,7 +85,11 @@ impl BetaDpo {
         }
         let mean = Self::MARGIN.mean(&batch, reduction)?;
         let beta = (self.beta * (1.0 + self.alpha * (mean - self.baseline))).max(self.floor);
-        if T::of(beta).is_finite() { Ok(beta) } else { Err(first_infinite(&batch)) }
+        if T::of(beta).is_finite() {
+            return Ok(beta);
+        }
+        let endless = if mean.is_infinite() { first_infinite(&batch, reduction) } else { None };
+        Err(endless.unwrap_or_else(|| Error::overflow::<T>("beta", Position::default())))
     }
 
     fn at(&self, beta: f64) -> Smoothed {
@@ -106,7 +110,7 @@ impl<T: Real> PairObjective<T> for BetaDpo {
         self.validate(batch)?;
         out.check_shapes(batch.len())?;
         if scale == T::zero() {
-            return Ok(emit::nothing(out));
+            return Ok(out.nothing());
         }
         let beta = self.beta_of(*batch, reduction)?;
         self.at(beta).run(batch, reduction, scale, out)

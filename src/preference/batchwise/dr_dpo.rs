@@ -2,12 +2,11 @@
 
 use ndarray::Array1;
 
-use super::emit;
-use super::quantity::total_weight;
+use super::quantity::{counts, infinite_at, total_weight};
 use crate::error::{Error, Position};
 use crate::preference::objective::checked_needs;
-use crate::preference::{Dpo, Out, PairBatch, PairLoss, PairObjective};
-use crate::reduction::{narrow, pairwise};
+use crate::preference::{Dpo, Out, PairBatch, PairLoss, PairObjective, Row};
+use crate::reduction::{finite_total, narrow, pairwise};
 use crate::{Parts, Real, Reduction, Result, check};
 
 /// A soft minimum of the losses of the batch, by which pairs of high loss, presumably with wrong labels, count for less.
@@ -27,11 +26,12 @@ use crate::{Parts, Real, Reduction, Result, check};
 /// [`Reduction::Sum`], `n` times the mean. Pairs have no shares of it, nor do micro-batches combine: `each` and `parts` are
 /// [`Error::NotSeparable`]. [`DrDpo::weights_of`] gives `p`.
 ///
-/// A pair whose loss is +inf has weight 0 and no gradient.
+/// A pair whose loss is +inf has weight 0 and no gradient. A pair whose own weight is zero is not in the batch.
 ///
 /// # Errors
 ///
-/// `beta_prime` out of range; those of the inner loss; a batch in which no loss is finite, or one is -inf.
+/// `beta_prime` out of range; those of the inner loss; a batch in which no loss is finite, or one is -inf, by the first
+/// infinite log-probability of such a pair.
 ///
 /// # Examples
 ///
@@ -93,26 +93,35 @@ impl<L: PairLoss> DrDpo<L> {
             Reduction::Sum | Reduction::Mean => Array1::ones(batch.len()),
             Reduction::Weighted(weights) => weights.to_owned(),
         };
-        let kept = weights.mapv(|w| if w > T::zero() { T::one() } else { T::zero() });
+        let kept = Array1::from_shape_fn(batch.len(), |i| if counts(reduction, i) { T::one() } else { T::zero() });
         let mut losses = Array1::zeros(batch.len());
         self.loss.run(batch, Reduction::Weighted(&kept), T::one(), Out::Each(losses.view_mut()))?;
         let pairs = || weights.iter().zip(&losses).filter(|(w, _)| **w > T::zero());
         let least = pairs().map(|(_, loss)| loss.wide()).fold(f64::INFINITY, f64::min);
         if !least.is_finite() {
-            let (argument, allowed) = ("loss", "finite for at least one pair, and never -inf");
-            return Err(Error::Value { argument, position: Position::default(), value: least, allowed });
+            let first = losses.iter().enumerate().position(|(i, x)| counts(reduction, i) && x.wide() == least);
+            return Err(first.map_or(Error::Empty { argument: "batch" }, |pair| endless(batch, pair)));
         }
-        // Relative to the smallest loss: what each pair lacks of weight 1.
-        let lacking = |loss: T| (-(loss.wide() - least) / self.beta_prime).exp_m1();
-        let total = pairwise(&pairs().map(|(w, _)| w.wide()).collect::<Vec<_>>());
-        let sum = pairwise(&pairs().map(|(w, &loss)| w.wide() * lacking(loss)).collect::<Vec<_>>());
+        // Relative to the smallest loss: the weight of a pair, and what it lacks of 1.
+        let exponent = |loss: T| -(loss.wide() - least) / self.beta_prime;
+        let sum = |part: &dyn Fn(T) -> f64| pairwise(&pairs().map(|(w, &x)| w.wide() * part(x)).collect::<Vec<_>>());
+        let total = sum(&|_| 1.0);
+        let (mass, lacking) = (sum(&|loss| exponent(loss).exp()), sum(&|loss| exponent(loss).exp_m1()) / total);
+        // Where most of the weight is lacking, what is left is the sum without cancellation.
+        let log_mean = if lacking > -0.5 { lacking.ln_1p() } else { mass.ln() - total.ln() };
         let share = |(&w, &loss): (&T, &T)| match w > T::zero() {
-            true => T::of(factor * w.wide() * (1.0 + lacking(loss)) / (total + sum)),
+            true => T::of(factor * (w.wide() * exponent(loss).exp() / mass)),
             false => T::zero(),
         };
         let shares = weights.iter().zip(&losses).map(share).collect();
-        Ok(Soft { value: least - self.beta_prime * (sum / total).ln_1p(), shares })
+        Ok(Soft { value: least - self.beta_prime * log_mean, shares })
     }
+}
+
+/// The error of the pair by which the smallest loss is infinite.
+fn endless<T: Real>(batch: &PairBatch<'_, T>, pair: usize) -> Error {
+    infinite_at(batch, pair, "finite, so that the smallest loss of the batch is")
+        .unwrap_or_else(|| Error::overflow::<T>(Row::NAMES.policy.chosen, pair))
 }
 
 impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
@@ -134,13 +143,14 @@ impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
             return Err(Error::NotSeparable { objective: "DrDpo", what: "loss of each pair" });
         }
         if scale == T::zero() || weight == 0.0 {
-            return Ok(emit::nothing(out));
+            return Ok(out.nothing());
         }
         let soft = self.soft(batch, reduction, weight)?;
         if !matches!(out, Out::Nothing) {
             self.loss.run(batch, Reduction::Weighted(&soft.shares), scale, out)?;
         }
-        narrow(scale.wide() * weight * soft.value, "loss", Position::default())
+        let value = finite_total(scale.wide() * weight * soft.value, || true, "loss")?;
+        narrow(value, "loss", Position::default())
     }
 
     fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
@@ -219,7 +229,7 @@ mod tests {
         let policy = [-inf, -1.0];
         let lost = one(&policy, &[-1.0], &[1.0]);
         let error = DR.value(lost, Reduction::Mean).unwrap_err().to_string();
-        assert_eq!(error, "`loss` is inf, allowed is finite for at least one pair, and never -inf");
+        assert_eq!(error, "`policy.chosen`[0] is -inf, allowed is finite, so that the smallest loss of the batch is");
     }
 
     #[test]

@@ -7,19 +7,6 @@ use crate::preference::scale::{Mode, Scale};
 use crate::preference::{Out, Pairs, Row};
 use crate::{Real, Result};
 
-/// Nothing at all, of an objective that is selected away.
-pub(super) fn nothing<T: Real>(out: Out<'_, T>) -> T {
-    match out {
-        Out::Nothing | Out::AddGrad(_) => {}
-        Out::Each(mut out) => out.fill(T::zero()),
-        Out::Grad(mut out) => {
-            out.chosen.fill(T::zero());
-            out.rejected.fill(T::zero());
-        }
-    }
-    T::zero()
-}
-
 /// A gradient that is complete; `out` is one that takes gradients.
 pub(super) fn gradient<T: Real>(from: &Pairs<Array1<T>>, out: Out<'_, T>) -> Result<()> {
     let (mut out, mode) = match out {

@@ -17,7 +17,7 @@ use crate::{Parts, Real, Reduction, Result, check, math};
 /// ```
 ///
 /// `a = log π_w - log ρ_w` and `b = log π_l - log ρ_l`, of sums; the bars are means over the batch, weighted where the
-/// reduction has weights. The mean over pairs is the peers' mean over all `2n` responses. `L` lies between 0 and 1 and is ½
+/// reduction has weights: a pair of weight zero is in no baseline, nor has it a share of their gradient. The mean over pairs is the peers' mean over all `2n` responses. `L` lies between 0 and 1 and is ½
 /// where the models agree.
 ///
 /// The baselines are constants in the gradient ([`Baseline::Detached`]: TRL, LLaMA-Factory) or not
@@ -143,7 +143,7 @@ impl<T: Real> PairObjective<T> for KtoPair {
         self.validate(batch)?;
         out.check_shapes(batch.len())?;
         if scale == T::zero() {
-            return Ok(emit::nothing(out));
+            return Ok(out.nothing());
         }
         let baselines = self.baselines_of(*batch, reduction)?;
         let given = Given { beta: self.beta, baselines };

@@ -18,5 +18,5 @@ pub use aot_unpaired::AotUnpaired;
 pub use beta_dpo::BetaDpo;
 pub use dr_dpo::DrDpo;
 pub use kto_pair::{Baseline, KtoPair};
-pub(super) use quantity::{Quantity, Which};
+pub(super) use quantity::{Quantity, Which, infinite_at};
 pub use sft::Sft;

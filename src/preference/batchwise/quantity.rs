@@ -2,7 +2,7 @@
 
 use ndarray::Array1;
 
-use crate::error::{Error, Position};
+use crate::error::Error;
 use crate::preference::objective::{checked_needs, run_wide};
 use crate::preference::{Needs, Out, PairBatch, PairLoss, Pairs, Row};
 use crate::reduction::{pairwise, total_of};
@@ -96,7 +96,9 @@ impl Quantity {
     ) -> Result<f64> {
         let total = total_weight(batch, reduction)?;
         let sum = self.sum(batch, reduction).map_err(|error| match error {
-            Error::Overflow { .. } => first_infinite(batch),
+            Error::Overflow { .. } => first_infinite(batch, reduction).unwrap_or_else(|| {
+                error.rename(|argument| if argument == "loss" { Row::NAMES.policy.chosen } else { argument })
+            }),
             other => other,
         })?;
         Ok(if total == 0.0 { 0.0 } else { sum / total })
@@ -115,17 +117,28 @@ pub(super) fn total_weight<T: Real>(batch: &PairBatch<'_, T>, reduction: Reducti
     }
 }
 
-/// The first infinite log-probability of the batch as an error.
-pub(super) fn first_infinite<T: Real>(batch: &PairBatch<'_, T>) -> Error {
-    (0..batch.len()).find_map(|i| infinite_at(batch, i)).unwrap_or(Error::overflow::<T>("batch", Position::default()))
+/// The first infinite log-probability of the pairs that count as an error.
+pub(super) fn first_infinite<T: Real>(batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>) -> Option<Error> {
+    (0..batch.len()).filter(|&i| counts(reduction, i)).find_map(|i| infinite_at(batch, i, COMPARED))
 }
 
+/// Whether a pair has a weight above zero.
+pub(super) fn counts<T: Real>(reduction: Reduction<'_, T>, index: usize) -> bool {
+    if let Reduction::Weighted(weights) = reduction { weights[index] > T::zero() } else { true }
+}
+
+/// What is allowed of a log-probability where an infinite one has no difference from another.
+pub(super) const COMPARED: &str = "finite where another log-probability that it is compared with is infinite";
+
 /// The first infinite log-probability of one pair as an error.
-pub(super) fn infinite_at<T: Real>(batch: &PairBatch<'_, T>, index: usize) -> Option<Error> {
-    let named = batch.columns().zip(Row::NAMES);
-    let entries = [named.policy.chosen, named.policy.rejected, named.reference.chosen, named.reference.rejected];
+pub(in crate::preference) fn infinite_at<T: Real>(
+    batch: &PairBatch<'_, T>,
+    index: usize,
+    allowed: &'static str,
+) -> Option<Error> {
+    let Row { policy, reference, gold, .. } = batch.columns().zip(Row::NAMES);
+    let entries = [policy.chosen, policy.rejected, reference.chosen, reference.rejected, gold];
     let values = entries.into_iter().filter_map(|(column, argument)| Some((column?[index].wide(), argument)));
     let (value, argument) = { values }.find(|(value, _)| value.is_infinite())?;
-    let allowed = "finite where another log-probability that it is compared with is infinite";
     Some(Error::Value { argument, position: index.into(), value, allowed })
 }

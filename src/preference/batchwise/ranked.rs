@@ -3,7 +3,7 @@
 use ndarray::Array1;
 
 use super::emit;
-use super::quantity::{Quantity, Which, infinite_at};
+use super::quantity::{COMPARED, Quantity, Which, infinite_at};
 use crate::error::Error;
 use crate::parallel::ascending;
 use crate::preference::logistic::Smoothed;
@@ -58,7 +58,7 @@ impl<T: Real> PairObjective<T> for Ranked {
             return Err(Error::NotSeparable { objective: self.of, what: "weights of single pairs" });
         }
         if scale == T::zero() {
-            return Ok(emit::nothing(out));
+            return Ok(out.nothing());
         }
         let columns = Pairs { chosen: self.column(batch, true)?, rejected: self.column(batch, false)? };
         let places = columns.as_ref().map(|column| ascending(column.as_slice().unwrap_or_default()));
@@ -108,8 +108,8 @@ impl Ranked {
         };
         let Some(rank) = rank else { return error };
         let (large, compared) = (places.chosen[rank], places.rejected[rank]);
-        infinite_at(batch, large)
-            .or_else(|| infinite_at(batch, compared))
+        infinite_at(batch, large, COMPARED)
+            .or_else(|| infinite_at(batch, compared, COMPARED))
             .unwrap_or_else(|| Error::overflow::<T>("policy.chosen", large))
     }
 }

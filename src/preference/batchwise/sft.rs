@@ -1,9 +1,9 @@
 //! Negative log-likelihood of the chosen responses per token of the batch, the supervised term of mixed objectives.
 
-use super::emit;
 use super::quantity::{Quantity, Which, total_weight};
-use crate::error::Error;
+use crate::error::{Error, Position};
 use crate::preference::{Length, Nll, Out, PairBatch, PairObjective};
+use crate::reduction::narrow;
 use crate::{Parts, Real, Reduction, Result, check};
 
 /// Cross-entropy of all chosen tokens of the batch: their mean, in which long responses count for more.
@@ -63,7 +63,7 @@ impl<T: Real> PairObjective<T> for Sft {
             return Err(Error::Empty { argument: "batch" });
         }
         if scale == T::zero() || total == 0.0 {
-            return Ok(emit::nothing(out));
+            return Ok(out.nothing());
         }
         let tokens = Self::LENGTH.sum(batch, reduction)?;
         let (reduction, weight) = match reduction {
@@ -71,7 +71,8 @@ impl<T: Real> PairObjective<T> for Sft {
             Reduction::Mean => (Reduction::Sum, 1.0),
             Reduction::Weighted(_) => (reduction, total),
         };
-        Self::NLL.run(batch, reduction, T::of(scale.wide() * weight / tokens), out)
+        let scale = narrow(scale.wide() * (weight / tokens), "loss", Position::default())?;
+        Self::NLL.run(batch, reduction, scale, out)
     }
 
     fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {

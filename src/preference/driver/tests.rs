@@ -2,7 +2,8 @@ use ndarray::{Array1, Array2, aview1, s};
 
 use crate::preference::testing::{Sample, one};
 use crate::preference::{
-    Dpo, Ipo, LabelledLoss, Length, Needs, Nll, Orpo, Out, PairBatch, PairObjective, Pairs, Row, TargetUse,
+    Baseline, BetaDpo, Dpo, Ipo, KtoPair, LabelledLoss, Length, Needs, Nll, Orpo, Out, PairBatch, PairObjective, Pairs,
+    Row, TargetUse, Term, WeightedSum,
 };
 use crate::{Error, Parts, Real, Reduction};
 
@@ -232,6 +233,75 @@ fn shapes_are_checked_before_anything_is_written() {
     let weights = Array1::ones(2);
     let error = Dpo::default().value(batch, Reduction::Weighted(&weights)).unwrap_err();
     assert_eq!(error.to_string(), shown("weights"));
+}
+
+/// Whatever stands in pairs of weight zero, nothing changes of the others.
+fn masked_pairs_leave_the_bits<T: Real>(objective: &dyn PairObjective<T>) {
+    for n in [2, 31, 32, 33, 1023, 1024, 1025, 5000] {
+        let sample = Sample::<T>::of(n);
+        let weights = Array1::from_shape_fn(n, |i| T::of(if i % 3 == 1 { 0.0 } else { 0.37 + (i % 5) as f64 }));
+        let all = |sample: &Sample<T>| {
+            let batch = sample.full();
+            let mut each = Array1::zeros(n);
+            let sum = objective.run(&batch, Reduction::Weighted(&weights), T::of(0.7), Out::Each(each.view_mut()));
+            let value = objective.value(batch, Reduction::Weighted(&weights));
+            (value, sum, each, objective.grad(batch, Reduction::Weighted(&weights)))
+        };
+        let expected = all(&sample);
+        assert!(expected.0.is_ok() && expected.3.is_ok());
+        for masked in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, 1e30] {
+            let mut sample = sample.clone();
+            let Sample { policy, reference, lengths, rewards, target, gold } = &mut sample;
+            let sides = [policy, reference, lengths, rewards].map(|side| [&mut side.chosen, &mut side.rejected]);
+            for column in sides.into_iter().flatten().chain([target, gold]) {
+                column.iter_mut().zip(&weights).filter(|(_, w)| **w == T::zero()).for_each(|(x, _)| *x = T::of(masked));
+            }
+            assert_eq!(all(&sample), expected, "{n} pairs, {masked}");
+        }
+    }
+}
+
+#[test]
+fn what_is_masked_leaves_the_bits_of_the_others() {
+    masked_pairs_leave_the_bits::<f32>(&Dpo::default());
+    masked_pairs_leave_the_bits::<f64>(&Orpo::default());
+    masked_pairs_leave_the_bits::<f32>(&IPO);
+    masked_pairs_leave_the_bits::<f64>(&Everything);
+    masked_pairs_leave_the_bits::<f32>(&BetaDpo { alpha: 1e-3, ..BetaDpo::default() });
+    masked_pairs_leave_the_bits::<f64>(&KtoPair { beta: 0.1, baseline: Baseline::Differentiated });
+    let likelihood = Box::new(Nll { length: Length::Sum }) as Box<dyn PairObjective<f32>>;
+    let kto = Box::new(KtoPair { beta: 0.1, baseline: Baseline::Detached });
+    let terms = vec![Term { weight: 0.3, objective: likelihood }, Term { weight: 1.0, objective: kto }];
+    masked_pairs_leave_the_bits::<f32>(&WeightedSum { terms });
+}
+
+/// Its slope leaves `f32` where its loss does not.
+struct Steep;
+
+impl LabelledLoss for Steep {
+    fn needs(&self) -> crate::Result<Needs> {
+        Ok(Needs::default())
+    }
+
+    fn given<T: Real, const FMA: bool>(&self, margin: T, _: Row<T>) -> (T, T) {
+        (margin, T::of(1e30) * margin)
+    }
+}
+
+#[test]
+fn a_slope_that_overflows_matters_where_it_is_asked_for() {
+    let of = |chosen: &[f32], weights: &Array1<f32>| {
+        let zeros = Array1::zeros(chosen.len());
+        let batch = PairBatch::new(Pairs { chosen: aview1(chosen), rejected: zeros.view() });
+        let reduction = Reduction::Weighted(weights);
+        (Steep.value(batch, reduction), Steep.grad(batch, reduction).map_err(|error| error.to_string()))
+    };
+    let (alone, error) = of(&[1e10, 1.0], &ndarray::array![1.0, 0.0]);
+    assert_eq!((alone, error), (Ok(1e10), Err("the result at `policy.chosen`[0] overflows f32".to_owned())));
+    assert_eq!(
+        of(&[1e10, f32::NAN], &ndarray::array![1.0, 0.0]),
+        (Ok(1e10), of(&[1e10, 1.0], &ndarray::array![1.0, 0.0]).1)
+    );
 }
 
 #[test]

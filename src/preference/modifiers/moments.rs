@@ -2,8 +2,9 @@
 
 use ndarray::Array1;
 
-use crate::preference::batchwise::{Quantity, Which};
-use crate::preference::{Length, PairBatch};
+use crate::error::Position;
+use crate::preference::batchwise::{Quantity, Which, infinite_at};
+use crate::preference::{Length, PairBatch, Row};
 use crate::reduction::pairwise;
 use crate::{Error, Real, Result, check};
 
@@ -48,23 +49,22 @@ impl MarginMoments {
     pub fn of<T: Real>(batch: PairBatch<'_, T>, length: Length) -> Result<Self> {
         let which = if length == Length::Sum { Which::Margin } else { Which::MeanMargin };
         let margins = Quantity { of: "MarginMoments", which }.each(&batch)?;
-        if let Some((pair, margin)) = margins.indexed_iter().find(|(_, margin)| !margin.is_finite()) {
-            let (argument, allowed) = ("margin", "finite");
-            return Err(Error::Value { argument, position: pair.into(), value: margin.wide(), allowed });
+        if let Some(pair) = margins.iter().position(|margin| !margin.is_finite()) {
+            let overflow = || Error::overflow::<T>(Row::NAMES.policy.chosen, pair);
+            return Err(infinite_at(&batch, pair, "finite").unwrap_or_else(overflow));
         }
         if margins.is_empty() {
             return Err(Error::Empty { argument: "batch" });
         }
         let n = margins.len() as f64;
-        let margins: Vec<f64> = margins.iter().map(|x| x.wide()).collect();
+        let largest = margins.iter().fold(0.0_f64, |most, x| most.max(x.wide().abs()));
+        let unit = power_of_two(largest);
+        let margins: Vec<f64> = margins.iter().map(|x| x.wide() / unit).collect();
         let mean = pairwise(&margins) / n;
         let squares = pairwise(&margins.iter().map(|x| (x - mean) * (x - mean)).collect::<Vec<_>>());
-        let std = (squares / (n - 1.0).max(1.0)).sqrt();
-        if mean.is_finite() && std.is_finite() {
-            Ok(Self { mean, std })
-        } else {
-            Err(Error::overflow::<f64>("margin", 0))
-        }
+        let (mean, std) = (mean * unit, (squares / (n - 1.0).max(1.0)).sqrt() * unit);
+        let fits = mean.is_finite() && std.is_finite();
+        if fits { Ok(Self { mean, std }) } else { Err(Error::overflow::<f64>("batch", Position::default())) }
     }
 
     /// The moving average, once these moments have been seen: `momentum` of what was, the rest of what came.
@@ -73,12 +73,20 @@ impl MarginMoments {
     ///
     /// # Errors
     ///
-    /// `momentum` outside `[0, 1]`.
+    /// `momentum` outside `[0, 1]`; moments that are not finite.
     pub fn follow(self, seen: Self, momentum: f64) -> Result<Self> {
         check::parameter("momentum", momentum, "[0, 1]", (0.0..=1.0).contains(&momentum))?;
+        let moments = [("mean", self.mean), ("std", self.std), ("seen.mean", seen.mean), ("seen.std", seen.std)];
+        moments.into_iter().try_for_each(|(name, moment)| check::finite(name, moment))?;
         let blend = |old: f64, new: f64| momentum * old + (1.0 - momentum) * new;
         Ok(Self { mean: blend(self.mean, seen.mean), std: blend(self.std, seen.std) })
     }
+}
+
+/// The power of two that a number is scaled by to lie in `[1, 2)`: neither squares of such numbers nor their sums leave the
+/// type, and scaling rounds nothing.
+fn power_of_two(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & f64::INFINITY.to_bits()).max(f64::MIN_POSITIVE)
 }
 
 /// β-DPO's choice of the pairs of a batch that count: those whose margin is usual are likelier to.
@@ -174,6 +182,17 @@ mod tests {
     }
 
     #[test]
+    fn moments_of_margins_near_the_ends_of_the_type_are_exact() {
+        for unit in [1e-300, 1e300] {
+            let (ahead, zeros) = (Array1::from(vec![3.0 * unit, 1.0 * unit, 2.0 * unit]), Array1::zeros(3));
+            let both = Pairs { chosen: zeros.view(), rejected: zeros.view() };
+            let batch = PairBatch::new(Pairs { chosen: ahead.view(), rejected: zeros.view() }).reference(both);
+            let seen = MarginMoments::of(batch, Length::Sum).unwrap();
+            assert!((seen.mean / unit - 2.0).abs() < 1e-15 && (seen.std / unit - 1.0).abs() < 1e-15, "{seen:?}");
+        }
+    }
+
+    #[test]
     fn a_moving_average_forgets() {
         let mut usual = MarginMoments { mean: 10.0, std: 3.0 };
         let seen = MarginMoments { mean: 2.0, std: 1.0 };
@@ -230,6 +249,6 @@ mod tests {
         let batch = PairBatch::new(Pairs { chosen: aview1(&lost), rejected: aview1(&[-1.0]) })
             .reference(Pairs { chosen: aview1(&[-1.0]), rejected: aview1(&[-1.0]) });
         let error = MarginMoments::of(batch, Length::Sum).unwrap_err().to_string();
-        assert_eq!(error, "`margin`[0] is -inf, allowed is finite");
+        assert_eq!(error, "`policy.chosen`[0] is -inf, allowed is finite");
     }
 }
