@@ -65,7 +65,11 @@ impl LengthDesensitised {
             if self.alpha > 0.0 {
                 let (whole, alpha) = (sum_tokens(tokens, mask.clone())?, T::of(self.alpha));
                 let rest = T::of(1.0 - self.alpha);
-                head.sums.zip_mut_with(&whole.sums, |head, &whole| *head = select(rest, *head) + alpha * whole);
+                // Where a token is ruled out so is the response, by however little it counts: `alpha` may round to 0.
+                let blend = |head: T, whole: T| {
+                    if whole.is_infinite() { whole } else { select(rest, head) + alpha * whole }
+                };
+                head.sums.zip_mut_with(&whole.sums, |head, &whole| *head = blend(*head, whole));
             }
             Ok(Sequences { sums: head.sums, lengths })
         };
@@ -201,6 +205,12 @@ mod tests {
         assert_eq!(sums(0.5, -inf, f64::NAN), Ok(-inf));
         assert_eq!(sums(0.0, f64::NAN, f64::NAN), Ok(-1.0));
         assert!(sums(0.5, f64::NAN, 0.0).is_err());
+        for alpha in [5e-324, 1e-60, 1.0 - f64::EPSILON, 1.0] {
+            assert_eq!(sums(alpha, -inf, 0.0), Ok(-inf), "{alpha}");
+            let tokens = Pairs { chosen: array![[-1.0_f32, f32::NEG_INFINITY]], rejected: array![[-2.0, 0.0]] };
+            let narrow = LengthDesensitised { alpha }.sums(tokens.view(), masks).unwrap();
+            assert_eq!(narrow.chosen.sums[0], f32::NEG_INFINITY, "{alpha}"); // also where it rounds to 0 or 1
+        }
     }
 
     #[test]

@@ -54,7 +54,11 @@ impl RunningMean {
         if count == 0.0 {
             return self;
         }
-        Self { mean: self.mean + other.count / count * (other.mean - self.mean), count }
+        let (apart, share) = (other.mean - self.mean, other.count / count);
+        let near = self.mean + share * apart;
+        // Where the difference of the means overflows, the mean of both does not.
+        let far = self.count / count * self.mean + share * other.mean;
+        Self { mean: if apart.is_finite() { near } else { far }, count }
     }
 }
 
@@ -84,6 +88,12 @@ mod tests {
         assert_eq!(some.merge(RunningMean::default()), some);
         assert_eq!(RunningMean::default().merge(some), some);
         assert_eq!(RunningMean::default().merge(RunningMean::default()), RunningMean::default());
+    }
+
+    #[test]
+    fn means_at_both_ends_of_the_type_meet_in_the_middle() {
+        let (high, low) = (RunningMean { mean: 1.5e308, count: 3.0 }, RunningMean { mean: -1.5e308, count: 1.0 });
+        assert_eq!(high.merge(low), RunningMean { mean: 0.75e308, count: 4.0 });
     }
 
     #[test]

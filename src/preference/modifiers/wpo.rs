@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, ArrayView, Dimension};
 
+use crate::error::Position;
 use crate::preference::Pairs;
 use crate::sequence::{TokenMask, sum_tokens};
 use crate::{Error, Real, Result, check};
@@ -61,7 +62,7 @@ impl Wpo {
     /// # Errors
     ///
     /// Arrays whose shapes are not those of their masks, sides with different numbers of responses; a response without a
-    /// scored token; a scored token that is NaN or +inf; a weight that overflows.
+    /// scored token; a scored token that is NaN or +inf, or whose `log_collisions` is not finite; a weight that overflows.
     pub fn weights<T: Real, D: Dimension>(
         &self,
         token_log_probs: Pairs<ArrayView<'_, T, D>>,
@@ -70,8 +71,9 @@ impl Wpo {
     ) -> Result<Array1<T>> {
         let side = |(tokens, collisions, mask): (ArrayView<'_, T, D>, ArrayView<'_, T, D>, TokenMask<'_, D>)| {
             let expected = sum_tokens(&collisions, mask.clone());
-            let expected = expected.map_err(|error| error.rename(|_| "log_collisions"))?.means()?;
-            Ok::<_, Error>(sum_tokens(&tokens, mask)?.means()? - expected)
+            let expected = expected.map_err(|error| error.rename(|_| "log_collisions"))?;
+            are_possible(&collisions, &mask)?;
+            Ok::<_, Error>(sum_tokens(&tokens, mask)?.means()? - expected.means()?)
         };
         let [chosen, rejected] = [
             side((token_log_probs.chosen, log_collisions.chosen, masks.chosen))?,
@@ -80,14 +82,25 @@ impl Wpo {
         check::shape("masks.rejected", rejected.shape(), chosen.shape())?;
         let mut weights = chosen + rejected;
         for (pair, weight) in weights.indexed_iter_mut() {
-            let logarithm = if self.cap == WeightCap::One { weight.min(T::zero()) } else { *weight };
-            *weight = T::of(logarithm.wide().exp());
-            if !weight.is_finite() {
+            let logarithm = weight.wide();
+            let kept = if self.cap == WeightCap::One { logarithm.min(0.0) } else { logarithm };
+            *weight = T::of(kept.exp());
+            if logarithm.is_nan() || !weight.is_finite() {
                 return Err(Error::overflow::<T>("weights", pair));
             }
         }
         Ok(weights)
     }
+}
+
+/// Two draws of a scored token can be the same: of a log-collision -inf is no limit, as of a log-probability.
+fn are_possible<T: Real, D: Dimension>(collisions: &ArrayView<'_, T, D>, mask: &TokenMask<'_, D>) -> Result<()> {
+    let kept = mask.mask();
+    let Some(flat) = collisions.iter().zip(&kept).position(|(x, keep)| *keep && *x == T::neg_infinity()) else {
+        return Ok(());
+    };
+    let position = Position::unravel(flat, collisions.shape());
+    Err(Error::Value { argument: "log_collisions", position, value: f64::NEG_INFINITY, allowed: "finite" })
 }
 
 #[cfg(test)]
@@ -164,5 +177,7 @@ mod tests {
         assert_eq!(message(&tokens, &far, &mask).unwrap_err(), "the result at `weights`[0] overflows f64");
         let gone = array![[f64::NEG_INFINITY, 0.0]];
         assert_eq!(message(&gone, &tokens, &mask), Ok(array![0.0]));
+        let error = message(&gone, &gone, &mask).unwrap_err();
+        assert_eq!(error, "`log_collisions`[0, 0] is -inf, allowed is finite");
     }
 }

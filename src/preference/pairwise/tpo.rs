@@ -111,9 +111,9 @@ impl Tpo {
             Reduction::Sum => out.fill(slope),
             Reduction::Mean if n == 0 => return Err(Error::Empty { argument: "batch" }),
             Reduction::Mean => out.fill(T::of(-self.alpha / n as f64)),
-            Reduction::Weighted(weights) => out.zip_mut_with(weights, |out, &weight| *out = slope * weight),
+            Reduction::Weighted(weights) => out.zip_mut_with(weights, |out, &weight| *out = select(weight, slope)),
         }
-        Ok(())
+        out.iter().position(|x| !x.is_finite()).map_or(Ok(()), |pair| Err(Error::overflow::<T>("out", pair)))
     }
 }
 
