@@ -50,9 +50,9 @@ pub use crate::preference::{
     LengthDesensitised, MarginFilter, MarginMoments, NllAddOn, ScorableConfig, Sft, WeightCap, Wpo, down_sample,
 };
 pub use crate::preference::{
-    AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, ExoPair, FlexDpo, Hinge, Ipo, Nll,
-    Odpo, Orpo, Poft, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RewardDistance, RewardGap, RobustDpo, SigmoidNorm,
-    SimPo, Slic, SoftDpo,
+    AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiffusionMetrics, DiscoPop, Dpo, ExoPair, FlexDpo,
+    Hinge, Ipo, Nll, Odpo, Orpo, Poft, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RewardDistance, RewardGap,
+    RobustDpo, SigmoidNorm, SimPo, Slic, SoftDpo, diffusion_metrics,
 };
 pub use crate::preference::{
     ApoDown, ApoZero, Asft, BcoPair, BradleyTerry, CalDpo, Dpop, NcaPair, Placement, ProcessReward, RatingGap,

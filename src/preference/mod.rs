@@ -15,7 +15,7 @@
 //! | go from hidden states to a loss, and back, without the logits | [`LinearPairs`] |
 //! | add several, each with a weight | [`WeightedSum`] |
 //! | read the choice from a file | [`PairConfig`] |
-//! | watch rewards, margin and accuracy | [`pair_metrics`], [`reward_metrics`], [`process_accuracy`]; [`RunningMean`] |
+//! | watch rewards, margin and accuracy | [`pair_metrics`], [`reward_metrics`], [`process_accuracy`]; of denoising errors [`diffusion_metrics`]; [`RunningMean`] |
 //! | compare whole batches | [`Aot`], [`AotUnpaired`], [`DrDpo`], [`BetaDpo`], [`AlphaDpo`], [`KtoPair`], [`Sft`] |
 //! | add a likelihood term as a peer does | [`NllAddOn`] |
 //! | treat lengths otherwise, or weigh pairs | [`LengthDesensitised`], [`down_sample`], [`Wpo`], [`MarginFilter`] |
@@ -29,6 +29,7 @@ mod batchwise;
 mod columns;
 mod config;
 mod context;
+mod diffusion_metrics;
 mod driver;
 mod formulas;
 mod inspect;
@@ -51,6 +52,7 @@ mod weighted_sum;
 
 pub use batchwise::*;
 pub use config::PairConfig;
+pub use diffusion_metrics::{DiffusionMetrics, diffusion_metrics};
 pub use formulas::TieModel;
 use formulas::{bernoulli, logistic, odds, probability};
 pub use linear_pairs::LinearPairs;

@@ -1,7 +1,7 @@
 //! Diffusion-DPO: DPO for models that have denoising errors instead of log-probabilities.
 
 use crate::preference::logistic::{logistic, scaled};
-use crate::preference::{LabelledLoss, Needs, Row};
+use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check};
 
 /// Logistic loss of how much more the policy's denoising errors fell on the preferred sample than on the other one.
@@ -17,6 +17,17 @@ use crate::{Real, Result, check};
 /// loss of the whole chain from above.
 ///
 /// `L = ln 2` where both models agree.
+///
+/// **The sign.** This objective takes errors as they are, positive; [`FlexDpo::pso_offline`](crate::preference::FlexDpo::pso_offline),
+/// the other objective for diffusion models, takes **minus** weighted errors, as log-probabilities. What one watches comes
+/// from [`diffusion_metrics`](crate::preference::diffusion_metrics), not from
+/// [`pair_metrics`](crate::preference::pair_metrics). An error is no log-ratio, so no divergence applies to it, and a
+/// [`Scored`](crate::preference::Scored) does not take it:
+///
+/// ```compile_fail,E0277
+/// # use loglik::{prelude::*, preference::PairLoss};
+/// Scored { loss: DiffusionDpo::default(), score: JensenShannon }.needs();
+/// ```
 ///
 /// # Errors
 ///
@@ -51,16 +62,18 @@ impl Default for DiffusionDpo {
     }
 }
 
-impl LabelledLoss for DiffusionDpo {
+impl PairLoss for DiffusionDpo {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, _: Row<T>) -> (T, T) {
+    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let scale = T::of(-0.5 * self.beta);
-        scaled(scale, logistic::<T, FMA>(scale * margin))
+        let changes = row.log_ratios();
+        let (loss, slope) = scaled(scale, logistic::<T, FMA>(scale * (changes.chosen - changes.rejected)));
+        (loss, Pairs { chosen: slope, rejected: -slope })
     }
 }
 

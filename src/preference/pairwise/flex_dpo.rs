@@ -47,8 +47,9 @@ pub struct FlexDpo {
 }
 
 impl FlexDpo {
-    /// The offline form of PSO, with the rejected side weighed down by `gamma`. Log-probabilities are minus the weighted
-    /// errors of the predicted clean samples. The authors take `beta` 200 and `gamma` 0.1.
+    /// The offline form of PSO, with the rejected side weighed down by `gamma`. Log-probabilities are **minus** the weighted
+    /// errors of the predicted clean samples; [`DiffusionDpo`](crate::preference::DiffusionDpo) takes errors themselves. The
+    /// authors take `beta` 200 and `gamma` 0.1.
     #[must_use]
     pub fn pso_offline(beta: f64, gamma: f64) -> Self {
         Self { beta_chosen: beta, beta_rejected: beta * gamma }
