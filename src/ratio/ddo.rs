@@ -21,9 +21,13 @@ use crate::{Error, Real, Result, check, math};
 /// At the reference `L = (1 + α) ln 2`, and the expected gradient is `β/2` times that of maximum likelihood, whatever
 /// `α` is. With `α = β = 1` the one minimum is `p = data`, where `L = 2 ln 2 - 2 JSD(data, ρ)`. In general the pointwise
 /// optimum is `βr = ln(data / (α ρ))`. With `β < 1` that over-corrects the reference's error; it is a distribution only at
-/// `α = (Σ ρ^(1-1/β) data^(1/β))^β`, and for other `α` the constrained optimum lies elsewhere.
+/// `α = (Σ ρ^(1-1/β) data^(1/β))^β`, which is [`optimal_alpha`](crate::ratio::optimal_alpha), and then is
+/// [`optimal_distribution`](crate::ratio::optimal_distribution). For other `α` the constrained optimum lies elsewhere.
 ///
-/// **Short fine-tuning only** for most settings in use: see [`Ddo::is_stable`].
+/// Noise-contrastive estimation is a case of it: `Ddo { alpha: k, beta: 1 }` of the ratios `s(x) - ln(k P(x))`, `s` the
+/// unnormalised log-model and `P` the noise of which there are `k` samples for each real one.
+///
+/// **Short fine-tuning only** for most settings in use: see [`Ddo::is_stable`] and [`Ddo::is_global`].
 ///
 /// Limits: at `r = ±inf` the loss is 0 or +inf and the slope 0 or its bound. Good to 4 ulp at the rounded `βr`.
 ///
@@ -93,12 +97,12 @@ impl Ddo {
         if curvature.is_finite() { Ok(curvature) } else { Err(Error::overflow::<f64>("beta", Position::default())) }
     }
 
-    /// Whether training would leave a perfect reference alone: `(α - 1) / (α + 1) <= β/2`, where [`Ddo::curvature`] is not
-    /// negative.
+    /// Whether a perfect reference is a **local** minimum: `(α - 1) / (α + 1) < β/2`, where [`Ddo::curvature`] is positive.
     ///
-    /// Beyond it a perfect model is a saddle, and minimising the loss to the end collapses onto few samples: `β = 1` allows
-    /// `α` up to 3, `β = 0.1` up to 1.105, `β = 0.02` up to 1.0202. Such settings mean something only as a short
-    /// fine-tuning that starts from the reference.
+    /// From there on a perfect model is a saddle (at equality by the third order), and minimising the loss to the end
+    /// collapses onto few samples: `β = 1` allows `α` below 3, `β = 0.1` below 1.105, `β = 0.02` below 1.0202. Such settings
+    /// mean something only as a short fine-tuning that starts from the reference. The global minimum is lost earlier, the
+    /// more so the more states there are: [`Ddo::is_global`].
     ///
     /// ```
     /// # use loglik::prelude::*;
@@ -112,7 +116,7 @@ impl Ddo {
     /// [`Error::Parameter`]: a hyper-parameter is out of its range.
     pub fn is_stable(&self) -> Result<bool> {
         self.check()?;
-        Ok(self.alpha - 1.0 <= 0.5 * self.beta * (1.0 + self.alpha))
+        Ok(self.alpha - 1.0 < 0.5 * self.beta * (1.0 + self.alpha))
     }
 }
 
@@ -327,7 +331,7 @@ mod tests {
     #[test]
     fn a_perfect_reference_is_left_alone_up_to_the_stated_alpha() {
         let stable = |alpha, beta| Ddo { alpha, beta }.is_stable().unwrap();
-        assert!(stable(3.0, 1.0) && !stable(3.001, 1.0));
+        assert!(stable(2.999, 1.0) && !stable(3.0, 1.0) && !stable(3.001, 1.0));
         assert!(stable(1.105, 0.1) && !stable(1.106, 0.1));
         assert!(stable(1.0202, 0.02) && !stable(1.0203, 0.02));
         assert!(stable(1e6, 2.0) && stable(1.7e308, 1.7e308) && !stable(1.7e308, 1e-300));

@@ -31,12 +31,15 @@
 
 mod ddo;
 mod driver;
+mod global;
 mod kernel;
 mod loss;
 mod objective;
+mod optimum;
 mod samples;
 
 pub use ddo::Ddo;
 pub use loss::RatioLoss;
 pub use objective::{RatioObjective, RatioOut};
+pub use optimum::{optimal_alpha, optimal_distribution};
 pub use samples::Samples;

@@ -219,6 +219,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config())]
+
+    /// Gutmann and Hyvärinen 2010: the posterior of data against `k` times as much noise, of an unnormalised log-model.
+    #[test]
+    fn of_a_log_model_less_the_noise_the_discriminator_is_noise_contrastive(
+        real in numbers(N, -6.0, 1.0),
+        fake in numbers(N, -6.0, 1.0),
+        noise in numbers(2 * N, -5.0, -0.5),
+        k in 0.5..20.0_f64,
+    ) {
+        let ratio = |scores: &Array1<f64>, from: usize| {
+            Array1::from_shape_fn(N, |i| scores[i] - (k * noise[from + i].exp()).ln())
+        };
+        let (r, f) = (ratio(&real, 0), ratio(&fake, N));
+        let ddo = Ddo { alpha: k, beta: 1.0 };
+        let loss = ddo.value(Samples { real: r.view(), fake: f.view() }, Samples { real: Mean, fake: Mean }).unwrap();
+        let mut expected = 0.0;
+        for i in 0..N {
+            let (p, q) = (real[i].exp(), k * noise[i].exp());
+            expected -= (p / (p + q)).ln() / N as f64;
+            let (p, q) = (fake[i].exp(), k * noise[N + i].exp());
+            expected -= k * (q / (p + q)).ln() / N as f64;
+        }
+        assert_near(loss, expected, 1e-12);
+    }
+}
+
 /// Three states, real from (0.5, 0.3, 0.2), fake from (0.2, 0.3, 0.5), and expectations as weights: values from mpmath.
 #[test]
 fn the_discriminator_of_three_states_has_its_worked_values() {
