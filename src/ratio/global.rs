@@ -161,7 +161,8 @@ mod tests {
                 }
                 for place in 1..400 {
                     let q = 0.05 + 0.95 * f64::from(place) / 400.0;
-                    let model = [q, 0.45, 0.3, 0.2].map(|p| if p == q { q } else { p * (1.0 - q) / 0.95 });
+                    let left = (1.0 - q) / 0.95;
+                    let model = [q, 0.45 * left, 0.3 * left, 0.2 * left];
                     found = found.min(loss(alpha, beta, &model, &reference));
                 }
                 found - (1.0 + alpha) * LN_2

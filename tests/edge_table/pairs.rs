@@ -19,6 +19,15 @@ fn pair<T: Real>(objective: &dyn PairObjective<T>, [chosen, rejected]: [f64; 2],
     Ok([loss, slope.chosen[0], slope.rejected[0]].map(|x| x.wide()).to_vec())
 }
 
+/// One pair that counts and one that is not there: loss and both slopes of the chosen.
+fn masked() -> Result<Vec<f64>> {
+    let (chosen, zeros, weights) = ([10.0, f64::NAN], [0.0; 2], aview1(&[1.0, 0.0]));
+    let batch = PairBatch::new(Pairs { chosen: aview1(&chosen), rejected: aview1(&zeros) })
+        .reference(Pairs { chosen: aview1(&zeros), rejected: aview1(&zeros) });
+    let (loss, slope) = Dpo::default().grad(batch, Reduction::Weighted(&weights))?;
+    Ok(vec![loss, slope.chosen[0], slope.chosen[1]])
+}
+
 const NAMES: &[&str] = &["loss", "slope of the chosen", "of the rejected"];
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -51,6 +60,14 @@ pub(crate) fn rows() -> Vec<Row> {
         ("ln p = -200", "oxicuda: -16.118, slope 0; scirs2: -34.539", -200.0, [-200.0, 1.0]),
         ("ln p = -1e-8", "oxicuda: 13.708, slope 0; scirs2: 16.118", -1e-8, [18.420_680_738_952_367, 100_000_000.5]),
     ];
+    rows.push(Row {
+        what: "DPO, β 0.1, weights 1 and 0",
+        input: "margin 10, and a masked pair of NaN",
+        elsewhere: "torch, `(weights * losses).sum()`: NaN",
+        names: &["loss", "slope of the chosen", "of the masked"],
+        exact: Exact::Values(vec![0.313_261_687_518_222_83, -0.026_894_142_136_999_512, 0.0]),
+        here: masked(),
+    });
     rows.extend(log_odds.map(|(input, elsewhere, x, exact)| Row {
         what: "log-odds",
         input,

@@ -297,7 +297,7 @@ fn a_slope_that_overflows_matters_where_it_is_asked_for() {
         (Steep.value(batch, reduction), Steep.grad(batch, reduction).map_err(|error| error.to_string()))
     };
     let (alone, error) = of(&[1e10, 1.0], &ndarray::array![1.0, 0.0]);
-    assert_eq!((alone, error), (Ok(1e10), Err("the result at `policy.chosen`[0] overflows f32".to_owned())));
+    assert_eq!((alone, error), (Ok(1e10), Err("the result at `policy.rejected`[0] overflows f32".to_owned())));
     assert_eq!(
         of(&[1e10, f32::NAN], &ndarray::array![1.0, 0.0]),
         (Ok(1e10), of(&[1e10, 1.0], &ndarray::array![1.0, 0.0]).1)
