@@ -9,9 +9,15 @@ mod definitions;
 mod divergence;
 #[path = "real_shapes/entropy.rs"]
 mod entropy;
+#[path = "real_shapes/linear.rs"]
+mod linear;
+#[path = "real_shapes/logits.rs"]
+mod logits;
 #[path = "real_shapes/rows.rs"]
 mod rows;
 #[path = "real_shapes/sparse.rs"]
 mod sparse;
+#[path = "real_shapes/tokens.rs"]
+mod tokens;
 #[path = "real_shapes/transport.rs"]
 mod transport;
