@@ -1,5 +1,5 @@
 //! Functions at the shapes of real models: vocabularies around the borders of blocks and far above them, rows that are
-//! flat, confident, or almost empty. Every value is held against a plain loop in `f64`.
+//! flat, confident, or almost empty, batches of many pairs. Every value is held against a plain loop in `f64`.
 
 #![allow(unreachable_pub)] // private to the test binary as a whole
 
@@ -13,6 +13,8 @@ mod entropy;
 mod linear;
 #[path = "real_shapes/logits.rs"]
 mod logits;
+#[path = "real_shapes/pairs.rs"]
+mod pairs;
 #[path = "real_shapes/rows.rs"]
 mod rows;
 #[path = "real_shapes/sparse.rs"]

@@ -6,6 +6,7 @@
 mod batchwise;
 pub mod call;
 mod chain;
+pub mod configs;
 mod detached;
 mod divergence;
 mod entropic;

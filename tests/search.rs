@@ -1,0 +1,5 @@
+//! A search for trouble: random hyper-parameters of their whole range, inputs from the ends of the type, masked pairs.
+//! The seeds are fixed: the same calls every time.
+
+#[path = "search/pairs.rs"]
+mod pairs;
