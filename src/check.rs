@@ -1,6 +1,6 @@
 //! Shapes and domains, checked once, at entry.
 
-use crate::{Error, Result};
+use crate::{Element, Error, Result};
 
 /// `got` must equal `expected`.
 pub(crate) fn shape(argument: &'static str, got: &[usize], expected: &[usize]) -> Result<()> {
@@ -35,9 +35,52 @@ pub(crate) fn parameter(name: &'static str, value: f64, allowed: &'static str, h
     if holds { Ok(()) } else { Err(Error::Parameter { name, value, allowed }) }
 }
 
+/// How far the sum of `n` shares may be from what it stands for, relative to it, by rounding alone: half an ulp of `f32` for
+/// each addition, in whatever order, and a few for the shares themselves. No type is trusted more: what is stored in `f64`
+/// may come from a softmax in `f32`.
+pub(crate) fn sum_rounding(n: usize) -> f64 {
+    const HALF_ULP: f64 = 0.5 * f32::EPSILON as f64;
+    HALF_ULP * (n as f64 + 16.0)
+}
+
+/// How far from 1 the sum of `n` probabilities may be that are divided by it: rounding, and what was dropped where they were
+/// written down with three digits, or stored in half precision.
+pub(crate) fn share_tolerance<E: Element>(n: usize) -> f64 {
+    sum_rounding(n) + if size_of::<E>() == 2 { 1e-2 } else { 1e-3 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A softmax as one writes it without a thought: one sum, from the first to the last.
+    fn softmax(logits: impl Iterator<Item = f32>) -> Vec<f32> {
+        let mut shares: Vec<f32> = logits.map(f32::exp).collect();
+        let total: f32 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= total);
+        shares
+    }
+
+    #[test]
+    fn no_softmax_of_f32_is_further_from_one_than_rounding_explains() {
+        let mut random = crate::testing::generator(17);
+        for n in [2, 3, 7, 10, 100, 1_000, 32_000, 100_000, 200_000] {
+            // All alike, each addition is rounded to the same side: the worst case.
+            for width in [0.0, 1.0, 8.0] {
+                for level in [-0.357, 0.2, 0.9] {
+                    let shares = softmax((0..n).map(|_| (level + width * (random() - 0.5)) as f32));
+                    let off = (shares.iter().map(|&share| f64::from(share)).sum::<f64>() - 1.0).abs();
+                    assert!(off <= sum_rounding(n), "{n}, {width}, {level}: {off}");
+                    assert!(off <= share_tolerance::<f64>(n));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_that_is_missing_is_seen() {
+        assert!(sum_rounding(2) < 2e-6 && sum_rounding(1_000) < 1e-4);
+    }
 
     #[test]
     fn nan_is_never_in_range() {

@@ -80,9 +80,23 @@ pub enum Error {
         what: &'static str,
     },
 
-    /// There is nothing to average, or nothing where at least one element is required.
-    #[error("`{argument}` holds nothing to average over")]
+    /// An array or a list has no elements where at least one is needed: no classes, no points, no terms.
+    #[error("`{argument}` is empty, needed is at least one element")]
     Empty {
+        /// Name of the argument.
+        argument: &'static str,
+    },
+
+    /// A mean over nothing: there are no examples, or every one of them is ignored, masked, or of weight zero.
+    #[error("`{argument}` holds nothing to average over")]
+    NothingToAverage {
+        /// Name of the argument.
+        argument: &'static str,
+    },
+
+    /// The weights of a measure are all zero.
+    #[error("`{argument}` holds no mass: every weight is 0, needed is at least one above 0")]
+    NoMass {
         /// Name of the argument.
         argument: &'static str,
     },
@@ -100,7 +114,8 @@ pub enum Error {
 
     /// Two weight vectors that must hold the same total mass do not.
     #[error(
-        "`{left}` sums to {left_sum} and `{right}` to {right_sum}, allowed is a relative difference of {tolerance}"
+        "`{left}` sums to {left_sum} and `{right}` to {right_sum}, allowed is a relative difference of {tolerance:.1e}; \
+         `transport::normalised` divides weights by their sum"
     )]
     Unbalanced {
         /// Name of the first argument.
@@ -159,6 +174,11 @@ impl Error {
         Self::Overflow { argument, position: position.into(), type_name: T::NAME }
     }
 
+    /// An array without any axis, where one of at least one element is needed.
+    pub(crate) fn no_axis(argument: &'static str) -> Self {
+        Self::Shape { argument, got: Vec::new(), expected: vec![1] }
+    }
+
     /// The same error under the name that the argument has one floor up.
     pub(crate) fn rename(mut self, name: impl Fn(&'static str) -> &'static str) -> Self {
         if let Self::Shape { argument, .. }
@@ -166,6 +186,8 @@ impl Error {
         | Self::Target { argument, .. }
         | Self::Missing { argument, .. }
         | Self::Empty { argument }
+        | Self::NothingToAverage { argument }
+        | Self::NoMass { argument }
         | Self::Overflow { argument, .. } = &mut self
         {
             *argument = name(argument);

@@ -14,7 +14,7 @@ use crate::{Error, Real, Result, check, simd};
 pub enum Reduction<'a, T, D: Dimension = Ix1> {
     /// `Σ L`.
     Sum,
-    /// `Σ L / n`; with class weights `Σ w L / Σ w`. Over nothing it is [`Error::Empty`].
+    /// `Σ L / n`; with class weights `Σ w L / Σ w`. Over nothing it is [`Error::NothingToAverage`].
     Mean,
     /// `Σ w L`, divided by nothing: `w = 1/N` gives any denominator. Weights are finite and `>= 0`; a zero selects the
     /// example away, so that not even its NaN is seen.
@@ -91,10 +91,10 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// [`Error::Empty`] where the count is zero.
+    /// [`Error::NothingToAverage`] where the count is zero.
     pub fn mean(self) -> Result<f64> {
         if self.count == 0.0 {
-            return Err(Error::Empty { argument: "batch" });
+            return Err(Error::NothingToAverage { argument: "batch" });
         }
         Ok(self.sum / self.count)
     }
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_mean_over_nothing_is_an_error() {
-        assert_eq!(Parts::default().mean(), Err(Error::Empty { argument: "batch" }));
+        assert_eq!(Parts::default().mean(), Err(Error::NothingToAverage { argument: "batch" }));
     }
 
     #[test]

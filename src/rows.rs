@@ -34,7 +34,8 @@ impl<'a, E: Element> Rows<'a, E> {
     /// The rows of an array with at least one axis and at least one element in each row.
     pub(crate) fn new<D: Dimension>(argument: &'static str, array: &'a ArrayRef<E, D>) -> Result<Self> {
         let width = match array.shape().last() {
-            None | Some(0) => return Err(Error::Empty { argument }),
+            None => return Err(Error::no_axis(argument)),
+            Some(0) => return Err(Error::Empty { argument }),
             Some(&width) => width,
         };
         Ok(match array.as_slice() {

@@ -79,7 +79,7 @@ const _: () = {
 
 #[test]
 fn errors_travel_through_boxes() {
-    let boxed: Box<dyn std::error::Error + Send + Sync> = Error::Empty { argument: "batch" }.into();
+    let boxed: Box<dyn std::error::Error + Send + Sync> = Error::NothingToAverage { argument: "batch" }.into();
     assert_eq!(boxed.to_string(), "`batch` holds nothing to average over");
 }
 

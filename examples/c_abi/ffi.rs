@@ -39,7 +39,7 @@ impl From<Error> for Failure {
             Error::Parameter { .. } => Status::Parameter,
             Error::Value { .. } => Status::Value,
             Error::Target { .. } => Status::Target,
-            Error::Empty { .. } => Status::Empty,
+            Error::Empty { .. } | Error::NothingToAverage { .. } => Status::Empty,
             Error::Overflow { .. } => Status::Overflow,
             _ => Status::Other,
         };

@@ -58,7 +58,7 @@ impl Displacement {
 pub fn displacement<T: Real>(before: &ArrayRef1<T>, after: &ArrayRef1<T>) -> Result<Displacement> {
     check::shape("after", after.shape(), before.shape())?;
     if before.is_empty() {
-        return Err(Error::Empty { argument: "before" });
+        return Err(Error::NothingToAverage { argument: "before" });
     }
     for (argument, side) in [("before", before), ("after", after)] {
         if let Some((index, x)) = side.indexed_iter().find(|(_, x)| !x.is_finite()) {

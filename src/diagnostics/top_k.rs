@@ -76,7 +76,7 @@ impl<T: Real, D: Dimension> TopKStats<Array<T, D>> {
     ///
     /// # Errors
     ///
-    /// [`Error::Empty`] where there are no rows.
+    /// [`Error::NothingToAverage`] where there are no rows.
     pub fn means(&self) -> Result<TopKStats<T>> {
         Ok(TopKStats { entropy: mean("entropy", &self.entropy)?, mass: mean("mass", &self.mass)? })
     }
@@ -84,7 +84,7 @@ impl<T: Real, D: Dimension> TopKStats<Array<T, D>> {
 
 fn mean<T: Real, D: Dimension>(argument: &'static str, values: &ArrayRef<T, D>) -> Result<T> {
     if values.is_empty() {
-        return Err(Error::Empty { argument });
+        return Err(Error::NothingToAverage { argument });
     }
     let values = values.as_standard_layout();
     Ok(T::of(reduction::sum(values.as_slice().unwrap_or_default()) / values.len() as f64))
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(stats.means(), Ok(TopKStats { entropy: 0.25, mass: 0.75 }));
         let none = TopK { k: 1, ..TopK::default() }.of(&ArrayD::<f32>::zeros(vec![0, 4])).unwrap();
         assert_eq!(none.mass.shape(), [0]);
-        assert_eq!(none.means(), Err(Error::Empty { argument: "entropy" }));
+        assert_eq!(none.means(), Err(Error::NothingToAverage { argument: "entropy" }));
     }
 
     proptest! {

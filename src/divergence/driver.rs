@@ -60,7 +60,7 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
         let (p, q) = (Side::new("p", p)?, Side::new("q", q)?);
         reduction.check(p.leading())?;
         let scale = match reduction {
-            Reduction::Mean if p.len() == 0 => return Err(Error::Empty { argument: "p" }),
+            Reduction::Mean if p.len() == 0 => return Err(Error::NothingToAverage { argument: "p" }),
             Reduction::Mean => (p.len() as f64).recip(),
             Reduction::Sum | Reduction::Weighted(_) => 1.0,
         };

@@ -42,7 +42,8 @@ use crate::{Element, Parts, Real, Reduction, Result, check};
 /// - [`Error::Value`](crate::Error::Value): a logit is NaN or +inf, or all of a row are -inf; a probability is negative or not
 ///   finite, or those of a row do not sum to 1; a weight is not finite or below zero; a gradient is asked for that is
 ///   infinite since a class is of one side alone, and then the class is named at the side that has it not.
-/// - [`Error::Empty`](crate::Error::Empty): no classes, or a mean over no rows.
+/// - [`Error::Empty`](crate::Error::Empty): no classes. [`Error::NothingToAverage`](crate::Error::NothingToAverage): a mean
+///   over no rows.
 /// - [`Error::Overflow`](crate::Error::Overflow): finite logits of which the divergence, a gradient, or the quotient by a
 ///   temperature does not fit the type.
 ///

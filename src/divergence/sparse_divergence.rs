@@ -37,7 +37,7 @@ use crate::{Element, Error, Parts, Real, Reduction, Result, Target, parallel};
 ///   logit is NaN or +inf, or a row has none that is finite (with [`Tail::Conditional`], among the teacher's classes); a
 ///   weight is not finite or below zero; a gradient is asked for that is infinite since a class is of one side alone, and
 ///   then the class is named at the side that has it not, or at the logits where the teacher's tail is cut.
-/// - [`Error::Empty`]: no classes, none given, or a mean over no rows.
+/// - [`Error::Empty`]: no classes, or none given. [`Error::NothingToAverage`]: a mean over no rows.
 /// - [`Error::Overflow`]: a divergence, a gradient, or the quotient by a temperature that does not fit the type.
 ///
 /// Rows with a weight of zero are never looked at. Where the data are at fault the output is left unspecified.
@@ -196,7 +196,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         teacher.check(rows.len())?;
         reduction.check(&[rows.len()])?;
         let mean = match reduction {
-            Reduction::Mean if rows.len() == 0 => return Err(Error::Empty { argument: "logits" }),
+            Reduction::Mean if rows.len() == 0 => return Err(Error::NothingToAverage { argument: "logits" }),
             Reduction::Mean => (rows.len() as f64).recip(),
             Reduction::Sum | Reduction::Weighted(_) => 1.0,
         };

@@ -17,7 +17,7 @@ pub struct SparseTeacher<'a, T, I> {
     /// Classes, `[N, K]`, of any order, none twice in a row.
     pub indices: ArrayView2<'a, I>,
     /// Logarithms of their probabilities, `[N, K]`, at most 0 or -inf; of a row not all -inf, and together at most 1 (0.001
-    /// above it, 0.01 in half precision, is taken for rounding, and divided out).
+    /// above it, 0.01 in half precision, and 6e-8 for each class, is taken for rounding, and divided out).
     pub log_probs: ArrayView2<'a, T>,
 }
 
@@ -75,10 +75,11 @@ impl<T: Element, I: Target> SparseTeacher<'_, T, I> {
     pub(super) fn read(&self, row: usize, classes: usize, tail: Tail, to: &mut TeacherRow) -> Result<()> {
         to.classes.clear();
         let mut sum = RowSum::new();
-        let (tolerance, hidden): (f64, f64) = match size_of::<T>() {
-            2 => (1e-2, 9.0),
-            4 => (1e-3, 24.0),
-            _ => (1e-3, 53.0),
+        let tolerance = check::share_tolerance::<T>(classes);
+        let hidden: f64 = match size_of::<T>() {
+            2 => 9.0,
+            4 => 24.0,
+            _ => 53.0,
         };
         for (k, (&index, log)) in self.indices.row(row).iter().zip(self.log_probs.row(row)).enumerate() {
             let Class::Is(class) = target::class(index, None, classes) else {

@@ -26,7 +26,7 @@ density! {
     /// # Errors
     ///
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where a logit is NaN or a label lies
-    /// outside `[0, 1]`; [`Error::Empty`](crate::Error::Empty) for a mean over nothing.
+    /// outside `[0, 1]`; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
     ///
     /// # Examples
     ///

@@ -123,7 +123,7 @@ impl<'a, L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize
     /// The reduced loss, in the type of the data.
     fn value(&self, out: Out<'_, T, G>) -> Result<T> {
         if self.mean && self.len() == 0 {
-            return Err(Error::Empty { argument: L::ARGUMENTS[0].0 });
+            return Err(Error::NothingToAverage { argument: L::ARGUMENTS[0].0 });
         }
         let sum = self.run(out)?;
         narrow(if self.mean { sum / self.len() as f64 } else { sum }, L::ARGUMENTS[0].0, Position::default())

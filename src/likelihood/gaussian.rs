@@ -43,7 +43,7 @@ density! {
     ///
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where an argument is NaN or infinite
     /// (a variance of zero or infinity has no density); [`Error::Overflow`](crate::Error::Overflow) where the residual,
-    /// `1/σ`, their product or its square does not fit the type; [`Error::Empty`](crate::Error::Empty) for a mean over
+    /// `1/σ`, their product or its square does not fit the type; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over
     /// nothing.
     ///
     /// # Examples
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(error.to_string(), "`out.x` has shape [1], expected [2]");
         let none = Array1::<f64>::zeros(0);
         let error = gaussian_nll(&none, &none, &none, Reduction::Mean).unwrap_err();
-        assert_eq!(error, Error::Empty { argument: "mean" });
+        assert_eq!(error, Error::NothingToAverage { argument: "mean" });
     }
 
     proptest! {

@@ -165,8 +165,11 @@ mod tests {
             error.to_string()
         };
         assert_eq!(message(array![[1.0, 2.0]], array![1.0]), "`target` has shape [1], expected [2]");
-        assert_eq!(message(Array2::zeros((0, 2)), array![1.0, 1.0]), "`samples` holds nothing to average over");
-        assert_eq!(message(Array2::zeros((2, 0)), array![]), "`samples` holds nothing to average over");
+        assert_eq!(
+            message(Array2::zeros((0, 2)), array![1.0, 1.0]),
+            "`samples` is empty, needed is at least one element"
+        );
+        assert_eq!(message(Array2::zeros((2, 0)), array![]), "`samples` is empty, needed is at least one element");
         assert_eq!(message(array![[1.0, f32::NAN]], array![1.0, 1.0]), "`samples`[0, 1] is NaN, allowed is finite");
         assert_eq!(message(array![[1.0]], array![f32::INFINITY]), "`target`[0] is inf, allowed is finite");
         assert_eq!(message(array![[f32::MAX]], array![f32::MIN]), "the result at `samples`[0] overflows f32");

@@ -28,7 +28,7 @@ density! {
     ///
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where a log-rate is NaN or +inf or a
     /// count is negative, infinite or not whole; [`Error::Overflow`](crate::Error::Overflow) where the rate or the loss
-    /// does not fit the type; [`Error::Empty`](crate::Error::Empty) for a mean over nothing.
+    /// does not fit the type; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
     ///
     /// # Examples
     ///

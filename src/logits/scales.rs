@@ -29,7 +29,7 @@ impl<T: Real> Scales<T> {
         }
         let count = count();
         match count {
-            0.0 => Err(Error::Empty { argument: "targets" }),
+            0.0 => Err(Error::NothingToAverage { argument: "targets" }),
             _ => Ok(Self { count: finite(count)?, ..self }),
         }
     }

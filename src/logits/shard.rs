@@ -40,7 +40,8 @@ use backward::Backward;
 /// # Errors
 ///
 /// Of every method: [`Value`](crate::Error::Value) for a logit that is NaN or +inf, by its local place, and for a
-/// target that is neither `>= 0` nor ignored; [`Target`](crate::Error::Target) for one that is not below `classes`; [`Shape`](crate::Error::Shape); [`Empty`](crate::Error::Empty) for 0-d
+/// target that is neither `>= 0` nor ignored; [`Target`](crate::Error::Target) for one that is not below `classes`;
+/// [`Shape`](crate::Error::Shape), also for 0-d
 /// logits.
 ///
 /// # Examples
@@ -187,7 +188,7 @@ impl VocabularyShard {
 fn extents(shape: &[usize]) -> Result<(usize, &[usize])> {
     match shape.split_last() {
         Some((&width, leading)) => Ok((width, leading)),
-        None => Err(Error::Empty { argument: "logits" }),
+        None => Err(Error::no_axis("logits")),
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{Element, Parts, Real, Reduction, Result, check};
 /// # Errors
 ///
 /// Those of [`CrossEntropy`](super::CrossEntropy), and [`Value`](crate::Error::Value) for a target that is negative or
-/// not finite; a mean is [`Empty`](crate::Error::Empty) only without any row.
+/// not finite; a mean is [`NothingToAverage`](crate::Error::NothingToAverage) only without any row.
 ///
 /// # Examples
 ///
@@ -382,7 +382,7 @@ mod tests {
         );
         let none = Array2::<f64>::zeros((0, 4));
         assert_eq!(plain().parts(&none, &none).unwrap(), Parts::default());
-        assert_eq!(plain().value(&none, &none, Reduction::Mean), Err(Error::Empty { argument: "targets" }));
+        assert_eq!(plain().value(&none, &none, Reduction::Mean), Err(Error::NothingToAverage { argument: "targets" }));
     }
 
     #[test]

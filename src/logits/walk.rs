@@ -40,7 +40,8 @@ impl<'a, E: Element> Walk<'a, E> {
     pub(super) fn in_place<D: Dimension>(logits: &'a mut ArrayRef<E::Real, D>) -> Result<Self> {
         let shape = logits.shape().to_vec();
         match shape.last() {
-            None | Some(0) => Err(Error::Empty { argument: "logits" }),
+            None => Err(Error::no_axis("logits")),
+            Some(0) => Err(Error::Empty { argument: "logits" }),
             Some(_) => Ok(Self { logits: None, out: Some(RowsMut::new("logits", logits, &shape)?), map: None, shape }),
         }
     }

@@ -133,7 +133,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     check::positive("beta", beta)?;
     batch.check_shapes()?;
     if batch.is_empty() {
-        return Err(Error::Empty { argument: "batch" });
+        return Err(Error::NothingToAverage { argument: "batch" });
     }
     let held = batch.columns();
     let (reference, lengths) = (held.reference.chosen.is_some(), held.lengths.chosen.is_some());

@@ -68,7 +68,7 @@ impl<T: Real> Out<'_, T> {
 /// +inf, or that leaves the loss or its gradient undefined; [`Error::Overflow`] the first pair whose loss or gradient
 /// does not fit the type. Both are found inside the pass: buffers are then unspecified. A log-probability of -inf is an
 /// exact limit: where it makes the loss +inf with a finite gradient, that is the answer. [`Reduction::Mean`] over
-/// nothing is [`Error::Empty`]; a sum over nothing is 0.
+/// nothing is [`Error::NothingToAverage`]; a sum over nothing is 0.
 ///
 /// # Examples
 ///
@@ -174,7 +174,7 @@ pub(super) fn run_wide<T: Real, L: PairLoss>(
     reduction.check(&[batch.len()])?;
     out.check_shapes(batch.len())?;
     if matches!(reduction, Reduction::Mean) && batch.is_empty() {
-        return Err(Error::Empty { argument: "batch" });
+        return Err(Error::NothingToAverage { argument: "batch" });
     }
     let block: &dyn Block<T> = loss;
     driver::run(block, needs, batch, reduction, scale, out)

@@ -229,7 +229,7 @@ mod tests {
     fn no_terms_or_a_negative_weight_are_errors() {
         let sample = Sample::<f64>::of(2);
         let message = |sum: WeightedSum<PairConfig>| sum.value(sample.batch(), Reduction::Sum).unwrap_err().to_string();
-        assert_eq!(message(WeightedSum { terms: Vec::new() }), "`terms` holds nothing to average over");
+        assert_eq!(message(WeightedSum { terms: Vec::new() }), "`terms` is empty, needed is at least one element");
         assert_eq!(message(terms([1.0, -0.5, 1.0])), "`weight` is -0.5, allowed is finite and >= 0");
     }
 

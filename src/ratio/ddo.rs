@@ -73,7 +73,7 @@ impl Ddo {
     /// # Errors
     ///
     /// - [`Error::Parameter`]: a hyper-parameter is out of its range.
-    /// - [`Error::Empty`]: a side without samples.
+    /// - [`Error::NothingToAverage`]: a side without samples.
     /// - [`Error::Value`]: a ratio is NaN.
     pub fn accuracy<T: Real>(&self, ratios: Samples<ArrayView1<'_, T>>) -> Result<Samples<T>> {
         self.check()?;
@@ -144,7 +144,7 @@ impl RatioLoss for Ddo {
 /// The share of the ratios that are `right`.
 fn share<T: Real>(argument: &'static str, ratios: ArrayView1<'_, T>, right: impl Fn(T) -> bool) -> Result<T> {
     if ratios.is_empty() {
-        return Err(Error::Empty { argument });
+        return Err(Error::NothingToAverage { argument });
     }
     match ratios.iter().position(|ratio| ratio.is_nan()) {
         Some(at) => Err(Error::Value { argument, position: at.into(), value: f64::NAN, allowed: "not NaN" }),

@@ -53,7 +53,7 @@ pub(super) fn check<T: Real>(
         require::shape(names.out, out.shape(), ratios.shape())?;
     }
     match reduction {
-        Reduction::Mean if ratios.is_empty() => Err(Error::Empty { argument: names.ratios }),
+        Reduction::Mean if ratios.is_empty() => Err(Error::NothingToAverage { argument: names.ratios }),
         _ => Ok(()),
     }
 }

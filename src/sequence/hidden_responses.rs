@@ -108,7 +108,7 @@ impl<'a, E: Element, I: Target, D: Dimension> HiddenResponses<'a, E, I, D> {
 
     /// The head, checked against the width of the hidden states.
     pub(crate) fn head<'h>(&self, head: LinearHead<'h, E>) -> Result<Head<'h, E>> {
-        Head::new(head, *self.hidden.shape().last().ok_or(Error::Empty { argument: "hidden" })?)
+        Head::new(head, *self.hidden.shape().last().ok_or(Error::no_axis("hidden"))?)
     }
 
     /// The scored tokens of the responses that are wanted; the hidden states are called `name` in errors.

@@ -32,6 +32,7 @@ pub use line::{
     MaxSlice, Measure, MeasureGradient, SlicedWasserstein, directions, wasserstein_1d, wasserstein_1d_grad,
     wasserstein_circle,
 };
+pub use mass::normalised;
 pub use plan::{Flow, Plan};
 pub use problem::TransportProblem;
 pub use sinkhorn::{

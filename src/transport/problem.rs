@@ -100,7 +100,8 @@ impl<T: Real> TransportProblem<'_, T> {
     }
 
     fn balanced(&self, masses: Masses) -> Result<Masses> {
-        mass::balanced::<T>(Names { left: "a", right: "b" }, mass::total(&masses.a), mass::total(&masses.b))?;
+        let weights = masses.a.len() + masses.b.len();
+        mass::balanced(Names { left: "a", right: "b" }, mass::total(&masses.a), mass::total(&masses.b), weights)?;
         Ok(masses)
     }
 }
@@ -122,9 +123,13 @@ mod tests {
         assert_eq!(error(array![0.5, 0.5], array![1.0, 0.0], cost()), "");
         assert_eq!(error(array![1.0], array![1.0], cost()), "`cost` has shape [2, 2], expected [1, 1]");
         assert_eq!(error(array![1.5, -0.5], array![1.0, 0.0], cost()), "`a`[1] is -0.5, allowed is finite and >= 0");
-        assert_eq!(error(array![1.0, 0.0], array![0.0, 0.0], cost()), "`b` holds nothing to average over");
-        assert_eq!(error(array![], array![], Array2::zeros((0, 0))), "`a` holds nothing to average over");
-        let expected = "`a` sums to 1 and `b` to 1.5, allowed is a relative difference of 0.000000001";
+        assert_eq!(
+            error(array![1.0, 0.0], array![0.0, 0.0], cost()),
+            "`b` holds no mass: every weight is 0, needed is at least one above 0"
+        );
+        assert_eq!(error(array![], array![], Array2::zeros((0, 0))), "`a` is empty, needed is at least one element");
+        let expected = "`a` sums to 1 and `b` to 1.5, allowed is a relative difference of 1.2e-6; \
+                        `transport::normalised` divides weights by their sum";
         assert_eq!(error(array![0.5, 0.5], array![1.0, 0.5], cost()), expected);
         assert_eq!(error(array![1.0], array![1.0], array![[f64::NAN]]), "`cost`[0, 0] is NaN, allowed is finite");
     }

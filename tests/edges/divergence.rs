@@ -135,7 +135,7 @@ fn no_rows_give_nothing_and_their_mean_is_an_error() {
     assert_eq!(KlDivergence.each(p, q).unwrap().shape(), [2, 0]);
     assert_eq!(KlDivergence.parts(p, q).unwrap(), Parts::default());
     assert_eq!(KlDivergence.grad_q(p, q, Reduction::Sum).unwrap(), (0.0, none.clone()));
-    assert_eq!(KlDivergence.value(p, q, Reduction::Mean), Err(Error::Empty { argument: "p" }));
+    assert_eq!(KlDivergence.value(p, q, Reduction::Mean), Err(Error::NothingToAverage { argument: "p" }));
     let no_classes = ArrayD::<f64>::zeros(vec![3, 0]);
     let error = KlDivergence.value(Logits(&no_classes), Logits(&no_classes), Reduction::Sum).unwrap_err();
     assert_eq!(error, Error::Empty { argument: "p" });

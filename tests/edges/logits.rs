@@ -89,7 +89,7 @@ fn a_row_without_a_class_is_named() {
 #[test]
 fn a_mean_over_ignored_targets_is_an_error_and_their_sum_is_nothing() {
     let (loss, logits, targets) = (CrossEntropy::default(), array![[f64::NAN, 1.0]], array![-100]);
-    assert!(matches!(loss.value(&logits, &targets, Reduction::Mean), Err(Error::Empty { .. })));
+    assert!(matches!(loss.value(&logits, &targets, Reduction::Mean), Err(Error::NothingToAverage { .. })));
     assert_eq!(loss.parts(&logits, &targets).unwrap(), Parts { sum: 0.0, count: 0.0 });
     assert_eq!(loss.grad(&logits, &targets, Reduction::Sum).unwrap(), (0.0, array![[0.0, 0.0]]));
 }

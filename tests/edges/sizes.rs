@@ -26,25 +26,25 @@ fn sums_over_nothing_are_zero_and_means_are_errors() {
     let loss = CrossEntropy::default();
     assert_eq!(loss.grad(&logits, &targets, Reduction::Sum).unwrap(), (0.0, logits.clone()));
     assert_eq!(loss.parts(&logits, &targets).unwrap(), Parts::default());
-    assert!(matches!(loss.value(&logits, &targets, Reduction::Mean), Err(Error::Empty { .. })));
+    assert!(matches!(loss.value(&logits, &targets, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 
     let none = Array1::<f64>::zeros(0);
     let both = Pairs { chosen: none.view(), rejected: none.view() };
     let batch = PairBatch::new(both).reference(both);
     assert_eq!(Dpo::default().value(batch, Reduction::Sum).unwrap(), 0.0);
     assert_eq!(Dpo::default().parts(batch).unwrap(), Parts::default());
-    assert!(matches!(Dpo::default().grad(batch, Reduction::Mean), Err(Error::Empty { .. })));
+    assert!(matches!(Dpo::default().grad(batch, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 
     let sum = Samples { real: Reduction::Sum, fake: Reduction::Sum };
     let mean = Samples { real: Reduction::Mean, fake: Reduction::Mean };
     let samples = Samples { real: none.view(), fake: none.view() };
     let ddo = Ddo { alpha: 1.0, beta: 0.1 };
     assert_eq!(ddo.value(samples, sum).unwrap(), 0.0);
-    assert!(matches!(ddo.value(samples, mean), Err(Error::Empty { .. })));
+    assert!(matches!(ddo.value(samples, mean), Err(Error::NothingToAverage { .. })));
 
     assert_eq!(gaussian_nll_parts(&none, &none, &none).unwrap(), Parts::default());
     assert_eq!(gaussian_nll_grad(&none, &none, &none, Reduction::Sum).unwrap().1.mean, none);
-    assert!(matches!(gaussian_nll(&none, &none, &none, Reduction::Mean), Err(Error::Empty { .. })));
+    assert!(matches!(gaussian_nll(&none, &none, &none, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 }
 
 #[test]

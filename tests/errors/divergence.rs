@@ -26,7 +26,10 @@ fn distributions_that_are_none_are_named() {
     let negative = array![[1.5, -0.5], [0.5, 0.5]];
     says(kl(Logits(&x), Probs(&negative)), "`q`[0, 1] is -0.5, allowed is finite and >= 0");
     let counts = array![[0.5, 0.5], [3.0, 1.0]];
-    says(kl(Probs(&counts), Logits(&x)), "`p`[1] is 4, allowed is probabilities that sum to 1 within 0.001");
+    says(
+        kl(Probs(&counts), Logits(&x)),
+        "`p`[1] is 4, allowed is probabilities that sum to 1 within 0.001, and 6e-8 for each class",
+    );
     says(kl(Logits(&x), Logits(&array![[0.0, 1.0]])), "`q` has shape [1, 2], expected [2, 2]");
     let mut out = Array2::zeros((2, 3));
     let into =
@@ -66,7 +69,7 @@ fn teachers_of_some_classes_are_checked() {
     check(indices.clone(), array![[-1.0, -2.0], [-INF, -INF]], nothing);
     let much = "`log_probs`[0] is 2, allowed is probabilities that sum to at most 1";
     check(indices, array![[0.0, 0.0], [-1.0, -2.0]], much);
-    check(Array2::zeros((2, 0)), Array2::zeros((2, 0)), "`indices` holds nothing to average over");
+    check(Array2::zeros((2, 0)), Array2::zeros((2, 0)), "`indices` is empty, needed is at least one element");
     let (indices, log_probs) = (array![[0_i64]], array![[-1.0]]);
     let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
     let conditional = SparseDivergence { divergence: KlDivergence, tail: Tail::Conditional, ..Default::default() };

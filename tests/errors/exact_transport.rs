@@ -28,7 +28,8 @@ fn problems_of_transport_that_are_none_are_named() {
         says(plan_cost(problem(bad.view()), &cost), &message);
         says(dual_bound(problem(bad.view()), &half, &half), &message);
     }
-    let message = "`a` sums to 2 and `b` to 1, allowed is a relative difference of 0.000000001";
+    let message = "`a` sums to 2 and `b` to 1, allowed is a relative difference of 1.2e-6; \
+                   `transport::normalised` divides weights by their sum";
     says(emd_plan(problem(one.view())), message);
     says(EmdBounds::default().run(problem(one.view())), message);
     says(emd(problem(three.view())), "`cost` has shape [2, 2], expected [3, 2]");

@@ -180,7 +180,7 @@ fn hyper_parameters_out_of_range_are_named() {
     let term = |weight| WeightedSum { terms: vec![Term { weight, objective: PairConfig::Sigmoid(Dpo::default()) }] };
     says(term(-1.0).value(batch, Reduction::Sum), "`weight` is -1, allowed is finite and >= 0");
     let none = WeightedSum::<PairConfig> { terms: vec![] };
-    says(none.value(batch, Reduction::Sum), "`terms` holds nothing to average over");
+    says(none.value(batch, Reduction::Sum), "`terms` is empty, needed is at least one element");
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn measures_and_sequences_that_are_none_are_named() {
     let uniform = |points| Measure::uniform(points);
     says(
         wasserstein_1d(uniform(aview1(&none)), uniform(aview1(&one)), 1.0),
-        "`x.points` holds nothing to average over",
+        "`x.points` is empty, needed is at least one element",
     );
     says(
         wasserstein_1d(uniform(aview1(&one)), uniform(aview1(&[0.0, NAN])), 1.0),
@@ -317,7 +317,8 @@ fn measures_and_sequences_that_are_none_are_named() {
     );
     says(
         wasserstein_1d(Measure::weighted(aview1(&one), aview1(&[2.0])), uniform(aview1(&one)), 1.0),
-        "`x.weights` sums to 2 and `y.weights` to 1, allowed is a relative difference of 0.000000001",
+        "`x.weights` sums to 2 and `y.weights` to 1, allowed is a relative difference of 1.1e-6; \
+            `transport::normalised` divides weights by their sum",
     );
     says(CosineCost::new(&array![[1.0, 0.0], [0.0, 0.0]]), "`embeddings`[1] is 0, allowed is a row that is not zero");
     let cost = CosineCost::new(&Array2::<f64>::eye(3)).unwrap();
@@ -365,15 +366,21 @@ fn measures_on_lines_and_circles_are_named() {
         (x, y, 0.5, "`p` is 0.5, allowed is finite and >= 1"),
         (uniform(&nan), y, 1.0, "`x.points`[1] is NaN, allowed is finite"),
         (y, uniform(&nan), 2.0, "`y.points`[1] is NaN, allowed is finite"),
-        (uniform(&[]), y, 1.0, "`x.points` holds nothing to average over"),
+        (uniform(&[]), y, 1.0, "`x.points` is empty, needed is at least one element"),
         (Measure::weighted(aview1(&two), aview1(&short)), y, 1.0, "`x.weights` has shape [1], expected [2]"),
         (Measure::weighted(aview1(&two), aview1(&nan)), y, 1.0, "`x.weights`[1] is NaN, allowed is finite and >= 0"),
-        (y, Measure::weighted(aview1(&one), aview1(&[0.0])), 1.0, "`y.weights` holds nothing to average over"),
+        (
+            y,
+            Measure::weighted(aview1(&one), aview1(&[0.0])),
+            1.0,
+            "`y.weights` holds no mass: every weight is 0, needed is at least one above 0",
+        ),
         (
             Measure::weighted(aview1(&two), aview1(&half)),
             Measure::weighted(aview1(&one), aview1(&[2.0])),
             1.5,
-            "`x.weights` sums to 1 and `y.weights` to 2, allowed is a relative difference of 0.000000001",
+            "`x.weights` sums to 1 and `y.weights` to 2, allowed is a relative difference of 1.1e-6; \
+            `transport::normalised` divides weights by their sum",
         ),
     ];
     for (x, y, p, message) in names {
@@ -389,7 +396,7 @@ fn measures_on_lines_and_circles_are_named() {
     says(sliced.value(flat, flat, &space), "`directions` has shape [1, 3], expected [1, 2]");
     says(sliced.each(flat, bad, &axis), "`y.points`[1, 1] is NaN, allowed is finite");
     says(sliced.grad(flat, flat, &array![[0.0, 0.0]]), "`directions`[0] is 0, allowed is a vector that is not zero");
-    says(sliced.max(flat, flat, &Array2::zeros((0, 2))), "`directions` holds nothing to average over");
+    says(sliced.max(flat, flat, &Array2::zeros((0, 2))), "`directions` is empty, needed is at least one element");
     says(sliced.ascend(flat, flat, &array![INF, 0.0], 1), "`directions`[0, 0] is inf, allowed is finite");
     says(SlicedWasserstein { p: NAN }.value(flat, flat, &axis), "`p` is NaN, allowed is finite and >= 1");
     says(loglik::transport::directions::<f64>(1, 2, || 1.5), "`random` is 1.5, allowed is [0, 1)");

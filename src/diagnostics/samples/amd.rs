@@ -279,6 +279,6 @@ mod tests {
         parts.2 = Array4::zeros((1, 1, 2, 3));
         assert_eq!(message(&parts, &at), "`covariances` has shape [1, 1, 2, 3], expected [1, 1, 2, 2]");
         let none = (Array2::zeros((0, 1)), Array3::zeros((0, 1, 2)), Array4::zeros((0, 1, 2, 2)));
-        assert_eq!(message(&none, &Array2::zeros((0, 2))), "`means` holds nothing to average over");
+        assert_eq!(message(&none, &Array2::zeros((0, 2))), "`means` is empty, needed is at least one element");
     }
 }

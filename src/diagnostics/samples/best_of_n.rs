@@ -135,7 +135,7 @@ mod tests {
         let (mut samples, truth) = sample();
         let message = |samples: &Array4<f64>, truth: &Array3<f64>| best_of_n(samples, truth).unwrap_err().to_string();
         assert_eq!(message(&samples, &Array3::zeros((3, 4, 2))), "`truth` has shape [3, 4, 2], expected [4, 3, 2]");
-        assert_eq!(message(&Array4::zeros((0, 4, 3, 2)), &truth), "`samples` holds nothing to average over");
+        assert_eq!(message(&Array4::zeros((0, 4, 3, 2)), &truth), "`samples` is empty, needed is at least one element");
         samples[[2, 1, 0, 1]] = f64::NAN;
         assert_eq!(message(&samples, &truth), "`samples`[2, 1, 0, 1] is NaN, allowed is finite");
         let mut far = truth.clone();

@@ -119,7 +119,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         let message = |samples: Array4<f32>, jitter| SampleGaussians::fit(&samples, jitter).unwrap_err().to_string();
         assert_eq!(message(Array4::zeros((2, 1, 1, 2)), -1.0), "`jitter` is -1, allowed is finite and >= 0");
-        assert_eq!(message(Array4::zeros((0, 1, 1, 2)), 0.0), "`samples` holds nothing to average over");
+        assert_eq!(message(Array4::zeros((0, 1, 1, 2)), 0.0), "`samples` is empty, needed is at least one element");
         let far = array![[[[1e30]], [[0.0]]], [[[-1e30]], [[0.0]]]];
         assert_eq!(message(far, 0.0), "the result at `samples`[0] overflows f32");
     }

@@ -63,12 +63,12 @@ impl<T: Real, D: Dimension> TokenColumns<T, D> {
     ///
     /// # Errors
     ///
-    /// [`Empty`](Error::Empty) where none is; [`Overflow`](Error::Overflow) where the logits of `f64` are so large that
+    /// [`NothingToAverage`](Error::NothingToAverage) where none is; [`Overflow`](Error::Overflow) where the logits of `f64` are so large that
     /// their sum is not finite.
     pub fn means(&self) -> Result<TokenMeans> {
         let count = count_of(&self.kept);
         if count == 0.0 {
-            return Err(Error::Empty { argument: "targets" });
+            return Err(Error::NothingToAverage { argument: "targets" });
         }
         let mean = |column: &Array<T, D>| {
             let column: Vec<f64> = column.iter().map(|x| x.wide()).collect(); // logits may be as large as their type

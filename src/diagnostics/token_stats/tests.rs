@@ -122,7 +122,7 @@ fn any_rank_has_the_shape_of_its_targets() {
     let one = TokenStats::default().each(&x.row(0), &arr0(0_u32)).unwrap();
     assert_eq!((one.log_prob[()], one.top_k_mass), (flat.log_prob[0], None));
     let none = stats(4).each(&Array2::<f32>::zeros((0, 4)), &Array1::<i64>::zeros(0)).unwrap();
-    assert_eq!((none.log_prob.len(), none.means()), (0, Err(Error::Empty { argument: "targets" })));
+    assert_eq!((none.log_prob.len(), none.means()), (0, Err(Error::NothingToAverage { argument: "targets" })));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn bad_input_is_named() {
     says(stats(1), &x, array![0], "`targets` has shape [1], expected [2]");
     says(stats(1), &x, array![0, 3], "`targets`[1] is 3, allowed are the classes 0 to 2");
     says(stats(1), &x, array![-1, 0], "`targets`[0] is -1, allowed are the classes 0 to 2");
-    says(stats(1), &Array2::zeros((2, 0)), y.clone(), "`logits` holds nothing to average over");
+    says(stats(1), &Array2::zeros((2, 0)), y.clone(), "`logits` is empty, needed is at least one element");
     let row = |bad: [f64; 3]| {
         let mut x = x.clone();
         x.row_mut(1).assign(&ndarray::aview1(&bad));

@@ -288,7 +288,7 @@ fn what_is_wrong_is_named() {
     assert_eq!(with(1.0, Occupancy::ReverseKl, 0.5), expected);
     assert_eq!(message(good, &logits, &array![0, 1]), "`actions` has shape [2], expected [4]");
     assert_eq!(message(good, &logits, &array![0, 4, 0, 0]), "`actions`[1] is 4, allowed are the classes 0 to 3");
-    assert_eq!(message(good, &Array2::zeros((0, 4)), &array![]), "`logits` holds nothing to average over");
+    assert_eq!(message(good, &Array2::zeros((0, 4)), &array![]), "`logits` is empty, needed is at least one element");
     let mut nan = logits.clone();
     nan[[3, 1]] = f64::NAN;
     assert_eq!(message(good, &nan, &actions), "`logits`[3, 1] is NaN, allowed is finite or -inf");

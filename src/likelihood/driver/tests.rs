@@ -152,6 +152,6 @@ fn scalars_and_arrays_of_any_dimension_are_taken() {
     let none = ArrayD::<f32>::zeros(vec![2, 0, 3]);
     assert_eq!(bernoulli_nll_grad(&none, &none, Reduction::Sum), Ok((0.0, none.clone())));
     assert_eq!(bernoulli_nll_each(&none, &none), Ok(none.clone()));
-    let empty = Err(Error::Empty { argument: "logits" });
+    let empty = Err(Error::NothingToAverage { argument: "logits" });
     assert_eq!(bernoulli_nll_grad(&none, &none, Reduction::Mean), empty);
 }

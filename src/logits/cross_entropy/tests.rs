@@ -137,7 +137,7 @@ fn parts_of_two_halves_make_the_mean_of_the_whole() {
 fn nothing_to_average_is_an_error_and_nothing_to_add_is_zero() {
     let mut x = worked();
     let ignored = array![-100, -100];
-    let empty = Err(crate::Error::Empty { argument: "targets" });
+    let empty = Err(crate::Error::NothingToAverage { argument: "targets" });
     assert_eq!(plain().grad_in_place(&mut x, &ignored, Reduction::Mean), empty);
     assert_eq!(x, worked());
     assert_eq!(plain().parts(&x, &ignored).unwrap(), Parts::default());

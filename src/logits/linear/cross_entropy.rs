@@ -193,7 +193,7 @@ impl<'a, 'h, E: Element, I: Target, S: Dimension> Call<'a, 'h, E, I, S> {
         head: LinearHead<'h, E>,
         targets: &'a ArrayRef<I, S>,
     ) -> Result<Self> {
-        let (&width, leading) = hidden.shape().split_last().ok_or(Error::Empty { argument: "hidden" })?;
+        let (&width, leading) = hidden.shape().split_last().ok_or(Error::no_axis("hidden"))?;
         let head = Head::new(head, width)?;
         Ok(Self { loss, objective: Objective::new(loss, head.classes())?, head, targets, leading })
     }

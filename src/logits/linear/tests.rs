@@ -192,7 +192,7 @@ fn no_token_leaves_a_zero_gradient_and_no_weight_is_read() {
     assert_eq!(loss.each(&hidden, case.head(), &targets).unwrap().dim(), (2, 0));
     assert_eq!(loss.parts(&hidden, case.head(), &targets).unwrap(), crate::Parts::default());
     let mean = loss.value(&hidden, case.head(), &targets, Reduction::Mean);
-    assert_eq!(mean, Err(Error::Empty { argument: "targets" }));
+    assert_eq!(mean, Err(Error::NothingToAverage { argument: "targets" }));
 }
 
 /// What both plans, the value and the log-probabilities say of a spoilt call.

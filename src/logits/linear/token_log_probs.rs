@@ -229,6 +229,6 @@ impl LogitTransform {
 
 /// The width of the hidden states, and their shape without it.
 fn split<E, D: Dimension>(hidden: &ArrayRef<E, D>) -> Result<(usize, &[usize])> {
-    let (&width, leading) = hidden.shape().split_last().ok_or(Error::Empty { argument: "hidden" })?;
+    let (&width, leading) = hidden.shape().split_last().ok_or(Error::no_axis("hidden"))?;
     Ok((width, leading))
 }

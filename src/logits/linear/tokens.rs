@@ -28,7 +28,7 @@ impl<'a, T: Real> Tokens<'a, T> {
         target: impl Fn(usize) -> Option<usize>,
     ) -> Result<Self> {
         let Some((&width, leading)) = hidden.shape().split_last() else {
-            return Err(Error::Empty { argument: name });
+            return Err(Error::no_axis(name));
         };
         let all: usize = leading.iter().product();
         let (places, targets): (Vec<_>, Vec<_>) = (0..all).filter_map(|i| Some((i, target(i)?))).unzip();
@@ -51,7 +51,7 @@ impl<'a, T: Real> Tokens<'a, T> {
         head: &Head<'_, E>,
     ) -> Result<Self> {
         let Some((_, leading)) = hidden.shape().split_last() else {
-            return Err(Error::Empty { argument: name });
+            return Err(Error::no_axis(name));
         };
         check::shape("mask", mask.shape(), leading)?;
         let mask: Vec<bool> = mask.iter().copied().collect();

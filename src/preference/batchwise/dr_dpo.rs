@@ -135,7 +135,7 @@ impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
         check::finite("scale", scale.wide())?;
         out.check_shapes(batch.len())?;
         let weight = match (total_weight(batch, reduction)?, reduction) {
-            (0.0, Reduction::Mean) => return Err(Error::Empty { argument: "batch" }),
+            (0.0, Reduction::Mean) => return Err(Error::NothingToAverage { argument: "batch" }),
             (_, Reduction::Mean) => 1.0,
             (total, _) => total,
         };

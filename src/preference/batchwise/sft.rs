@@ -60,7 +60,7 @@ impl<T: Real> PairObjective<T> for Sft {
         out.check_shapes(batch.len())?;
         let total = total_weight(batch, reduction)?;
         if matches!(reduction, Reduction::Mean) && batch.is_empty() {
-            return Err(Error::Empty { argument: "batch" });
+            return Err(Error::NothingToAverage { argument: "batch" });
         }
         if scale == T::zero() || total == 0.0 {
             return Ok(out.nothing());

@@ -180,7 +180,10 @@ fn nothing_sums_to_zero_and_has_no_mean() {
         assert_eq!(objective.parts(nothing.batch()), Ok(Parts { sum: 0.0, count: 0.0 }));
         assert!(objective.grad(nothing.batch(), Reduction::Sum).unwrap().1.chosen.is_empty());
         assert!(objective.each(nothing.batch()).unwrap().is_empty());
-        assert_eq!(objective.value(nothing.batch(), Reduction::Mean), Err(Error::Empty { argument: "batch" }));
+        assert_eq!(
+            objective.value(nothing.batch(), Reduction::Mean),
+            Err(Error::NothingToAverage { argument: "batch" })
+        );
     }
 }
 

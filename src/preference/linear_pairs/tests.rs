@@ -231,5 +231,5 @@ fn no_pairs_sum_to_zero_and_have_no_mean() {
     let pairs = case.pairs().reference(Pairs { chosen: none, rejected: none });
     let (loss, gradient) = pairs.grad(&DPO, Reduction::Sum).unwrap();
     assert_eq!((loss, gradient.weight), (0.0, Array2::zeros((CLASSES, WIDTH))));
-    assert_eq!(pairs.grad(&DPO, Reduction::Mean).unwrap_err(), crate::Error::Empty { argument: "batch" });
+    assert_eq!(pairs.grad(&DPO, Reduction::Mean).unwrap_err(), crate::Error::NothingToAverage { argument: "batch" });
 }

@@ -54,7 +54,7 @@ impl MarginMoments {
             return Err(infinite_at(&batch, pair, "finite").unwrap_or_else(overflow));
         }
         if margins.is_empty() {
-            return Err(Error::Empty { argument: "batch" });
+            return Err(Error::NothingToAverage { argument: "batch" });
         }
         let n = margins.len() as f64;
         let largest = margins.iter().fold(0.0_f64, |most, x| most.max(x.wide().abs()));

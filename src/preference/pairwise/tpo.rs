@@ -84,7 +84,7 @@ impl Tpo {
     ///
     /// # Errors
     ///
-    /// Those of [`PairObjective::validate`]; weights out of range; [`Error::Empty`] for a mean over nothing.
+    /// Those of [`PairObjective::validate`]; weights out of range; [`Error::NothingToAverage`] for a mean over nothing.
     pub fn gold_grad<T: Real>(&self, batch: PairBatch<'_, T>, reduction: Reduction<'_, T>) -> Result<Array1<T>> {
         let mut out = Array1::zeros(batch.len());
         self.gold_grad_into(batch, reduction, out.view_mut())?;
@@ -109,7 +109,7 @@ impl Tpo {
         let slope = T::of(-self.alpha);
         match reduction {
             Reduction::Sum => out.fill(slope),
-            Reduction::Mean if n == 0 => return Err(Error::Empty { argument: "batch" }),
+            Reduction::Mean if n == 0 => return Err(Error::NothingToAverage { argument: "batch" }),
             Reduction::Mean => out.fill(T::of(-self.alpha / n as f64)),
             Reduction::Weighted(weights) => out.zip_mut_with(weights, |out, &weight| *out = select(weight, slope)),
         }

@@ -80,7 +80,7 @@ impl RewardMetrics {
 pub fn reward_metrics<T: Real>(batch: PairBatch<'_, T>) -> Result<RewardMetrics> {
     batch.check_shapes()?;
     if batch.is_empty() {
-        return Err(Error::Empty { argument: "batch" });
+        return Err(Error::NothingToAverage { argument: "batch" });
     }
     let mut total = RewardMetrics::default();
     for (index, (chosen, rejected)) in scores(&batch).enumerate() {

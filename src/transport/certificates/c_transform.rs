@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(message(array![0.0, f64::NAN]), "`potential`[1] is NaN, allowed is finite");
         let none = Array2::<f64>::zeros((0, 3));
         let error = c_transform(Cost::matrix(none.view()), &array![]).unwrap_err();
-        assert_eq!(error.to_string(), "`cost` holds nothing to average over");
+        assert_eq!(error.to_string(), "`cost` is empty, needed is at least one element");
         let wide = array![[f64::MAX], [0.0]];
         let error = c_transform(Cost::matrix(wide.view()), &array![-f64::MAX, f64::MAX]);
         assert_eq!(error, Ok(array![-f64::MAX]));

@@ -267,6 +267,6 @@ mod tests {
             "`directions`[1] is 0, allowed is a direction that is finite and not zero"
         );
         assert!(message(array![[1.0, f64::INFINITY]]).starts_with("`directions`[0] is inf"));
-        assert_eq!(message(Array2::zeros((0, 2))), "`directions` holds nothing to average over");
+        assert_eq!(message(Array2::zeros((0, 2))), "`directions` is empty, needed is at least one element");
     }
 }

@@ -21,7 +21,8 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// # Errors
 ///
-/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], [`Error::Unbalanced`], [`Error::Overflow`].
+/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], [`Error::NoMass`],
+///   [`Error::Unbalanced`], [`Error::Overflow`].
 /// - [`Error::Shape`], [`Error::Value`]: `plan` is not `[n, m]`, or an entry is not finite or below zero.
 ///
 /// # Examples

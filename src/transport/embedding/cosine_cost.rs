@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(message(array![[1.0, 0.0], [0.0, 0.0]]), "`embeddings`[1] is 0, allowed is a row that is not zero");
         assert_eq!(message(array![[1.0, 0.0], [0.0, f64::NAN]]), "`embeddings`[1, 1] is NaN, allowed is finite");
         assert_eq!(message(array![[f64::INFINITY, 0.0]]), "`embeddings`[0, 0] is inf, allowed is finite");
-        assert_eq!(message(Array2::zeros((0, 3))), "`embeddings` holds nothing to average over");
-        assert_eq!(message(Array2::zeros((3, 0))), "`embeddings` holds nothing to average over");
+        assert_eq!(message(Array2::zeros((0, 3))), "`embeddings` is empty, needed is at least one element");
+        assert_eq!(message(Array2::zeros((3, 0))), "`embeddings` is empty, needed is at least one element");
     }
 }

@@ -71,7 +71,7 @@ pub enum EmoCost {
 /// - [`Error::Shape`]: not one target for each row, or not one logit for each class of the cost.
 /// - [`Error::Target`]: a target that is neither a class nor ignored.
 /// - [`Error::Value`]: a logit is NaN or +inf, or all of a row are -inf; a weight is not finite or below zero.
-/// - [`Error::Empty`]: a mean over no targets.
+/// - [`Error::NothingToAverage`]: a mean over no targets.
 /// - [`Error::Overflow`]: a factor or a gradient that does not fit the type.
 ///
 /// # Examples
@@ -317,7 +317,7 @@ fn finite(total: f64) -> Result<f64> {
 /// What every row's loss is multiplied by, apart from weights.
 fn scale<E: Element>(pass: &Pass<'_, E>, reduction: Reduction<'_, E::Real>) -> Result<f64> {
     match (reduction, pass.kept().filter(|kept| *kept).count()) {
-        (Reduction::Mean, 0) => Err(Error::Empty { argument: "targets" }),
+        (Reduction::Mean, 0) => Err(Error::NothingToAverage { argument: "targets" }),
         (Reduction::Mean, kept) => Ok((kept as f64).recip()),
         _ => Ok(1.0),
     }

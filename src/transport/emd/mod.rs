@@ -49,9 +49,10 @@ use crate::{Error, Real, Result, reduction};
 /// - [`Error::Value`](crate::Error::Value): a weight is not finite or below zero; between places with mass, a cost is NaN or
 ///   -inf, or a coordinate is not finite.
 /// - [`Error::NoFinitePlan`](crate::Error::NoFinitePlan): forbidden ways leave some mass nowhere to go.
-/// - [`Error::Empty`](crate::Error::Empty): a side without mass.
-/// - [`Error::Unbalanced`](crate::Error::Unbalanced): totals that differ by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the
-///   larger.
+/// - [`Error::Empty`](crate::Error::Empty): a side without places; [`Error::NoMass`](crate::Error::NoMass): one whose weights
+///   are all zero.
+/// - [`Error::Unbalanced`](crate::Error::Unbalanced): totals that differ by more than 6e-8 (n + m + 16) of the larger,
+///   as sums in `f32` may; [`normalised`](crate::transport::normalised) mends it.
 /// - [`Error::Overflow`](crate::Error::Overflow): the result does not fit.
 /// - [`Error::Unfinished`](crate::Error::Unfinished): a million and two thousand steps for each place were not enough; no
 ///   such problem is known to us.

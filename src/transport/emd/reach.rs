@@ -3,8 +3,8 @@
 use super::simplex::{Ended, Limits, Simplex, exchanges};
 use crate::transport::cost_rows::CostRows;
 use crate::transport::problem::Masses;
-use crate::transport::{TransportProblem, mass};
-use crate::{Error, Real, Result, reduction};
+use crate::transport::TransportProblem;
+use crate::{Error, Real, Result, check, reduction};
 
 /// For who does not solve the problem and so would not see it: some plan must have a finite cost. Both sides hold the same. One look at the costs where none forbids a way.
 #[allow(dead_code)]
@@ -49,7 +49,7 @@ fn some_room<T: Real>(simplex: &Simplex<'_, T>, masses: &Masses) -> Result<()> {
         let joined_to_them = Part::new(&simplex.columns, &masses.b, |k| v[k] <= -level);
         let columns = Part::new(&simplex.columns, &masses.b, |k| v[k] > -level);
         let joined_to_those = Part::new(&simplex.rows, &masses.a, |k| u[k] < level);
-        if rows.is_too_much_for::<T>(&joined_to_them) || columns.is_too_much_for::<T>(&joined_to_those) {
+        if rows.is_too_much_for(&joined_to_them) || columns.is_too_much_for(&joined_to_those) {
             // Both say the same: that which takes fewer words is told.
             return Err(match rows.places.len() <= columns.places.len() {
                 true => rows.has_no_way("a", &joined_to_them, "b"),
@@ -73,8 +73,8 @@ impl Part {
         Self { places, held }
     }
 
-    fn is_too_much_for<T: Real>(&self, joined: &Self) -> bool {
-        self.held - joined.held > mass::tolerance::<T>() * self.held
+    fn is_too_much_for(&self, joined: &Self) -> bool {
+        self.held - joined.held > check::sum_rounding(self.places.len() + joined.places.len()) * self.held
     }
 
     fn has_no_way(self, argument: &'static str, joined: &Self, other: &'static str) -> Error {

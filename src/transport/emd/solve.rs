@@ -5,7 +5,7 @@ use super::potentials::Potentials;
 use super::simplex::{Ended, Limits, SMALL, Simplex, exchanges};
 use crate::transport::problem::Masses;
 use crate::transport::{Flow, Plan, TransportProblem, mass};
-use crate::{Error, Real, Result, reduction};
+use crate::{Error, Real, Result, check, reduction};
 
 /// A plan and a feasible pair of potentials, and what they say of the least cost.
 pub(in crate::transport) struct Solved {
@@ -106,5 +106,6 @@ fn carried<T: Real>(
         carry.map(flow).partition(|flow: &Flow<f64>| problem.cost.at(flow.from, flow.to) < f64::INFINITY);
     // What rounding of the weights has left no way for.
     let left: f64 = forbidden.iter().map(|flow| flow.mass).sum();
-    if left <= mass::tolerance::<T>() * mass::total(&masses.a) { Ok(carried) } else { Err(overflow()) }
+    let rounding = check::sum_rounding(masses.a.len() + masses.b.len());
+    if left <= rounding * mass::total(&masses.a) { Ok(carried) } else { Err(overflow()) }
 }

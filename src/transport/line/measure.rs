@@ -52,8 +52,8 @@ impl<T: Real, D: Dimension> Measure<'_, T, D> {
         }
         match self.weights {
             _ if n == 0 => Err(Error::Empty { argument: names.points }),
-            Some(weights) if weights.iter().all(|w| *w == T::zero()) => Err(Error::Empty { argument: names.weights }),
-            _ => Ok(()),
+            Some(weights) => mass::some(names.weights, weights),
+            None => Ok(()),
         }
     }
 
@@ -113,7 +113,7 @@ impl Atoms {
     pub(super) fn both<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>) -> Result<[Self; 2]> {
         let (x, y) = (Self::new(x, &Names::X)?, Self::new(y, &Names::Y)?);
         let names = mass::Names { left: Names::X.weights, right: Names::Y.weights };
-        mass::balanced::<T>(names, x.total(), y.total())?;
+        mass::balanced(names, x.total(), y.total(), x.len() + y.len())?;
         Ok([x, y])
     }
 

@@ -28,8 +28,9 @@ use crate::{Error, Real, Result, parallel, reduction, simd};
 /// - [`Error::Parameter`]: `p` is not finite or below 1.
 /// - [`Error::Value`]: a point that holds mass is not finite, or a weight is not finite or below zero.
 /// - [`Error::Shape`]: weights of another length than their points.
-/// - [`Error::Empty`]: no points, or no mass.
-/// - [`Error::Unbalanced`]: the totals differ by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the larger.
+/// - [`Error::Empty`]: no points. [`Error::NoMass`]: weights that are all zero.
+/// - [`Error::Unbalanced`]: the totals differ by more than 6e-8 (n + m + 16) of the larger, as sums in `f32` may;
+///   [`normalised`](crate::transport::normalised) mends it.
 /// - [`Error::Overflow`]: the result or a total does not fit the type.
 ///
 /// # Examples
@@ -221,7 +222,8 @@ mod tests {
         let error = wasserstein_1d(weighted(&X, &A), weighted(&[0.0], &[1.5]), 1.0).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`x.weights` sums to 1 and `y.weights` to 1.5, allowed is a relative difference of 0.000000001"
+            "`x.weights` sums to 1 and `y.weights` to 1.5, allowed is a relative difference of 1.3e-6; \
+             `transport::normalised` divides weights by their sum"
         );
         let (points, weights) = (array![0.0_f32, 1.0], array![0.5_f32, 0.500_000_5]);
         let nearly = Measure::weighted(points.view(), weights.view());
@@ -262,8 +264,11 @@ mod tests {
         let points = [1.0, nan];
         assert_eq!(message(uniform(&points), x, 1.0), "`x.points`[1] is NaN, allowed is finite");
         assert_eq!(message(x, uniform(&[f64::INFINITY]), 1.0), "`y.points`[0] is inf, allowed is finite");
-        assert_eq!(message(uniform(&[]), x, 1.0), "`x.points` holds nothing to average over");
-        assert_eq!(message(x, weighted(&[1.0], &[0.0]), 1.0), "`y.weights` holds nothing to average over");
+        assert_eq!(message(uniform(&[]), x, 1.0), "`x.points` is empty, needed is at least one element");
+        assert_eq!(
+            message(x, weighted(&[1.0], &[0.0]), 1.0),
+            "`y.weights` holds no mass: every weight is 0, needed is at least one above 0"
+        );
         assert_eq!(message(weighted(&X, &B), x, 1.0), "`x.weights` has shape [4], expected [5]");
         let negative = weighted(&[1.0, 2.0], &[2.0, -1.0]);
         assert_eq!(message(negative, x, 1.0), "`x.weights`[1] is -1, allowed is finite and >= 0");

@@ -46,7 +46,7 @@ use crate::{Error, Real, Result, check};
 /// # Errors
 ///
 /// - [`Error::Parameter`]: a hyper-parameter out of its range.
-/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], and without a `marginal_penalty`
+/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], [`Error::NoMass`], and without a `marginal_penalty`
 ///   [`Error::Unbalanced`].
 /// - [`Error::Overflow`]: costs over ε, or results, that do not fit.
 ///

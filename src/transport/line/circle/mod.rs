@@ -32,7 +32,7 @@ use crate::{Error, Real, Result, check, parallel};
 ///
 /// - [`Error::Parameter`]: `p` is not finite or below 1, `period` is not finite or not above zero.
 /// - [`Error::Value`]: a point that holds mass is not finite, or a weight is not finite or below zero.
-/// - [`Error::Shape`], [`Error::Empty`], [`Error::Unbalanced`]: as [`wasserstein_1d`](super::wasserstein_1d()).
+/// - [`Error::Shape`], [`Error::Empty`], [`Error::NoMass`], [`Error::Unbalanced`]: as [`wasserstein_1d`](super::wasserstein_1d()).
 /// - [`Error::Overflow`]: the result, a total or `(4c)^p` does not fit.
 ///
 /// # Examples

@@ -21,7 +21,7 @@ impl Cloud {
     pub(super) fn both<T: Real>(x: Measure<'_, T, Ix2>, y: Measure<'_, T, Ix2>) -> Result<[Self; 2]> {
         let (x, y) = (Self::new(x, &Names::X)?, Self::new(y, &Names::Y)?);
         let names = mass::Names { left: Names::X.weights, right: Names::Y.weights };
-        mass::balanced::<T>(names, x.total(), y.total())?;
+        mass::balanced(names, x.total(), y.total(), x.len() + y.len())?;
         Ok([x, y])
     }
 

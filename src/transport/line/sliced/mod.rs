@@ -47,8 +47,8 @@ const ROUND: usize = 8 * BLOCK;
 /// - [`Error::Shape`]: points and directions of different dimensions, weights of another length than their points.
 /// - [`Error::Value`]: a coordinate of a point that holds mass, or of a direction, is not finite; a weight is not finite or
 ///   below zero; a direction of zeros.
-/// - [`Error::Empty`]: no points, no mass, or no directions to average over.
-/// - [`Error::Unbalanced`]: the totals differ by more than 1e-9 (`f64`) or 1e-6 (`f32`) of the larger.
+/// - [`Error::Empty`]: no points or no directions. [`Error::NoMass`]: weights that are all zero.
+/// - [`Error::Unbalanced`]: as [`wasserstein_1d`](super::wasserstein_1d()).
 /// - [`Error::Overflow`]: a result or a total does not fit the type.
 ///
 /// # Examples
