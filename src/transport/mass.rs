@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn any_weights_sum_to_one_once_normalised() {
-        for weights in [array![3.0_f64, 0.0, 5.0], array![5e-324, 1e-323], array![1e308, 1.7e308], Array1::ones(1_000)] {
+        for weights in [array![3.0_f64, 0.0, 5.0], array![5e-324, 1e-323], array![1e308, 1.7e308], Array1::ones(1_000)]
+        {
             let shares = normalised(&weights).unwrap();
             assert!((shares.sum() - 1.0).abs() < 1e-14, "{weights}");
             assert_eq!(

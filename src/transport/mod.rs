@@ -29,8 +29,9 @@ pub use embedding::{CosineCost, Emo, EmoCost, EmoMode, EmoTerms, demd, demd_grad
 pub use emd::{EmdSolution, TransportGradient, emd, emd_grad, emd_plan};
 pub use emd_bounds::{EmdBounds, EmdInterval, LowerBound, UpperBound};
 pub use line::{
-    MaxSlice, Measure, MeasureGradient, SlicedWasserstein, directions, wasserstein_1d, wasserstein_1d_grad,
-    wasserstein_circle,
+    MaxSlice, Measure, MeasureGradient, SlicedWasserstein, directions, wasserstein_1d, wasserstein_1d_distance,
+    wasserstein_1d_distance_grad, wasserstein_1d_grad, wasserstein_circle, wasserstein_circle_distance,
+    wasserstein_circle_distance_grad, wasserstein_circle_grad,
 };
 pub use mass::normalised;
 pub use plan::{Flow, Plan};

@@ -117,6 +117,22 @@ impl Atoms {
         Ok([x, y])
     }
 
+    /// Both measures, moved and sorted, and where each atom stood.
+    pub(super) fn both_sorted<T: Real>(
+        x: Measure<'_, T>,
+        y: Measure<'_, T>,
+        to: impl Fn(f64) -> f64 + Sync + Send,
+    ) -> Result<([Self; 2], [Vec<usize>; 2])> {
+        let mut sides = Self::both(x, y)?.map(|atoms| (atoms, Vec::new()));
+        let bytes = 32 * (sides[0].0.len() + sides[1].0.len());
+        parallel::for_each(sides.iter_mut().collect(), bytes, |(atoms, places)| {
+            atoms.move_points(&to);
+            *places = atoms.sort_with_places();
+        });
+        let [(left, left_places), (right, right_places)] = sides;
+        Ok(([left, right], [left_places, right_places]))
+    }
+
     /// Number of atoms.
     pub(super) fn len(&self) -> usize {
         match self {
@@ -130,6 +146,13 @@ impl Atoms {
         match self {
             Self::Equal(points) => points.iter_mut().for_each(|point| *point = to(*point)),
             Self::Weighted(atoms) => atoms.iter_mut().for_each(|(point, _)| *point = to(*point)),
+        }
+    }
+
+    /// Changes the mass of each atom of [`Atoms::Weighted`].
+    pub(super) fn move_masses(&mut self, to: impl Fn(f64) -> f64) {
+        if let Self::Weighted(atoms) = self {
+            atoms.iter_mut().for_each(|(_, mass)| *mass = to(*mass));
         }
     }
 

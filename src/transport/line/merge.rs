@@ -29,6 +29,12 @@ pub(super) fn distance(x: &impl Side, i: usize, y: &impl Side, j: usize) -> f64 
     (x.point(i) + half) - (y.point(j) - half)
 }
 
+/// From an atom to the next one of the same side.
+#[inline(always)]
+pub(super) fn gap(side: &impl Side, index: usize) -> f64 {
+    distance(side, index + 1, side, index)
+}
+
 /// A sorted measure, in the units of [`level`].
 #[derive(Clone, Copy)]
 pub(super) struct Sorted<'a> {

@@ -8,6 +8,11 @@ pub(super) enum Power {
     First,
     Second,
     Other(f64),
+    /// `(|d| / unit)^p`, which fits however large the power. Slopes and rises are by `d / unit`, too.
+    Scaled {
+        p: f64,
+        unit: f64,
+    },
 }
 
 impl Power {
@@ -28,6 +33,7 @@ impl Power {
             Self::First => d.abs(),
             Self::Second => d * d,
             Self::Other(p) => d.abs().powf(p),
+            Self::Scaled { p, unit } => (d.abs() / unit).powf(p),
         }
     }
 
@@ -39,6 +45,7 @@ impl Power {
             Self::First => sign,
             Self::Second => 2.0 * d,
             Self::Other(p) => sign * p * d.abs().powf(p - 1.0),
+            Self::Scaled { p, unit } => sign * p * (d.abs() / unit).powf(p - 1.0),
         }
     }
 
@@ -50,7 +57,10 @@ impl Power {
             Self::First if d > 0.0 && to > 0.0 => step,
             Self::First if d < 0.0 && to < 0.0 => -step,
             Self::Second => step * (d + to),
-            Self::Other(p) if 2.0 * step.abs() < d.abs() => d.abs().powf(p) * (p * (step / d).ln_1p()).exp_m1(),
+            _ if step == 0.0 => 0.0, // also where the power overflows
+            Self::Other(p) | Self::Scaled { p, .. } if 2.0 * step.abs() < d.abs() => {
+                self.of(d) * (p * (step / d).ln_1p()).exp_m1()
+            }
             _ => self.of(to) - self.of(d),
         }
     }
@@ -74,6 +84,12 @@ mod tests {
                 }
                 // Differences of the powers would be all noise.
                 close(power.rise(d, 1e-14), 1e-14 * power.slope(d), 1e-12);
+            }
+            let scaled = Power::Scaled { p, unit: 0.5 };
+            for d in [-2.5_f64, 0.7] {
+                close(scaled.of(d), (2.0 * d).abs().powf(p), 1e-15);
+                close(scaled.slope(d), p * (2.0 * d).abs().powf(p - 1.0) * d.signum(), 1e-14);
+                close(scaled.rise(d, 0.1), scaled.of(d + 0.1) - scaled.of(d), 1e-13);
             }
             assert_eq!((power.of(0.0), power.slope(0.0), power.slope(-0.0)), (0.0, 0.0, 0.0));
             close(power.rise(0.0, -2.0), 2_f64.powf(p), 1e-15);

@@ -3,12 +3,12 @@
 use ndarray::Array1;
 
 use super::measure::{Atoms, Names};
-use super::merge::{Side, Step, level, walk};
+use super::merge::{Side, Step, gap, level, walk};
 use super::power::Power;
 use super::wasserstein_1d::{cost, fitting};
 use crate::reduction::Total;
 use crate::transport::Measure;
-use crate::{Error, Real, Result, parallel, reduction};
+use crate::{Error, Real, Result, reduction};
 
 /// The gradient of a distance in one of its measures, in the order in which the points came.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,22 +66,31 @@ pub fn wasserstein_1d_grad<T: Real>(
     p: f64,
 ) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
     let power = Power::new(p)?;
-    let mut sides = Atoms::both(x, y)?.map(|atoms| (atoms, Vec::new()));
-    let bytes = 32 * (sides[0].0.len() + sides[1].0.len());
-    parallel::for_each(sides.iter_mut().collect(), bytes, |(atoms, places)| *places = atoms.sort_with_places());
-    let [(left, left_places), (right, right_places)] = sides;
+    let ([left, right], places) = Atoms::both_sorted(x, y, |point| point)?;
     let value = fitting(cost(&left, &right, power))?;
-    let [x_slopes, y_slopes] = slopes(&left, &right, power);
-    let [x_potentials, y_potentials] = potentials(&left, &right, power).map(centred);
-    let laid = |measure: Measure<'_, T>, places, slopes: Vec<f64>, potentials: Vec<f64>, names: &Names| {
+    let (x_sorted, y_sorted, unit) = level(&left, &right);
+    let slopes = slopes(&x_sorted, &y_sorted, unit, power);
+    let potentials = potentials(&x_sorted, &y_sorted, power, End::Open).map(centred);
+    let [in_x, in_y] = laid((x, y), places, slopes, potentials)?;
+    Ok((value, in_x, in_y))
+}
+
+/// The gradients of both measures, from the numbers of their sorted atoms.
+pub(super) fn laid<T: Real>(
+    measures: (Measure<'_, T>, Measure<'_, T>),
+    [x_places, y_places]: [Vec<usize>; 2],
+    [x_slopes, y_slopes]: [Vec<f64>; 2],
+    [x_potentials, y_potentials]: [Vec<f64>; 2],
+) -> Result<[MeasureGradient<T>; 2]> {
+    let one = |measure: Measure<'_, T>, places, slopes: Vec<f64>, potentials: Vec<f64>, names: &Names| {
         let places = original(&measure, places);
         Ok(MeasureGradient {
             points: scatter(measure.points.len(), &places, &slopes, names.points)?,
             weights: scatter(measure.points.len(), &places, &potentials, names.weights)?,
         })
     };
-    let x = laid(x, left_places, x_slopes, x_potentials, &Names::X)?;
-    Ok((value, x, laid(y, right_places, y_slopes, y_potentials, &Names::Y)?))
+    let (x, y) = measures;
+    Ok([one(x, x_places, x_slopes, x_potentials, &Names::X)?, one(y, y_places, y_slopes, y_potentials, &Names::Y)?])
 }
 
 /// The places of atoms among all points, from those among the points that hold mass.
@@ -104,12 +113,11 @@ fn scatter<T: Real>(n: usize, places: &[usize], values: &[f64], argument: &'stat
     Ok(laid)
 }
 
-/// `Σ mass · slope` at each atom of both sorted measures.
-pub(super) fn slopes(x: &Atoms, y: &Atoms, power: Power) -> [Vec<f64>; 2] {
-    let (x, y, unit) = level(x, y);
+/// `Σ mass · slope` at each atom of both sides, in their order.
+pub(super) fn slopes(x: &impl Side, y: &impl Side, unit: f64, power: Power) -> [Vec<f64>; 2] {
     let mut slopes = [vec![0.0; x.last() + 1], vec![0.0; y.last() + 1]];
     let (mut from, mut to) = (Total::default(), Total::default());
-    walk(&x, &y, |step| {
+    walk(x, y, |step| {
         let slope = (step.mass * unit) * power.slope(step.distance);
         from.add(slope);
         to.add(-slope);
@@ -126,34 +134,71 @@ pub(super) fn slopes(x: &Atoms, y: &Atoms, power: Power) -> [Vec<f64>; 2] {
     slopes
 }
 
-/// Kantorovich potentials of both sorted measures, each from 0 at its first atom: with a constant added, tight along the
-/// plan, and no sum of two above its cost anywhere, since costs that are convex in the distance are Monge.
-fn potentials(x: &Atoms, y: &Atoms, power: Power) -> [Vec<f64>; 2] {
-    let (x, y, _) = level(x, y);
+/// What comes behind the last atoms of both sides.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum End {
+    /// Nothing.
+    Open,
+    /// The first ones again, a turn further.
+    Closed,
+}
+
+/// Kantorovich potentials of both sides, each from 0 at its first atom: with a constant added, tight along the plan, and no
+/// sum of two above its cost anywhere, since costs that are convex in the distance are Monge.
+///
+/// Where both sides go on at once, the rise of a potential may be anything between two bounds. It is the mean of both, but on
+/// a circle, where the rises of a whole turn must sum to zero: there the share of one bound is what makes them.
+pub(super) fn potentials(x: &impl Side, y: &impl Side, power: Power, end: End) -> [Vec<f64>; 2] {
+    let share = match end {
+        End::Open => 0.5,
+        End::Closed => {
+            let [alone, beside] = [1.0, 0.0].map(|share| {
+                let mut turn = Total::default();
+                rises(x, y, power, end, share, |rise, _| turn.add(rise.unwrap_or(0.0)));
+                turn.value()
+            });
+            if alone == beside { 0.5 } else { (beside / (beside - alone)).clamp(0.0, 1.0) }
+        }
+    };
     let mut potentials = [Vec::with_capacity(x.last() + 1), Vec::with_capacity(y.last() + 1)];
     let (mut f, mut g) = (Total::default(), Total::default());
     potentials.iter_mut().for_each(|side| side.push(0.0));
-    walk(&x, &y, |Step { x: i, y: j, distance, x_ends, y_ends, .. }| {
-        let along_x = if x_ends { x.point(i + 1) - x.point(i) } else { 0.0 };
-        let along_y = if y_ends { y.point(j) - y.point(j + 1) } else { 0.0 };
-        let mean_rise = |step: f64, aside: f64| match aside {
-            0.0 => power.rise(distance, step),
-            _ => 0.5 * (power.rise(distance, step) + power.rise(distance + aside, step)),
-        };
-        if x_ends {
-            f.add(mean_rise(along_x, along_y));
-            potentials[0].push(f.value());
-        }
-        if y_ends {
-            g.add(mean_rise(along_y, along_x));
-            potentials[1].push(g.value());
+    rises(x, y, power, End::Open, share, |in_x, in_y| {
+        for (side, (total, rise)) in potentials.iter_mut().zip([(&mut f, in_x), (&mut g, in_y)]) {
+            if let Some(rise) = rise {
+                total.add(rise);
+                side.push(total.value());
+            }
         }
     });
     potentials
 }
 
+/// By how much the potential of x and that of y rise after each step, where that side goes on. Where both do, `share` says
+/// how much counts of the rise that one has alone, and the rest is that beside the other's.
+fn rises(
+    x: &impl Side,
+    y: &impl Side,
+    power: Power,
+    end: End,
+    share: f64,
+    mut rise: impl FnMut(Option<f64>, Option<f64>),
+) {
+    walk(x, y, |Step { x: i, y: j, distance, x_ends, y_ends, .. }| {
+        let closes = end == End::Closed && i == x.last() && j == y.last();
+        let (x_ends, y_ends) = (x_ends || closes, y_ends || closes);
+        let along_x = if x_ends { gap(x, i) } else { 0.0 };
+        let along_y = if y_ends { -gap(y, j) } else { 0.0 };
+        let by = |step: f64, aside: f64, share: f64| match aside {
+            0.0 => power.rise(distance, step),
+            _ => share * power.rise(distance, step) + (1.0 - share) * power.rise(distance + aside, step),
+        };
+        rise(x_ends.then(|| by(along_x, along_y, share)), y_ends.then(|| by(along_y, along_x, 1.0 - share)));
+    });
+}
+
 /// Less their mean.
-fn centred(mut values: Vec<f64>) -> Vec<f64> {
+pub(super) fn centred(mut values: Vec<f64>) -> Vec<f64> {
     let mean = reduction::sum(&values) / values.len() as f64;
     values.iter_mut().for_each(|value| *value -= mean);
     values

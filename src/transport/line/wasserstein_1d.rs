@@ -67,6 +67,7 @@ pub(super) fn cost(x: &Atoms, y: &Atoms, power: Power) -> f64 {
         Power::First => cost_by(x, y, f64::abs),
         Power::Second => cost_by(x, y, |d| d * d),
         Power::Other(p) => cost_by(x, y, |d| d.abs().powf(p)),
+        Power::Scaled { .. } => cost_by(x, y, |d| power.of(d)),
     }
 }
 

@@ -48,7 +48,7 @@ fn median(mut arcs: &mut [Arc], mut half: f64) -> [usize; 2] {
         let middle = arcs.len() / 2;
         let (low, arc, high) = arcs.select_nth_unstable_by(middle, |a, b| a.height.total_cmp(&b.height));
         let below: f64 = low.iter().map(|arc| arc.length).sum();
-        if half <= below {
+        if half <= below && !low.is_empty() {
             arcs = low;
         } else if half <= below + arc.length || high.is_empty() {
             return arc.before;

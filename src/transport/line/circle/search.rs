@@ -1,19 +1,14 @@
 //! Where to start on the circle for powers above the first: the least of a convex function of the shift.
 
+use super::cuts::Cuts;
 use super::{Start, Turned};
-use crate::reduction::Total;
-use crate::transport::line::measure::Atoms;
-use crate::transport::line::merge::{Side, Sorted, Sum, distance, walk};
+use crate::transport::line::merge::{Sorted, Sum, gap, walk};
 use crate::transport::line::power::Power;
 
 /// Tangents of the cost, by the shift of the quantiles of y.
 struct Tangents<'a> {
-    x: Turned<'a>,
-    y: Sorted<'a>,
-    /// Mass of y up to the end of each atom.
-    ends: Vec<f64>,
+    cuts: Cuts<'a>,
     power: Power,
-    period: f64,
 }
 
 /// What a shift costs.
@@ -22,6 +17,8 @@ struct Tangent {
     shift: f64,
     cost: f64,
     slope: f64,
+    /// What the plan costs that starts with the atoms that start most nearly together.
+    plan: f64,
     /// The atoms that start most nearly together.
     starts: [Start; 2],
 }
@@ -29,36 +26,25 @@ struct Tangent {
 /// The first atoms of the best plan. At its shift an atom of x and one of y start together, for between such shifts the cost
 /// is linear.
 pub(super) fn start(x: &Sorted<'_>, y: &Sorted<'_>, power: Power, period: f64) -> [Start; 2] {
-    let mut total = Total::default();
-    let ends = (0..=y.last()).map(|j| {
-        total.add(y.mass(j));
-        total.value()
-    });
-    let ends: Vec<f64> = ends.collect();
-    let x = Turned::whole(*x, Start { atom: 0, lift: 0.0 }, period);
-    Tangents { x, y: *y, ends, power, period }.least().starts
+    Tangents { cuts: Cuts::new(x, y, period), power }.least().starts
 }
 
 impl Tangents<'_> {
-    fn total(&self) -> f64 {
-        self.ends[self.ends.len() - 1]
-    }
-
     /// Closes in on the least cost. Beyond one turn to either side all mass would go the same way round, further than it must.
     fn least(&self) -> Tangent {
         let mut best = self.at(0.0);
         if best.cost == 0.0 || best.slope == 0.0 {
             return best;
         }
-        let other = self.at(if best.slope < 0.0 { self.total() } else { -self.total() });
+        let other = self.at(if best.slope < 0.0 { self.cuts.total() } else { -self.cuts.total() });
         let (mut low, mut high) = if best.slope < 0.0 { (best, other) } else { (other, best) };
-        best = if other.cost < best.cost { other } else { best };
+        best = if other.plan < best.plan { other } else { best };
         for turn in 0.. {
-            if high.shift - low.shift < 2.0 * self.grain() || is_certain(&low, &high, best.cost) {
+            if high.shift - low.shift < 2.0 * self.cuts.grain() || is_certain(&low, &high, best.plan) {
                 break;
             }
             let found = self.at(self.probe(&low, &high, turn));
-            if found.cost <= best.cost {
+            if found.plan <= best.plan {
                 best = found;
             }
             match found.slope {
@@ -68,15 +54,6 @@ impl Tangents<'_> {
             }
         }
         best
-    }
-
-    /// Shifts that are closer are the same: whole masses are compared as they are, others with the roundings of their sums.
-    fn grain(&self) -> f64 {
-        if self.has_whole_masses() { 1.0 } else { 4.0 * f64::EPSILON * self.total() }
-    }
-
-    fn has_whole_masses(&self) -> bool {
-        matches!((self.x.side.atoms, self.y.atoms), (Atoms::Equal(_), Atoms::Equal(_)))
     }
 
     /// Where to look next: where the slope would be zero if it were linear, where the tangents meet, which is the end of the
@@ -90,35 +67,63 @@ impl Tangents<'_> {
         };
         let step = if step.is_finite() { step } else { 0.5 * width };
         let shift = low.shift + step;
-        let shift = if self.has_whole_masses() { shift.round() } else { shift };
-        shift.max(low.shift + self.grain()).min(high.shift - self.grain())
+        let shift = if self.cuts.has_whole_masses() { shift.round() } else { shift };
+        shift.max(low.shift + self.cuts.grain()).min(high.shift - self.cuts.grain())
     }
 
     fn at(&self, shift: f64) -> Tangent {
-        let (total, atoms) = (self.total(), self.ends.len());
-        let turns = (shift / total).floor();
-        let offset = (shift - turns * total).clamp(0.0, total);
-        let atom = self.ends.partition_point(|&end| end <= offset).min(atoms - 1);
-        let begin = (self.ends[atom] - offset).clamp(0.0, self.y.mass(atom));
-        let (end, lift) = (self.y.mass(atom) - begin, turns * self.period);
-        let y = Turned { side: self.y, start: Start { atom, lift }, begin, end: Some(end), period: self.period };
+        let (x, cut) = (&self.cuts.x, self.cuts.at(shift));
         let (mut cost, mut slope) = (Sum::default(), Sum::default());
-        let (mut together, mut nearest) = ([0, 1], begin);
-        walk(&self.x, &y, |step| {
+        let mut together = cut.together();
+        walk(x, &cut.y, |step| {
             cost.add(step.mass * self.power.of(step.distance));
-            if (step.x_ends || step.y_ends) && step.rest < nearest {
-                (together, nearest) = ([step.x + 1, step.y + 1], step.rest);
-            }
+            together.see(&step);
             if step.y_ends {
                 // Mass at the end of an atom of y goes to the next one instead.
-                slope.add(self.power.rise(step.distance, distance(&y, step.y, &y, step.y + 1)));
+                slope.add(self.power.rise(step.distance, -gap(&cut.y, step.y)));
             }
         });
-        let starts = [
-            Start::new(together[0], self.x.atoms(), 0.0, self.period),
-            Start::new(atom + together[1], atoms, lift, self.period),
-        ];
-        Tangent { shift, cost: cost.total(), slope: slope.total(), starts }
+        let slope = match (self.power, slope.total()) {
+            (Power::Scaled { p, .. }, slope) if slope == 0.0 || !slope.is_finite() => self.sign(p, shift),
+            (_, slope) => slope,
+        };
+        let (cost, starts) = (cost.total(), cut.starts(&together));
+        Tangent { shift, cost, slope, plan: self.plan(cost, starts), starts }
+    }
+
+    /// Beside a shift at which atoms start together, what is split off by a rounding goes a long way. A square of it is
+    /// nothing, but a high power may be more than all else: what counts there is the plan at that shift itself.
+    fn plan(&self, cost: f64, [from_x, from_y]: [Start; 2]) -> f64 {
+        match self.power {
+            Power::First | Power::Second => cost,
+            _ => {
+                let whole = |side, start| Turned::whole(side, start, self.cuts.period);
+                super::cost(&whole(self.cuts.x.side, from_x), &whole(self.cuts.y, from_y), self.power)
+            }
+        }
+    }
+
+    /// The sign of the slope where its terms do not fit, as an infinity of that sign: they are summed by the longest way that
+    /// is among them.
+    fn sign(&self, p: f64, shift: f64) -> f64 {
+        let (x, cut) = (&self.cuts.x, self.cuts.at(shift));
+        let (mut unit, mut slope) = (0.0_f64, Sum::default());
+        walk(x, &cut.y, |step| {
+            if step.y_ends {
+                unit = unit.max(step.distance.abs()).max((step.distance - gap(&cut.y, step.y)).abs());
+            }
+        });
+        let power = Power::Scaled { p, unit };
+        walk(x, &cut.y, |step| {
+            if step.y_ends {
+                slope.add(power.rise(step.distance, -gap(&cut.y, step.y)));
+            }
+        });
+        match slope.total() {
+            slope if slope > 0.0 => f64::INFINITY,
+            slope if slope < 0.0 => f64::NEG_INFINITY,
+            _ => 0.0,
+        }
     }
 }
 

@@ -207,5 +207,5 @@ fn bad_input_is_named() {
     }
     let nan = Measure::uniform(aview1(&[0.0, f64::NAN]));
     assert_eq!(message(one, nan, 2.0, 1.0), "`y.points`[1] is NaN, allowed is finite");
-    assert_eq!(message(one, one, 2.0, 1e200), "the result at `x.points` overflows f64");
+    assert_eq!(message(one, one, 2.0, 1e200), "the result at `period` overflows f64");
 }

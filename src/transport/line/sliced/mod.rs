@@ -2,6 +2,7 @@
 
 mod cloud;
 mod directions;
+mod distance;
 mod max;
 
 use ndarray::{Array1, Array2, ArrayRef2, Ix2};
@@ -10,7 +11,12 @@ use self::cloud::Cloud;
 use crate::transport::Measure;
 use crate::{Error, Real, Result, check, parallel, reduction};
 
+use super::distance::root;
+use super::longest::{longest, share_out, slack};
+use super::measure::Atoms;
+use super::merge::level;
 use super::power::Power;
+use super::root::{Order, gradient_of_way};
 use super::slopes::slopes;
 use super::wasserstein_1d::{cost, fitting};
 
@@ -32,7 +38,8 @@ const ROUND: usize = 8 * BLOCK;
 ///
 /// The points of x are `[n, d]`, those of y `[m, d]`, `directions` are `[k, d]`. Only their direction counts: each is
 /// divided by its Euclidean length, so unit vectors may be given as they are. [`directions`] draws some. Masses are as in
-/// [`Measure`]: nothing is normalised, and a point of weight zero is never looked at. No root is taken.
+/// [`Measure`]: nothing is normalised, and a point of weight zero is never looked at. No root is taken but by
+/// [`distance`](Self::distance), [`distances`](Self::distances) and [`distance_grad`](Self::distance_grad).
 ///
 /// Every slice is exact, as [`wasserstein_1d`](super::wasserstein_1d()), from one sort: `O(k (n + m) (d + log(n + m)))` time,
 /// in `f64` for both types. The value needs eight projections of all points for each thread, the gradient 64 of them.
@@ -43,7 +50,7 @@ const ROUND: usize = 8 * BLOCK;
 ///
 /// # Errors
 ///
-/// - [`Error::Parameter`]: `p` is not finite or below 1.
+/// - [`Error::Parameter`]: `p` is below 1 or, where no root is taken, not finite.
 /// - [`Error::Shape`]: points and directions of different dimensions, weights of another length than their points.
 /// - [`Error::Value`]: a coordinate of a point that holds mass, or of a direction, is not finite; a weight is not finite or
 ///   below zero; a direction of zeros.
@@ -72,7 +79,7 @@ const ROUND: usize = 8 * BLOCK;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SlicedWasserstein {
-    /// Power of the distance, `>= 1`. Default 2 (POT).
+    /// Power of the distance, `>= 1`; +inf where a root is taken. Default 2 (POT).
     pub p: f64,
 }
 
@@ -151,7 +158,7 @@ impl SlicedWasserstein {
         check::shape("out_x", out_x.shape(), x.points.shape())?;
         check::shape("out_y", out_y.shape(), y.points.shape())?;
         let slices = Slices::new(*self, x, y, directions)?;
-        let (costs, [for_x, for_y]) = slices.gradient()?;
+        let (costs, [for_x, for_y]) = slices.gradient(None)?;
         let value = mean(&costs)?;
         slices.x.lay_out(&for_x, out_x, "x.points")?;
         slices.y.lay_out(&for_y, out_y, "y.points")?;
@@ -166,9 +173,18 @@ fn mean<T: Real>(costs: &[f64]) -> Result<T> {
     }
 }
 
+/// What a slice is worth.
+#[derive(Clone, Copy)]
+enum Worth {
+    /// `W_p^p`.
+    Cost(Power),
+    /// `W_p`, and the spacing of the element type at 1.
+    Distance(Order, f64),
+}
+
 /// The arguments of one call, checked.
 struct Slices {
-    power: Power,
+    worth: Worth,
     x: Cloud,
     y: Cloud,
     /// Unit vectors, `[k, d]`.
@@ -189,12 +205,30 @@ impl Slices {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<Self> {
-        let power = Power::new(sliced.p)?;
+        Self::checked(Worth::Cost(Power::new(sliced.p)?), x, y, directions)
+    }
+
+    /// The same, with a root taken.
+    fn distances<T: Real>(
+        order: Order,
+        x: Measure<'_, T, Ix2>,
+        y: Measure<'_, T, Ix2>,
+        directions: &ArrayRef2<T>,
+    ) -> Result<Self> {
+        Self::checked(Worth::Distance(order, T::epsilon().wide()), x, y, directions)
+    }
+
+    fn checked<T: Real>(
+        worth: Worth,
+        x: Measure<'_, T, Ix2>,
+        y: Measure<'_, T, Ix2>,
+        directions: &ArrayRef2<T>,
+    ) -> Result<Self> {
         let dimension = x.points.ncols();
         check::shape("y.points", y.points.shape(), &[y.points.nrows(), dimension])?;
         check::shape("directions", directions.shape(), &[directions.nrows(), dimension])?;
         let [x, y] = Cloud::both(x, y)?;
-        Ok(Self { power, x, y, directions: directions::units("directions", directions)? })
+        Ok(Self { worth, x, y, directions: directions::units("directions", directions)? })
     }
 
     /// Work in the unit of [`parallel`]: projections and sorts.
@@ -211,8 +245,8 @@ impl Slices {
         finite(costs)
     }
 
-    /// The cost along each direction, and the gradient of their mean.
-    fn gradient(&self) -> Result<(Vec<f64>, [Array2<f64>; 2])> {
+    /// The cost along each direction, and the gradient of their mean, or of their sum by these shares.
+    fn gradient(&self, shares: Option<&[f64]>) -> Result<(Vec<f64>, [Array2<f64>; 2])> {
         let (k, d) = self.directions.dim();
         let mut costs = vec![0.0; k];
         let mut gradients = [&self.x, &self.y].map(|cloud| Array2::zeros((cloud.len(), d)));
@@ -227,9 +261,14 @@ impl Slices {
             });
             parallel::for_each(jobs.collect(), self.bytes(count), |job| self.run(job));
             let directions = self.directions.slice(ndarray::s![first..first + count, ..]);
-            for (gradient, slopes) in gradients.iter_mut().zip(&slopes) {
-                let slopes = slopes.slice(ndarray::s![..count, ..]);
-                crate::gemm::product(1.0 / k as f64, slopes.t(), directions, 1.0, gradient.view_mut());
+            for (gradient, slopes) in gradients.iter_mut().zip(&mut slopes) {
+                let mut slopes = slopes.slice_mut(ndarray::s![..count, ..]);
+                if let Some(shares) = shares {
+                    let rows = slopes.rows_mut().into_iter().zip(&shares[first..]);
+                    rows.for_each(|(mut slopes, &share)| slopes.mapv_inplace(|slope| share * slope));
+                }
+                let factor = if shares.is_some() { 1.0 } else { 1.0 / k as f64 };
+                crate::gemm::product(factor, slopes.t(), directions, 1.0, gradient.view_mut());
             }
         }
         Ok((finite(costs)?, gradients))
@@ -253,21 +292,51 @@ impl Slices {
     }
 
     /// What the projections are apart.
-    fn cost(&self, mut sides: [super::measure::Atoms; 2]) -> f64 {
-        sides.iter_mut().for_each(super::measure::Atoms::sort);
-        cost(&sides[0], &sides[1], self.power)
+    fn cost(&self, mut sides: [Atoms; 2]) -> f64 {
+        sides.iter_mut().for_each(Atoms::sort);
+        match self.worth {
+            Worth::Cost(power) => cost(&sides[0], &sides[1], power),
+            Worth::Distance(Order::First, _) => cost(&sides[0], &sides[1], Power::First),
+            Worth::Distance(Order::Finite(p), _) => root(&sides[0], &sides[1], p).value(),
+            Worth::Distance(Order::Infinite, epsilon) => {
+                share_out(&mut sides);
+                let (x, y, _) = level(&sides[0], &sides[1]);
+                longest(&x, &y, slack(&sides[0], &sides[1], epsilon)).distance.abs()
+            }
+        }
     }
 
     /// The same, and its slopes in the projections, in their order.
-    fn cost_and_slopes(&self, mut sides: [super::measure::Atoms; 2]) -> (f64, [Vec<f64>; 2]) {
-        let places = sides.each_mut().map(super::measure::Atoms::sort_with_places);
+    fn cost_and_slopes(&self, mut sides: [Atoms; 2]) -> (f64, [Vec<f64>; 2]) {
+        let places = sides.each_mut().map(Atoms::sort_with_places);
+        let (cost, sorted) = self.sorted_slopes(&mut sides);
         let mut laid = [Vec::new(), Vec::new()];
-        let sorted = slopes(&sides[0], &sides[1], self.power);
         for (laid, (sorted, places)) in laid.iter_mut().zip(sorted.into_iter().zip(places)) {
             *laid = vec![0.0; sorted.len()];
             places.into_iter().zip(sorted).for_each(|(place, slope)| laid[place] = slope);
         }
-        (cost(&sides[0], &sides[1], self.power), laid)
+        (cost, laid)
+    }
+
+    /// The same of sides in order.
+    fn sorted_slopes(&self, sides: &mut [Atoms; 2]) -> (f64, [Vec<f64>; 2]) {
+        if let Worth::Distance(Order::Infinite, _) = self.worth {
+            share_out(sides);
+        }
+        let (x, y, unit) = level(&sides[0], &sides[1]);
+        let plain = |power| (cost(&sides[0], &sides[1], power), slopes(&x, &y, unit, power));
+        match self.worth {
+            Worth::Cost(power) => plain(power),
+            Worth::Distance(Order::First, _) => plain(Power::First),
+            Worth::Distance(Order::Finite(p), _) => {
+                let root = root(&sides[0], &sides[1], p);
+                (root.value(), root.slopes(&x, &y, unit))
+            }
+            Worth::Distance(Order::Infinite, epsilon) => {
+                let way = longest(&x, &y, slack(&sides[0], &sides[1], epsilon));
+                (way.distance.abs(), gradient_of_way(way, &x, &y)[0].clone())
+            }
+        }
     }
 }
 
