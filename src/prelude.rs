@@ -79,5 +79,9 @@ pub use crate::transport::{
     centroid_bound, dual_bound, emd, emd_grad, emd_plan, plan_cost, product_coupling_cost, projection_bound,
     round_plan, total_variation_bound,
 };
-pub use crate::transport::{MaxSlice, MeasureGradient, SlicedWasserstein, wasserstein_1d_grad, wasserstein_circle};
+pub use crate::transport::{
+    MaxSlice, MeasureGradient, SlicedWasserstein, wasserstein_1d_distance, wasserstein_1d_distance_grad,
+    wasserstein_1d_grad, wasserstein_circle, wasserstein_circle_distance, wasserstein_circle_distance_grad,
+    wasserstein_circle_grad,
+};
 pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};

@@ -1,9 +1,9 @@
 //! Whether any plan keeps to the ways that are not forbidden.
 
 use super::simplex::{Ended, Limits, Simplex, exchanges};
+use crate::transport::TransportProblem;
 use crate::transport::cost_rows::CostRows;
 use crate::transport::problem::Masses;
-use crate::transport::TransportProblem;
 use crate::{Error, Real, Result, check, reduction};
 
 /// For who does not solve the problem and so would not see it: some plan must have a finite cost. Both sides hold the same. One look at the costs where none forbids a way.

@@ -3,7 +3,8 @@
 use loglik::ratio::{Ddo, RatioObjective, Samples};
 use loglik::transport::{
     CosineCost, Emo, EmoCost, EmoMode, Measure, MeasureGradient, SlicedWasserstein, demd, demd_grad, wasserstein_1d,
-    wasserstein_1d_grad, wasserstein_circle,
+    wasserstein_1d_distance, wasserstein_1d_distance_grad, wasserstein_1d_grad, wasserstein_circle,
+    wasserstein_circle_distance, wasserstein_circle_distance_grad, wasserstein_circle_grad,
 };
 use loglik::{Real, Reduction, Result};
 use ndarray::{Array1, ArrayView1, Ix1, Ix2};
@@ -20,21 +21,18 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             }
             out.scalar("uniform", wasserstein_1d(Measure::uniform(x.view()), Measure::uniform(y.view()), 2.0));
         }),
-        Entry::new("wasserstein_1d_grad, p = 1", line, |call, out| line_grad(call, out, 1.0)).forming(&[
-            "x.weights",
-            "y.weights",
-            "directions",
-        ]),
-        Entry::new("wasserstein_1d_grad, p = 2", line, |call, out| line_grad(call, out, 2.0)).forming(&[
-            "x.weights",
-            "y.weights",
-            "directions",
-        ]),
-        Entry::new("wasserstein_1d_grad, p = 2.5", line, |call, out| line_grad(call, out, knob(2.5))).forming(&[
-            "x.weights",
-            "y.weights",
-            "directions",
-        ]),
+        Entry::new("wasserstein_1d_grad, p = 1", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_1d_grad(x, y, 1.0))
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("wasserstein_1d_grad, p = 2", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_1d_grad(x, y, 2.0))
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("wasserstein_1d_grad, p = 2.5", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_1d_grad(x, y, knob(2.5)))
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
         Entry::new("wasserstein_1d_grad, uniform", line, |call, out| {
             let (x, y) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
             let result = wasserstein_1d_grad(Measure::uniform(x.view()), Measure::uniform(y.view()), 1.5);
@@ -53,6 +51,49 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 );
             }
         }),
+        Entry::new("wasserstein_circle_grad, p = 1", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_circle_grad(x, y, 1.0, knob(3.5)));
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("wasserstein_circle_grad, p = 2", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_circle_grad(x, y, 2.0, knob(3.5)));
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("distances with a root", line, |call, out| {
+            let (x, y, v, w) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.real::<Ix1>(2), call.real::<Ix1>(3));
+            let names = [
+                ("line, p = 3", "circle, p = 3", knob(3.0)),
+                ("line, p = 300", "circle, p = 300", 300.0),
+                ("line, p = inf", "circle, p = inf", f64::INFINITY),
+            ];
+            for (line, circle, p) in names {
+                let (x, y) = (Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
+                out.scalar(line, wasserstein_1d_distance(x, y, p));
+                out.scalar(circle, wasserstein_circle_distance(x, y, p, knob(3.5)));
+            }
+        }),
+        Entry::new("wasserstein_1d_distance_grad, p = 3", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_1d_distance_grad(x, y, knob(3.0)));
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("wasserstein_1d_distance_grad, p = inf", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_1d_distance_grad(x, y, f64::INFINITY));
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("wasserstein_circle_distance_grad, p = 3", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_circle_distance_grad(x, y, knob(3.0), knob(3.5)));
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("wasserstein_circle_distance_grad, p = inf", line, |call, out| {
+            line_grad(call, out, |x, y| wasserstein_circle_distance_grad(x, y, f64::INFINITY, knob(3.5)));
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("SlicedWasserstein distance, p = 3", clouds, |call, out| sliced_distance(call, out, knob(3.0)))
+            .forming(&["x.weights", "y.weights", "directions"]),
+        Entry::new("SlicedWasserstein distance, p = inf", clouds, |call, out| {
+            sliced_distance(call, out, f64::INFINITY);
+        })
+        .forming(&["x.weights", "y.weights", "directions"]),
         Entry::new("SlicedWasserstein, p = 2", clouds, |call, out| sliced(call, out, 2.0)).forming(&[
             "x.weights",
             "y.weights",
@@ -104,10 +145,14 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 }
 
 /// Gradients in points and, through weights that a softmax gives, in its logits: what moves within one total.
-fn line_grad<T: Real>(call: &Call<T>, out: &mut Results<T>, p: f64) {
+fn line_grad<T: Real>(
+    call: &Call<T>,
+    out: &mut Results<T>,
+    grad: impl Fn(Measure<'_, T>, Measure<'_, T>) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)>,
+) {
     let (x, y) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
     let (v, w) = (softmax(call.real(2)), softmax(call.real(3)));
-    let result = wasserstein_1d_grad(Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()), p);
+    let result = grad(Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
     let back = |weights: &Array1<T>, gradient: &MeasureGradient<T>| {
         let mean: T = weights.iter().zip(&gradient.weights).map(|(&w, &f)| w * f).sum();
         weights * &gradient.weights.mapv(|f| f - mean)
@@ -124,6 +169,16 @@ fn softmax<T: Real>(logits: ArrayView1<'_, T>) -> Array1<T> {
     let weights = logits.mapv(|x| (x - max).exp());
     let total = weights.iter().map(|w| w.wide()).sum::<f64>();
     weights.mapv(|w| T::of(w.wide() / total))
+}
+
+fn sliced_distance<T: Real>(call: &Call<T>, out: &mut Results<T>, p: f64) {
+    let (x, y) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
+    let (v, w) = (softmax(call.real(2)), softmax(call.real(3)));
+    let (from, to) = (Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
+    let (directions, sliced) = (call.real::<Ix2>(4), SlicedWasserstein { p });
+    out.scalar("value", sliced.distance(from, to, &directions));
+    out.array("slices", sliced.distances(from, to, &directions));
+    out.grad("", [0, 1], sliced.distance_grad(from, to, &directions).map(|(value, x, y)| (value, [x, y])));
 }
 
 fn sliced<T: Real>(call: &Call<T>, out: &mut Results<T>, p: f64) {

@@ -222,5 +222,5 @@ fn what_does_not_fit_is_an_error() {
     assert!(matches!(error(&ones, array![[f64::NAN, 0.0], [0.0, 0.0]]), Error::Value { argument: "cost", .. }));
     let huge = array![[1.7e308, -1.7e308], [-1.7e308, 1.7e308]];
     assert!(matches!(error(&ones, huge), Error::Overflow { .. }));
-    assert!(matches!(error(&array![0.0, 0.0], Array2::zeros((2, 2))), Error::Empty { argument: "a" }));
+    assert!(matches!(error(&array![0.0, 0.0], Array2::zeros((2, 2))), Error::NoMass { argument: "a" }));
 }
