@@ -8,7 +8,6 @@ use super::gauss_integral::log_mean;
 use super::mixture::{Component, centre};
 use super::points::{self, not_finite};
 use crate::error::Position;
-use crate::reduction::{self, narrow};
 use crate::{Error, Real, Result, check};
 
 /// Whether a component's density along the way counts with its normaliser.
@@ -76,8 +75,7 @@ impl Amd {
     /// See [`Amd`].
     pub fn value<T: Real>(&self, mixtures: Mixtures<'_, T>, truth: &ArrayRef2<T>) -> Result<T> {
         let all = self.distances(mixtures, truth)?;
-        let mean = reduction::sum(&all.iter().map(|md| md / all.len() as f64).collect::<Vec<_>>());
-        narrow(mean, "means", Position::default())
+        points::fitting(points::mean(&all), "means", Position::default())
     }
 
     /// The distance at each place, `[P]`; `truth` is `[P, d]`.
@@ -87,7 +85,7 @@ impl Amd {
     /// See [`Amd`].
     pub fn each<T: Real>(&self, mixtures: Mixtures<'_, T>, truth: &ArrayRef2<T>) -> Result<Array1<T>> {
         let all = self.distances(mixtures, truth)?;
-        all.into_iter().enumerate().map(|(place, distance)| narrow(distance, "means", place)).collect()
+        all.into_iter().enumerate().map(|(place, distance)| points::fitting(distance, "means", place)).collect()
     }
 
     fn distances<T: Real>(&self, mixtures: Mixtures<'_, T>, truth: &ArrayRef2<T>) -> Result<Vec<f64>> {

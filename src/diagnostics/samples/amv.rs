@@ -6,8 +6,7 @@ use super::mixture::centre;
 use super::symmetric::largest_eigenvalue;
 use super::{Mixtures, points};
 use crate::error::Position;
-use crate::reduction::{self, narrow};
-use crate::{Error, Real, Result};
+use crate::{Real, Result};
 
 /// Average maximum eigenvalue (AMV): how widely mixtures spread, in the direction in which each spreads most.
 ///
@@ -40,8 +39,7 @@ use crate::{Error, Real, Result};
 /// Mohamed et al., ECCV 2022, [arXiv:2203.03057](https://arxiv.org/abs/2203.03057).
 pub fn amv<T: Real>(mixtures: Mixtures<'_, T>) -> Result<T> {
     let all = variances(mixtures)?;
-    let mean = reduction::sum(&all.iter().map(|variance| variance / all.len() as f64).collect::<Vec<_>>());
-    narrow(mean, "covariances", Position::default())
+    points::fitting(points::mean(&all), "covariances", Position::default())
 }
 
 /// The largest variance at each place, `[P]`.
@@ -51,7 +49,7 @@ pub fn amv<T: Real>(mixtures: Mixtures<'_, T>) -> Result<T> {
 /// Those of [`amv`].
 pub fn amv_each<T: Real>(mixtures: Mixtures<'_, T>) -> Result<Array1<T>> {
     let all = variances(mixtures)?;
-    all.into_iter().enumerate().map(|(place, variance)| narrow(variance, "covariances", place)).collect()
+    all.into_iter().enumerate().map(|(place, variance)| points::fitting(variance, "covariances", place)).collect()
 }
 
 fn variances<T: Real>(mixtures: Mixtures<'_, T>) -> Result<Vec<f64>> {
@@ -67,10 +65,9 @@ fn variances<T: Real>(mixtures: Mixtures<'_, T>) -> Result<Vec<f64>> {
                 *total += component.weight * (covariance + away[at / size] * away[at % size]);
             }
         }
-        if total.iter().all(|x| x.is_finite()) {
-            return Ok(largest_eigenvalue(&mut total, size));
-        }
-        Err(Error::overflow::<f64>("covariances", place))
+        let fits = total.iter().all(|x| x.is_finite());
+        let variance = if fits { largest_eigenvalue(&mut total, size) } else { f64::INFINITY };
+        points::fitting(variance, "covariances", place)
     })
 }
 
@@ -141,5 +138,11 @@ mod tests {
         parts.1.fill(1e300);
         parts.1[[0, 0, 0]] = -1e300;
         assert_eq!(amv(of(&parts)).unwrap_err().to_string(), "the result at `covariances`[0] overflows f64");
+        // Entries that fit, with an eigenvalue of twice their size.
+        let mut parts = sample();
+        (parts.1.fill(0.0), parts.2.fill(1.5e308));
+        assert_eq!(amv_each(of(&parts)).unwrap_err().to_string(), "the result at `covariances`[0] overflows f64");
+        parts.2.fill(7e307);
+        close(amv(of(&parts)).unwrap(), 1.4e308, 1e-14);
     }
 }

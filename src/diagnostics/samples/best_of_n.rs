@@ -3,8 +3,7 @@
 use ndarray::{Array1, ArrayRef3, ArrayRef4, s};
 
 use super::points::{self, check_samples, check_truth};
-use crate::reduction::{self, narrow};
-use crate::{Error, Real, Result};
+use crate::{Real, Result};
 
 /// Average and final displacement of the best sample: for each agent, or their means.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -19,7 +18,7 @@ impl<T: Real> BestOfN<Array1<T>> {
     /// The means over all agents.
     #[must_use]
     pub fn means(&self) -> BestOfN<T> {
-        let mean = |values: &Array1<T>| T::of(reduction::sum(&values.to_vec()) / values.len() as f64);
+        let mean = |values: &Array1<T>| T::of(points::mean(&values.iter().map(|x| x.wide()).collect::<Vec<_>>()));
         BestOfN { ade: mean(&self.ade), fde: mean(&self.fde) }
     }
 }
@@ -66,17 +65,14 @@ pub fn best_of_n<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Resul
     let best = |agent: usize| {
         let all = (0..n).map(|sample| (0..times).map(|time| distance(sample, time, agent)).collect::<Vec<_>>());
         all.fold((f64::INFINITY, f64::INFINITY), |(ade, fde): (f64, f64), distances| {
-            let mean = reduction::sum(&distances) / times as f64;
-            (ade.min(mean), fde.min(distances.last().copied().unwrap_or(f64::INFINITY)))
+            (ade.min(points::mean(&distances)), fde.min(distances.last().copied().unwrap_or(f64::INFINITY)))
         })
     };
     let bytes = n * times * agents * size * size_of::<T>();
-    let found = points::each(agents, bytes, |agent| match best(agent) {
-        (ade, fde) if ade.is_finite() && fde.is_finite() => Ok((ade, fde)),
-        _ => Err(Error::overflow::<f64>("samples", agent)),
-    })?;
+    let found = points::each(agents, bytes, |agent| Ok(best(agent)))?;
     let column = |of: fn(&(f64, f64)) -> f64| {
-        found.iter().enumerate().map(|(agent, found)| narrow(of(found), "samples", agent)).collect::<Result<_>>()
+        let agents = found.iter().enumerate();
+        agents.map(|(agent, found)| points::fitting(of(found), "samples", agent)).collect::<Result<_>>()
     };
     Ok(BestOfN { ade: column(|found| found.0)?, fde: column(|found| found.1)? })
 }
@@ -126,6 +122,12 @@ mod tests {
     fn lengths_are_taken_where_their_squares_do_not_fit() {
         let best = best_of_n(&array![[[[3e200_f64, 4e200]]]], &array![[[0.0, 0.0]]]).unwrap();
         assert!((best.ade[0] / 5e200 - 1.0).abs() < 1e-15);
+        // Means of distances whose sum does not fit.
+        let far = Array4::from_elem((1, 3, 4, 1), 1e308);
+        let best = best_of_n(&far, &Array3::zeros((3, 4, 1))).unwrap();
+        assert_eq!(best.means(), BestOfN { ade: 1e308, fde: 1e308 });
+        let (most, none) = (Array4::from_elem((1, 2, 7, 1), f32::MAX), Array3::zeros((2, 7, 1)));
+        assert_eq!(best_of_n(&most, &none).unwrap().means(), BestOfN { ade: f32::MAX, fde: f32::MAX });
         let error = best_of_n(&array![[[[f32::MAX, f32::MAX]]]], &array![[[0.0, 0.0]]]).unwrap_err();
         assert_eq!(error.to_string(), "the result at `samples`[0] overflows f32");
     }

@@ -55,7 +55,12 @@ impl<T: Real> SampleGaussians<T> {
             let mut covariance = cloud.covariance(n as f64);
             (0..size).for_each(|k| covariance[k * size + k] += jitter);
             // The mean first, then the covariance.
-            cloud.mean.iter().chain(&covariance).map(|&x| fit(x, place)).collect::<Result<Vec<T>>>()
+            cloud
+                .mean
+                .iter()
+                .chain(&covariance)
+                .map(|&x| points::fitting(x, "samples", place))
+                .collect::<Result<Vec<T>>>()
         })?;
         let (mut means, mut covariances) = (Array3::zeros((places, 1, size)), Array4::zeros((places, 1, size, size)));
         for (place, found) in found.iter().enumerate() {
@@ -70,14 +75,6 @@ impl<T: Real> SampleGaussians<T> {
     #[must_use]
     pub fn mixtures(&self) -> Mixtures<'_, T> {
         Mixtures { weights: self.weights.view(), means: self.means.view(), covariances: self.covariances.view() }
-    }
-}
-
-/// A number of a finite sample that must fit the type.
-fn fit<T: Real>(x: f64, place: usize) -> Result<T> {
-    match x.is_finite() {
-        true => narrow(x, "samples", place),
-        false => Err(crate::Error::overflow::<f64>("samples", place)),
     }
 }
 

@@ -8,7 +8,7 @@ use super::factor::{Factor, square};
 use super::points::{self, Cloud, check_samples, check_truth};
 use crate::error::Position;
 use crate::reduction::{self, narrow};
-use crate::{Real, Result, check};
+use crate::{Error, Real, Result, check};
 
 /// Negative log-likelihood of the truth under a Gaussian kernel density of the samples: the mean over times and agents, in
 /// nats.
@@ -29,6 +29,8 @@ use crate::{Real, Result, check};
 /// - [`Error::Shape`](crate::Error::Shape), [`Error::Empty`](crate::Error::Empty), [`Error::Value`](crate::Error::Value): as
 ///   [`best_of_n`](super::best_of_n()).
 /// - [`Error::Parameter`](crate::Error::Parameter): a floor that is NaN or +inf.
+/// - [`Error::Overflow`](crate::Error::Overflow): a covariance of the samples, or without a floor a log-density, that does not
+///   fit `f64`; the place is named, `t A + a`.
 ///
 /// # Examples
 ///
@@ -54,35 +56,53 @@ pub fn kde_nll<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>, floor: f64
     let log_density = |place: usize| {
         let (time, agent) = (place / agents, place % agents);
         let truth: Vec<f64> = (0..size).map(|k| truth[[time, agent, k]].wide()).collect();
-        Ok(log_density(&Cloud::new(samples, time, agent), &truth).max(floor))
+        match log_density(&Cloud::new(samples, time, agent), &truth) {
+            Density::None => Ok(floor),
+            // Below all numbers is below every floor.
+            Density::Log(f64::NEG_INFINITY) if floor > f64::NEG_INFINITY => Ok(floor),
+            Density::Log(log) if log.is_finite() => Ok(log.max(floor)),
+            Density::Log(_) => Err(Error::overflow::<f64>("samples", place)),
+        }
     };
     let all = points::each(places, samples.len() * size_of::<T>(), log_density)?;
     let mean = reduction::sum(&all.iter().map(|x| x / places as f64).collect::<Vec<_>>());
     narrow(-mean, "samples", Position::default())
 }
 
-/// -inf where the samples have no density.
-fn log_density(cloud: &Cloud, truth: &[f64]) -> f64 {
+/// How dense samples are somewhere.
+enum Density {
+    /// They do not spread in every direction: there is none.
+    None,
+    /// Its logarithm; not finite where it does not fit.
+    Log(f64),
+}
+
+fn log_density(cloud: &Cloud, truth: &[f64]) -> Density {
     let (size, n) = (truth.len(), cloud.points.len() / truth.len());
     let (count, dimensions) = (n as f64, size as f64);
     let bandwidth = count.powf(-1.0 / (dimensions + 4.0));
-    // Of a single sample the covariance is 0/0, which has no factor.
-    let Ok(factor) = Factor::of(cloud.covariance(count - 1.0), size) else {
-        return f64::NEG_INFINITY;
-    };
+    if n == 1 {
+        return Density::None;
+    }
+    let covariance = cloud.covariance(count - 1.0);
+    if !covariance.iter().all(|x| x.is_finite()) {
+        return Density::Log(f64::NAN);
+    }
+    let Ok(factor) = Factor::of(covariance, size) else { return Density::None };
     let kernel = |point: &[f64]| {
         let mut way: Vec<f64> = point.iter().zip(truth).map(|(x, y)| (x - y) / bandwidth).collect();
         factor.whiten(&mut way);
-        -0.5 * square(&way)
+        let square = square(&way);
+        if square.is_nan() { f64::NEG_INFINITY } else { -0.5 * square } // of differences that do not fit
     };
     let kernels: Vec<f64> = cloud.points.chunks(size).map(kernel).collect();
     let top = kernels.iter().fold(f64::NEG_INFINITY, |top, &x| top.max(x));
     if top == f64::NEG_INFINITY {
-        return top;
+        return Density::Log(top);
     }
     let sum = reduction::sum(&kernels.iter().map(|x| (x - top).exp()).collect::<Vec<_>>());
     let normaliser = dimensions * (0.5 * TAU.ln() + bandwidth.ln()) + factor.log_root_determinant();
-    top + (sum / count).ln() - normaliser
+    Density::Log(top + (sum / count).ln() - normaliser)
 }
 
 #[cfg(test)]
@@ -124,6 +144,19 @@ mod tests {
         assert_eq!(kde_nll(&line, &array![[[1.0, 2.0]]], -20.0), Ok(20.0));
         assert_eq!(kde_nll(&line.slice(s![..1, .., .., ..]), &array![[[0.0, 0.0]]], -7.0), Ok(7.0));
         assert_eq!(kde_nll(&line, &array![[[1.0, 2.0]]], f64::NEG_INFINITY), Ok(f64::INFINITY));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_taken_for_no_density() {
+        let wide = array![[[[0.0]]], [[[1e300]]], [[[-1e300]]]];
+        let message = |samples: &Array4<f64>, truth: f64, floor: f64| {
+            kde_nll(samples, &array![[[truth]]], floor).map_err(|error| error.to_string())
+        };
+        let expected = Err("the result at `samples`[0] overflows f64".to_owned());
+        assert_eq!(message(&wide, 0.0, -20.0), expected);
+        let near = array![[[[0.0]]], [[[1.0]]], [[[-1.0]]]];
+        assert_eq!(message(&near, 1e300, -20.0), Ok(20.0));
+        assert_eq!(message(&near, 1e300, f64::NEG_INFINITY), expected);
     }
 
     #[test]

@@ -30,3 +30,6 @@ pub use gaussian::SampleGaussians;
 pub use kde::kde_nll;
 pub use metrics::{SampleMetrics, SampleScores};
 pub use mixture::Mixtures;
+
+#[cfg(test)]
+mod tests;

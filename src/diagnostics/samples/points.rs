@@ -3,7 +3,7 @@
 use ndarray::{ArrayRef3, ArrayRef4, Axis};
 
 use crate::error::Position;
-use crate::{Error, Real, Result, check, parallel};
+use crate::{Error, Real, Result, check, parallel, reduction};
 
 /// Places that make one job.
 const PLACES: usize = 16;
@@ -43,6 +43,21 @@ pub(super) fn check_truth<T: Real>(truth: &ArrayRef3<T>, samples: &ArrayRef4<T>)
         None => Ok(()),
         Some(flat) => Err(not_finite("truth", truth.iter().nth(flat), Position::unravel(flat, truth.shape()))),
     }
+}
+
+/// A number that finite input makes, in the type of the caller, which must hold it.
+pub(super) fn fitting<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
+    match wide.is_finite() {
+        true => reduction::narrow(wide, argument, position),
+        false => Err(Error::overflow::<f64>(argument, position)),
+    }
+}
+
+/// The mean of finite numbers, which fits since it is never above the largest.
+pub(super) fn mean(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(f64::NEG_INFINITY, |largest, &x| largest.max(x));
+    let shares: Vec<f64> = values.iter().map(|x| x / values.len() as f64).collect();
+    reduction::sum(&shares).min(largest)
 }
 
 pub(super) fn not_finite<T: Real>(argument: &'static str, value: Option<&T>, position: Position) -> Error {

@@ -57,7 +57,8 @@ use crate::{Element, Error, Real, Result, Target, check, parallel, simd};
 /// - [`Error::Empty`]: no state. [`Error::Shape`]: not one action for each state but the last.
 /// - [`Error::Target`]: an action that is no class. [`Error::Value`]: logits that are no distribution, or a reward for which
 ///   `φ` is -inf.
-/// - [`Error::Overflow`]: a loss or a gradient that does not fit the type.
+/// - [`Error::Overflow`]: a reward, a loss or a gradient that does not fit the type. With [`Occupancy::Linear`] the loss is
+///   +inf, as that of a likelihood, where an action is taken whose logit is -inf.
 ///
 /// # Examples
 ///
@@ -142,7 +143,7 @@ impl SequenceMatch {
     ) -> Result<SequenceMatchTerms<E::Real>> {
         let seen = self.see(trajectory)?;
         let loss = narrow(self.find(trajectory, &seen)?.loss, "logits", Position::default())?;
-        let reward = |state| narrow(seen.reward(state, self.gamma).unwrap_or(0.0), "logits", state);
+        let reward = |state| narrow(seen.reward(state, self.gamma)?.unwrap_or(0.0), "logits", state);
         Ok(SequenceMatchTerms {
             loss,
             rewards: (0..seen.actions.len()).map(reward).collect::<Result<_>>()?,
@@ -215,14 +216,14 @@ impl SequenceMatch {
             let allowed = self.occupancy.domain();
             let outside = || Error::Value { argument: "logits", position: state.into(), value: reward, allowed };
             let (gain, slope) = self.gain(trajectory.source, reward).ok_or_else(outside)?;
-            // An infinite loss with a finite slope is a value; an infinite slope is not.
+            // Of an action that cannot be taken the loss may be infinite with a finite slope; an infinite slope is no value.
             let fits = slope.is_finite() && (gain.is_finite() || reward.is_infinite()) && !gain.is_nan();
             if fits { Ok((gain, slope)) } else { Err(Error::overflow::<f64>("logits", state)) }
         };
         let (mut action, mut policy) = (vec![0.0; last + 1], vec![0.0; last + 1]);
         let mut gains = Vec::with_capacity(last + 3);
         for state in 0..last {
-            if let Some(reward) = seen.reward(state, gamma) {
+            if let Some(reward) = seen.reward(state, gamma)? {
                 let (discount, (gain, slope)) = (discount(gamma, state), at(reward, state)?);
                 gains.push(discount * gain);
                 action[state] = discount * slope;
@@ -245,8 +246,11 @@ impl SequenceMatch {
                 let (gain, slope) = at((1.0 - gamma) * value, last)?;
                 policy[last] += discount * slope;
                 // At γ = 1 the limit of `φ((1 - γ) V) / (1 - γ)`, which is `φ'(0) V`.
-                let forever = if gamma < 1.0 { gain / (1.0 - gamma) } else { slope * value };
-                gains.push(discount * forever);
+                let forever = discount * if gamma < 1.0 { gain / (1.0 - gamma) } else { slope * value };
+                if !forever.is_finite() {
+                    return Err(Error::overflow::<f64>("logits", last));
+                }
+                gains.push(forever);
             }
         }
         let loss = reduction::finite_total(-reduction::sum(&gains), || gains.iter().all(|x| x.is_finite()), "logits")?;

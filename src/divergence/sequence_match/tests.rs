@@ -358,3 +358,63 @@ fn a_token_taken_back_at_once_leaves_no_trace() {
     let emptied = apply_backspaces(&array![9, 9, 4], 9); // nothing to take back
     assert_eq!((emptied.stack, emptied.depth), (array![4], array![0, 0, 1]));
 }
+
+#[test]
+fn nothing_is_infinite_but_the_loss_of_what_cannot_be() {
+    let far = array![[1e308, 0.0], [-1e308, -1e308], [0.0, 0.0]];
+    let actions = array![0, 1];
+    for (source, end) in
+        [(TrajectorySource::Data, TrajectoryEnd::Absorbed), (TrajectorySource::Model, TrajectoryEnd::Truncated)]
+    {
+        let of = trajectory(&far, &actions, source, end);
+        let expected = "the result at `logits`[0] overflows f64"; // 1e308 + 1e308
+        let objective = objective(1.0, Occupancy::Linear, 0.5);
+        assert_eq!(objective.grad(&of).unwrap_err().to_string(), expected);
+        assert_eq!(objective.terms(&of).unwrap_err().to_string(), expected);
+    }
+    let actions = array![0];
+    let forbidden = array![[-INF, 0.0], [1.0, 0.0]];
+    let of = trajectory(&forbidden, &actions, TrajectorySource::Data, TrajectoryEnd::Truncated);
+    let (loss, gradient) = objective(0.5, Occupancy::Linear, 0.5).grad(&of).unwrap();
+    assert_eq!(loss, INF);
+    assert!(gradient.iter().all(|x| x.is_finite()));
+}
+
+#[test]
+fn whatever_comes_no_slope_is_nan_or_infinite() {
+    let mut random = generator(19);
+    let strange = [0.0, -0.0, 5e-324, 1e-300, 1e300, -1e300, 1.7e308, -1.7e308, -1e4, 700.0, -INF, -INF];
+    for case in 0..30_000 {
+        let mut pick = |n: usize| (n as f64 * random()) as usize;
+        let (states, classes, share) = (1 + pick(4), 1 + pick(4), [0, 1, 4][pick(3)]);
+        let logits = Array2::from_shape_simple_fn((states, classes), || match pick(4) < share {
+            true => strange[pick(strange.len())],
+            false => pick(9) as f64 - 4.0,
+        });
+        let actions = Array1::from_shape_simple_fn(states - 1, || [pick(classes) as i64, -100][pick(5) / 4]);
+        let source = [TrajectorySource::Data, TrajectorySource::Model][pick(2)];
+        let end = [TrajectoryEnd::Absorbed, TrajectoryEnd::Truncated][pick(2)];
+        let alpha = [1e-300, 0.3, 1e300][pick(3)];
+        let occupancy = match pick(3) {
+            0 => Occupancy::ChiSquareMixture { alpha },
+            1 => Occupancy::ChiSquare { alpha },
+            _ => ALL[pick(7)],
+        };
+        let gamma = [1.0, 1.0 - 1e-16, 0.998, 0.5, 1e-300][pick(5)];
+        let objective = objective(gamma, occupancy, [0.0, 0.5, 1.0][pick(3)]);
+        let of = trajectory(&logits, &actions, source, end);
+        let (value, result, terms) = (objective.value(&of), objective.grad(&of), objective.terms(&of));
+        let what = || format!("{case}: {objective:?} of {of:?}: {value:?}, {result:?}, {terms:?}");
+        let is_forbidden = actions.iter().zip(logits.rows()).any(|(&a, row)| a >= 0 && row[a as usize] == -INF);
+        if let Ok(value) = value {
+            assert!(value.is_finite() || (is_forbidden && value == INF), "{}", what());
+        }
+        if let Ok((loss, gradient)) = &result {
+            assert!(value.as_ref() == Ok(loss) && gradient.iter().all(|x| x.is_finite()), "{}", what());
+        }
+        if let Ok(terms) = &terms {
+            assert!(value == Ok(terms.loss) && terms.values.iter().all(|x| x.is_finite()), "{}", what());
+            assert!(is_forbidden || terms.rewards.iter().all(|x| x.is_finite()), "{}", what());
+        }
+    }
+}

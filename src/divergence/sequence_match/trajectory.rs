@@ -87,9 +87,14 @@ impl<'a, E: Element> Seen<'a, E> {
         self.sums[state].log_sum_exp()
     }
 
-    /// `r = l(a) - γ V'` of the action at a state; `None` where it is ignored.
-    pub(super) fn reward(&self, state: usize, gamma: f64) -> Option<f64> {
-        let action = self.actions[state]?;
-        Some(self.logits.row(state)[action].real().wide() - gamma * self.value(state + 1))
+    /// `r = l(a) - γ V'` of the action at a state; `None` where it is ignored, and -inf where its logit is.
+    pub(super) fn reward(&self, state: usize, gamma: f64) -> Result<Option<f64>> {
+        let Some(action) = self.actions[state] else { return Ok(None) };
+        let logit = self.logits.row(state)[action].real().wide();
+        let reward = logit - gamma * self.value(state + 1);
+        match reward.is_finite() || logit == f64::NEG_INFINITY {
+            true => Ok(Some(reward)),
+            false => Err(Error::overflow::<f64>("logits", state)),
+        }
     }
 }
