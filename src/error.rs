@@ -11,6 +11,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// No input panics. Shapes and hyper-parameters are checked before anything is written; an error in the data (a NaN, a
 /// target out of range) may be found inside the pass and then leaves the caller's output buffers unspecified.
+///
+/// Messages print a zero as 0, whatever its sign. A reduced value, a distance or a log-probability is never -0; an entry of a
+/// gradient may be, where the sign of a zero says nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,7 +29,7 @@ pub enum Error {
     },
 
     /// A hyper-parameter lies outside its range.
-    #[error("`{name}` is {value}, allowed is {allowed}")]
+    #[error("`{name}` is {}, allowed is {allowed}", value + 0.0)] // no -0
     Parameter {
         /// Name of the field or argument.
         name: &'static str,
@@ -37,7 +40,7 @@ pub enum Error {
     },
 
     /// An element of an array lies outside its domain.
-    #[error("`{argument}`{position} is {value}, allowed is {allowed}")]
+    #[error("`{argument}`{position} is {}, allowed is {allowed}", value + 0.0)]
     Value {
         /// Name of the argument.
         argument: &'static str,
@@ -265,6 +268,8 @@ mod tests {
             allowed: "finite or -inf",
         };
         assert_eq!(error.to_string(), "`logits`[1, 0, 2] is NaN, allowed is finite or -inf");
+        let zero = Error::Parameter { name: "beta", value: -0.0, allowed: "finite and > 0" };
+        assert_eq!(zero.to_string(), "`beta` is 0, allowed is finite and > 0");
         let scalar = Error::Value { argument: "x", position: Position::default(), value: 2.0, allowed: "[0, 1]" };
         assert_eq!(scalar.to_string(), "`x` is 2, allowed is [0, 1]");
     }

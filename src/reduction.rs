@@ -101,8 +101,9 @@ impl Parts {
 }
 
 /// A value in the type of the caller. One that is finite in `f64` and does not fit, or is NaN, is an [`Error::Overflow`].
+/// Its zero is 0, never -0.
 pub(crate) fn narrow<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
-    let value = T::of(wide);
+    let value = T::of(wide) + T::zero();
     if value.is_nan() || (value.is_infinite() && wide.is_finite()) {
         return Err(Error::overflow::<T>(argument, position));
     }
@@ -230,6 +231,10 @@ mod tests {
         assert_eq!(narrow::<f32>(0.5, "x", Position::default()), Ok(0.5));
         assert_eq!(narrow::<f32>(f64::INFINITY, "x", Position::default()), Ok(f32::INFINITY));
         assert_eq!(narrow::<f64>(1e300, "x", Position::default()), Ok(1e300));
+        assert!(
+            narrow::<f64>(-0.0, "x", 3).unwrap().is_sign_positive()
+                && narrow::<f32>(-1e-60, "x", 3).unwrap().is_sign_positive()
+        );
         let error = narrow::<f32>(1e300, "x", 3).unwrap_err();
         assert_eq!(error.to_string(), "the result at `x`[3] overflows f32");
         assert!(narrow::<f64>(f64::NAN, "x", 3).is_err());

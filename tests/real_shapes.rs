@@ -17,6 +17,8 @@ mod logits;
 mod pairs;
 #[path = "real_shapes/rows.rs"]
 mod rows;
+#[path = "real_shapes/samples.rs"]
+mod samples;
 #[path = "real_shapes/sparse.rs"]
 mod sparse;
 #[path = "real_shapes/tokens.rs"]

@@ -149,7 +149,7 @@ impl<T: Real> Token<T> {
     }
 
     fn log_prob(&self) -> f64 {
-        -self.sum.nll(self.logit)
+        0.0 - self.sum.nll(self.logit) // never -0
     }
 
     /// Whether a finite logit has no log-probability of the type.

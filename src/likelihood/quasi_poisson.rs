@@ -30,7 +30,7 @@ density! {
     ///
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where a log-rate is NaN or +inf or a
     /// number is negative or not finite; [`Error::Overflow`](crate::Error::Overflow) where the rate or the loss does not fit
-    /// the type; [`Error::Empty`](crate::Error::Empty) for a mean over nothing.
+    /// the type; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
     ///
     /// # Examples
     ///

@@ -29,7 +29,7 @@ density! {
     ///
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where a logit is NaN, a label lies
     /// outside `[0, 1]` or a weight is negative or not finite; [`Error::Overflow`](crate::Error::Overflow) where a loss leaves
-    /// the type; [`Error::Empty`](crate::Error::Empty) for a mean over nothing.
+    /// the type; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
     ///
     /// # Examples
     ///

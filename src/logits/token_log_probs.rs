@@ -232,7 +232,7 @@ impl<E: Element, I: Target, W: Fn(usize) -> f64 + Sync> RowKernel<E> for LogProb
         numbers: &mut [f64; ROW_TILE],
     ) -> bool {
         let are_numbers = kernel::nll(sums, logits, numbers);
-        numbers.iter_mut().for_each(|number| *number = -*number);
+        numbers.iter_mut().for_each(|number| *number = 0.0 - *number);
         are_numbers
     }
 
@@ -251,7 +251,7 @@ impl<E: Element, I: Target, W: Fn(usize) -> f64 + Sync> RowKernel<E> for LogProb
     }
 
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, f64)> {
-        let log_prob = -row.summed.nll();
+        let log_prob = 0.0 - row.summed.nll(); // never -0
         if !row.has_output {
             row.narrow(log_prob, || row.summed.logit == E::Real::neg_infinity())?;
         }

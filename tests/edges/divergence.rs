@@ -268,3 +268,26 @@ fn slopes_that_agree_but_for_a_millionth_leave_the_gradient_its_digits() {
         }
     }
 }
+
+/// Softmaxes whose sum was added in `f32`, from the first class to the last, and those rounded to half precision.
+#[test]
+fn probabilities_of_any_softmax_are_taken_as_they_are() {
+    for n in [2, 3, 100, 2_049, 32_000, 100_000, 200_000] {
+        for level in [-3.0_f32, -0.357, 0.7] {
+            let mut shares: Vec<f32> = (0..n).map(|i| (level + ((i * 7_919) % 97) as f32 / 97.0).exp()).collect();
+            let total: f32 = shares.iter().sum();
+            shares.iter_mut().for_each(|share| *share /= total);
+            let narrow = Array2::from_shape_vec((1, n), shares).unwrap();
+            let wide = narrow.mapv(f64::from);
+            let logits = Array2::<f64>::zeros((1, n));
+            assert!(KlDivergence.value(Probs(&wide), Logits(&logits), Reduction::Sum).is_ok(), "{n}");
+            assert!(KlDivergence.value(Probs(&narrow), Probs(&narrow), Reduction::Sum).unwrap().abs() < 1e-6, "{n}");
+            #[cfg(feature = "half")]
+            {
+                let (bf16, f16) = (narrow.mapv(half::bf16::from_f32), narrow.mapv(half::f16::from_f32));
+                assert!(KlDivergence.value(Probs(&bf16), Probs(&bf16), Reduction::Sum).is_ok(), "{n}");
+                assert!(KlDivergence.value(Probs(&f16), Probs(&f16), Reduction::Sum).is_ok(), "{n}");
+            }
+        }
+    }
+}

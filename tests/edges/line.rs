@@ -1,6 +1,8 @@
 //! Points on lines and circles: very far, very near, very many, all in one place.
 
-use loglik::transport::{Measure, SlicedWasserstein, wasserstein_1d, wasserstein_1d_grad, wasserstein_circle};
+use loglik::transport::{
+    Measure, SlicedWasserstein, normalised, wasserstein_1d, wasserstein_1d_grad, wasserstein_circle,
+};
 use ndarray::{Array1, Array2, array, aview1};
 
 use super::{assert_narrow, assert_wide};
@@ -101,4 +103,41 @@ fn a_million_points_move_as_one() {
     let circle = wasserstein_circle(left, half, 2.0, ring).unwrap();
     let line = wasserstein_1d(left, half, 2.0).unwrap();
     assert!(circle <= line && circle > 0.0, "{circle} above {line}");
+}
+
+/// A softmax as one writes it without a thought, all in `f32`.
+fn softmax(n: usize, level: f32) -> Vec<f32> {
+    let mut shares: Vec<f32> = (0..n).map(|i| (level + ((i * 7_919) % 97) as f32 / 97.0).exp()).collect();
+    let total: f32 = shares.iter().sum();
+    shares.iter_mut().for_each(|share| *share /= total);
+    shares
+}
+
+#[test]
+fn weights_of_an_f32_softmax_are_taken_as_they_are_in_either_type() {
+    for n in [2, 3, 10, 100, 1_000, 32_000, 100_000, 200_000] {
+        for level in [-3.0, -0.357, 0.7] {
+            let narrow = Array1::from(softmax(n, level));
+            let wide = narrow.mapv(f64::from);
+            let points = Array1::from_shape_fn(n, |i| i as f64 / n as f64);
+            let other = aview1(&[0.5]);
+            let value = wasserstein_1d(Measure::weighted(points.view(), wide.view()), Measure::uniform(other), 1.0);
+            assert!(value.is_ok(), "{n}: {value:?}");
+            let circle =
+                wasserstein_circle(Measure::weighted(points.view(), wide.view()), Measure::uniform(other), 2.0, 1.0);
+            assert!(circle.is_ok(), "{n}: {circle:?}");
+            let points = points.mapv(|x| x as f32);
+            let other = aview1(&[0.5_f32]);
+            let value = wasserstein_1d(Measure::weighted(points.view(), narrow.view()), Measure::uniform(other), 1.0);
+            assert!(value.is_ok(), "{n}: {value:?}");
+        }
+    }
+    // A share that is missing is still seen.
+    let (points, short) = (array![0.0, 1.0, 2.0], array![0.5, 0.25, 0.2499]);
+    let error = wasserstein_1d(Measure::weighted(points.view(), short.view()), Measure::uniform(points.view()), 1.0);
+    assert!(error.unwrap_err().to_string().contains("`transport::normalised` divides weights by their sum"));
+    let whole = normalised(&short).unwrap();
+    assert!(
+        wasserstein_1d(Measure::weighted(points.view(), whole.view()), Measure::uniform(points.view()), 1.0).is_ok()
+    );
 }

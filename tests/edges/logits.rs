@@ -122,3 +122,15 @@ fn one_class_is_certain_in_either_type() {
     one_class_is_certain::<f64>();
     one_class_is_certain::<f32>();
 }
+
+#[test]
+fn the_logarithm_of_a_certain_probability_is_zero_without_a_sign() {
+    for rows in [1, 2, 16, 40] {
+        let logits = Array2::from_shape_fn((rows, 3), |(_, k)| if k == 1 { 5.0 } else { -INF });
+        let targets = ndarray::Array1::from_elem(rows, 1);
+        let log_probs = token_log_probs(&logits, &targets).unwrap();
+        assert!(log_probs.iter().all(|x| *x == 0.0 && x.is_sign_positive()), "{rows}: {log_probs}");
+        let loss = CrossEntropy::default().value(&logits, &targets, Reduction::Mean).unwrap();
+        assert!(loss == 0.0 && loss.is_sign_positive());
+    }
+}

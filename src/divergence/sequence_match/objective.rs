@@ -147,7 +147,9 @@ impl SequenceMatch {
         Ok(SequenceMatchTerms {
             loss,
             rewards: (0..seen.actions.len()).map(reward).collect::<Result<_>>()?,
-            values: (0..seen.sums.len()).map(|state| E::Real::of(seen.value(state))).collect(),
+            values: (0..seen.sums.len())
+                .map(|state| narrow(seen.value(state), "logits", state))
+                .collect::<Result<_>>()?,
         })
     }
 

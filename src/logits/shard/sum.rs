@@ -169,7 +169,7 @@ impl<T: Real> LogSumExp<T> {
     /// It is -inf where the target's logit is, or where a finite one of `f64` lies further below the largest than the
     /// type reaches.
     pub fn log_prob(&self) -> Option<f64> {
-        self.nll().map(|nll| -nll)
+        self.nll().map(|nll| 0.0 - nll)
     }
 
     /// Negative log-likelihood of the target, `-log_prob`.

@@ -105,7 +105,7 @@ fn original<T: Real>(measure: &Measure<'_, T>, places: Vec<usize>) -> Vec<usize>
 fn scatter<T: Real>(n: usize, places: &[usize], values: &[f64], argument: &'static str) -> Result<Array1<T>> {
     let mut laid = Array1::zeros(n);
     for (&place, &value) in places.iter().zip(values) {
-        laid[place] = T::of(value);
+        laid[place] = T::of(value) + T::zero(); // never -0
         if !laid[place].is_finite() {
             return Err(Error::overflow::<T>(argument, place));
         }

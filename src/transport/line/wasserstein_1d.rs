@@ -57,7 +57,7 @@ pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> 
 
 /// The value in the type of the caller, which must hold it.
 pub(super) fn fitting<T: Real>(cost: f64) -> Result<T> {
-    let value = T::of(cost);
+    let value = T::of(cost) + T::zero();
     if value.is_finite() { Ok(value) } else { Err(Error::overflow::<T>("x.points", Position::default())) }
 }
 

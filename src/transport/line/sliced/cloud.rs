@@ -86,7 +86,7 @@ impl Cloud {
         for (i, gradient) in gradient.rows().into_iter().enumerate() {
             let place = self.places.as_ref().map_or(i, |places| places[i]);
             for (j, (to, &slope)) in out.row_mut(place).iter_mut().zip(gradient).enumerate() {
-                *to = T::of(slope);
+                *to = T::of(slope) + T::zero(); // never -0
                 if !to.is_finite() {
                     return Err(Error::overflow::<T>(argument, Position(vec![place, j])));
                 }
