@@ -46,7 +46,7 @@ impl<'a, 'h, E: Element> Pass<'a, 'h, E> {
     pub(crate) fn log_probs<S: Dimension>(&self, group: usize) -> Result<Array<E::Real, S>> {
         let (tokens, states) = (&self.groups[group], &self.states[group]);
         let losses = losses(0, tokens, &self.head, &self.objective, states)?;
-        Ok(by_row(&tokens.among_all(losses.into_iter().map(|loss| E::Real::of(0.0) - loss)), tokens.leading()))
+        Ok(by_row(&tokens.among_all(losses.into_iter().map(|loss| 0.0 - loss)), tokens.leading()))
     }
 
     /// The gradients of `Σ cotangent · log_probs`; `cotangents` has one number for each of all tokens of each group.
