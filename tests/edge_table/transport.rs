@@ -1,7 +1,7 @@
 //! Transport.
 
-use loglik::transport::{Cost, GroundCost, TransportProblem, emd};
-use ndarray::{Array1, Array2, array};
+use loglik::transport::{Cost, GroundCost, Measure, TransportProblem, emd, wasserstein_1d, wasserstein_1d_distance};
+use ndarray::{Array1, Array2, array, aview1};
 
 use super::{Exact, Row};
 
@@ -23,6 +23,16 @@ fn near_and_far(far: f64) -> loglik::Result<Vec<f64>> {
     });
     let (ones, cost) = (Array1::ones(41), Cost::points(x.view(), y.view(), GroundCost::SquaredEuclidean));
     Ok(vec![emd(TransportProblem::new(ones.view(), ones.view(), cost))?])
+}
+
+fn padded() -> loglik::Result<Vec<f64>> {
+    let x = Measure::weighted(aview1(&[0.0, 1.0, f64::NAN]), aview1(&[0.5, 0.5, 0.0]));
+    Ok(vec![wasserstein_1d(x, Measure::uniform(aview1(&[3.0])), 1.0)?])
+}
+
+fn large_power() -> loglik::Result<Vec<f64>> {
+    let (x, y) = ([0.0, 10.0], [3.0, 114.0]);
+    Ok(vec![wasserstein_1d_distance(Measure::uniform(aview1(&x)), Measure::uniform(aview1(&y)), 200.0)?])
 }
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -58,6 +68,20 @@ pub(crate) fn rows() -> Vec<Row> {
             "POT 0.9.7: 72053",
             Exact::Values(vec![8_573.0]),
             near_and_far(1e12),
+        ),
+        row(
+            "transport on a line, p = 1",
+            "points 0, 1, NaN of weights ½, ½, 0 to a point 3",
+            "SciPy 1.17: NaN",
+            Exact::Values(vec![2.5]),
+            padded(),
+        ),
+        row(
+            "transport on a line, the root of the cost, p = 200",
+            "points 0, 10 to points 3, 114",
+            "POT 0.9.7: NaN",
+            Exact::Values(vec![103.640_187_334_098_25]),
+            large_power(),
         ),
     ]
 }
