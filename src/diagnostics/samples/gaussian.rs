@@ -4,7 +4,6 @@ use ndarray::{Array2, Array3, Array4, ArrayRef4, Axis};
 
 use super::Mixtures;
 use super::points::{self, Cloud, check_samples};
-use crate::reduction::narrow;
 use crate::{Real, Result, check};
 
 /// The Gaussians of maximum likelihood for samples `[N, T, A, d]`: one for each time and agent, at `P = T A` places in this
