@@ -21,7 +21,7 @@ fn points<T: Real>(factor: usize, offset: f64) -> (Array1<T>, Vec<f64>) {
 }
 
 fn near<T: Real>(got: T, expected: f64, what: &str) {
-    let tolerance = if T::NAME == "f32" { 2e-6 } else { 1e-12 };
+    let tolerance = if T::NAME == "f32" { 2e-6 } else { 1e-11 }; // what a plain sum of so many loses
     assert!((got.wide() - expected).abs() <= tolerance * expected.abs(), "{what}, {}: {got}, not {expected}", T::NAME);
 }
 
