@@ -18,7 +18,8 @@ use crate::{Error, Real, Result, check};
 /// # Errors
 ///
 /// - [`Error::Parameter`]: `beta` is not finite and above 0.
-/// - [`Error::Shape`]: references of another number of states; [`Error::Empty`]: probabilities that are all 0, or none.
+/// - [`Error::Shape`]: references of another number of states; [`Error::NoMass`]: probabilities that are all 0;
+///   [`Error::Empty`]: none.
 /// - [`Error::Value`]: a probability that is negative or not finite; for `β < 1` a state that the data has and the reference
 ///   lacks; for `β > 1` references that lack all of the data's states.
 /// - [`Error::Overflow`]: the result does not fit.
@@ -151,7 +152,7 @@ fn logs<T: Real>(argument: &'static str, probs: &ArrayRef1<T>) -> Result<Vec<f64
     let logs: Vec<f64> = probs.iter().map(|p| p.wide().ln()).collect();
     let total = log_sum(&logs);
     if total == f64::NEG_INFINITY {
-        return Err(Error::Empty { argument });
+        return Err(if logs.is_empty() { Error::Empty { argument } } else { Error::NoMass { argument } });
     }
     Ok(logs.into_iter().map(|log| log - total).collect())
 }
@@ -245,7 +246,10 @@ mod tests {
         assert_eq!(of(&[1.0], &[0.5, 0.5], 1.0), "`reference` has shape [2], expected [1]");
         assert_eq!(of(&[0.5, -0.5], &[0.5, 0.5], 1.0), "`data`[1] is -0.5, allowed is finite and >= 0");
         assert_eq!(of(&[0.5, 0.5], &[0.5, f64::NAN], 1.0), "`reference`[1] is NaN, allowed is finite and >= 0");
-        assert_eq!(of(&[0.0, 0.0], &[0.5, 0.5], 1.0), "`data` holds nothing to average over");
+        assert_eq!(
+            of(&[0.0, 0.0], &[0.5, 0.5], 1.0),
+            "`data` holds no mass: every weight is 0, needed is at least one above 0"
+        );
         assert_eq!(of(&[0.5, 0.5], &[1.0, 0.0], 0.5), "`reference`[1] is 0, allowed is > 0 where the data's is");
         assert_eq!(of(&[0.0, 1.0], &[1.0, 0.0], 2.0), "`reference`[1] is 0, allowed is > 0 where the data's is");
     }

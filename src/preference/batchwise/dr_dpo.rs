@@ -100,7 +100,7 @@ impl<L: PairLoss> DrDpo<L> {
         let least = pairs().map(|(_, loss)| loss.wide()).fold(f64::INFINITY, f64::min);
         if !least.is_finite() {
             let first = losses.iter().enumerate().position(|(i, x)| counts(reduction, i) && x.wide() == least);
-            return Err(first.map_or(Error::Empty { argument: "batch" }, |pair| endless(batch, pair)));
+            return Err(first.map_or(Error::NothingToAverage { argument: "batch" }, |pair| endless(batch, pair)));
         }
         // Relative to the smallest loss: the weight of a pair, and what it lacks of 1.
         let exponent = |loss: T| -(loss.wide() - least) / self.beta_prime;

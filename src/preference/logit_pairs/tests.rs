@@ -252,7 +252,7 @@ fn no_pairs_sum_to_zero_and_have_no_mean() {
     let none = aview1(&[]);
     let pairs = pairs.reference(Pairs { chosen: none, rejected: none });
     assert_eq!(pairs.grad(&DPO, Reduction::Sum).unwrap().0, 0.0);
-    assert_eq!(pairs.grad(&DPO, Reduction::Mean).unwrap_err(), Error::Empty { argument: "batch" });
+    assert_eq!(pairs.grad(&DPO, Reduction::Mean).unwrap_err(), Error::NothingToAverage { argument: "batch" });
 }
 
 #[test]
