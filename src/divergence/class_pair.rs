@@ -23,7 +23,8 @@ pub struct ClassPair<T> {
     excess: T,
     is_p_lighter: bool,
     /// From what the slopes of `p` and of `q` are measured: 0, or the [limits](super::ClassDivergence::limits).
-    origins: [T; 2],
+    origin_p: T,
+    origin_q: T,
 }
 
 impl<T: Real> ClassPair<T> {
@@ -35,13 +36,13 @@ impl<T: Real> ClassPair<T> {
         let gap = log_ratio.abs();
         let (share, fall, excess) = (-gap).exp_steps_lane::<FMA>();
         let larger = (if is_p_lighter { log_q } else { log_p }).exp_down_lane::<FMA>();
-        Self { log_p, log_q, larger, gap, share, fall, excess, is_p_lighter, origins: [T::zero(); 2] }
+        Self { log_p, log_q, larger, gap, share, fall, excess, is_p_lighter, origin_p: T::zero(), origin_q: T::zero() }
     }
 
     /// The same class in a row whose slopes are measured from there.
     #[inline(always)]
     pub(super) fn measured_from(self, origins: [T; 2]) -> Self {
-        Self { origins, ..self }
+        Self { origin_p: origins[0], origin_q: origins[1], ..self }
     }
 
     /// `ln p`.
@@ -151,27 +152,27 @@ impl<T: Real> ClassPair<T> {
     #[inline(always)]
     #[must_use]
     pub fn swapped(self) -> Self {
-        let origins = [self.origins[1], self.origins[0]];
-        Self { log_p: self.log_q, log_q: self.log_p, is_p_lighter: !self.is_p_lighter, origins, ..self }
+        let (origin_p, origin_q) = (self.origin_q, self.origin_p);
+        Self { log_p: self.log_q, log_q: self.log_p, is_p_lighter: !self.is_p_lighter, origin_p, origin_q, ..self }
     }
 
     /// What is to be taken from `∂D/∂p`: 0, or its [limit](super::ClassDivergence::limits) where the sides of the row share
     /// next to nothing. A divergence without limits need not ask.
     #[inline(always)]
     pub fn origin_p(&self) -> T {
-        self.origins[0]
+        self.origin_p
     }
 
     /// What is to be taken from `∂D/∂q`.
     #[inline(always)]
     pub fn origin_q(&self) -> T {
-        self.origins[1]
+        self.origin_q
     }
 
     /// The origin of the slope of the larger probability.
     #[inline(always)]
     pub(super) fn origin_of_larger(&self) -> T {
-        if self.is_p_lighter { self.origins[1] } else { self.origins[0] }
+        if self.is_p_lighter { self.origin_q } else { self.origin_p }
     }
 }
 
@@ -196,7 +197,7 @@ impl<T: Real> ClassTerm<T> {
     #[inline(always)]
     pub fn of_sizes(class: &ClassPair<T>, value: T, larger: T, smaller: T) -> Self {
         let origin = if class.is_p_lighter() { class.origin_p() } else { class.origin_q() };
-        let smaller = smaller - origin * class.smaller();
+        let smaller = if origin == T::zero() { smaller } else { smaller - origin * class.smaller() };
         let (p, q) = if class.is_p_lighter() { (smaller, larger) } else { (larger, smaller) };
         Self { value, p, q }
     }

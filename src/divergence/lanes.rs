@@ -7,7 +7,7 @@ use crate::math::ln;
 use crate::simd::{Kernel, LANES, join};
 
 /// Sums of the terms of a block; with `SLOPES` also those of both slopes.
-pub(super) struct Sums<'a, K, T, const SLOPES: bool> {
+pub(super) struct Sums<'a, K, T, const SLOPES: bool, const FAR: bool> {
     pub(super) divergence: &'a K,
     pub(super) line: Line<T>,
     pub(super) p: &'a [T],
@@ -17,11 +17,11 @@ pub(super) struct Sums<'a, K, T, const SLOPES: bool> {
 /// Sums by lanes: of terms, and of the slopes of both sides.
 type Lanes<T> = [[T; LANES]; 3];
 
-impl<K: ClassDivergence, T: Real, const SLOPES: bool> Sums<'_, K, T, SLOPES> {
+impl<K: ClassDivergence, T: Real, const SLOPES: bool, const FAR: bool> Sums<'_, K, T, SLOPES, FAR> {
     #[inline(always)]
     fn step<const FMA: bool>(&self, xs: &[T; LANES], ys: &[T; LANES], sums: &mut Lanes<T>) {
         for i in 0..LANES {
-            let term = self.divergence.at::<T, FMA>(self.line.class::<FMA>(xs[i], ys[i]));
+            let term = self.divergence.at::<T, FMA>(self.line.class_from::<FMA, FAR>(xs[i], ys[i]));
             sums[0][i] += term.value;
             if SLOPES {
                 sums[1][i] += term.p;
@@ -31,7 +31,7 @@ impl<K: ClassDivergence, T: Real, const SLOPES: bool> Sums<'_, K, T, SLOPES> {
     }
 }
 
-impl<K: ClassDivergence, T: Real, const SLOPES: bool> Kernel for Sums<'_, K, T, SLOPES> {
+impl<K: ClassDivergence, T: Real, const SLOPES: bool, const FAR: bool> Kernel for Sums<'_, K, T, SLOPES, FAR> {
     type Output = ClassTerm<T>;
 
     #[inline(always)]
@@ -93,7 +93,7 @@ impl<T: Real> Tally<T> {
 }
 
 /// Writes the gradients of a block.
-pub(super) struct Slopes<'a, K, T> {
+pub(super) struct Slopes<'a, K, T, const FAR: bool> {
     pub(super) divergence: &'a K,
     pub(super) line: Line<T>,
     pub(super) p: &'a [T],
@@ -108,7 +108,7 @@ pub(super) struct Slopes<'a, K, T> {
 /// The chunks of both gradients.
 pub(super) type Places<'a, T> = [&'a mut [T; LANES]; 2];
 
-impl<K: ClassDivergence, T: Real> Slopes<'_, K, T> {
+impl<K: ClassDivergence, T: Real, const FAR: bool> Slopes<'_, K, T, FAR> {
     #[inline(always)]
     fn step<const FMA: bool>(
         &self,
@@ -118,7 +118,7 @@ impl<K: ClassDivergence, T: Real> Slopes<'_, K, T> {
         tally: &mut Tally<T>,
     ) {
         for i in 0..LANES {
-            let class = self.line.class::<FMA>(xs[i], ys[i]);
+            let class = self.line.class_from::<FMA, FAR>(xs[i], ys[i]);
             let term = self.divergence.at::<T, FMA>(class);
             let p = self.scale * (term.p - class.p() * self.centres[0]);
             let q = self.scale * (term.q - class.q() * self.centres[1]);
@@ -128,7 +128,7 @@ impl<K: ClassDivergence, T: Real> Slopes<'_, K, T> {
     }
 }
 
-impl<K: ClassDivergence, T: Real> Kernel for Slopes<'_, K, T> {
+impl<K: ClassDivergence, T: Real, const FAR: bool> Kernel for Slopes<'_, K, T, FAR> {
     type Output = Written<T>;
 
     #[inline(always)]
@@ -211,14 +211,23 @@ mod tests {
             let value: f64 = terms().map(|term| term.value).sum();
             let centres: [f64; 2] = [terms().map(|term| term.p).sum(), terms().map(|term| term.q).sum()];
             for level in available() {
-                let alone = run_at(level, Sums::<_, _, false> { divergence, line, p: &x, q: &y });
-                let sums = run_at(level, Sums::<_, _, true> { divergence, line, p: &x, q: &y });
+                let alone = run_at(level, Sums::<_, _, false, false> { divergence, line, p: &x, q: &y });
+                let sums = run_at(level, Sums::<_, _, true, false> { divergence, line, p: &x, q: &y });
                 assert_eq!(alone.value, sums.value, "{n} at {level:?}");
                 assert!((sums.value - value).abs() <= 1e-14 * value, "{n} at {level:?}: {}, {value}", sums.value);
                 assert!((sums.p - centres[0]).abs() < 1e-14 && (sums.q - centres[1]).abs() < 1e-14);
                 let (mut out_p, mut out_q) = (vec![0.0; n], vec![0.0; n]);
                 let (to_p, to_q) = (&mut out_p, &mut out_q);
-                let slopes = Slopes { divergence, line, p: &x, q: &y, centres, scale: 2.0, out_p: to_p, out_q: to_q };
+                let slopes = Slopes::<_, _, false> {
+                    divergence,
+                    line,
+                    p: &x,
+                    q: &y,
+                    centres,
+                    scale: 2.0,
+                    out_p: to_p,
+                    out_q: to_q,
+                };
                 let written = run_at(level, slopes);
                 assert_eq!(written.checks, [0.0; 2]);
                 for (i, term) in terms().enumerate() {
@@ -252,7 +261,8 @@ mod tests {
             let (to_p, to_q) = (&mut out_p, &mut out_q);
             let centres = [0.0; 2];
             let divergence = &KlDivergence;
-            let slopes = Slopes { divergence, line, p: &x, q: &y, centres, scale: 1.0, out_p: to_p, out_q: to_q };
+            let slopes =
+                Slopes::<_, _, false> { divergence, line, p: &x, q: &y, centres, scale: 1.0, out_p: to_p, out_q: to_q };
             let checks = run_at(level, slopes).checks;
             assert!(checks[0].is_nan() && checks[1] == 0.0, "{at} at {level:?}");
         }

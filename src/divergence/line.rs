@@ -56,6 +56,19 @@ impl<T: Real> Line<T> {
         Self { origins: origins.map(T::of), ..self }
     }
 
+    /// Whether slopes are measured from a limit.
+    pub(super) fn is_far(&self) -> bool {
+        self.origins != [T::zero(); 2]
+    }
+
+    /// The class with these logits, its slopes measured from the origins of the row if `FAR` says that they are not 0: a loop
+    /// that asks at each class is not made of vectors.
+    #[inline(always)]
+    pub(super) fn class_from<const FMA: bool, const FAR: bool>(&self, x: T, y: T) -> ClassPair<T> {
+        let class = self.class::<FMA>(x, y);
+        if FAR { class.measured_from(self.origins) } else { class }
+    }
+
     /// The class with these logits.
     #[inline(always)]
     pub(super) fn class<const FMA: bool>(&self, x: T, y: T) -> ClassPair<T> {
@@ -64,6 +77,6 @@ impl<T: Real> Line<T> {
         let ratio = (difference - self.shift) + (lost - self.rest);
         let ratio = if difference.is_nan() { T::zero() } else { ratio }; // where both are
         let [log_p, log_q] = [(x - self.max[0]) - self.log[0], (y - self.max[1]) - self.log[1]];
-        ClassPair::new::<FMA>(log_p, log_q, ratio).measured_from(self.origins)
+        ClassPair::new::<FMA>(log_p, log_q, ratio)
     }
 }

@@ -86,7 +86,12 @@ impl<K: ClassDivergence> RowDivergence for K {
         out: Out<'_, T>,
     ) -> Written<T> {
         let (centres, line) = (found.centres.map(T::of), line.measured_from(found.origins));
-        dispatch(Slopes { divergence: self, line, p, q, centres, scale, out_p: out.p, out_q: out.q })
+        let (divergence, out_p, out_q) = (self, out.p, out.q);
+        if line.is_far() {
+            dispatch(Slopes::<_, _, true> { divergence, line, p, q, centres, scale, out_p, out_q })
+        } else {
+            dispatch(Slopes::<_, _, false> { divergence, line, p, q, centres, scale, out_p, out_q })
+        }
     }
 
     fn one_sided<T: Real>(&self, class: ClassPair<T>) -> ClassTerm<T> {
@@ -103,9 +108,10 @@ fn sum<T: Real>(
 ) -> ClassTerm<f64> {
     let mut total = ClassTerm { value: 0.0, p: 0.0, q: 0.0 };
     blocks(&mut |p, q| {
-        let sums = match slopes {
-            true => dispatch(Sums::<_, _, true> { divergence, line, p, q }),
-            false => dispatch(Sums::<_, _, false> { divergence, line, p, q }),
+        let sums = match (slopes, line.is_far()) {
+            (true, true) => dispatch(Sums::<_, _, true, true> { divergence, line, p, q }),
+            (true, false) => dispatch(Sums::<_, _, true, false> { divergence, line, p, q }),
+            (false, _) => dispatch(Sums::<_, _, false, false> { divergence, line, p, q }),
         };
         total.value += sums.value.wide();
         total.p += sums.p.wide();
