@@ -3,7 +3,7 @@
 use super::anderson::Anderson;
 use super::gibbs::{self, Gibbs, Scratch};
 use super::lanes::LogRatios;
-use super::side::{Side, Softness};
+use super::side::{self, Side, Softness};
 use super::stages::Rounds;
 use crate::simd::dispatch;
 use crate::{Real, parallel};
@@ -15,8 +15,8 @@ pub(super) struct Alternating<'a, T> {
     pub(super) a: Side,
     pub(super) b: Side,
     pub(super) softness: Softness,
-    /// Logarithm of the constant beside `a ⊗ b`.
-    pub(super) log_reference: f64,
+    /// Logarithm of the constant beside `a ⊗ b`, and what potentials leave of the least cost.
+    pub(super) log_constant: f64,
     parts: Vec<Part<T>>,
     /// `ln` of each column's sum over its weight, after the last round.
     logs: Vec<f64>,
@@ -38,25 +38,25 @@ struct Part<T> {
 }
 
 impl<'a, T: Real> Alternating<'a, T> {
-    pub(super) fn new(gibbs: Gibbs<'a, T>, a: Side, b: Side, softness: Softness, log_reference: f64) -> Self {
+    pub(super) fn new(gibbs: Gibbs<'a, T>, a: Side, b: Side, softness: Softness, log_constant: f64) -> Self {
         let count = a.weights.len().div_ceil(gibbs::rows_per_job(a.weights.len()));
         let part = || Part { columns: vec![0.0; b.weights.len()], scratch: Scratch::new() };
         let (parts, logs) = ((0..count).map(|_| part()).collect(), vec![0.0; b.weights.len()]);
         let anderson = Anderson::new(b.weights.iter().map(|weight| weight / b.total).collect());
-        Self { gibbs, a, b, softness, log_reference, parts, logs, error: f64::INFINITY, anderson }
+        Self { gibbs, a, b, softness, log_constant, parts, logs, error: f64::INFINITY, anderson }
     }
 
     /// Updates the rows; the sums of the plan's columns then.
     fn rows(&mut self) -> Vec<f64> {
-        let Self { gibbs, a, b, softness, log_reference, parts, .. } = self;
-        let (chunk, exponents) = (gibbs::rows_per_job(a.weights.len()), b.exponents(*log_reference));
+        let Self { gibbs, a, b, softness, log_constant, parts, .. } = self;
+        let (chunk, exponents) = (gibbs::rows_per_job(a.weights.len()), b.exponents(*log_constant));
         let bytes = a.weights.len() * b.weights.len() * size_of::<f64>();
         let Side { potential, weights, offset, .. } = a;
         let jobs = potential.chunks_mut(chunk).zip(parts.iter_mut()).enumerate();
         let jobs = jobs.map(|(job, (potential, part))| Job { first: job * chunk, potential, part }).collect();
         parallel::for_each(jobs, bytes, |Job { first, potential, part }| {
             part.columns.fill(0.0);
-            for (i, p) in (first..).zip(potential).filter(|(i, _)| weights[*i] > 0.0) {
+            for (i, p) in (first..).zip(potential) {
                 let sum = gibbs.row(i, *p, &exponents, &mut part.scratch);
                 *p = softness.damped(sum.potential(), *offset);
                 part.scratch.deposit(weights[i] * sum.factor(*p), &mut part.columns);
@@ -69,55 +69,38 @@ impl<'a, T: Real> Alternating<'a, T> {
         sums
     }
 
-    /// Logarithms of column sums over weights. Where a sum may have lost terms, or does not fit, it is formed anew.
-    fn compare(&mut self, sums: &[f64]) {
+    /// Logarithms of column sums over weights. Where a sum may have lost terms, or does not fit, both are formed anew.
+    fn compare(&mut self, sums: &mut [f64]) {
         dispatch(LogRatios { sums, wanted: &self.b.weights, logs: &mut self.logs });
-        let (low, high) = (self.a.total * vanishing::<T>(), f64::MAX);
-        let is_lost = |j: &usize| self.b.weights[*j] > 0.0 && !(low..high).contains(&sums[*j]);
+        let (low, high) = ((self.a.total * vanishing::<T>()).max(f64::MIN_POSITIVE), f64::MAX);
+        let is_lost = |j: &usize| !(low..high).contains(&sums[*j]);
         let lost: Vec<usize> = (0..sums.len()).filter(is_lost).collect();
         if lost.is_empty() {
             return;
         }
-        let exact = self.gibbs.column_logs(&lost, &self.a.exponents(self.log_reference));
+        let places: Vec<usize> = lost.iter().map(|&j| self.b.places[j]).collect();
+        let exact = self.gibbs.column_logs(&places, &self.a.exponents(self.log_constant));
         for (j, log) in lost.into_iter().zip(exact) {
             self.logs[j] = self.b.potential[j] + log;
+            sums[j] = self.b.weights[j] * self.logs[j].exp();
         }
     }
 
-    /// Moves weight between the potentials to where the dual value is largest, which changes no plan: without it the
-    /// totals would settle no faster than `(1 + ε/ρ)^-2` in each round.
-    fn translate(&mut self) {
-        if self.softness.0 > 0.0 {
-            let difference = self.a.log_kept(self.softness) - self.b.log_kept(self.softness);
-            let by = difference / (2.0 * self.softness.0);
-            self.a.offset += by;
-            self.b.offset -= by;
-        }
-    }
-
-    /// Potentials of what has no weight, from those of the other side.
-    pub(super) fn complete(&mut self) {
-        let without =
-            |side: &Side| -> Vec<usize> { (0..side.weights.len()).filter(|&i| side.weights[i] == 0.0).collect() };
-        let (rows, columns) = (without(&self.a), without(&self.b));
-        let (exponents, mut scratch) = (self.b.exponents(self.log_reference), Scratch::new());
-        for i in rows {
-            let sum = self.gibbs.row(i, 0.0, &exponents, &mut scratch);
-            self.a.potential[i] = self.softness.damped(sum.potential(), self.a.offset);
-        }
-        if !columns.is_empty() {
-            let logs = self.gibbs.column_logs(&columns, &self.a.exponents(self.log_reference));
-            for (j, log) in columns.into_iter().zip(logs) {
-                self.b.potential[j] = self.softness.damped(-log, self.b.offset);
-            }
-        }
+    /// Potentials of all places, without offsets: where there is no weight, those that mass would find there.
+    pub(super) fn spread(&self) -> [Vec<f64>; 2] {
+        let Self { gibbs, a, b, softness, log_constant, .. } = self;
+        let spread = |gibbs: &Gibbs<'_, T>, side: &Side, other: &Side| {
+            let logs = gibbs.row_logs(&side.absent(), &other.exponents(*log_constant));
+            side.spread(logs.into_iter().map(|log| softness.damped(-log, side.offset)))
+        };
+        [spread(gibbs, a, b), spread(&gibbs.transposed(b), b, a)]
     }
 }
 
 impl<T: Real> Rounds for Alternating<'_, T> {
     fn round(&mut self) -> f64 {
-        let sums = self.rows();
-        self.compare(&sums);
+        let mut sums = self.rows();
+        self.compare(&mut sums);
         self.error = if self.softness.0 == 0.0 {
             self.b.weighted(|j| (sums[j] / self.b.weights[j] - 1.0).abs()) / self.b.total
         } else {
@@ -128,15 +111,17 @@ impl<T: Real> Rounds for Alternating<'_, T> {
 
     fn advance(&mut self) {
         let (softness, offset) = (self.softness, self.b.offset);
-        let columns = self.b.potential.iter().zip(&self.b.weights).zip(&self.logs);
-        let residual = columns.map(|((p, w), log)| if *w > 0.0 { softness.damped(*p - log, offset) - p } else { 0.0 });
-        let residual = residual.collect();
+        let columns = self.b.potential.iter().zip(&self.logs);
+        let residual = columns.map(|(p, log)| softness.damped(*p - log, offset) - p).collect();
         self.anderson.advance(&mut self.b.potential, residual, self.error);
-        self.translate();
+        side::translate(&mut self.a, &mut self.b, softness);
     }
 
     fn set_regularization(&mut self, factor: f64, regularization: f64) {
         self.gibbs.set_regularization(regularization);
+        if self.softness.0 > 0.0 {
+            self.log_constant *= factor;
+        }
         self.softness.0 /= factor;
         self.a.rescale(factor);
         self.b.rescale(factor);

@@ -3,10 +3,14 @@
 use ndarray::ArrayRef1;
 
 use super::alternating::Alternating;
+use super::flat::{self, Flat};
 use super::gibbs::Gibbs;
+use super::settled::Settled;
 use super::side::{Side, Softness};
+use super::stages::Report;
 use super::{SinkhornGradient, SinkhornSolution};
 use crate::transport::TransportProblem;
+use crate::transport::emd::finite_plan;
 use crate::transport::problem::Masses;
 use crate::{Error, Real, Result, check};
 
@@ -40,14 +44,24 @@ use crate::{Error, Real, Result, check};
 /// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited to
 /// about 1e-6.
 ///
-/// Weights of zero take no part: their rows of the plan are zero, and their potentials are those that mass would find
-/// there.
+/// As ε grows the plan tends to the product of the weights, and the value to what that costs. From an ε of 16 times the range of
+/// the costs on, only deviations from the product are formed, by `e^x - 1` in `f64`: value and potentials keep all their digits
+/// at any ε, and there the tolerance is that of the deviations, `ε / range` times finer than that of the marginals.
+///
+/// Places with a weight of zero take no part: nothing of them is read, their rows of the plan are zero, and so is the gradient in
+/// their points. Their potentials are those that mass would find there; 0 where that is not known since a cost is not a number or
+/// out of range.
+///
+/// A cost of +inf [forbids](crate::transport::Cost#forbidden-ways) its way: no mass goes there. Balanced, a problem without a finite plan is
+/// an error. With a `marginal_penalty` every problem has a plan: what a place with no way that is open holds stays there, at ρ for
+/// each unit, and its potential is +inf. So is, of either kind of problem, that of a place without weight all of whose ways are
+/// forbidden.
 ///
 /// # Errors
 ///
 /// - [`Error::Parameter`]: a hyper-parameter out of its range.
-/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], [`Error::NoMass`], and without a `marginal_penalty`
-///   [`Error::Unbalanced`].
+/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], [`Error::NoMass`], and without a
+///   `marginal_penalty` [`Error::Unbalanced`] and [`Error::NoFinitePlan`].
 /// - [`Error::Overflow`]: costs over ε, or results, that do not fit.
 ///
 /// # Examples
@@ -121,12 +135,15 @@ impl Sinkhorn {
     /// See [`Sinkhorn`].
     pub fn solve<'a, T: Real>(&self, problem: TransportProblem<'a, T>) -> Result<SinkhornSolution<'a, T>> {
         let masses = self.masses(&problem)?;
-        let mut gibbs = Gibbs::new(problem.cost, self.regularization)?;
-        let stages = self.stages(gibbs.range);
-        gibbs.set_regularization(stages[0]);
-        let mut rounds = self.alternating(gibbs, masses, stages[0]);
-        let report = self.run(&mut rounds, &stages);
-        SinkhornSolution::new(self, problem.cost, rounds, report)
+        let settled = match self.kernel(&problem, &masses)? {
+            Kernel { gibbs, a, b } if flat::is_flat(&gibbs, self.regularization) => self.flat(gibbs, a, b, None),
+            Kernel { mut gibbs, a, b } => {
+                let stages = self.stages(gibbs.range);
+                gibbs.set_regularization(stages[0]);
+                self.settle(self.alternating(gibbs, a, b, stages[0]), &stages)
+            }
+        };
+        SinkhornSolution::new(self, problem.cost, settled)
     }
 
     /// [`Sinkhorn::solve`] from a potential `g`, `[m]`, of a problem that is near, without stages. The other potential follows
@@ -155,16 +172,20 @@ impl Sinkhorn {
     ) -> Result<SinkhornSolution<'a, T>> {
         let masses = self.masses(&problem)?;
         check::shape("g", g.shape(), &[problem.b.len()])?;
-        if let Some(at) = g.iter().position(|g| !g.is_finite()) {
+        let Kernel { gibbs, a, b } = self.kernel(&problem, &masses)?;
+        if let Some(&at) = b.places.iter().find(|&&j| !g[j].is_finite()) {
             let value = g[at].wide();
             return Err(Error::Value { argument: "g", position: at.into(), value, allowed: "finite" });
         }
-        let gibbs = Gibbs::new(problem.cost, self.regularization)?;
-        let mut rounds = self.alternating(gibbs, masses, self.regularization);
-        let offset = rounds.b.offset;
-        rounds.b.potential = g.iter().map(|g| g.wide() / self.regularization - offset).collect();
-        let report = self.run(&mut rounds, &[self.regularization]);
-        SinkhornSolution::new(self, problem.cost, rounds, report)
+        let from: Vec<f64> = b.places.iter().map(|&j| g[j].wide()).collect();
+        let settled = if flat::is_flat(&gibbs, self.regularization) {
+            self.flat(gibbs, a, b, Some(&from))
+        } else {
+            let mut rounds = self.alternating(gibbs, a, b, self.regularization);
+            rounds.b.start(&from, self.regularization);
+            self.settle(rounds, &[self.regularization])
+        };
+        SinkhornSolution::new(self, problem.cost, settled)
     }
 
     /// Checks hyper-parameters and problem.
@@ -174,28 +195,96 @@ impl Sinkhorn {
         check::parameter("max_iterations", self.max_iterations as f64, ">= 1", self.max_iterations >= 1)?;
         check::parameter("scaling", self.scaling, "(0, 1]", self.scaling > 0.0 && self.scaling <= 1.0)?;
         match self.marginal_penalty {
-            None => Ok(problem.masses()?.scaled()),
+            None => Ok(problem.held_masses()?.scaled()),
             Some(penalty) => {
                 check::positive("marginal_penalty", penalty)?;
-                problem.unbalanced_masses()
+                problem.unbalanced_held_masses()
             }
         }
     }
 
+    /// What takes part of a problem whose masses have been checked.
+    fn kernel<'a, T: Real>(&self, problem: &TransportProblem<'a, T>, masses: &Masses) -> Result<Kernel<'a, T>> {
+        let (a, b) = (Side::new(&masses.a, |_| true), Side::new(&masses.b, |_| true));
+        let gibbs = Gibbs::new(problem.cost, &a, &b, self.regularization)?;
+        if !gibbs.forbids {
+            return Ok(Kernel { gibbs, a, b });
+        }
+        if self.marginal_penalty.is_none() {
+            finite_plan(problem, masses)?;
+            return Ok(Kernel { gibbs, a, b });
+        }
+        // A place all of whose ways are forbidden keeps what it holds, and pays the penalty for it.
+        let (from, to) = gibbs.open_ways(&b);
+        let (a, b) = (Side::new(&masses.a, |i| from.contains(&i)), Side::new(&masses.b, |j| to.contains(&j)));
+        Ok(Kernel { gibbs: Gibbs::new(problem.cost, &a, &b, self.regularization)?, a, b })
+    }
+
     /// Both sides before the first round.
-    fn alternating<'a, T: Real>(&self, gibbs: Gibbs<'a, T>, masses: Masses, regularization: f64) -> Alternating<'a, T> {
-        let offset = 0.5 * gibbs.base / regularization;
-        let (a, b) = (Side::new(masses.a, offset), Side::new(masses.b, offset));
-        let log_reference = self.log_reference(b.total);
-        Alternating::new(gibbs, a, b, self.softness(regularization), log_reference)
+    fn alternating<'a, T: Real>(
+        &self,
+        gibbs: Gibbs<'a, T>,
+        mut a: Side,
+        mut b: Side,
+        first: f64,
+    ) -> Alternating<'a, T> {
+        let split = self.split(gibbs.base / first, self.softness(self.regularization));
+        (a.offset, b.offset) = (split.offset, split.offset);
+        let log_reference = self.log_reference(b.total) + split.rest;
+        Alternating::new(gibbs, a, b, self.softness(first), log_reference)
+    }
+
+    fn settle<'a, T: Real>(&self, mut rounds: Alternating<'a, T>, stages: &[f64]) -> (Settled<'a, T>, Report) {
+        let report = self.run(&mut rounds, stages);
+        (Settled::alternating(rounds, self.regularization), report)
+    }
+
+    /// Rounds at a regularisation far above the costs, from this potential of `b`.
+    pub(super) fn flat<'a, T: Real>(
+        &self,
+        mut gibbs: Gibbs<'a, T>,
+        mut a: Side,
+        mut b: Side,
+        from: Option<&[f64]>,
+    ) -> (Settled<'a, T>, Report) {
+        let regularization = flat::within_reach(&gibbs, self.regularization, self.marginal_penalty);
+        gibbs.set_regularization(regularization);
+        let split = self.split(gibbs.base / regularization, self.softness(regularization));
+        (a.offset, b.offset) = (split.offset, split.offset);
+        if let Some(from) = from {
+            b.start(from, regularization);
+        }
+        let log_reference = self.log_reference(b.total) + split.rest;
+        let mut rounds = Flat::new(gibbs, a, b, self.softness(regularization), log_reference);
+        let report = rounds.run(self.tolerance, self.max_iterations, regularization);
+        (Settled::flat(rounds, regularization), report)
     }
 
     pub(super) fn softness(&self, regularization: f64) -> Softness {
         Softness(self.marginal_penalty.map_or(0.0, |penalty| regularization / penalty))
     }
 
+    /// How potentials begin, for a least cost in units of ε. A half of it on each side, but no more than penalties let them have in
+    /// the end: what is small beside them would lose its digits.
+    pub(super) fn split(&self, least: f64, softness: Softness) -> Split {
+        Split { offset: 0.5 * least / (1.0 + softness.0), rest: -least * (softness.0 / (1.0 + softness.0)) }
+    }
+
     /// Logarithm of the constant beside `a ⊗ b`, for this total of either side.
     pub(super) fn log_reference(&self, total: f64) -> f64 {
         if self.marginal_penalty.is_some() { 0.0 } else { -total.ln() }
     }
+}
+
+/// A least cost in parts: of either side, and of neither.
+pub(super) struct Split {
+    pub(super) offset: f64,
+    pub(super) rest: f64,
+}
+
+/// Both sides of a problem and what lies between them.
+struct Kernel<'a, T> {
+    gibbs: Gibbs<'a, T>,
+    a: Side,
+    b: Side,
 }

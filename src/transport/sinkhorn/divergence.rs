@@ -4,9 +4,10 @@ use std::fmt;
 
 use ndarray::Array2;
 
+use super::flat;
 use super::gibbs::Gibbs;
 use super::gradient::{self, CostGradient, SinkhornGradient, fit};
-use super::settled::Settled;
+use super::settled::{End, Settled};
 use super::side::Side;
 use super::stages::Report;
 use super::symmetric::Symmetric;
@@ -127,8 +128,8 @@ impl SinkhornDivergence {
         let sinkhorn = &self.sinkhorn;
         let both = sinkhorn.solve(problem)?;
         let Settled { a, b, .. } = both.settled();
-        let (left, left_report) = sinkhorn.with_itself(Cost::points(x, x, ground), &a.weights)?;
-        let (right, right_report) = sinkhorn.with_itself(Cost::points(y, y, ground), &b.weights)?;
+        let (left, left_report) = sinkhorn.with_itself(Cost::points(x, x, ground), a)?;
+        let (right, right_report) = sinkhorn.with_itself(Cost::points(y, y, ground), b)?;
         let is_balanced = sinkhorn.marginal_penalty.is_none();
         let surplus = if is_balanced { 0.0 } else { sinkhorn.regularization * (a.total - b.total) };
         let alone = 0.5 * (left.value() + right.value());
@@ -161,16 +162,16 @@ impl<T: Real> SinkhornDivergenceSolution<'_, T> {
     pub fn grad(&self) -> Result<SinkhornGradient<T>> {
         let Points { x, y, ground } = self.points;
         let both = self.both.settled();
-        let back = both.transposed(Cost::points(x, y, ground))?;
+        let back = both.transposed();
         let pull = |slopes: Array2<f64>, own: Array2<f64>, name| gradient::narrowed(name, &(slopes - own));
-        let weights = |slopes: Vec<f64>, own: Vec<f64>, surplus: f64, name| {
+        let weights = |name, end: End, own: &Settled<'_, T>, surplus: f64| {
+            let (slopes, own) = (both.weight_slopes(end), own.weight_slopes(End::A));
             let slopes = slopes.into_iter().zip(own).map(|(slope, own)| slope - own + surplus).collect();
-            gradient::of_weights(name, slopes, self.is_balanced)
+            gradient::of_weights(name, slopes, both.side(end).0, &Cost::points(x, y, ground), self.is_balanced)
         };
-        let Settled { a, b, .. } = both;
         Ok(SinkhornGradient {
-            a: weights(both.weight_slopes(a, b), self.left.weight_slopes(&self.left.a, a), self.surplus, "a")?,
-            b: weights(both.weight_slopes(b, a), self.right.weight_slopes(&self.right.a, b), -self.surplus, "b")?,
+            a: weights("a", End::A, &self.left, self.surplus)?,
+            b: weights("b", End::B, &self.right, -self.surplus)?,
             cost: CostGradient::Points {
                 x: pull(both.slopes(x, y, ground), self.left.slopes(x, x, ground), "cost.x")?,
                 y: pull(back.slopes(y, x, ground), self.right.slopes(y, y, ground), "cost.y")?,
@@ -181,12 +182,17 @@ impl<T: Real> SinkhornDivergenceSolution<'_, T> {
 
 impl Sinkhorn {
     /// A measure with itself.
-    fn with_itself<'a, T: Real>(&self, cost: Cost<'a, T>, weights: &[f64]) -> Result<(Settled<'a, T>, Report)> {
-        let mut gibbs = Gibbs::new(cost, self.regularization)?;
+    fn with_itself<'a, T: Real>(&self, cost: Cost<'a, T>, side: &Side) -> Result<(Settled<'a, T>, Report)> {
+        let mut side = Side { offset: 0.0, potential: vec![0.0; side.weights.len()], ..side.clone() };
+        let mut gibbs = Gibbs::new(cost, &side, &side, self.regularization)?;
+        if flat::is_flat(&gibbs, self.regularization) {
+            return Ok(self.flat(gibbs, side.clone(), side, None));
+        }
         let stages = self.stages(gibbs.range);
         gibbs.set_regularization(stages[0]);
-        let side = Side::new(weights.to_vec(), 0.5 * gibbs.base / stages[0]);
-        let log_reference = self.log_reference(side.total);
+        let split = self.split(gibbs.base / stages[0], self.softness(self.regularization));
+        side.offset = split.offset;
+        let log_reference = self.log_reference(side.total) + split.rest;
         let mut rounds = Symmetric::new(gibbs, side, self.softness(stages[0]), log_reference);
         let report = self.run(&mut rounds, &stages);
         Ok((Settled::symmetric(rounds, self.regularization), report))

@@ -1,8 +1,10 @@
 //! Rows of `e^((f_i + g_j - C_ij)/ε)`, formed anew whenever they are needed: no array of `[n, m]` exists.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::lanes::{AddBelow, Affine, Deposit, Ends, Exponentials, Largest, Raise, Spent};
+use super::lanes::{AddBelow, Affine, Deposit, Deviations, Ends, Exponentials, Largest, Raise, Spent};
+use super::side::Side;
 use crate::error::Position;
 use crate::simd::dispatch;
 use crate::transport::Cost;
@@ -19,14 +21,19 @@ const NEAR: Range<f64> = 1.0 / 2048.0..2048.0;
 /// Beyond it, exponents are no numbers.
 const LARGEST_EXPONENT: f64 = 1e300;
 
-/// The costs, and the regularisation that makes exponents of them. Exponents are formed in `f64` and are near zero where
-/// there is mass, so that in `f32` they lose nothing by being rounded before their exponential is taken.
+/// The costs between places that take part, and the regularisation that makes exponents of them. Exponents are formed in `f64`
+/// and are near zero where there is mass, so that in `f32` they lose nothing by being rounded before their exponential is
+/// taken.
 pub(super) struct Gibbs<'a, T> {
     cost: Cost<'a, T>,
     rows: CostRows<'a, T>,
-    /// The least cost, by which all are lowered first, and how far the largest lies above it.
+    /// The places of the rows.
+    places: Vec<usize>,
+    /// The least cost, by which all are lowered first, and how far the largest that is finite lies above it.
     pub(super) base: f64,
     pub(super) range: f64,
+    /// Whether some way is forbidden.
+    pub(super) forbids: bool,
     inverse: f64,
 }
 
@@ -79,12 +86,12 @@ impl<T: Real> Scratch<T> {
 }
 
 impl<'a, T: Real> Gibbs<'a, T> {
-    /// The costs have been checked.
-    pub(super) fn new(cost: Cost<'a, T>, regularization: f64) -> Result<Self> {
-        let rows = CostRows::new(&cost);
-        let (base, top) = ends(&rows, cost.shape()[0]);
-        let range = top - base;
-        let gibbs = Self { cost, rows, base, range, inverse: 1.0 / regularization };
+    /// The costs between these sides, which have been checked.
+    pub(super) fn new(cost: Cost<'a, T>, a: &Side, b: &Side, regularization: f64) -> Result<Self> {
+        let rows = CostRows::of_columns(&cost, &b.places);
+        let Span { low, high, forbids } = Span::of(&rows, &a.places);
+        let (base, range) = if low <= high { (low, high - low) } else { (0.0, 0.0) };
+        let gibbs = Self { cost, rows, places: a.places.clone(), base, range, forbids, inverse: 1.0 / regularization };
         let exponent = range.max(base.abs()) * gibbs.inverse;
         if exponent.is_finite() && exponent < LARGEST_EXPONENT {
             Ok(gibbs)
@@ -93,16 +100,44 @@ impl<'a, T: Real> Gibbs<'a, T> {
         }
     }
 
+    /// The same from the other side, whose places are `b`'s.
+    pub(super) fn transposed(&self, b: &Side) -> Self {
+        let cost = self.cost.transposed();
+        Self { cost, rows: CostRows::of_columns(&cost, &self.places), places: b.places.clone(), ..*self }
+    }
+
     /// Costs of another regularisation.
     pub(super) fn set_regularization(&mut self, regularization: f64) {
         self.inverse = 1.0 / regularization;
     }
 
+    /// The places from and to which some way is open.
+    pub(super) fn open_ways(&self, b: &Side) -> (BTreeSet<usize>, BTreeSet<usize>) {
+        let (mut from, mut to, mut scratch) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        for &i in &self.places {
+            let row = self.rows.row(i, &mut scratch);
+            for (&j, _) in b.places.iter().zip(row.iter()).filter(|(_, cost)| *cost < f64::INFINITY) {
+                from.insert(i);
+                to.insert(j);
+            }
+        }
+        (from, to)
+    }
+
+    /// Whether what the ways from this place cost are numbers, or infinite where they are forbidden.
+    pub(super) fn are_costs(&self, place: usize) -> bool {
+        self.rows.row(place, &mut Vec::new()).iter().all(|cost| cost > f64::NEG_INFINITY)
+    }
+
     /// Puts multiples of `e^(v_j - C_ij/ε)` into scratch. Where the potential `guess` is near that which the row gets, as it is
     /// but in the first rounds, each exponential is taken once.
     pub(super) fn row(&self, i: usize, guess: f64, exponents: &[f64], scratch: &mut Scratch<T>) -> Sum {
+        self.row_of(self.places[i], guess, exponents, scratch)
+    }
+
+    fn row_of(&self, place: usize, guess: f64, exponents: &[f64], scratch: &mut Scratch<T>) -> Sum {
         scratch.masses.resize(exponents.len(), T::zero());
-        match self.rows.row(i, &mut scratch.costs) {
+        match self.rows.row(place, &mut scratch.costs) {
             CostRow::Stored(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
             CostRow::Formed(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
         }
@@ -115,7 +150,34 @@ impl<'a, T: Real> Gibbs<'a, T> {
             return near;
         }
         let affine = self.affine(0.0);
-        at(-dispatch(Largest { costs, exponents, affine }))
+        match dispatch(Largest { costs, exponents, affine }) {
+            // No way is open.
+            f64::NEG_INFINITY => Sum { shift: f64::INFINITY, sum: 1.0 },
+            largest => at(-largest),
+        }
+    }
+
+    /// `ln Σ_j e^(v_j - C_ij/ε)` of the rows of these places, of which nothing has been checked: NaN where a cost is not a number.
+    pub(super) fn row_logs(&self, places: &[usize], exponents: &[f64]) -> Vec<f64> {
+        let mut scratch = Scratch::new();
+        let mut log = |i: usize| -self.row_of(i, 0.0, exponents, &mut scratch).potential();
+        places.iter().map(|&i| if self.are_costs(i) { log(i) } else { f64::NAN }).collect()
+    }
+
+    /// `e^(v_j - C_ij/ε) - 1` of the row of a place, exact near zero; returns their mean by the shares.
+    pub(super) fn deviations(
+        &self,
+        place: usize,
+        exponents: &[f64],
+        shares: &[f64],
+        costs: &mut Vec<f64>,
+        out: &mut [f64],
+    ) -> f64 {
+        let affine = self.affine(0.0);
+        match self.rows.row(place, costs) {
+            CostRow::Stored(costs) => dispatch(Deviations { costs, exponents, affine, shares, out }),
+            CostRow::Formed(costs) => dispatch(Deviations { costs, exponents, affine, shares, out }),
+        }
     }
 
     fn exponentials<C: Real>(&self, costs: &[C], exponents: &[f64], shift: f64, masses: &mut [T]) -> f64 {
@@ -130,7 +192,7 @@ impl<'a, T: Real> Gibbs<'a, T> {
     /// `Σ_j P_j C_ij` of the row in scratch, times a factor.
     pub(super) fn spent(&self, i: usize, factor: f64, scratch: &mut Scratch<T>) -> f64 {
         let masses = &scratch.masses;
-        let spent = match self.rows.row(i, &mut scratch.costs) {
+        let spent = match self.rows.row(self.places[i], &mut scratch.costs) {
             CostRow::Stored(costs) => dispatch(Spent { masses, costs, base: self.base }),
             CostRow::Formed(costs) => dispatch(Spent { masses, costs, base: self.base }),
         };
@@ -139,7 +201,7 @@ impl<'a, T: Real> Gibbs<'a, T> {
 
     /// The costs of a row.
     pub(super) fn costs(&self, i: usize, scratch: &mut Scratch<T>) -> Vec<f64> {
-        self.rows.row(i, &mut scratch.costs).iter().collect()
+        self.rows.row(self.places[i], &mut scratch.costs).iter().collect()
     }
 
     /// Costs in a row.
@@ -151,8 +213,11 @@ impl<'a, T: Real> Gibbs<'a, T> {
         Affine { base: self.base, inverse: self.inverse, shift }
     }
 
-    /// `ln Σ_i e^(u_i - C_ij/ε)` of these columns, exact wherever they lie: two passes over their costs.
+    /// `ln Σ_i e^(u_i - C_ij/ε)` of the columns of these places, exact wherever they lie: two passes over their costs.
     pub(super) fn column_logs(&self, columns: &[usize], exponents: &[f64]) -> Vec<f64> {
+        if columns.is_empty() {
+            return Vec::new();
+        }
         let rows = CostRows::of_columns(&self.cost, columns);
         let count = exponents.len().div_ceil(rows_per_job(exponents.len()));
         let mut largest = vec![vec![f64::NEG_INFINITY; columns.len()]; count];
@@ -170,7 +235,7 @@ impl<'a, T: Real> Gibbs<'a, T> {
         largest.into_iter().zip(sums).map(|(largest, sum)| largest + sum.ln()).collect()
     }
 
-    /// Gives every row with a finite exponent to `f`, with what its job collects.
+    /// Gives every row to `f`, with what its job collects.
     fn for_each_row(
         &self,
         rows: &CostRows<'_, T>,
@@ -183,8 +248,8 @@ impl<'a, T: Real> Gibbs<'a, T> {
         let bytes = exponents.len() * rows.width() * size_of::<f64>();
         parallel::for_each(jobs, bytes, |(job, (exponents, part)): (usize, (&[f64], &mut Vec<f64>))| {
             let mut scratch = Vec::new();
-            for (k, &exponent) in exponents.iter().enumerate().filter(|(_, u)| **u > f64::NEG_INFINITY) {
-                f(self.affine(exponent), rows.row(job * chunk + k, &mut scratch), part);
+            for (&place, &exponent) in self.places[job * chunk..].iter().zip(exponents) {
+                f(self.affine(exponent), rows.row(place, &mut scratch), part);
             }
         });
     }
@@ -204,14 +269,31 @@ pub(super) fn join(parts: Vec<Vec<f64>>, op: impl Fn(f64, f64) -> f64) -> Vec<f6
     parts.into_iter().reduce(both).unwrap_or_default()
 }
 
-/// The least and the largest cost.
-fn ends<T: Real>(rows: &CostRows<'_, T>, n: usize) -> (f64, f64) {
-    let mut scratch = Vec::new();
-    (0..n).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), i| {
-        let (least, largest) = match rows.row(i, &mut scratch) {
-            CostRow::Stored(costs) => dispatch(Ends(costs)),
-            CostRow::Formed(costs) => dispatch(Ends(costs)),
-        };
-        (low.min(least), high.max(largest))
-    })
+/// The least and the largest cost that is finite; the other way round where none is.
+struct Span {
+    low: f64,
+    high: f64,
+    forbids: bool,
+}
+
+impl Span {
+    fn of<T: Real>(rows: &CostRows<'_, T>, places: &[usize]) -> Self {
+        let (mut scratch, mut span) =
+            (Vec::new(), Self { low: f64::INFINITY, high: f64::NEG_INFINITY, forbids: false });
+        for &i in places {
+            let row = rows.row(i, &mut scratch);
+            let (low, high) = match row {
+                CostRow::Stored(costs) => dispatch(Ends(costs)),
+                CostRow::Formed(costs) => dispatch(Ends(costs)),
+            };
+            span.low = span.low.min(low);
+            if high < f64::INFINITY {
+                span.high = span.high.max(high);
+            } else {
+                span.forbids = true;
+                span.high = row.iter().filter(|cost| cost.is_finite()).fold(span.high, f64::max);
+            }
+        }
+        span
+    }
 }

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2};
 
 use super::settled::Settled;
+use super::side::Side;
 use crate::error::Position;
 use crate::transport::Cost;
 use crate::{Error, Real, Result};
@@ -36,21 +37,44 @@ pub enum CostGradient<T> {
 pub(super) fn of_cost<'a, T: Real>(settled: &Settled<'a, T>, cost: Cost<'a, T>) -> Result<CostGradient<T>> {
     let Cost::Points { x, y, ground } = cost else { return Ok(CostGradient::Matrix(settled.plan())) };
     let left = settled.slopes(x, y, ground);
-    let right = settled.transposed(cost)?.slopes(y, x, ground);
+    let right = settled.transposed().slopes(y, x, ground);
     Ok(CostGradient::Points { x: narrowed("cost.x", &left)?, y: narrowed("cost.y", &right)? })
 }
 
-/// A gradient in weights, less its mean where only that part is known.
+/// A gradient in the weights of a side, less its mean over what takes part where only that much is known.
 pub(super) fn of_weights<T: Real>(
     argument: &'static str,
     mut slopes: Vec<f64>,
+    side: &Side,
+    cost: &Cost<'_, T>,
     is_balanced: bool,
 ) -> Result<Array1<T>> {
     if is_balanced {
-        let mean = slopes.iter().map(|slope| slope / slopes.len() as f64).sum::<f64>();
+        let count = side.places.len() as f64;
+        let mean = side.places.iter().map(|&i| slopes[i] / count).sum::<f64>();
         slopes.iter_mut().for_each(|slope| *slope -= mean);
     }
-    slopes.iter().enumerate().map(|(i, &slope)| fit(argument, slope, i)).collect()
+    of_places(argument, &slopes, side, cost, Position::from)
+}
+
+/// Numbers in the type of the caller, which must hold those of places that take part. Of others there is +inf where all
+/// ways are forbidden, and 0 where nothing is known, since a cost is not a number or is out of range.
+pub(super) fn of_places<T: Real>(
+    argument: &'static str,
+    wide: &[f64],
+    side: &Side,
+    cost: &Cost<'_, T>,
+    position: impl Fn(usize) -> Position,
+) -> Result<Array1<T>> {
+    let other = |wide: f64| match T::of(wide) {
+        value if value.is_finite() || (wide == f64::INFINITY && matches!(cost, Cost::Matrix(_))) => value,
+        _ => T::zero(),
+    };
+    let mut all: Array1<T> = wide.iter().map(|&wide| other(wide)).collect();
+    for &i in &side.places {
+        all[i] = fit(argument, wide[i], position(i))?;
+    }
+    Ok(all)
 }
 
 /// A number in the type of the caller, which must hold it.

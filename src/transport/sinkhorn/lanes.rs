@@ -117,7 +117,8 @@ impl<T: Real> Kernel for Deposit<'_, T> {
     }
 }
 
-/// `Σ T::SCALE masses_j (C_j - base)`, in an order in which large costs do not overflow.
+/// `Σ T::SCALE masses_j (C_j - base)`, in an order in which large costs do not overflow. Ways that are forbidden cost nothing:
+/// there is no mass on them.
 pub(super) struct Spent<'a, C, T> {
     pub(super) masses: &'a [T],
     pub(super) costs: &'a [C],
@@ -135,11 +136,50 @@ impl<C: Real, T: Real> Kernel for Spent<'_, C, T> {
         for (costs, masses) in costs.iter().zip(masses) {
             for i in 0..LANES {
                 let mass = masses[i].wide() * T::SCALE.wide();
-                sums[i] = mul_add::<f64, FMA>(mass, costs[i].wide() - self.base, sums[i]);
+                sums[i] = mul_add::<f64, FMA>(mass, above(costs[i], self.base), sums[i]);
             }
         }
-        for (i, (cost, mass)) in last_costs.iter().zip(last).enumerate() {
-            sums[i] += (mass.wide() * T::SCALE.wide()) * (cost.wide() - self.base);
+        for (i, (&cost, mass)) in last_costs.iter().zip(last).enumerate() {
+            sums[i] += (mass.wide() * T::SCALE.wide()) * above(cost, self.base);
+        }
+        join(sums, |a, b| a + b)
+    }
+}
+
+/// `C - base`, 0 where the way is forbidden.
+#[inline(always)]
+fn above<C: Real>(cost: C, base: f64) -> f64 {
+    if cost < C::infinity() { cost.wide() - base } else { 0.0 }
+}
+
+/// `e^(v_j - C_j/ε) - 1` of columns, where costs hardly matter beside ε; returns their mean by the shares.
+pub(super) struct Deviations<'a, C> {
+    pub(super) costs: &'a [C],
+    pub(super) exponents: &'a [f64],
+    pub(super) affine: Affine,
+    pub(super) shares: &'a [f64],
+    pub(super) out: &'a mut [f64],
+}
+
+impl<C: Real> Kernel for Deviations<'_, C> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f64 {
+        let mut sums = [0.0; LANES];
+        let (costs, last_costs) = self.costs.as_chunks::<LANES>();
+        let (exponents, last_exponents) = self.exponents.as_chunks::<LANES>();
+        let (shares, last) = self.shares.as_chunks::<LANES>();
+        let (out, last_out) = self.out.as_chunks_mut::<LANES>();
+        for (((costs, exponents), shares), out) in costs.iter().zip(exponents).zip(shares).zip(out) {
+            for i in 0..LANES {
+                out[i] = self.affine.at::<C, FMA>(costs[i], exponents[i]).exp_m1_lane::<FMA>();
+                sums[i] = mul_add::<f64, FMA>(shares[i], out[i], sums[i]);
+            }
+        }
+        for (i, out) in last_out.iter_mut().enumerate() {
+            *out = self.affine.at::<C, FMA>(last_costs[i], last_exponents[i]).exp_m1_lane::<FMA>();
+            sums[i] += last[i] * *out;
         }
         join(sums, |a, b| a + b)
     }
@@ -185,7 +225,7 @@ impl<C: Real> Kernel for Raise<'_, C> {
     }
 }
 
-/// `sums_j += e^(shift - C_j/ε - largest_j)`.
+/// `sums_j += e^(shift - C_j/ε - largest_j)`; nothing where all ways are forbidden.
 pub(super) struct AddBelow<'a, C> {
     pub(super) costs: &'a [C],
     pub(super) affine: Affine,
@@ -199,7 +239,8 @@ impl<C: Real> Kernel for AddBelow<'_, C> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for ((sum, &cost), &largest) in self.sums.iter_mut().zip(self.costs).zip(self.largest) {
-            *sum += (self.affine.at::<C, FMA>(cost, 0.0) - largest).exp_down_lane::<FMA>();
+            let from = if largest > f64::NEG_INFINITY { largest } else { f64::MIN };
+            *sum += (self.affine.at::<C, FMA>(cost, 0.0) - from).exp_down_lane::<FMA>();
         }
     }
 }

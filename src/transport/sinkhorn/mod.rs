@@ -4,6 +4,7 @@ mod alternating;
 mod anderson;
 mod config;
 mod divergence;
+mod flat;
 mod gibbs;
 mod gradient;
 mod lanes;

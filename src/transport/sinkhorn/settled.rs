@@ -3,68 +3,118 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::alternating::Alternating;
+use super::flat::Flat;
 use super::gibbs::{self, Gibbs, Scratch};
 use super::side::{Side, Softness};
 use super::slope::Slope;
 use super::symmetric::Symmetric;
 use crate::reduction;
 use crate::simd::dispatch;
-use crate::transport::{Cost, GroundCost};
-use crate::{Real, Result, parallel};
+use crate::transport::GroundCost;
+use crate::{Real, parallel};
 
 /// Both potentials, and the plan `P_ij = r a_i b_j e^((f_i + g_j - C_ij)/ε)` that they make.
 pub(super) struct Settled<'a, T> {
     gibbs: Gibbs<'a, T>,
     pub(super) a: Side,
     pub(super) b: Side,
+    /// The potentials of all places, without offsets.
+    all: [Vec<f64>; 2],
+    /// `ln` of the plan's marginals over the product's, where they are near each other and marginals are free.
+    above: Option<[Vec<f64>; 2]>,
     softness: Softness,
-    log_reference: f64,
+    log_constant: f64,
     regularization: f64,
-    /// `Σ P`.
-    mass: f64,
+    /// `Σ P - r Σ a Σ b`, of what takes part.
+    excess: f64,
+}
+
+/// One of the sides.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    A,
+    B,
 }
 
 impl<'a, T: Real> Settled<'a, T> {
     /// After a round, when the rows of the plan sum to what they should.
-    pub(super) fn alternating(mut rounds: Alternating<'a, T>, regularization: f64) -> Self {
-        rounds.complete();
-        let Alternating { gibbs, a, b, softness, log_reference, .. } = rounds;
+    pub(super) fn alternating(rounds: Alternating<'a, T>, regularization: f64) -> Self {
+        let all = rounds.spread();
+        let Alternating { gibbs, a, b, softness, log_constant, .. } = rounds;
         let mass = a.weighted(|i| softness.kept(a.whole(i)));
-        Self { gibbs, a, b, softness, log_reference, regularization, mass }
+        let excess = mass - a.total * reference(softness, b.total);
+        Self { gibbs, a, b, all, above: None, softness, log_constant, regularization, excess }
+    }
+
+    /// The same where the plan is near the product.
+    pub(super) fn flat(rounds: Flat<'a, T>, regularization: f64) -> Self {
+        let (all, excess) = (rounds.spread(), rounds.excess());
+        let above = (rounds.softness.0 > 0.0).then(|| rounds.above(&all));
+        let Flat { gibbs, a, b, softness, log_constant, .. } = rounds;
+        Self { gibbs, a, b, all, above, softness, log_constant, regularization, excess }
     }
 
     /// After a round, whose sums of rows tell the mass.
-    pub(super) fn symmetric(mut rounds: Symmetric<'a, T>, regularization: f64) -> Self {
+    pub(super) fn symmetric(rounds: Symmetric<'a, T>, regularization: f64) -> Self {
         let mass = rounds.side.weighted(|i| rounds.log_kept(i).exp());
-        rounds.complete();
-        let Symmetric { gibbs, side, softness, log_reference, .. } = rounds;
-        Self { gibbs, b: side.clone(), a: side, softness, log_reference, regularization, mass }
+        let all = rounds.spread();
+        let Symmetric { gibbs, side, softness, log_constant, .. } = rounds;
+        let excess = mass - side.total * reference(softness, side.total);
+        Self {
+            gibbs,
+            b: side.clone(),
+            a: side,
+            all: [all.clone(), all],
+            above: None,
+            softness,
+            log_constant,
+            regularization,
+            excess,
+        }
     }
 
     /// The dual value: `Σ a ρ (1 - e^(-f/ρ)) + Σ b ρ (1 - e^(-g/ρ)) - ε (Σ P - r Σ a Σ b)`.
     pub(super) fn value(&self) -> f64 {
-        let gain = |side: &Side| side.weighted(|i| self.softness.gain(side.whole(i)));
-        let reference = self.a.total * self.reference(&self.b);
-        self.regularization * (gain(&self.a) + gain(&self.b) - (self.mass - reference))
+        let Self { a, b, softness, regularization, excess, .. } = self;
+        let gain = |side: &Side| side.weighted(|i| softness.gain(side.whole(i)));
+        let open = regularization * (gain(a) + gain(b) - excess);
+        if a.stuck.is_empty() && b.stuck.is_empty() {
+            return open;
+        }
+        // What cannot go anywhere is paid for, and is missing from the plan.
+        let stuck = a.stuck_total + b.stuck_total;
+        let product = a.total * b.stuck_total + a.stuck_total * b.whole_total();
+        open + regularization * (stuck / softness.0 + product)
     }
 
-    /// `r Σ w`.
-    fn reference(&self, side: &Side) -> f64 {
-        if self.softness.0 == 0.0 { 1.0 } else { side.total * self.log_reference.exp() }
+    pub(super) fn side(&self, end: End) -> (&Side, &Side, &[f64]) {
+        match end {
+            End::A => (&self.a, &self.b, &self.all[0]),
+            End::B => (&self.b, &self.a, &self.all[1]),
+        }
     }
 
-    /// A potential in the unit of the costs.
-    pub(super) fn potential(&self, side: &Side) -> Vec<f64> {
-        (0..side.weights.len()).map(|i| self.regularization * side.whole(i)).collect()
+    /// The potentials of all places in the unit of the costs: +inf where no way is open, NaN where the costs of a place
+    /// without weight are no numbers.
+    pub(super) fn potentials(&self, end: End) -> Vec<f64> {
+        let (side, _, all) = self.side(end);
+        all.iter().map(|p| self.regularization * (p + side.offset)).collect()
     }
 
     /// The gradient in the weights of one side. Balanced, a constant is left open.
-    pub(super) fn weight_slopes(&self, side: &Side, other: &Side) -> Vec<f64> {
+    pub(super) fn weight_slopes(&self, end: End) -> Vec<f64> {
+        let (side, other, all) = self.side(end);
         if self.softness.0 == 0.0 {
-            return side.potential.iter().map(|p| self.regularization * p).collect();
+            return all.iter().map(|p| self.regularization * p).collect();
         }
-        let slope = |p: f64| self.softness.gain(p) - self.softness.kept(p) + self.reference(other);
-        (0..side.weights.len()).map(|i| self.regularization * slope(side.whole(i))).collect()
+        let reference = other.whole_total();
+        let above = self.above.as_ref().map(|[a, b]| if matches!(end, End::A) { a } else { b });
+        let sent = |i: usize, p: f64| match above {
+            Some(above) => reference * above[i].exp_m1(),
+            None => self.softness.kept(p) - reference,
+        };
+        let slope = |(i, p): (usize, &f64)| self.softness.gain(p + side.offset) - sent(i, p + side.offset);
+        all.iter().enumerate().map(|at| self.regularization * slope(at)).collect()
     }
 
     /// `⟨P, C⟩`.
@@ -77,27 +127,29 @@ impl<'a, T: Real> Settled<'a, T> {
 
     /// The plan.
     pub(super) fn plan(&self) -> Array2<T> {
-        let mut plan = Array2::zeros((self.a.weights.len(), self.b.weights.len()));
-        self.for_each_row(plan.axis_iter_mut(Axis(0)).collect(), |out, row| row.write(|j, mass| out[j] = T::of(mass)));
+        let mut plan = Array2::zeros((self.a.count, self.b.count));
+        let rows = chosen(plan.axis_iter_mut(Axis(0)), &self.a.places);
+        self.for_each_row(rows, |out, row| row.write(|j, mass| out[self.b.places[j]] = T::of(mass)));
         plan
     }
 
     /// One row of the plan.
-    pub(super) fn plan_row_into(&self, i: usize, out: &mut [f64]) {
-        let (exponents, mut scratch) = (self.b.exponents(self.log_reference), Scratch::new());
-        match self.row(i, &exponents, &mut scratch) {
-            None => out.fill(0.0),
-            Some(row) => row.write(|j, mass| out[j] = mass),
+    pub(super) fn plan_row_into(&self, place: usize, out: &mut [f64]) {
+        out.fill(0.0);
+        if let Ok(i) = self.a.places.binary_search(&place) {
+            let (exponents, mut scratch) = (self.b.exponents(self.log_constant), Scratch::new());
+            self.row(i, &exponents, &mut scratch).write(|j, mass| out[self.b.places[j]] = mass);
         }
     }
 
     /// The gradient in the points of the first side: `Σ_j P_ij ∇C(x_i, y_j)`, as costs are between points.
     pub(super) fn slopes(&self, x: ArrayView2<'_, T>, y: ArrayView2<'_, T>, ground: GroundCost) -> Array2<f64> {
-        let axes: Vec<Vec<f64>> = y.columns().into_iter().map(|axis| axis.iter().map(|y| y.wide()).collect()).collect();
+        let axis = |k: usize| self.b.places.iter().map(|&j| y[[j, k]].wide()).collect::<Vec<_>>();
+        let axes: Vec<Vec<f64>> = (0..y.ncols()).map(axis).collect();
         let mut slopes = Array2::zeros(x.dim());
-        self.for_each_row(slopes.axis_iter_mut(Axis(0)).collect(), |out, mut row| {
+        self.for_each_row(chosen(slopes.axis_iter_mut(Axis(0)), &self.a.places), |out, mut row| {
             let weights = row.pulls(ground);
-            for ((out, axis), from) in out.iter_mut().zip(&axes).zip(x.row(row.index)) {
+            for ((out, axis), from) in out.iter_mut().zip(&axes).zip(x.row(self.a.places[row.index])) {
                 *out = dispatch(Slope {
                     weights: &weights,
                     axis,
@@ -110,38 +162,47 @@ impl<'a, T: Real> Settled<'a, T> {
     }
 
     /// The same from the other side.
-    pub(super) fn transposed(&self, cost: Cost<'a, T>) -> Result<Self> {
-        Ok(Self {
-            gibbs: Gibbs::new(cost.transposed(), self.regularization)?,
+    pub(super) fn transposed(&self) -> Self {
+        let [a, b] = &self.all;
+        Self {
+            gibbs: self.gibbs.transposed(&self.b),
             a: self.b.clone(),
             b: self.a.clone(),
+            all: [b.clone(), a.clone()],
+            above: None,
             ..*self
-        })
-    }
-
-    fn row<'s>(&'s self, i: usize, exponents: &[f64], scratch: &'s mut Scratch<T>) -> Option<Row<'s, 'a, T>> {
-        let (weight, potential) = (self.a.weights[i], self.a.potential[i]);
-        if weight == 0.0 {
-            return None;
         }
-        let sum = self.gibbs.row(i, potential, exponents, scratch);
-        Some(Row { gibbs: &self.gibbs, index: i, factor: weight * sum.factor(potential), sum: sum.sum(), scratch })
     }
 
-    /// Gives every row of the plan that is not empty to `f`, with its output.
+    fn row<'s>(&'s self, i: usize, exponents: &[f64], scratch: &'s mut Scratch<T>) -> Row<'s, 'a, T> {
+        let (weight, potential) = (self.a.weights[i], self.a.potential[i]);
+        let sum = self.gibbs.row(i, potential, exponents, scratch);
+        Row { gibbs: &self.gibbs, index: i, factor: weight * sum.factor(potential), sum: sum.sum(), scratch }
+    }
+
+    /// Gives every row of the plan that takes part to `f`, with its output.
     fn for_each_row<O: Send>(&self, mut outs: Vec<O>, f: impl Fn(&mut O, Row<'_, 'a, T>) + Sync + Send) {
-        let (n, exponents) = (self.a.weights.len(), self.b.exponents(self.log_reference));
+        let (n, exponents) = (self.a.weights.len(), self.b.exponents(self.log_constant));
         let chunk = gibbs::rows_per_job(n);
         let jobs = outs.chunks_mut(chunk).enumerate().collect();
         parallel::for_each(jobs, n * exponents.len() * size_of::<f64>(), |(job, outs): (usize, &mut [O])| {
             let mut scratch = Scratch::new();
             for (k, out) in outs.iter_mut().enumerate() {
-                if let Some(row) = self.row(job * chunk + k, &exponents, &mut scratch) {
-                    f(out, row);
-                }
+                f(out, self.row(job * chunk + k, &exponents, &mut scratch));
             }
         });
     }
+}
+
+/// `r Σ w`, balanced exactly 1.
+fn reference(softness: Softness, total: f64) -> f64 {
+    if softness.0 == 0.0 { 1.0 } else { total }
+}
+
+/// Those at these places, which are in order.
+fn chosen<I: Iterator>(all: I, places: &[usize]) -> Vec<I::Item> {
+    let mut places = places.iter().peekable();
+    all.enumerate().filter(|(i, _)| places.next_if(|place| *place == i).is_some()).map(|(_, item)| item).collect()
 }
 
 /// A row of the plan: a multiple of what is in scratch.

@@ -23,13 +23,22 @@ impl Softness {
     }
 }
 
-/// Weights of a side and its potential, in units of ε.
+/// The places of a side that take part, their weights and their potential in units of ε.
+///
+/// A place without weight takes no part: nothing that is said of it is read before the potentials are [spread](Side::spread).
 #[derive(Clone, Debug)]
 pub(super) struct Side {
+    /// Which places take part, in order.
+    pub(super) places: Vec<usize>,
+    /// How many there are, with the others.
+    pub(super) count: usize,
     pub(super) weights: Vec<f64>,
-    /// `ln w`, -inf where there is none.
+    /// `ln w`.
     pub(super) logs: Vec<f64>,
     pub(super) total: f64,
+    /// Places that have weight but no way that is open, and what they hold: none where marginals are kept exactly.
+    pub(super) stuck: Vec<usize>,
+    pub(super) stuck_total: f64,
     /// The potential without its offset, which would cost digits where both sides' are large and opposite.
     pub(super) potential: Vec<f64>,
     /// A half of the least cost, and the translation that the penalties ask for.
@@ -37,11 +46,48 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn new(weights: Vec<f64>, offset: f64) -> Self {
-        let total = reduction::sum(&weights);
-        let logs = weights.iter().map(|w| w.ln()).collect();
-        let potential = vec![0.0; weights.len()];
-        Self { weights, logs, total, potential, offset }
+    /// Of what has weight, all takes part that `is_open`.
+    pub(super) fn new(masses: &[f64], is_open: impl Fn(usize) -> bool) -> Self {
+        let (places, stuck): (Vec<usize>, Vec<usize>) =
+            (0..masses.len()).filter(|&i| masses[i] > 0.0).partition(|&i| is_open(i));
+        let held = |places: &[usize]| places.iter().map(|&i| masses[i]).collect::<Vec<_>>();
+        let weights = held(&places);
+        Self {
+            count: masses.len(),
+            logs: weights.iter().map(|w| w.ln()).collect(),
+            total: reduction::sum(&weights),
+            stuck_total: reduction::sum(&held(&stuck)),
+            potential: vec![0.0; weights.len()],
+            offset: 0.0,
+            weights,
+            places,
+            stuck,
+        }
+    }
+
+    /// The places without weight.
+    pub(super) fn absent(&self) -> Vec<usize> {
+        let mut is_absent = vec![true; self.count];
+        self.places.iter().chain(&self.stuck).for_each(|&i| is_absent[i] = false);
+        (0..self.count).filter(|&i| is_absent[i]).collect()
+    }
+
+    /// The potentials of all places, without offset: those of the absent ones as given, +inf where nothing can leave.
+    pub(super) fn spread(&self, absent: impl IntoIterator<Item = f64>) -> Vec<f64> {
+        let mut all = vec![f64::INFINITY; self.count];
+        self.places.iter().zip(&self.potential).for_each(|(&i, &p)| all[i] = p);
+        self.absent().into_iter().zip(absent).for_each(|(i, p)| all[i] = p);
+        all
+    }
+
+    /// All that it holds.
+    pub(super) fn whole_total(&self) -> f64 {
+        self.total + self.stuck_total
+    }
+
+    /// Begins with a potential in the unit of the costs.
+    pub(super) fn start(&mut self, potential: &[f64], regularization: f64) {
+        self.potential = potential.iter().map(|p| p / regularization - self.offset).collect();
     }
 
     /// The potential with its offset.
@@ -54,10 +100,19 @@ impl Side {
         self.potential.iter().zip(&self.logs).map(|(p, log)| p + (log + more)).collect()
     }
 
-    /// `Σ w f(i)` over what has weight.
+    /// The potential beside a level.
+    pub(super) fn beside(&self, level: f64) -> Vec<f64> {
+        self.potential.iter().map(|p| p - level).collect()
+    }
+
+    /// Weights over their total.
+    pub(super) fn shares(&self) -> Vec<f64> {
+        self.weights.iter().map(|w| w / self.total).collect()
+    }
+
+    /// `Σ w f(i)` over what takes part.
     pub(super) fn weighted(&self, f: impl Fn(usize) -> f64) -> f64 {
-        let terms = self.weights.iter().enumerate().map(|(i, &w)| if w == 0.0 { 0.0 } else { w * f(i) });
-        reduction::sum(&terms.collect::<Vec<_>>())
+        reduction::sum(&self.weights.iter().enumerate().map(|(i, w)| w * f(i)).collect::<Vec<_>>())
     }
 
     /// `ln Σ w e^(-s p)`.
@@ -75,10 +130,27 @@ impl Side {
     }
 
     /// The mean of `|e^log - 1|` over what the marginal should be: its distance in L1, relative to the total. `logs` are those
-    /// of what is over what should be.
+    /// of what is over what should be. +inf where it does not fit.
     pub(super) fn error(&self, softness: Softness, logs: impl Fn(usize) -> f64) -> f64 {
         let least = (0..self.weights.len()).map(|i| self.whole(i)).fold(f64::INFINITY, f64::min);
-        let wanted = |i: usize| softness.kept(self.whole(i) - least);
-        self.weighted(|i| wanted(i) * logs(i).exp_m1().abs()) / self.weighted(wanted)
+        let log_wanted = |i: usize| -softness.0 * (self.whole(i) - least);
+        // What should be may vanish where what is does not: the product of one and the other's ratio is then no number.
+        let distance = |i: usize| match (log_wanted(i), logs(i)) {
+            (wanted, log) if log < 1.0 => wanted.exp() * log.exp_m1().abs(),
+            (wanted, log) => (wanted + log).exp() - wanted.exp(),
+        };
+        let error = self.weighted(distance) / self.weighted(|i| log_wanted(i).exp());
+        // Exponents that do not fit either have no difference.
+        if error.is_nan() { f64::INFINITY } else { error }
+    }
+}
+
+/// Moves weight between the potentials to where the dual value is largest, which changes no plan: without it the totals would
+/// settle no faster than `(1 + ε/ρ)^-2` in each round.
+pub(super) fn translate(a: &mut Side, b: &mut Side, softness: Softness) {
+    if softness.0 > 0.0 {
+        let by = (a.log_kept(softness) - b.log_kept(softness)) / (2.0 * softness.0);
+        a.offset += by;
+        b.offset -= by;
     }
 }

@@ -4,10 +4,10 @@ use std::fmt;
 
 use ndarray::{Array1, Array2};
 
+use super::Sinkhorn;
 use super::gradient::{self, SinkhornGradient, fit};
-use super::settled::Settled;
+use super::settled::{End, Settled};
 use super::stages::Report;
-use super::{Sinkhorn, alternating::Alternating};
 use crate::error::Position;
 use crate::transport::Cost;
 use crate::{Real, Result};
@@ -18,12 +18,12 @@ pub struct SinkhornSolution<'a, T> {
     pub value: T,
     /// `⟨P, C⟩`.
     pub transport_cost: T,
-    /// The potential of `a`, `[n]`.
+    /// The potential of `a`, `[n]`: see [`Sinkhorn`] for places without weight or without a way.
     pub f: Array1<T>,
     /// The potential of `b`, `[m]`.
     pub g: Array1<T>,
     /// How far the plan's columns are from summing to `b` (unbalanced: to `b e^(-g/ρ)`), in L1 and relative to the total. Its
-    /// rows sum to `a` (to `a e^(-f/ρ)`).
+    /// rows sum to `a` (to `a e^(-f/ρ)`). +inf where that many times the total do not fit.
     pub marginal_error: f64,
     /// Rounds over all costs, those of all stages together.
     pub iterations: usize,
@@ -49,21 +49,16 @@ impl<T: Real> fmt::Debug for SinkhornSolution<'_, T> {
 }
 
 impl<'a, T: Real> SinkhornSolution<'a, T> {
-    pub(super) fn new(
-        sinkhorn: &Sinkhorn,
-        cost: Cost<'a, T>,
-        rounds: Alternating<'a, T>,
-        report: Report,
-    ) -> Result<Self> {
-        let settled = Settled::alternating(rounds, sinkhorn.regularization);
-        let potential = |wide: Vec<f64>| -> Result<Array1<T>> {
-            wide.into_iter().map(|p| fit("cost", p, Position::default())).collect()
+    pub(super) fn new(sinkhorn: &Sinkhorn, cost: Cost<'a, T>, found: (Settled<'a, T>, Report)) -> Result<Self> {
+        let (settled, report) = found;
+        let potential = |end: End| {
+            gradient::of_places("cost", &settled.potentials(end), settled.side(end).0, &cost, |_| Position::default())
         };
         Ok(Self {
             value: fit("cost", settled.value(), Position::default())?,
             transport_cost: fit("cost", settled.transport_cost(), Position::default())?,
-            f: potential(settled.potential(&settled.a))?,
-            g: potential(settled.potential(&settled.b))?,
+            f: potential(End::A)?,
+            g: potential(End::B)?,
             marginal_error: report.marginal_error,
             iterations: report.iterations,
             converged: report.marginal_error <= sinkhorn.tolerance,
@@ -87,8 +82,8 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     /// The gradient of the value, by the envelope theorem: plan and potentials count as constants.
     ///
     /// In the costs it is the plan; in points, the plan times the slope of the ground cost, 0 where a Euclidean distance is.
-    /// In the weights it is the potentials less their mean, as a gradient along weights of one total is only known up to
-    /// a constant; unbalanced, `ρ - (ρ + ε) e^(-f/ρ) + ε Σ b`, which leaves none open. Good to the first order of the
+    /// In the weights it is the potentials less their mean over the places with weight, as a gradient along weights of one total
+    /// is only known up to a constant; unbalanced, `ρ - (ρ + ε) e^(-f/ρ) + ε Σ b`, which leaves none open. Good to the first order of the
     /// marginal error.
     ///
     /// # Errors
@@ -106,10 +101,13 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     /// # Ok::<(), loglik::Error>(())
     /// ```
     pub fn grad(&self) -> Result<SinkhornGradient<T>> {
-        let Settled { a, b, .. } = &self.settled;
+        let weights = |argument, end: End| {
+            let (side, ..) = self.settled.side(end);
+            gradient::of_weights(argument, self.settled.weight_slopes(end), side, &self.cost, self.is_balanced)
+        };
         Ok(SinkhornGradient {
-            a: gradient::of_weights("a", self.settled.weight_slopes(a, b), self.is_balanced)?,
-            b: gradient::of_weights("b", self.settled.weight_slopes(b, a), self.is_balanced)?,
+            a: weights("a", End::A)?,
+            b: weights("b", End::B)?,
             cost: gradient::of_cost(&self.settled, self.cost)?,
         })
     }

@@ -1,5 +1,9 @@
 //! Entropic transport against peers, exact arithmetic, differences and its own limits.
 
+mod absent;
+mod extremes;
+mod flat;
+mod forbidden;
 mod forms;
 mod gradients;
 mod limits;
