@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, ArrayRef1};
 
+use super::held::Held;
 use crate::transport::Cost;
 use crate::transport::cost_rows::CostRows;
 use crate::{Error, Real, Result, check, parallel};
@@ -15,6 +16,8 @@ use crate::{Error, Real, Result, check, parallel};
 /// `potential` u is `[n]`, the cost `[n, m]`, the result `[m]`. Whatever `u` is, the pair is feasible for the dual problem,
 /// so that `Σ a u + Σ b v` is a lower bound on the cost of transport. The way back is
 /// `c_transform(cost.transposed(), &v)`: after it neither side has room, and a further round changes nothing.
+///
+/// Forbidden ways leave all the room that there is: `v_j` is +inf where every way to `j` is forbidden.
 ///
 /// Computed in `f64` and rounded downwards to the type, so that rounding to `f32` keeps the pair feasible; what remains is
 /// the rounding of `C - u` in `f64`. No matrix of `[n, m]` is made.
@@ -45,16 +48,24 @@ pub fn c_transform<T: Real>(cost: Cost<'_, T>, potential: &ArrayRef1<T>) -> Resu
     if n == 0 || m == 0 {
         return Err(Error::Empty { argument: "cost" });
     }
-    cost.check()?;
-    let potential = finite("potential", potential)?;
+    cost.check_between(|_| true, |_| true)?;
+    let potential = finite("potential", potential, |_| true)?;
     let transform = to_columns(&CostRows::new(&cost), &potential);
-    let narrow = |(j, v)| Some(below::<T>(v)).filter(|v| v.is_finite()).ok_or_else(|| Error::overflow::<T>("cost", j));
+    let is_open = |j: usize| (0..n).any(|i| cost.at(i, j) < f64::INFINITY);
+    let narrow = |(j, v)| match below::<T>(v) {
+        room if room.is_finite() || (v == f64::INFINITY && !is_open(j)) => Ok(room),
+        _ => Err(Error::overflow::<T>("cost", j)),
+    };
     transform.into_iter().enumerate().map(narrow).collect()
 }
 
-/// The potential in `f64`.
-pub(super) fn finite<T: Real>(argument: &'static str, potential: &ArrayRef1<T>) -> Result<Vec<f64>> {
-    match potential.iter().position(|u| !u.is_finite()) {
+/// The potential in `f64`. Only at places that take part must it be finite.
+pub(super) fn finite<T: Real>(
+    argument: &'static str,
+    potential: &ArrayRef1<T>,
+    takes_part: impl Fn(usize) -> bool,
+) -> Result<Vec<f64>> {
+    match potential.iter().enumerate().position(|(i, u)| !u.is_finite() && takes_part(i)) {
         None => Ok(potential.iter().map(|u| u.wide()).collect()),
         Some(at) => {
             let value = potential[at].wide();
@@ -94,14 +105,16 @@ pub(in crate::transport) fn to_columns<T: Real>(rows: &CostRows<'_, T>, u: &[f64
     parts.into_iter().reduce(join).unwrap_or_default()
 }
 
-/// `u_i = min_j (C_ij - v_j)`, where `v` of -inf takes no part.
-pub(in crate::transport) fn to_rows<T: Real>(rows: &CostRows<'_, T>, v: &[f64], n: usize) -> Vec<f64> {
+/// `u_i = min_j (C_ij - v_j)` of the rows that hold something, `v` of the columns: rounded downwards, so that no `u_i + v_j` is
+/// above its cost.
+pub(in crate::transport) fn to_rows<T: Real>(held: &Held<'_, T>, v: &[f64]) -> Vec<f64> {
+    let n = held.rows.len();
     let (chunk, mut u) = (rows_per_job(n), vec![0.0; n]);
     let jobs = u.chunks_mut(chunk).enumerate().collect();
     parallel::for_each(jobs, size_of_val(v) * n, |(part, u): (usize, &mut [f64])| {
         let mut scratch = Vec::new();
         for (k, u) in u.iter_mut().enumerate() {
-            *u = rows.row(part * chunk + k, &mut scratch).least(v);
+            *u = held.row(part * chunk + k, &mut scratch).least_below(v);
         }
     });
     u
@@ -114,10 +127,16 @@ mod tests {
     use super::*;
     use crate::testing::generator;
     use crate::transport::GroundCost;
+    use crate::transport::problem::Masses;
 
     fn random(n: usize, m: usize) -> Array2<f64> {
         let mut next = generator(7);
         Array2::from_shape_simple_fn((n, m), || 4.0 * next() - 1.0)
+    }
+
+    fn all_held(cost: Cost<'_, f64>) -> Held<'_, f64> {
+        let [n, m] = cost.shape();
+        Held::new(&cost, &Masses { a: vec![1.0; n], b: vec![1.0; m] })
     }
 
     #[test]
@@ -137,8 +156,8 @@ mod tests {
         let cost = Cost::points(x.view(), y.view(), GroundCost::Euclidean);
         let u = vec![0.0; 70];
         let v = to_columns(&CostRows::new(&cost), &u);
-        assert_eq!(to_rows(&CostRows::new(&cost.transposed()), &u, 90), v);
-        let back = to_rows(&CostRows::new(&cost), &v, 70);
+        assert_eq!(to_rows(&all_held(cost.transposed()), &u), v);
+        let back = to_rows(&all_held(cost), &v);
         assert!(back.iter().zip(&u).all(|(new, old)| new >= old));
         let third = to_columns(&CostRows::new(&cost), &back);
         assert!(third.iter().zip(&v).all(|(new, old)| (new - old).abs() < 1e-15));
@@ -174,10 +193,18 @@ mod tests {
             pool.install(|| {
                 let rows = Cost::matrix(cost.view());
                 let v = to_columns(&CostRows::new(&rows), &u);
-                (to_rows(&CostRows::new(&rows), &v, 600), v)
+                (to_rows(&all_held(rows), &v), v)
             })
         };
         assert_eq!(run(1), run(2));
+    }
+
+    #[test]
+    fn forbidden_ways_leave_all_the_room() {
+        let never = f64::INFINITY;
+        let cost = array![[1.0, never, never], [2.0, 5.0, never]];
+        let v = c_transform(Cost::matrix(cost.view()), &array![0.5, 1.0]).unwrap();
+        assert_eq!(v, array![0.5, 4.0, never]);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use ndarray::ArrayRef2;
 
+use super::held::Held;
 use super::rounding::{Rounding, check_plan, fill};
+use super::upper;
 use crate::error::Position;
-use crate::transport::cost_rows::{CostRow, CostRows};
+use crate::transport::cost_rows::CostRow;
 use crate::transport::problem::Masses;
 use crate::transport::{TransportProblem, mass};
 use crate::{Error, Real, Result, check, reduction};
@@ -20,7 +22,8 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// # Errors
 ///
-/// As for [`emd`](crate::transport::emd), but that it always ends.
+/// As for [`emd`](crate::transport::emd), but that it always ends; and [`Error::Value`] where a way between places with mass is
+/// forbidden, since this coupling takes them all.
 ///
 /// # Examples
 ///
@@ -32,8 +35,15 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
-    let masses = problem.masses()?.scaled();
-    reduction::narrow(product_cost(&CostRows::new(&problem.cost), &masses), "cost", Position::default())
+    let masses = problem.held_masses()?.scaled();
+    let held = Held::new(&problem.cost, &masses);
+    match product_cost(&held) {
+        Spent { astray: Some(at), .. } => {
+            let (position, value) = (Position(at.to_vec()), f64::INFINITY);
+            Err(Error::Value { argument: "cost", position, value, allowed: "finite, as all ways are taken" })
+        }
+        Spent { cost, .. } => upper(cost, "cost"),
+    }
 }
 
 /// The cost of a plan that the caller has, once its marginals have been checked.
@@ -43,12 +53,14 @@ pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Resul
 /// ```
 ///
 /// `plan` P is `[n, m]`. Within the tolerance of the check it is made feasible by [`round_plan`](super::round_plan) first,
-/// so that the bound holds for `a` and `b` themselves.
+/// so that the bound holds for `a` and `b` themselves; what that would send along forbidden ways is within the tolerance of
+/// weights, and left out.
 ///
 /// # Errors
 ///
 /// - Those of [`round_plan`](super::round_plan).
-/// - [`Error::Value`]: a row or column of `plan` does not sum to its weight, by more than 6e-8 (n + m + 16) of the total; named are the place and the sum.
+/// - [`Error::Value`]: a row or column of `plan` does not sum to its weight, by more than 6e-8 (n + m + 16) of the total; named
+///   are the place and the sum. Or an entry is above zero where the way is forbidden.
 ///
 /// # Examples
 ///
@@ -61,49 +73,103 @@ pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Resul
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn plan_cost<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<T> {
-    let masses = problem.masses()?.scaled();
+    let masses = problem.held_masses()?.scaled();
     check_plan(&problem, plan)?;
     let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);
     check_marginals(&masses, &mut row_into)?;
-    let cost = rounded_cost(&CostRows::new(&problem.cost), &masses, row_into);
-    reduction::narrow(cost, "cost", Position::default())
+    let Spent { cost, astray, .. } = rounded_cost(&Held::new(&problem.cost, &masses), &masses, row_into);
+    if astray.is_some() {
+        check_ways(&problem, plan, &masses)?;
+    }
+    upper(cost, "cost")
+}
+
+/// No mass may be where the way is forbidden.
+fn check_ways<T: Real>(problem: &TransportProblem<'_, T>, plan: &ArrayRef2<T>, masses: &Masses) -> Result<()> {
+    let is_astray =
+        |(i, j): (usize, usize)| masses.a[i] > 0.0 && masses.b[j] > 0.0 && problem.cost.at(i, j) == f64::INFINITY;
+    match plan.indexed_iter().find(|&(at, mass)| *mass > T::zero() && is_astray(at)) {
+        None => Ok(()),
+        Some(((i, j), mass)) => {
+            let (position, value) = (Position(vec![i, j]), mass.wide());
+            Err(Error::Value { argument: "plan", position, value, allowed: "0 where the cost is +inf" })
+        }
+    }
+}
+
+/// What a plan costs.
+pub(in crate::transport) struct Spent {
+    /// `Σ P C`, over ways that are not forbidden.
+    pub(in crate::transport) cost: f64,
+    /// `Σ P |C|` over the same.
+    pub(in crate::transport) size: f64,
+    /// The first forbidden way that has mass.
+    pub(in crate::transport) astray: Option<[usize; 2]>,
+}
+
+/// What parts of a plan cost, by rows.
+struct Bill {
+    costs: Vec<f64>,
+    sizes: Vec<f64>,
+    terms: Vec<f64>,
+    astray: Option<[usize; 2]>,
+}
+
+impl Bill {
+    fn new(width: usize) -> Self {
+        Self { costs: Vec::new(), sizes: Vec::new(), terms: vec![0.0; width], astray: None }
+    }
+
+    /// A row whose masses are `share` of these.
+    fn add<T: Real>(
+        &mut self,
+        (place, columns): (usize, &[usize]),
+        costs: &CostRow<'_, T>,
+        masses: impl Iterator<Item = f64>,
+        share: f64,
+    ) {
+        for (((term, cost), mass), &j) in self.terms.iter_mut().zip(costs.iter()).zip(masses).zip(columns) {
+            let is_open = cost < f64::INFINITY;
+            if !is_open && mass > 0.0 && self.astray.is_none() {
+                self.astray = Some([place, j]);
+            }
+            *term = if is_open { mass * cost } else { 0.0 };
+        }
+        self.costs.push(share * reduction::sum(&self.terms));
+        self.terms.iter_mut().for_each(|term| *term = term.abs());
+        self.sizes.push(share * reduction::sum(&self.terms));
+    }
+
+    fn total(self) -> Spent {
+        Spent { cost: reduction::sum(&self.costs), size: reduction::sum(&self.sizes), astray: self.astray }
+    }
 }
 
 /// `Σ a b C / Σ a`.
-pub(in crate::transport) fn product_cost<T: Real>(ways: &CostRows<'_, T>, masses: &Masses) -> f64 {
-    let (mut scratch, mut terms) = (Vec::new(), vec![0.0; masses.b.len()]);
-    let total = mass::total(&masses.a);
-    let rows: Vec<f64> = (masses.a.iter().enumerate())
-        .map(|(i, &mass)| match mass {
-            0.0 => 0.0,
-            _ => mass * weighted(&ways.row(i, &mut scratch), &masses.b, &mut terms) / total,
-        })
-        .collect();
-    reduction::sum(&rows)
+pub(in crate::transport) fn product_cost<T: Real>(held: &Held<'_, T>) -> Spent {
+    let (mut scratch, mut bill, total) = (Vec::new(), Bill::new(held.b.len()), mass::total(&held.a));
+    for (k, mass) in held.a.iter().enumerate() {
+        let masses = held.b.iter().copied();
+        bill.add((held.rows[k], &held.columns), &held.row(k, &mut scratch), masses, mass / total);
+    }
+    bill.total()
 }
 
 /// The cost of the plan that [`Rounding`] makes of one whose rows are written by `row_into`: no matrix need exist.
 pub(in crate::transport) fn rounded_cost<T: Real>(
-    ways: &CostRows<'_, T>,
+    held: &Held<'_, T>,
     masses: &Masses,
     mut row_into: impl FnMut(usize, &mut [f64]),
-) -> f64 {
+) -> Spent {
     let rounding = Rounding::new(&masses.a, &masses.b, &mut row_into);
-    let (mut scratch, mut row, mut terms) = (Vec::new(), vec![0.0; masses.b.len()], vec![0.0; masses.b.len()]);
-    let rows: Vec<f64> = (0..masses.a.len())
-        .map(|i| {
-            row_into(i, &mut row);
-            rounding.apply(i, &mut row);
-            weighted(&ways.row(i, &mut scratch), &row, &mut terms)
-        })
-        .collect();
-    reduction::sum(&rows)
-}
-
-/// `Σ_j weight_j C_j`.
-fn weighted<T: Real>(costs: &CostRow<'_, T>, weights: &[f64], terms: &mut [f64]) -> f64 {
-    terms.iter_mut().zip(costs.iter()).zip(weights).for_each(|((term, cost), weight)| *term = weight * cost);
-    reduction::sum(terms)
+    let (mut scratch, mut row, mut bill) = (Vec::new(), vec![0.0; masses.b.len()], Bill::new(held.b.len()));
+    for (k, &i) in held.rows.iter().enumerate() {
+        row_into(i, &mut row);
+        rounding.apply(i, &mut row);
+        let masses = held.columns.iter().map(|&j| row[j]);
+        bill.add((i, &held.columns), &held.row(k, &mut scratch), masses, 1.0);
+    }
+    bill.total()
 }
 
 fn check_marginals(masses: &Masses, mut row_into: impl FnMut(usize, &mut [f64])) -> Result<()> {

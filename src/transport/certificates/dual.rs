@@ -3,10 +3,10 @@
 use ndarray::ArrayRef1;
 
 use super::c_transform::{finite, to_rows};
-use crate::error::Position;
+use super::held::{Held, chosen};
+use super::lower;
 use crate::transport::TransportProblem;
-use crate::transport::cost_rows::CostRows;
-use crate::transport::{emd, mass};
+use crate::transport::cost_rows::difference_below;
 use crate::{Real, Result, check, reduction};
 
 /// The worth of a pair of potentials, less what it costs to make the pair feasible.
@@ -18,7 +18,9 @@ use crate::{Real, Result, check, reduction};
 ///
 /// `u` is `[n]`, `v` `[m]`. A feasible pair, `u_i + v_j <= C_ij`, has `w = 0`, and any plan pays `Σ P C >= Σ P (u + v)`.
 /// Another is shifted down by its largest violation `w`, so that the result is a bound whatever comes; it is a good one
-/// only where `w` is small. [`c_transform`](super::c_transform) makes the best `v` for a `u`. One pass over the costs.
+/// only where `w` is small. [`c_transform`](super::c_transform) makes the best `v` for a `u`. Potentials of places without mass
+/// are not read. Formed to thirty digits and rounded downwards, so that no round-off takes it above what it bounds. One pass over
+/// the costs.
 ///
 /// # Errors
 ///
@@ -42,12 +44,45 @@ use crate::{Real, Result, check, reduction};
 pub fn dual_bound<T: Real>(problem: TransportProblem<'_, T>, u: &ArrayRef1<T>, v: &ArrayRef1<T>) -> Result<T> {
     check::shape("u", u.shape(), &[problem.a.len()])?;
     check::shape("v", v.shape(), &[problem.b.len()])?;
-    let masses = problem.masses()?.scaled();
-    let (u, v) = (finite("u", u)?, finite("v", v)?);
-    let room = to_rows(&CostRows::new(&problem.cost), &v, u.len());
-    let violation = u.iter().zip(&room).fold(0.0, |max: f64, (u, room)| max.max(u - room));
-    let value = emd::dual(&masses, &u, &v) - violation * mass::total(&masses.a);
-    reduction::narrow(value, "u", Position::default())
+    let masses = problem.held_masses()?.scaled();
+    let (u, v) = (finite("u", u, |i| masses.a[i] > 0.0)?, finite("v", v, |j| masses.b[j] > 0.0)?);
+    let held = Held::new(&problem.cost, &masses);
+    let (u, v) = (chosen(&u, &held.rows), chosen(&v, &held.columns));
+    let room = to_rows(&held, &v);
+    // Not below the exact one, as `room` is not above its.
+    let violation = u.iter().zip(&room).fold(0.0, |max: f64, (&u, &room)| max.max(-difference_below(room, u)));
+    let gains = held.a.iter().zip(&u).chain(held.b.iter().zip(&v)).map(|(&mass, &potential)| [mass, potential]);
+    // Totals agree to round-off alone, which a constant that goes from one side to the other must not bring in: the heaviest
+    // column's potential does.
+    let heaviest = (0..v.len()).fold(0, |best, j| if held.b[j] > held.b[best] { j } else { best });
+    let shift = held.a.iter().flat_map(|&mass| [[mass, -violation], [mass, v[heaviest]]]);
+    let back = held.b.iter().map(|&mass| [-mass, v[heaviest]]);
+    lower(sum_below(gains.chain(shift).chain(back)), "u")
+}
+
+/// A sum of products, formed to twice the digits of the type and rounded downwards: where terms are far larger than what they
+/// add up to, their round-off would be above it.
+fn sum_below(products: impl Iterator<Item = [f64; 2]>) -> f64 {
+    let (mut sum, mut rest, mut size, mut count) = (0.0_f64, 0.0, 0.0, 0.0);
+    for [left, right] in products {
+        let product = left * right;
+        let next = sum + product;
+        let taken = next - sum;
+        rest += (sum - (next - taken)) + (product - taken) + left.mul_add(right, -product);
+        (sum, size, count) = (next, size + product.abs(), count + 1.0);
+    }
+    let near = sum + rest;
+    // What is left after rounding, beyond what the second half of the digits is good to.
+    let left = (sum - near) + rest;
+    if left < -count * f64::EPSILON * f64::EPSILON * size { near.next_down() } else { near }
+}
+
+/// `Σ a u + Σ b v`, of potentials of the places that hold something.
+pub(in crate::transport) fn worth<T>(held: &Held<'_, T>, u: &[f64], v: &[f64]) -> f64 {
+    let terms = |masses: &[f64], potentials: &[f64]| {
+        reduction::sum(&masses.iter().zip(potentials).map(|(mass, potential)| mass * potential).collect::<Vec<_>>())
+    };
+    terms(&held.a, u) + terms(&held.b, v)
 }
 
 #[cfg(test)]

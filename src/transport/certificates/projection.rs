@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, ArrayRef2, ArrayView1, ArrayView2, Axis};
 
-use crate::error::Position;
+use super::held::{chosen, places};
+use super::lower;
 use crate::transport::problem::Masses;
 use crate::transport::{Cost, GroundCost, Measure, TransportProblem, mass, wasserstein_1d};
 use crate::{Error, Real, Result, check, reduction};
@@ -34,7 +35,7 @@ use crate::{Error, Real, Result, check, reduction};
 /// ```
 pub fn centroid_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let seen = Seen::new(&problem, "centroid_bound")?;
-    reduction::narrow(seen.centroids(), "cost", Position::default())
+    lower(seen.centroids(), "cost")
 }
 
 /// The largest of the distances between the projections of both sides onto given lines.
@@ -70,7 +71,7 @@ pub fn centroid_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
 /// ```
 pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &ArrayRef2<T>) -> Result<T> {
     let seen = Seen::new(&problem, "projection_bound")?;
-    check::shape("directions", &[directions.ncols()], &[seen.x.ncols()])?;
+    check::shape("directions", &[directions.ncols()], &[seen.dimension()])?;
     let mut best = f64::NEG_INFINITY;
     for (k, direction) in directions.rows().into_iter().enumerate() {
         let direction: Vec<f64> = direction.iter().map(|x| x.wide()).collect();
@@ -90,7 +91,7 @@ pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &
     if best == f64::NEG_INFINITY {
         return Err(Error::Empty { argument: "directions" });
     }
-    reduction::narrow(best, "cost", Position::default())
+    lower(best, "cost")
 }
 
 /// The distances along the axes, taken together as the ground cost takes coordinates together.
@@ -125,28 +126,45 @@ pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &
 /// ```
 pub fn axis_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let seen = Seen::new(&problem, "axis_bound")?;
-    reduction::narrow(seen.axes()?, "cost", Position::default())
+    lower(seen.axes()?, "cost")
 }
 
-/// The points of a problem and their masses.
+/// The points of a problem that hold something, and their masses.
 pub(in crate::transport) struct Seen<'a, T> {
-    x: ArrayView2<'a, T>,
-    y: ArrayView2<'a, T>,
+    x: Cloud<'a, T>,
+    y: Cloud<'a, T>,
     ground: GroundCost,
-    a: Array1<f64>,
-    b: Array1<f64>,
+}
+
+/// The points of one side.
+struct Cloud<'a, T> {
+    points: ArrayView2<'a, T>,
+    places: Vec<usize>,
+    masses: Array1<f64>,
+}
+
+impl<'a, T: Real> Cloud<'a, T> {
+    fn new(points: ArrayView2<'a, T>, masses: &[f64]) -> Self {
+        let places = places(masses);
+        Self { points, masses: chosen(masses, &places).into(), places }
+    }
+
+    /// A number of each point.
+    fn each(&self, of: impl Fn(ArrayView1<'a, T>) -> f64) -> Array1<f64> {
+        self.places.iter().map(|&i| of(self.points.index_axis_move(Axis(0), i))).collect()
+    }
 }
 
 impl<'a, T: Real> Seen<'a, T> {
     fn new(problem: &TransportProblem<'a, T>, objective: &'static str) -> Result<Self> {
-        let masses = problem.masses()?.scaled();
+        let masses = problem.held_masses()?.scaled();
         Self::of(&problem.cost, &masses).ok_or(Error::Missing { objective, argument: "points" })
     }
 
     /// The same of a problem that has been checked; none where its cost is a matrix.
     pub(in crate::transport) fn of(cost: &Cost<'a, T>, masses: &Masses) -> Option<Self> {
         let Cost::Points { x, y, ground } = *cost else { return None };
-        Some(Self { x, y, ground, a: masses.a.clone().into(), b: masses.b.clone().into() })
+        Some(Self { x: Cloud::new(x, &masses.a), y: Cloud::new(y, &masses.b), ground })
     }
 
     /// What a mass whose mean way has these coordinates pays at least.
@@ -163,42 +181,40 @@ impl<'a, T: Real> Seen<'a, T> {
         }
     }
 
+    fn dimension(&self) -> usize {
+        self.x.points.ncols()
+    }
+
     /// See [`centroid_bound`].
     pub(in crate::transport) fn centroids(&self) -> f64 {
-        let total = mass::total(self.a.as_slice().unwrap_or_default());
-        let mean = |points: ArrayView1<'_, T>, masses: &Array1<f64>| {
-            let terms = points.iter().zip(masses).map(|(x, mass)| x.wide() * (mass / total));
-            reduction::sum(&terms.collect::<Vec<_>>())
+        let total = mass::total(self.x.masses.as_slice().unwrap_or_default());
+        let mean = |side: &Cloud<'a, T>, k: usize| {
+            let terms = side.each(|point| point[k].wide()) * side.masses.mapv(|mass| mass / total);
+            reduction::sum(terms.as_slice().unwrap_or_default())
         };
         let along = |k: usize| {
-            let way =
-                (mean(self.x.index_axis(Axis(1), k), &self.a) - mean(self.y.index_axis(Axis(1), k), &self.b)).abs();
+            let way = (mean(&self.x, k) - mean(&self.y, k)).abs();
             total * if self.ground == GroundCost::SquaredEuclidean { way * way } else { way }
         };
-        self.combine(&(0..self.x.ncols()).map(along).collect::<Vec<_>>())
+        self.combine(&(0..self.dimension()).map(along).collect::<Vec<_>>())
     }
 
     /// See [`axis_bound`].
     pub(in crate::transport) fn axes(&self) -> Result<f64> {
-        let along = |k: usize| {
-            let column = |points: ArrayView2<'_, T>| points.column(k).mapv(|x| x.wide());
-            self.on_a_line(&column(self.x), &column(self.y))
-        };
-        Ok(self.combine(&(0..self.x.ncols()).map(along).collect::<Result<Vec<_>>>()?))
+        let along = |k: usize| self.on_a_line(|point| point[k].wide());
+        Ok(self.combine(&(0..self.dimension()).map(along).collect::<Result<Vec<_>>>()?))
     }
 
     /// The distance of the projections onto a direction.
     fn along(&self, direction: &[f64]) -> Result<f64> {
-        let project = |points: ArrayView2<'_, T>| {
-            let rows = points.rows().into_iter();
-            rows.map(|row| row.iter().zip(direction).map(|(x, by)| x.wide() * by).sum()).collect::<Array1<f64>>()
-        };
-        self.on_a_line(&project(self.x), &project(self.y))
+        self.on_a_line(|point| point.iter().zip(direction).map(|(x, by)| x.wide() * by).sum())
     }
 
-    fn on_a_line(&self, x: &Array1<f64>, y: &Array1<f64>) -> Result<f64> {
+    fn on_a_line(&self, at: impl Fn(ArrayView1<'a, T>) -> f64) -> Result<f64> {
         let power = if self.ground == GroundCost::SquaredEuclidean { 2.0 } else { 1.0 };
-        let (x, y) = (Measure::weighted(x.view(), self.a.view()), Measure::weighted(y.view(), self.b.view()));
+        let (x, y) = (self.x.each(&at), self.y.each(&at));
+        let (x, y) =
+            (Measure::weighted(x.view(), self.x.masses.view()), Measure::weighted(y.view(), self.y.masses.view()));
         wasserstein_1d(x, y, power).map_err(|error| error.rename(|_| "cost"))
     }
 }

@@ -16,7 +16,8 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// `plan` F is `[n, m]`, entries `>= 0`. Where it holds too much it is scaled down, and what is then missing is spread as a
 /// product. The result has the marginals `a` and `b` up to round-off (`b` scaled to the total of `a`, from which it may
-/// differ by the tolerance of [`TransportProblem`]), so that its cost is an upper bound on the least; and
+/// differ by the tolerance of [`TransportProblem`]), so that its cost is an upper bound on the least, if none of it is where a
+/// way is forbidden: costs are not looked at; and
 /// `‖P - F‖₁ <= 2 (‖F1 - a‖₁ + ‖Fᵀ1 - b‖₁)`. A plan that is feasible comes back as it is, up to round-off.
 ///
 /// # Errors
@@ -40,7 +41,7 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// Altschuler, Weed and Rigollet, NeurIPS 2017, algorithm 2 and lemma 7, [arXiv:1705.09634](https://arxiv.org/abs/1705.09634).
 pub fn round_plan<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<Array2<T>> {
-    let masses = problem.masses()?.scaled();
+    let masses = problem.held_masses()?.scaled();
     check_plan(&problem, plan)?;
     let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);
     let rounding = Rounding::new(&masses.a, &masses.b, &mut row_into);

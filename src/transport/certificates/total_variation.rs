@@ -1,8 +1,10 @@
 //! A lower bound between distributions over the same places: what must move must pay.
 
+use super::held::Held;
+use super::lower;
 use crate::error::Position;
 use crate::transport::TransportProblem;
-use crate::transport::cost_rows::CostRows;
+use crate::transport::emd::finite_plan;
 use crate::transport::problem::Masses;
 use crate::{Error, Real, Result, check, reduction};
 
@@ -15,8 +17,8 @@ use crate::{Error, Real, Result, check, reduction};
 /// ```
 ///
 /// For a square cost `>= 0` with zeros on its diagonal: place `i` can keep no more than `b_i`, so that what it sends
-/// elsewhere is at least `(a_i - b_i)^+`; and the same for what arrives. Attained where all other costs are equal. One pass
-/// over the costs.
+/// elsewhere is at least `(a_i - b_i)^+`; and the same for what arrives. Attained where all other costs are equal. Of places
+/// without mass nothing is read. One pass over the costs.
 ///
 /// # Errors
 ///
@@ -36,9 +38,13 @@ use crate::{Error, Real, Result, check, reduction};
 pub fn total_variation_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let n = problem.a.len();
     check::shape("cost", &problem.cost.shape(), &[n, n])?;
-    let masses = problem.masses()?.scaled();
-    match leaving(&CostRows::new(&problem.cost), &masses) {
-        Ok(bound) => reduction::narrow(bound, "cost", Position::default()),
+    let masses = problem.held_masses()?.scaled();
+    match leaving(&Held::new(&problem.cost, &masses), &masses) {
+        Ok(f64::INFINITY) => {
+            finite_plan(&problem, &masses)?;
+            Err(Error::overflow::<T>("cost", Position::default()))
+        }
+        Ok(bound) => lower(bound, "cost"),
         Err((at, value)) => {
             let position = Position(at.to_vec());
             Err(Error::Value { argument: "cost", position, value, allowed: ">= 0, and 0 on the diagonal" })
@@ -47,29 +53,30 @@ pub fn total_variation_bound<T: Real>(problem: TransportProblem<'_, T>) -> Resul
 }
 
 /// The bound, or where the cost is not of its kind.
-pub(in crate::transport) fn leaving<T: Real>(
-    ways: &CostRows<'_, T>,
-    masses: &Masses,
-) -> Result<f64, ([usize; 2], f64)> {
+pub(in crate::transport) fn leaving<T: Real>(held: &Held<'_, T>, masses: &Masses) -> Result<f64, ([usize; 2], f64)> {
     let n = masses.a.len();
-    let (mut scratch, mut to, mut from) = (Vec::new(), vec![f64::INFINITY; n], vec![f64::INFINITY; n]);
-    for (i, from) in from.iter_mut().enumerate() {
-        for (j, cost) in ways.row(i, &mut scratch).iter().enumerate() {
+    // Where there is no other place on the other side, nothing is known to leave.
+    let (mut scratch, mut to, mut from) = (Vec::new(), vec![None; n], vec![None; n]);
+    let lowered = |least: Option<f64>, cost: f64| Some(least.map_or(cost, |least| least.min(cost)));
+    for (k, &i) in held.rows.iter().enumerate() {
+        for (&j, cost) in held.columns.iter().zip(held.row(k, &mut scratch).iter()) {
             if cost < 0.0 || (i == j && cost != 0.0) {
                 return Err(([i, j], cost));
             }
             if i != j {
-                *from = from.min(cost);
-                to[j] = to[j].min(cost);
+                from[i] = lowered(from[i], cost);
+                to[j] = lowered(to[j], cost);
             }
         }
     }
-    // Of one place nothing leaves, and its least of nothing is infinite.
-    let pay = |(surplus, cost): (f64, &f64)| if surplus > 0.0 && n > 1 { surplus * cost } else { 0.0 };
-    let surplus = |left: &[f64], right: &[f64]| left.iter().zip(right).map(|(l, r)| l - r).collect::<Vec<_>>();
-    let total =
-        |surplus: Vec<f64>, costs: &[f64]| reduction::sum(&surplus.into_iter().zip(costs).map(pay).collect::<Vec<_>>());
-    Ok(total(surplus(&masses.a, &masses.b), &from).max(total(surplus(&masses.b, &masses.a), &to)))
+    let pay = |((left, right), cost): ((&f64, &f64), &Option<f64>)| match cost {
+        Some(cost) if left > right => (left - right) * cost,
+        _ => 0.0,
+    };
+    let total = |left: &[f64], right: &[f64], costs: &[Option<f64>]| {
+        reduction::sum(&left.iter().zip(right).zip(costs).map(pay).collect::<Vec<_>>())
+    };
+    Ok(total(&masses.a, &masses.b, &from).max(total(&masses.b, &masses.a, &to)))
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ mod units;
 
 use ndarray::{Array1, Array2};
 
-#[allow(unused_imports)]
 pub(super) use reach::finite_plan;
 pub(super) use simplex::{Ended, Limits, Simplex};
-pub(super) use solve::{Solved, dual, finish, from_zero};
+use solve::Solved;
+pub(super) use solve::{finish, from_zero};
 
 use super::certificates::below;
 use super::{Flow, Plan, TransportProblem};

@@ -80,28 +80,48 @@ impl Ends {
         Self { lower, upper, lower_by: LowerBound::LeastCost, upper_by: UpperBound::Product, passes: 0 }
     }
 
-    /// Raises the lower end where this is above it. The optimum takes over also where it ties.
-    pub(super) fn raise(&mut self, lower: f64, by: LowerBound) {
-        if lower > self.lower || (by == LowerBound::Exact && lower >= self.lower) {
-            (self.lower, self.lower_by) = (lower, by);
+    /// Raises the lower end where this, less its margin, is above it. The optimum takes over also where it ties.
+    pub(super) fn raise(&mut self, lower: f64, margin: f64, by: LowerBound) {
+        let moved = lower - margin;
+        if moved > self.lower || (by == LowerBound::Exact && moved >= self.lower) {
+            (self.lower, self.lower_by) = (moved, by);
         }
     }
 
-    /// Lowers the upper end where this is below it. The optimum takes over also where it ties.
-    pub(super) fn press(&mut self, upper: f64, by: UpperBound) {
-        if upper < self.upper || (by == UpperBound::Exact && upper <= self.upper) {
-            (self.upper, self.upper_by) = (upper, by);
+    /// Lowers the upper end where this, with its margin, is below it. The optimum takes over also where it ties.
+    pub(super) fn press(&mut self, upper: f64, margin: f64, by: UpperBound) {
+        let moved = upper + margin;
+        if moved < self.upper || (by == UpperBound::Exact && moved <= self.upper) {
+            (self.upper, self.upper_by) = (moved, by);
         }
     }
 
-    /// In the type of the caller, rounded outwards.
-    pub(super) fn narrow<T: Real>(self) -> Result<EmdInterval<T>> {
+    /// Whether the ends are as near to each other as this share of them.
+    pub(super) fn are_near(&self, gap: f64) -> bool {
+        self.upper - self.lower <= gap * self.lower.abs().max(self.upper.abs())
+    }
+
+    /// In the type of the caller and its own units, rounded outwards; `tiny` is what numbers below the normal ones may have
+    /// lost in all. A lower end of zero that is exact stays.
+    pub(super) fn narrow<T: Real>(self, unit: f64, tiny: f64) -> Result<EmdInterval<T>> {
         let Self { lower_by, upper_by, passes, .. } = self;
-        let (lower, upper) = (below::<T>(self.lower), -below::<T>(-self.upper));
+        let outwards = |end: f64| if end == 0.0 { T::zero() } else { below::<T>(scaled_below(end, unit, tiny)) };
+        let (lower, upper) = (outwards(self.lower), T::zero() - outwards(-self.upper));
         if lower.is_finite() && upper.is_finite() {
             Ok(EmdInterval { lower, upper, lower_by, upper_by, passes })
         } else {
             Err(Error::overflow::<T>("cost", Position::default()))
         }
     }
+}
+
+/// A number times a power of two, rounded downwards, and lower by `tiny` where it has lost digits to the bottom of the type; but
+/// not below zero if it was not.
+fn scaled_below(end: f64, unit: f64, tiny: f64) -> f64 {
+    let scaled = end * unit;
+    if scaled.abs() > f64::MIN_POSITIVE / f64::EPSILON {
+        return scaled;
+    }
+    let lowered = scaled - tiny;
+    if end >= 0.0 { lowered.max(0.0) } else { lowered }
 }

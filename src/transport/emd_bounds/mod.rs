@@ -24,9 +24,14 @@ use crate::{Real, Result, check};
 /// trees is feasible, so that it too gives bounds wherever it is stopped.
 ///
 /// Both ends are true bounds of the problem whose costs are those that [`Cost`](super::Cost) computes in `f64` and whose `b` is
-/// scaled to the total of `a`: each is moved outwards by `2 (n + m + d + 128) ε` of the mass times the largest `|C|`, with ε
-/// of `f64` and `d` the dimension of points, which is above what all its roundings can add up to, and then rounded
-/// outwards to the type. Nearer than four times that the ends do not come, and the search is over there as well.
+/// scaled to the total of `a`: each is moved outwards by `2 (n + m + d + 128) ε` of the size of what it is the sum of, with ε
+/// of `f64` and `d` the dimension of points, which is above what all its roundings can add up to, and then rounded outwards to
+/// the type. That size is `Σ |P C|` or `Σ |a u| + Σ |b v|`, for a tree's plan the mass times the largest cost that it pays, and
+/// for what is repaired or seen along axes the mass times the largest `|C|`. A relative distance below four times
+/// `2 (n + m + d + 128) ε` is not asked for. The lower end is never below zero where no cost is.
+///
+/// Places without mass are not read. Ways with a cost of +inf are [forbidden](super::Cost#forbidden-ways); then the search does
+/// not end before it has found some plan.
 ///
 /// Deterministic: the budget counts passes over the costs, not time. Memory is `O(n + m)` beyond the cost, and `O(md)` for
 /// points.
@@ -34,7 +39,8 @@ use crate::{Real, Result, check};
 /// # Errors
 ///
 /// - [`Error::Parameter`](crate::Error::Parameter): `gap` or `budget` out of range.
-/// - Those of the problem, as for [`emd`](super::emd); but a search always ends.
+/// - Those of the problem, as for [`emd`](super::emd), with [`Error::NoFinitePlan`](crate::Error::NoFinitePlan); but a search
+///   always ends.
 ///
 /// # Examples
 ///
@@ -82,8 +88,8 @@ impl EmdBounds {
     pub fn run<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<EmdInterval<T>> {
         check::non_negative("gap", self.gap)?;
         check::parameter("budget", self.budget as f64, ">= 1", self.budget >= 1)?;
-        let masses = problem.masses()?.scaled();
-        Search::new(&problem, &masses, *self).run()?.narrow()
+        let masses = problem.held_masses()?.scaled();
+        Search::new(&problem, masses, *self).run()
     }
 }
 
