@@ -12,7 +12,7 @@ use num_traits::{Float, One, Zero};
 
 use super::CosineCost;
 use super::goal::{Aims, Goal, Goals};
-use super::lanes::{CostSlope, ExpectedCost};
+use super::lanes::{self, CostSlope, ExpectedCost};
 use crate::error::Position;
 use crate::rows::Rows;
 use crate::simd::{RowSum, dispatch};
@@ -34,10 +34,20 @@ pub(super) struct Found<T> {
     pub(super) prob: f64,
     /// `D = Σ q_i (C p)_i`.
     pub(super) cost: f64,
-    /// The same without the class y.
+    /// The same without the class y and without the top.
     others: f64,
+    /// The class that has more than half of the mass, where it is not y.
+    top: Option<Top>,
     sum: RowSum<T>,
     fault: Option<Fault>,
+}
+
+/// A class beside which all others are little: its cost and `D` are nearly equal, so that their difference is formed of what the
+/// others differ from it.
+#[derive(Clone, Copy)]
+struct Top {
+    class: usize,
+    cost: f64,
 }
 
 #[derive(Clone, Copy)]
@@ -50,6 +60,13 @@ pub(super) enum Fault {
     Target(usize),
     /// The target weights together do not fit the type.
     Mass,
+}
+
+impl<T: Real> Found<T> {
+    /// Which of these logits is the largest of a row whose others are less than it together.
+    fn top_of(&self, logits: &[T]) -> Option<usize> {
+        if self.sum.others < 1.0 { logits.iter().position(|&x| x == self.sum.max) } else { None }
+    }
 }
 
 /// The loss of a row as the gradient sees it: derivatives by its negative log-likelihood and by its expected cost.
@@ -139,7 +156,7 @@ impl<'a, E: Element> Pass<'a, E> {
         mut out: Option<ArrayViewMut2<'_, E::Real>>,
         slopes: impl Fn(usize, &Found<E::Real>) -> Slopes + Sync + Send,
     ) -> Result<Vec<Found<E::Real>>> {
-        let nothing = Found { nll: 0.0, prob: 0.0, cost: 0.0, others: 0.0, sum: RowSum::new(), fault: None };
+        let nothing = Found { nll: 0.0, prob: 0.0, cost: 0.0, others: 0.0, top: None, sum: RowSum::new(), fault: None };
         let mut found = vec![nothing; self.shape[0]];
         let mut outs = out.as_mut().map(|out| out.axis_chunks_iter_mut(Axis(0), ROWS));
         let blocks = found.chunks_mut(ROWS).enumerate();
@@ -170,8 +187,9 @@ impl<'a, E: Element> Pass<'a, E> {
             if let Some(goal) = goal {
                 let logit = self.logits.row(job.first + r)[goal.class].real();
                 (found.nll, found.prob) = (found.sum.nll(logit), found.sum.prob(logit));
-                found.others /= 1.0 + found.sum.others;
-                found.cost = found.others + found.prob * goal.own;
+                let total = 1.0 + found.sum.others;
+                found.others /= total;
+                found.cost = found.others + found.prob * goal.own + found.top.map_or(0.0, |top| top.cost / total);
                 found.fault = (!found.sum.is_proper()).then_some(Fault::Improper);
             }
             if let Some(out) = &mut job.out {
@@ -181,7 +199,7 @@ impl<'a, E: Element> Pass<'a, E> {
         }
     }
 
-    /// `Σ e^(x - max) (C p)` of each row but for the class y, leaving the cosines in the output if there is one.
+    /// `Σ e^(x - max) (C p)` of each row but for the class y and the top, leaving the cosines in the output if there is one.
     fn expected_costs(&self, job: &mut Job<'_, E::Real>, goals: &[Option<Goal>], directions: ArrayView2<'_, E::Real>) {
         let classes = self.shape[1];
         let mut scratch = match job.out {
@@ -201,6 +219,10 @@ impl<'a, E: Element> Pass<'a, E> {
                 let logits = rows::part(self.logits.row(job.first + r), range.clone(), &mut logits);
                 let cosines = cosines.as_slice_mut().unwrap_or_default();
                 let (max, mass) = (job.found[r].sum.max, E::Real::of(goal.mass));
+                if let Some(k) = job.found[r].top_of(logits).filter(|k| start + k != goal.class) {
+                    job.found[r].top = Some(Top { class: start + k, cost: lanes::cost(cosines[k], mass).wide() });
+                    cosines[k] = mass;
+                }
                 job.found[r].others += dispatch(ExpectedCost { logits, cosines, max, mass }).wide();
             }
         }
@@ -244,7 +266,8 @@ impl<'a, E: Element> Pass<'a, E> {
         let (logits, mass) = (self.logits.row(index), E::Real::of(goal.mass));
         let complement = found.sum.complement(logits[goal.class].real());
         // `C_y - D` is the difference of what is left without the class, where nothing cancels near certainty.
-        let at_class = E::Real::of(-nll * complement + cost * found.prob * (complement * goal.own - found.others));
+        let beside = found.others + found.top.map_or(0.0, |top| top.cost / total);
+        let at_class = E::Real::of(-nll * complement + cost * found.prob * (complement * goal.own - beside));
         let largest = per_cost.abs() * mass;
         if !(base.abs() + largest + largest + at_class.abs()).is_finite() {
             found.fault = Some(Fault::Overflow);
@@ -255,6 +278,11 @@ impl<'a, E: Element> Pass<'a, E> {
             dispatch(CostSlope { logits, slopes, max: found.sum.max, mass, base, per_cost });
         }
         row[goal.class] = at_class;
+        if let Some(top) = found.top {
+            // And so is `C_t - D`.
+            let above = found.sum.others / total * top.cost - found.others - found.prob * goal.own;
+            row[top.class] = E::Real::of((nll + cost * above) / total);
+        }
     }
 
     /// The error for a row that cannot be used.

@@ -6,7 +6,7 @@ use crate::simd::{Kernel, LANES, join};
 
 /// What a cosine costs: its distance from the mass of the target, which no rounding takes below zero.
 #[inline(always)]
-fn cost<T: Real>(cosine: T, mass: T) -> T {
+pub(super) fn cost<T: Real>(cosine: T, mass: T) -> T {
     let cost = mass - cosine;
     if cost > T::zero() { cost } else { T::zero() }
 }
