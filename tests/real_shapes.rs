@@ -7,6 +7,10 @@
 mod definitions;
 #[path = "real_shapes/divergence.rs"]
 mod divergence;
+#[path = "real_shapes/embedding.rs"]
+mod embedding;
+#[path = "real_shapes/entropic.rs"]
+mod entropic;
 #[path = "real_shapes/entropy.rs"]
 mod entropy;
 #[path = "real_shapes/linear.rs"]
