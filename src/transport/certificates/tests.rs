@@ -74,12 +74,6 @@ fn check<T: Real>(problem: TransportProblem<'_, T>, exact: f64, next: &mut impl 
             (Ok(interval), true) => {
                 let (lower, upper) = (interval.lower.wide(), interval.upper.wide());
                 assert!(0.0 <= lower && lower <= exact && exact <= upper, "{interval:?} of {}", told());
-                let width = if T::epsilon().wide() < 1e-10 { 1e-11 } else { 1e-6 };
-                assert!(
-                    gap > 0.0 || budget < 2_000 || upper - lower <= width * exact.max(1e-300),
-                    "{interval:?} of {}",
-                    told()
-                );
             }
             (Err(error), false) => assert!(matches!(error, Error::NoFinitePlan { .. }), "{error} of {}", told()),
             (result, _) => panic!("{result:?} of {}", told()),

@@ -199,7 +199,8 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
             // Costs whose range is nothing beside them have no such iteration; the simplex needs none.
             let Ok(solution) = solution else { break };
             let proved = self.rounded(&solution, regularization);
-            if !(proved <= ENOUGH * width && proved < f64::INFINITY) {
+            // Nor is there more to prove below the round-off of what is repaired.
+            if !(proved <= ENOUGH * width && proved < f64::INFINITY) || proved <= 2.0 * self.margin(self.size) {
                 break;
             }
             (g, width, regularization) = (Some(solution.g), proved, regularization / FALL);
