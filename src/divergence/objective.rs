@@ -226,9 +226,10 @@ pub(super) fn parts(values: &[f64], count: usize, argument: &'static str) -> Res
 /// The values of rows as one number.
 pub(super) fn reduced<T: Real, D: Dimension>(mut values: Vec<f64>, reduction: Reduction<'_, T, D>) -> Result<T> {
     let scale = if let Reduction::Mean = reduction { (values.len() as f64).recip() } else { 1.0 };
+    let are_finite = values.iter().all(|value| value.is_finite()); // before a weight takes them out of the type
     if let Reduction::Weighted(weights) = reduction {
         values.iter_mut().zip(weights).filter(|(_, w)| **w != T::zero()).for_each(|(value, w)| *value *= w.wide());
     }
-    let total = reduction::total_of(&values, reduction::sum(&values) * scale, "p")?;
+    let total = reduction::finite_total(reduction::sum(&values) * scale, || are_finite, "p")?;
     narrow(total, "p", Position::default())
 }

@@ -54,6 +54,17 @@ pub fn total(numbers: impl IntoIterator<Item = f64>) -> f64 {
     sum + lost
 }
 
+/// A sum that carries what its additions round off (Neumaier), for exact numbers beside long rows.
+pub fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut sum, mut lost) = (0.0_f64, 0.0);
+    for term in terms {
+        let next = sum + term;
+        let rounded = if sum.abs() >= term.abs() { (sum - next) + term } else { (term - next) + sum };
+        (sum, lost) = (next, if rounded.is_finite() { lost + rounded } else { lost });
+    }
+    sum + lost
+}
+
 /// Logarithms of the probabilities of a row, by a plain loop.
 pub fn log_softmax(row: &[f64]) -> Vec<f64> {
     let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -14,12 +14,12 @@ const LAST: i64 = CLASSES as i64 - 1;
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
-        Entry::new("TaiLr, sum", tokens, |call, out| tailr(call, out, knob(0.1), Reduction::Sum)).without(
+        Entry::new("TaiLr, sum", tokens, |call, out| tailr(call, out, knob(0.1), Reduction::Sum)).rounding().without(
             By::Class(0, LAST),
             &[0],
             Seen::All,
         ),
-        Entry::new("TaiLr, mean", tokens, |call, out| tailr(call, out, knob(0.8), Reduction::Mean)).without(
+        Entry::new("TaiLr, mean", tokens, |call, out| tailr(call, out, knob(0.8), Reduction::Mean)).rounding().without(
             By::Class(0, LAST),
             &[0],
             Seen::All,
@@ -27,8 +27,9 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("TaiLr, weighted", long_tokens, |call, out| {
             tailr(call, out, knob(0.5), Reduction::Weighted(&call.real::<Ix1>(1)));
         })
+        .rounding()
         .without(By::Weights(1), &[0], Seen::Reduced),
-        Entry::new("MixCe, mean", tokens, |call, out| mix_ce(call, out, Reduction::Mean)).without(
+        Entry::new("MixCe, mean", tokens, |call, out| mix_ce(call, out, Reduction::Mean)).rounding().without(
             By::Class(0, LAST),
             &[0],
             Seen::All,
@@ -36,6 +37,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("MixCe, weighted", tokens, |call, out| {
             mix_ce(call, out, Reduction::Weighted(&call.real::<Ix1>(1)));
         })
+        .rounding()
         .without(By::Weights(1), &[0], Seen::Reduced),
         Entry::new("demd_soft", distributions, |call, out| {
             let (x, p) = (call.real::<Ix2>(0), call.real::<Ix2>(1));

@@ -77,6 +77,8 @@ pub struct Entry<T> {
     pub formed: &'static [&'static str],
     /// What leaves examples out.
     pub selections: Vec<Selection>,
+    /// Whether a value may differ by its last bits from the one that comes with a gradient, which is summed in another way.
+    pub may_round: bool,
     /// Whether finite arguments may give an infinite number that is exact.
     pub may_be_infinite: bool,
 }
@@ -87,7 +89,7 @@ impl<T> Entry<T> {
         inputs: fn(&mut Random, Size) -> Inputs,
         call: fn(&Call<T>, &mut Results<T>),
     ) -> Self {
-        Self { name, inputs, call, formed: &[], selections: Vec::new(), may_be_infinite: false }
+        Self { name, inputs, call, formed: &[], selections: Vec::new(), may_round: false, may_be_infinite: false }
     }
 
     /// The same, where these examples are left out of what is seen.
@@ -101,6 +103,12 @@ impl<T> Entry<T> {
     #[must_use]
     pub fn forming(self, formed: &'static [&'static str]) -> Self {
         Self { formed, ..self }
+    }
+
+    /// The same, where a value may differ by its last bits from the one that comes with a gradient.
+    #[must_use]
+    pub fn rounding(self) -> Self {
+        Self { may_round: true, ..self }
     }
 
     /// The same, where finite arguments may give an infinite number that is exact.

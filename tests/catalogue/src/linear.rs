@@ -21,17 +21,20 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             for plan in PLANS {
                 run(call, out, &LinearCrossEntropy { plan, ..LinearCrossEntropy::default() }, Reduction::Sum);
             }
-        }),
+        })
+        .rounding(),
         Entry::new("LinearCrossEntropy, mean, everything on", tokens, |call, out| {
             for plan in PLANS {
                 run(call, out, &everything(call, plan), Reduction::Mean);
             }
-        }),
+        })
+        .rounding(),
         Entry::new("LinearCrossEntropy, weighted, everything on", tokens, |call, out| {
             for plan in PLANS {
                 run(call, out, &everything(call, plan), Reduction::Weighted(&call.real(WEIGHTS)));
             }
         })
+        .rounding()
         .without(By::Weights(WEIGHTS), &[0], Seen::Reduced),
         Entry::new("LinearCrossEntropy, mean, capped and tempered", tokens, |call, out| {
             for plan in PLANS {
@@ -40,7 +43,8 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
                 let loss = LinearCrossEntropy { loss: CrossEntropy { temperature, soft_cap, ..loss }, plan };
                 run(call, out, &loss, Reduction::Mean);
             }
-        }),
+        })
+        .rounding(),
         Entry::new("LogitTransform, linear_token_log_probs and its backward", tokens, |call, out| {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, cotangent) = (call.class::<Ix2>(0), call.real::<Ix2>(COTANGENT));

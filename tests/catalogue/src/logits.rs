@@ -132,14 +132,17 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("into: grad 0", gradient(call, into));
         })
         .forming(&["logits"]),
-        Entry::new("CrossEntropy, sum", tokens, |call, out| hard(call, out, &CrossEntropy::default(), Reduction::Sum)),
+        Entry::new("CrossEntropy, sum", tokens, |call, out| hard(call, out, &CrossEntropy::default(), Reduction::Sum))
+            .rounding(),
         Entry::new("CrossEntropy, mean, everything on", tokens, |call, out| {
             hard(call, out, &everything(classes(call)), Reduction::Mean);
         })
+        .rounding()
         .without(By::Class(0, LAST), &[0], Seen::All),
         Entry::new("CrossEntropy, weighted, everything on", tokens, |call, out| {
             hard(call, out, &everything(classes(call)), Reduction::Weighted(&call.real(2)));
         })
+        .rounding()
         .without(By::Class(0, LAST), &[0], Seen::All)
         .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("CrossEntropy, weighted, capped and tempered", tokens, |call, out| {
@@ -147,22 +150,27 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let loss = CrossEntropy { temperature, soft_cap, ..everything(classes(call)) };
             hard(call, out, &loss, Reduction::Weighted(&call.real(2)));
         })
+        .rounding()
         .without(By::Class(0, LAST), &[0], Seen::All)
         .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("SoftCrossEntropy, mean, capped and tempered", soft_tokens, |call, out| {
             let LogitTransform { temperature, soft_cap } = transform();
             let loss = SoftCrossEntropy { temperature, soft_cap, ..soft_everything(classes(call)) };
             soft(call, out, &loss, Reduction::Mean);
-        }),
+        })
+        .rounding(),
         Entry::new("SoftCrossEntropy, sum", soft_tokens, |call, out| {
             soft(call, out, &SoftCrossEntropy::default(), Reduction::Sum);
-        }),
+        })
+        .rounding(),
         Entry::new("SoftCrossEntropy, mean, everything on", soft_tokens, |call, out| {
             soft(call, out, &soft_everything(classes(call)), Reduction::Mean);
-        }),
+        })
+        .rounding(),
         Entry::new("SoftCrossEntropy, weighted, everything on", soft_tokens, |call, out| {
             soft(call, out, &soft_everything(classes(call)), Reduction::Weighted(&call.real(2)));
         })
+        .rounding()
         .without(By::Weights(2), &[0, 1], Seen::Reduced),
     ]
 }
