@@ -53,7 +53,7 @@ pub(crate) fn share_tolerance<E: Element>(n: usize) -> f64 {
 mod tests {
     use super::*;
 
-    /// A softmax as one writes it without a thought: one sum, from the first to the last.
+    /// A softmax by its plain formula: one sum, from the first to the last.
     fn softmax(logits: impl Iterator<Item = f32>) -> Vec<f32> {
         let mut shares: Vec<f32> = logits.map(f32::exp).collect();
         let total: f32 = shares.iter().sum();

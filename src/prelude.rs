@@ -63,7 +63,7 @@ pub use crate::preference::{
     JensenShannon, Length, LinearPairs, LogitPairs, Out, PairBatch, PairConfig, PairMetrics, PairObjective, Pairs,
     PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
 };
-pub use crate::ratio::{Ddo, RatioObjective, Samples};
+pub use crate::ratio::{Ddo, RatioObjective, Samples, optimal_alpha, optimal_distribution};
 pub use crate::sequence::{
     Alignment, HiddenResponses, Responses, Sequences, Shifted, TokenMask, causal_shift, sum_tokens, sum_tokens_backward,
 };

@@ -54,11 +54,13 @@ pub trait ClassDivergence: Sync {
         0.0
     }
 
-    /// The lower and the upper limit of `∂D/∂p` and of `∂D/∂q`, both of which are 0 where `p = q`: the upper one is where the side
-    /// alone has the class. Where nearly all mass of a side is at classes near a limit, its gradient is made of what is missing
-    /// to it, of which a difference of two slopes has no digits. With a finite limit [`ClassDivergence::at`] has to give
-    /// `p (∂D/∂p - origin)` by a formula of its own for the origin that the [class](ClassPair::origin_p) holds, which is 0 or a
-    /// limit. Default: none, which is -inf and +inf.
+    /// The lower and the upper limit of the slopes `∂D/∂p` and `∂D/∂q`, which are 0 where `p = q`; the upper limit is reached
+    /// where only this side has the class.
+    ///
+    /// Where nearly all mass of a side is at classes whose slopes are near a limit, the gradient depends on how far they are
+    /// from it, and a difference of two such slopes has no digits left. So where a limit is finite, [`ClassDivergence::at`]
+    /// must return `p (∂D/∂p - origin)`, by a formula in which nothing cancels, for the
+    /// [origin](ClassPair::origin_p) that the class holds: 0 or that limit. Default: no limits, -inf and +inf.
     fn limits(&self) -> Sides<[f64; 2]> {
         Sides { p: UNBOUNDED, q: UNBOUNDED }
     }

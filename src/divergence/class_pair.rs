@@ -156,14 +156,14 @@ impl<T: Real> ClassPair<T> {
         Self { log_p: self.log_q, log_q: self.log_p, is_p_lighter: !self.is_p_lighter, origin_p, origin_q, ..self }
     }
 
-    /// What is to be taken from `∂D/∂p`: 0, or its [limit](super::ClassDivergence::limits) where the sides of the row share
+    /// What is subtracted from `∂D/∂p`: 0, or its [limit](super::ClassDivergence::limits) where the sides of the row share
     /// next to nothing. A divergence without limits need not ask.
     #[inline(always)]
     pub fn origin_p(&self) -> T {
         self.origin_p
     }
 
-    /// What is to be taken from `∂D/∂q`.
+    /// What is subtracted from `∂D/∂q`: 0, or its limit.
     #[inline(always)]
     pub fn origin_q(&self) -> T {
         self.origin_q

@@ -15,8 +15,9 @@ use crate::{Real, Result};
 ///
 /// A class that `q` has not adds `p f'(∞)`. Small divergences have the digits that the generator's
 /// [`excess`](Generator::excess) keeps; ratios beyond what the type holds count as its largest. The divergences that this
-/// crate names itself, such as [`KlDivergence`](super::KlDivergence), have neither limit. Where both sides share next to nothing
-/// and `f'` is bounded, their gradients are also the ones that keep their digits: here a difference to `f'(∞)` is a difference.
+/// crate names itself, such as [`KlDivergence`](super::KlDivergence), have neither limit. Where the sides share next to
+/// nothing and `f'` is bounded, those divergences also keep digits of the gradient that are lost here, where a slope near
+/// `f'(∞)` is subtracted from another.
 ///
 /// # Examples
 ///

@@ -43,8 +43,8 @@ density! {
     ///
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where an argument is NaN or infinite
     /// (a variance of zero or infinity has no density); [`Error::Overflow`](crate::Error::Overflow) where the residual,
-    /// `1/σ`, their product or its square does not fit the type; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over
-    /// nothing.
+    /// `1/σ`, their product or its square does not fit the type;
+    /// [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
     ///
     /// # Examples
     ///

@@ -40,9 +40,10 @@ use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
 /// # Errors
 ///
 /// Before anything is written: [`Parameter`](crate::Error::Parameter) and [`Shape`](crate::Error::Shape);
-/// [`Target`](crate::Error::Target) for a target that is neither a class nor ignored; [`NothingToAverage`](crate::Error::NothingToAverage) for
-/// a mean over rows whose class weights sum to 0, or over none, and for logits without classes. Inside the pass, after
-/// which buffers are unspecified: [`Value`](crate::Error::Value) for NaN, +inf, or a row of nothing but -inf;
+/// [`Target`](crate::Error::Target) for a target that is neither a class nor ignored; [`Empty`](crate::Error::Empty) for
+/// logits without classes; [`NothingToAverage`](crate::Error::NothingToAverage) for a mean over rows whose class weights
+/// sum to 0, or over none. Inside the pass, after which buffers are unspecified: [`Value`](crate::Error::Value) for NaN,
+/// +inf, or a row of nothing but -inf;
 /// [`Overflow`](crate::Error::Overflow) where finite logits lead to a loss or a gradient out of the range of the type.
 ///
 /// # Examples

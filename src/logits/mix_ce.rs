@@ -21,8 +21,8 @@ use crate::{Element, Parts, Real, Reduction, Result, Target, check};
 /// are 0.
 ///
 /// `η = 1` is maximum likelihood; `η = 0` is [`TaiLr`](super::TaiLr) with `γ = 1`, and dynamic fine-tuning (DFT), whose
-/// factor is the probability of the target. Where the target's logit is -inf the
-/// loss is +inf, and its limit 0 with `η = 0`.
+/// factor is the probability of the target. Where the target's logit is -inf the loss is +inf, and its limit 0 with
+/// `η = 0`.
 ///
 /// # Errors
 ///

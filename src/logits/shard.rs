@@ -41,8 +41,7 @@ use backward::Backward;
 ///
 /// Of every method: [`Value`](crate::Error::Value) for a logit that is NaN or +inf, by its local place, and for a
 /// target that is neither `>= 0` nor ignored; [`Target`](crate::Error::Target) for one that is not below `classes`;
-/// [`Shape`](crate::Error::Shape), also for 0-d
-/// logits.
+/// [`Shape`](crate::Error::Shape), also for 0-d logits.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! What one watches while training on denoising errors: the signs of Diffusion-DPO.
+//! Metrics of training on denoising errors, with the signs of Diffusion-DPO.
 
 use crate::error::Position;
 use crate::preference::{DiffusionDpo, PairBatch, PairObjective, Pairs, Row, pair_metrics};
@@ -52,13 +52,13 @@ impl DiffusionMetrics {
 
 /// [`DiffusionMetrics`] of a batch for [`DiffusionDpo`], in one pass that allocates nothing.
 ///
-/// [`pair_metrics`] of the same batch is upside down: it takes the errors for log-probabilities, and a model that is always
-/// right has the accuracy 0. `beta` is that of the objective.
+/// [`pair_metrics`] of the same batch has the wrong signs: it takes the errors for log-probabilities, and a model that is
+/// always right has the accuracy 0. `beta` is that of the objective.
 ///
 /// # Errors
 ///
-/// `beta` out of range; a batch without reference or without pairs; arrays of different lengths; an error below zero or not
-/// finite, which log-probabilities in their place would be; a mean that does not fit.
+/// `beta` out of range; a batch without reference or without pairs; arrays of different lengths; an error that is below zero
+/// (as log-probabilities are, if they were passed by mistake) or not finite; a mean that does not fit.
 ///
 /// # Examples
 ///

@@ -110,7 +110,7 @@ impl PairMetrics {
 /// [`PairMetrics`] of a batch, in one pass that allocates nothing.
 ///
 /// `beta` is that of the objective. A batch without reference has the rewards `β log π`, as CPO and ORPO do. A batch of
-/// denoising errors goes to [`diffusion_metrics`](crate::preference::diffusion_metrics): here it would be upside down.
+/// denoising errors goes to [`diffusion_metrics`](crate::preference::diffusion_metrics): here its signs would be wrong.
 ///
 /// # Errors
 ///

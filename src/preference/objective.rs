@@ -57,9 +57,9 @@ impl<T: Real> Out<'_, T> {
 ///
 /// Results do not depend on the number of threads nor on memory layout, to the last bit.
 ///
-/// A pair of weight zero ([`Reduction::Weighted`]) is not there: its gradient is 0, and whatever stands in its columns, NaN
+/// A pair of weight zero ([`Reduction::Weighted`]) is left out: its gradient is 0, and whatever stands in its columns, NaN
 /// included, changes no bit of the rest. That holds for functions of the whole batch too: means, baselines and soft minima
-/// are over the pairs that count. What takes no reduction (`each`, `parts`, detached factors of each pair) looks at all pairs.
+/// are over the other pairs. What takes no reduction (`each`, `parts`, detached factors of each pair) looks at all pairs.
 ///
 /// # Errors
 ///

@@ -13,8 +13,8 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 /// L = \sum_k w_k L_k
 /// ```
 ///
-/// All terms are reduced alike: a pair of weight zero is in none of them. `O` is [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for
-/// objectives of one's own.
+/// All terms are reduced alike: a pair of weight zero is in none of them. `O` is
+/// [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for objectives of one's own.
 ///
 /// # Errors
 ///

@@ -11,9 +11,9 @@ use crate::{Error, Real, Result, check};
 /// \alpha^\star = \Big(\sum_x \rho_x^{1 - 1/\beta}\, d_x^{1/\beta}\Big)^{\beta} = e^{(1 - \beta) D_{1/\beta}(d \,\|\, \rho)}
 /// ```
 ///
-/// `d` is the data and `ρ` the reference, as probabilities (`probs`) of the same states; each is divided by its sum. `D` is the
-/// Rényi divergence. It is 1 for `d = ρ` and for `β = 1`, at least 1 for `β < 1` and at most 1 for `β > 1`. Formed from
-/// logarithms, so that powers neither overflow nor vanish.
+/// `d` is the data and `ρ` the reference, as probabilities of the same states; each is divided by its sum. `D` is the Rényi
+/// divergence. The result is 1 for `d = ρ` and for `β = 1`, at least 1 for `β < 1` and at most 1 for `β > 1`. It is formed
+/// from logarithms, so that powers neither overflow nor vanish.
 ///
 /// # Errors
 ///
@@ -48,8 +48,8 @@ pub fn optimal_alpha<T: Real>(data: &ArrayRef1<T>, reference: &ArrayRef1<T>, bet
 /// p_x \propto \rho_x^{1 - 1/\beta}\, d_x^{1/\beta}
 /// ```
 ///
-/// For `β = 1` it is the data; for `β < 1` it is sharper: it over-corrects where the reference errs. What the arguments are, and
-/// what is wrong with them, is as for [`optimal_alpha`].
+/// For `β = 1` it is the data; for `β < 1` it is sharper: it over-corrects where the reference errs. Arguments are those of
+/// [`optimal_alpha`].
 ///
 /// # Errors
 ///

@@ -105,7 +105,7 @@ fn a_million_points_move_as_one() {
     assert!(circle <= line && circle > 0.0, "{circle} above {line}");
 }
 
-/// A softmax as one writes it without a thought, all in `f32`.
+/// A softmax by its plain formula, all in `f32`.
 fn softmax(n: usize, level: f32) -> Vec<f32> {
     let mut shares: Vec<f32> = (0..n).map(|i| (level + ((i * 7_919) % 97) as f32 / 97.0).exp()).collect();
     let total: f32 = shares.iter().sum();

@@ -58,7 +58,7 @@ pub fn kde_nll<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>, floor: f64
         let truth: Vec<f64> = (0..size).map(|k| truth[[time, agent, k]].wide()).collect();
         match log_density(&Cloud::new(samples, time, agent), &truth) {
             Density::None => Ok(floor),
-            // Below all numbers is below every floor.
+            // -inf here is a number too small for the type, which is below every floor.
             Density::Log(f64::NEG_INFINITY) if floor > f64::NEG_INFINITY => Ok(floor),
             Density::Log(log) if log.is_finite() => Ok(log.max(floor)),
             Density::Log(_) => Err(Error::overflow::<f64>("samples", place)),

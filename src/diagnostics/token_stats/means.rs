@@ -63,8 +63,8 @@ impl<T: Real, D: Dimension> TokenColumns<T, D> {
     ///
     /// # Errors
     ///
-    /// [`NothingToAverage`](Error::NothingToAverage) where none is; [`Overflow`](Error::Overflow) where the logits of `f64` are so large that
-    /// their sum is not finite.
+    /// [`NothingToAverage`](Error::NothingToAverage) where none is; [`Overflow`](Error::Overflow) where the logits of `f64`
+    /// are so large that their sum is not finite.
     pub fn means(&self) -> Result<TokenMeans> {
         let count = count_of(&self.kept);
         if count == 0.0 {

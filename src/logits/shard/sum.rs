@@ -17,8 +17,8 @@ use crate::{Error, Real, Result, check};
 /// `max` is `m` and `others` is `r`: one element that equals the maximum is left out, so that a log-probability near 0
 /// keeps its digits through every merge. `others` and all results are `f64` whatever the logits are. Parts come from a
 /// [`VocabularyShard`](super::VocabularyShard); [`LogSumExp::merge`] of disjoint parts is the sum over both, in any
-/// order and grouping, and [`LogSumExp::merge_rows`] that of whole arrays. The sum over nothing, or over nothing but logits of -inf, has the maximum -inf. There is no NaN
-/// inside.
+/// order and grouping, and [`LogSumExp::merge_rows`] that of whole arrays. The sum over nothing, or over nothing but logits
+/// of -inf, has the maximum -inf. There is no NaN inside.
 ///
 /// With the feature `serde` every sum survives any format, those without infinities included: a missing `max`, or a
 /// missing `target` where `holds_target` is true, is -inf.

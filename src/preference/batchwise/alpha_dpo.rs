@@ -19,8 +19,8 @@ use crate::{Real, Reduction, Result, check};
 /// Bars are means per token of log-probabilities, `ℓ` of the policy and `ρ` of the reference. `t` is a constant in the
 /// gradient, which is `∓β σ(-z) / n`; [`AlphaDpo::offsets_of`] returns it. `μ` and `s` say which margins are usual:
 /// [`MarginMoments::of`] those of a batch, [`MarginMoments::follow`] a moving average. They are inputs, so that the loss of
-/// a pair depends on that pair alone and micro-batches combine. They know no weights: take moments of a batch without the pairs
-/// that are to have weight zero. With `alpha` 0 it is SimPO with the target margin `γ`.
+/// a pair depends on that pair alone and micro-batches combine. They take no weights: form the moments from a batch without
+/// the pairs of weight zero. With `alpha` 0 it is SimPO with the target margin `γ`.
 ///
 /// # Errors
 ///

@@ -24,9 +24,8 @@ use crate::{Parts, Real, Reduction, Result};
 /// **The whole batch.** The losses of two micro-batches are not that of both together, as they are sorted each by itself:
 /// TRL sorts per device and so depends on its micro-batch. [`Reduction::Sum`] and [`Reduction::Mean`] are over ranks,
 /// `each` gives a pair the loss of its policy margin's rank. Weights of single pairs and `parts` would not mean what they
-/// mean elsewhere and are [`Error::NotSeparable`](crate::Error::NotSeparable), zeros
-/// among them: leave masked pairs out. Sorting takes `n log n` steps and 24 bytes for
-/// each pair and side (40 in `f64`).
+/// mean elsewhere and are [`Error::NotSeparable`](crate::Error::NotSeparable), also where they are 0: leave masked pairs out
+/// of the batch. Sorting takes `n log n` steps and 24 bytes for each pair and side (40 in `f64`).
 ///
 /// # Errors
 ///

@@ -17,8 +17,8 @@ use crate::{Parts, Real, Reduction, Result, check, math};
 /// ```
 ///
 /// `a = log π_w - log ρ_w` and `b = log π_l - log ρ_l`, of sums; the bars are means over the batch, weighted where the
-/// reduction has weights: a pair of weight zero is in no baseline, nor has it a share of their gradient. The mean over pairs is the peers' mean over all `2n` responses. `L` lies between 0 and 1 and is ½
-/// where the models agree.
+/// reduction has weights: a pair of weight zero is in no baseline, nor has it a share of their gradient. The mean over
+/// pairs is the peers' mean over all `2n` responses. `L` lies between 0 and 1 and is ½ where the models agree.
 ///
 /// The baselines are constants in the gradient ([`Baseline::Detached`]: TRL, LLaMA-Factory) or not
 /// ([`Baseline::Differentiated`]: early HALOs, OpenRLHF), which adds the same number to the slope of every pair of a side

@@ -18,13 +18,14 @@ use crate::{Real, Result, check};
 ///
 /// `L = ln 2` where both models agree.
 ///
-/// **The sign.** This objective takes errors as they are, positive; [`FlexDpo::pso_offline`](crate::preference::FlexDpo::pso_offline),
-/// the other objective for diffusion models, takes **minus** weighted errors, as log-probabilities. What one watches comes
-/// from [`diffusion_metrics`](crate::preference::diffusion_metrics), not from
+/// **The sign.** This objective takes errors as they are, positive;
+/// [`FlexDpo::pso_offline`](crate::preference::FlexDpo::pso_offline), the other objective for diffusion models, takes
+/// **minus** weighted errors, as log-probabilities. Metrics come from
+/// [`diffusion_metrics`](crate::preference::diffusion_metrics), not from
 /// [`pair_metrics`](crate::preference::pair_metrics). An error is no log-ratio, so no divergence applies to it, and a
 /// [`Scored`](crate::preference::Scored) does not take it:
 ///
-/// ```compile_fail,E0277
+/// ```compile_fail
 /// # use loglik::{prelude::*, preference::PairLoss};
 /// Scored { loss: DiffusionDpo::default(), score: JensenShannon }.needs();
 /// ```

@@ -36,12 +36,11 @@ use crate::{Error, Real, Result, reduction};
 /// is [forbidden](super::Cost#forbidden-ways); weights keep their total. Where the totals differ, within the tolerance of
 /// [`TransportProblem`], `b` is scaled to that of `a`. Places without mass take no part, and nothing of them is read.
 ///
-/// Exact, by a network simplex of which no step is in doubt: flows are whole numbers of 2⁻⁶⁰ of the mass, an arc is first
-/// taken in only where its saving is above what round-off can feign, and in the end the potentials of the tree are formed
-/// without round-off and every arc is decided by them, so that a cost of 1 counts beside one of 1e300. Trees are strongly
-/// feasible, so that ties do not make it go round in circles. What is left is the round-off of the sum, and of weights that
-/// are no multiples of a unit. Time grows about as `n² m` in practice: a thousand places on each side take some tenths of a
-/// second. Memory is `O(n + m)` beyond the cost, `O(md)` for points.
+/// Exact, by a network simplex: flows are whole multiples of 2⁻⁶⁰ of the mass; an arc at first enters the tree only where
+/// its saving is larger than round-off can explain; and in the end the potentials of the tree are formed without round-off
+/// and decide every arc, so that a cost of 1 counts beside one of 1e300. Trees are strongly feasible, so that ties cannot
+/// make it cycle. What is left is the round-off of the sum, and of weights that are no multiples of the unit. Time grows
+/// about as `n² m` in practice: a thousand places on each side take some tenths of a second. Memory is `O(n + m)` beyond the cost, `O(md)` for points.
 ///
 /// # Errors
 ///

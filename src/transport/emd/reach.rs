@@ -6,8 +6,9 @@ use crate::transport::cost_rows::CostRows;
 use crate::transport::problem::Masses;
 use crate::{Error, Real, Result, check, reduction};
 
-/// For who does not solve the problem and so would not see it: some plan must have a finite cost. Both sides hold the same. One look at the costs where none forbids a way.
-#[allow(dead_code)]
+/// Some plan must have a finite cost. For callers that do not solve the problem, and so would not notice that none has.
+///
+/// Both sides hold the same. One look at the costs where none forbids a way.
 pub(in crate::transport) fn finite_plan<T: Real>(problem: &TransportProblem<'_, T>, masses: &Masses) -> Result<()> {
     let held = |masses: &[f64]| (0..masses.len()).filter(|&i| masses[i] > 0.0).collect::<Vec<_>>();
     let Some(ways) = CostRows::of_forbidden(&problem.cost, &held(&masses.b)) else { return Ok(()) };
@@ -50,7 +51,7 @@ fn some_room<T: Real>(simplex: &Simplex<'_, T>, masses: &Masses) -> Result<()> {
         let columns = Part::new(&simplex.columns, &masses.b, |k| v[k] > -level);
         let joined_to_those = Part::new(&simplex.rows, &masses.a, |k| u[k] < level);
         if rows.is_too_much_for(&joined_to_them) || columns.is_too_much_for(&joined_to_those) {
-            // Both say the same: that which takes fewer words is told.
+            // Either set of places is a proof; the error names the smaller one.
             return Err(match rows.places.len() <= columns.places.len() {
                 true => rows.has_no_way("a", &joined_to_them, "b"),
                 false => columns.has_no_way("b", &joined_to_those, "a"),

@@ -16,14 +16,14 @@ use crate::{Real, Result, parallel};
 /// W_\infty(x, y) = \max_u |F_x^{-1}(u) - F_y^{-1}(u)|
 /// ```
 ///
-/// It is [`wasserstein_1d`](super::wasserstein_1d()) to the power `1/p`, in the unit of the points, and has its bits at `p = 1`.
-/// Ways are divided by the longest one before they are raised to `p`, so that nothing overflows or vanishes however large
-/// p is: of points 0 to 1e200 it is good, and at `p = 1e6` as well. Good to some ulp.
+/// It is [`wasserstein_1d`](super::wasserstein_1d()) to the power `1/p`, in the unit of the points, and has its bits at
+/// `p = 1`. Each distance between two points is divided by the longest one that mass goes before it is raised to `p`, so
+/// that nothing overflows or vanishes, with points up to 1e200 and with `p = 1e6`. Good to some ulp.
 ///
-/// **Masses of rounding.** A finite order looks at every mass that the weights as given send a way, which at large p is
-/// almost as loud as any other: 0.1 + 0.2 beside 0.3 leaves 6e-17, and `(6e-17)^(1/200)` is 0.83. At `p = ∞` totals are first
-/// divided out, and a way does not count on which no more goes than one spacing of the element type at the total, and
-/// `2^-52` of it for each point: as much as the rounding of weights and sums makes. Measures without weights have none.
+/// **Masses that are round-off.** At a finite `p` every mass counts, and at a large `p` a small mass counts almost as much as
+/// a large one: weights 0.1 and 0.2 on one side and 0.3 on the other leave 6e-17, and `(6e-17)^(1/200)` is 0.83. At `p = ∞`
+/// the weights are first divided by their totals, and masses are ignored up to what the rounding of weights and sums makes:
+/// one spacing of the element type at 1, and `2^-52` for each point. Measures without weights have no such round-off.
 ///
 /// # Errors
 ///

@@ -44,18 +44,19 @@ use crate::{Error, Real, Result, check};
 /// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited to
 /// about 1e-6.
 ///
-/// As ε grows the plan tends to the product of the weights, and the value to what that costs. From an ε of 16 times the range of
-/// the costs on, only deviations from the product are formed, by `e^x - 1` in `f64`: value and potentials keep all their digits
-/// at any ε, and there the tolerance is that of the deviations, `ε / range` times finer than that of the marginals.
+/// As ε grows the plan tends to the product of the weights, and the value to the cost of that product. Where ε is at least
+/// 16 times the range of the costs, only deviations from the product are formed, by `e^x - 1` in `f64`: value and
+/// potentials keep all their digits at any ε. The tolerance is then that of the deviations, `ε / range` times finer than
+/// that of the marginals.
 ///
-/// Places with a weight of zero take no part: nothing of them is read, their rows of the plan are zero, and so is the gradient in
-/// their points. Their potentials are those that mass would find there; 0 where that is not known since a cost is not a number or
-/// out of range.
+/// Places with a weight of zero take no part: nothing of them is read, their rows of the plan are zero, and so is the
+/// gradient in their points. Their potentials are those that a little mass would have there; 0 where that is not known,
+/// since a cost is not a number or out of range.
 ///
-/// A cost of +inf [forbids](crate::transport::Cost#forbidden-ways) its way: no mass goes there. Balanced, a problem without a finite plan is
-/// an error. With a `marginal_penalty` every problem has a plan: what a place with no way that is open holds stays there, at ρ for
-/// each unit, and its potential is +inf. So is, of either kind of problem, that of a place without weight all of whose ways are
-/// forbidden.
+/// A cost of +inf [forbids](crate::transport::Cost#forbidden-ways) its way: no mass goes there. Without a
+/// `marginal_penalty`, a problem that has no plan of finite cost is an error. With one, every problem has a plan: a place
+/// all of whose ways are forbidden keeps its mass, pays ρ for each unit of it, and has the potential +inf. In both kinds of
+/// problem a place without weight all of whose ways are forbidden has the potential +inf, too.
 ///
 /// # Errors
 ///

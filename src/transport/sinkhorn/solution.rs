@@ -82,9 +82,9 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     /// The gradient of the value, by the envelope theorem: plan and potentials count as constants.
     ///
     /// In the costs it is the plan; in points, the plan times the slope of the ground cost, 0 where a Euclidean distance is.
-    /// In the weights it is the potentials less their mean over the places with weight, as a gradient along weights of one total
-    /// is only known up to a constant; unbalanced, `ρ - (ρ + ε) e^(-f/ρ) + ε Σ b`, which leaves none open. Good to the first order of the
-    /// marginal error.
+    /// In the weights it is the potentials less their mean over the places with weight, as a gradient along weights of one
+    /// total is only known up to a constant; unbalanced, it is `ρ - (ρ + ε) e^(-f/ρ) + ε Σ b`, without a free constant. Good
+    /// to the first order of the marginal error.
     ///
     /// # Errors
     ///

@@ -18,13 +18,13 @@ use crate::{Real, Result};
 /// ```
 ///
 /// [`wasserstein_circle`](super::wasserstein_circle()) to the power `1/p`, with its bits at `p = 1`, and at most half of the
-/// `period`. What is said in [`wasserstein_1d_distance`](super::wasserstein_1d_distance) of large powers and of masses of
-/// rounding holds here. At `p = ∞` the cut is found by halves, where the longest ways to both sides are of one length.
+/// `period`. What [`wasserstein_1d_distance`](super::wasserstein_1d_distance) says of large powers, and of masses that are
+/// round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both directions have one length.
 ///
 /// # Errors
 ///
-/// As [`wasserstein_circle`](super::wasserstein_circle()), but that `p` may be infinite, and that of the powers none need fit;
-/// [`Error::Overflow`](crate::Error::Overflow) where four periods do not.
+/// As [`wasserstein_circle`](super::wasserstein_circle()), but `p` may be infinite, and powers need not fit the type;
+/// [`Error::Overflow`](crate::Error::Overflow) where four times the `period` does not.
 ///
 /// # Examples
 ///

@@ -14,8 +14,9 @@ impl SlicedWasserstein {
     /// \mathrm{SW}_p(x, y) = \Bigl(\frac1k \sum_{l=1}^{k} W_p^p(\theta_l)\Bigr)^{1/p}, \qquad \mathrm{SW}_\infty(x, y) = \max_l W_\infty(\theta_l)
     /// ```
     ///
-    /// where `W_p(θ)` is [`wasserstein_1d_distance`](crate::transport::wasserstein_1d_distance) of the projections; what is said
-    /// there of large powers and of masses of rounding holds here. Nothing overflows but a distance that does not fit.
+    /// where `W_p(θ)` is [`wasserstein_1d_distance`](crate::transport::wasserstein_1d_distance) of the projections; what it
+    /// says of large powers, and of masses that are round-off, holds here. Nothing overflows but a distance that does not
+    /// fit.
     ///
     /// ```
     /// # use loglik::{prelude::*, ndarray::array};

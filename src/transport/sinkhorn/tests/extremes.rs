@@ -1,4 +1,4 @@
-//! Weights, penalties and costs drawn from the ends of their ranges: an answer or an error, and no number that is none.
+//! Weights, penalties and costs drawn from the ends of their ranges: an answer or an error, never NaN.
 
 use ndarray::{Array1, Array2};
 
