@@ -2,12 +2,14 @@
 //!
 //! Every density comes as the same five functions, here for the normal one: [`gaussian_nll`] is the reduced value,
 //! [`gaussian_nll_parts`] its sum and count, [`gaussian_nll_each`] one value for each element, [`gaussian_nll_grad`] the
-//! value with its gradient, [`gaussian_nll_grad_into`] the same with the gradient written to the caller's arrays.
+//! value with its gradient, [`gaussian_nll_grad_into`] the same with the gradient written to the caller's arrays
+//! ([`shared_gaussian_nll`] has no such form).
 //!
 //! Arrays have any number of axes, one shape, and any layout. All constants are kept, so that values of different
 //! densities on the same data compare. Gradients are taken by the parameters, and by the data where they are continuous.
 //!
-//! Where there is no density, [`imle`](imle()) moves the nearest of some samples to the data.
+//! [`quasi_poisson_nll`] is no density but half a deviance. Where there is no density at all, [`imle`](imle()) moves the
+//! nearest of some samples to the data.
 //!
 //! An element that a [`Weighted`](crate::Reduction::Weighted) reduction gives the weight zero is never looked at.
 

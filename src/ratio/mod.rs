@@ -1,8 +1,8 @@
 //! Likelihood ratios as discriminators: objectives of log-ratios on real and on generated samples.
 //!
 //! The caller's side is [`RatioObjective`], which can be a `dyn` object; the author's is [`RatioLoss`]: loss and slope at
-//! one log-ratio, of each side. Between them a driver does blocks, weights, sums, SIMD and threads. A loss of one's own
-//! takes a few lines:
+//! one log-ratio, of each side. Between them a driver does blocks, weights, sums, SIMD and threads. [`optimal_alpha`] and
+//! [`optimal_distribution`] say where [`Ddo`] comes to rest. A loss of one's own takes a few lines:
 //!
 //! ```
 //! use loglik::{Real, Result, math, prelude::*, ratio::RatioLoss, ndarray::aview1};

@@ -2,8 +2,9 @@
 //!
 //! [`emd`] is the exact distance between weighted places at any cost, [`EmdBounds`] an interval around it, and
 //! [`wasserstein_1d`] the exact distance between two weighted sets of points on a line, [`wasserstein_circle`] on a
-//! circle, [`SlicedWasserstein`] its mean along directions through more dimensions. [`Sinkhorn`] is transport with an
-//! entropic term, smooth in everything, and [`SinkhornDivergence`] what is left of it without that term's own cost.
+//! circle, [`SlicedWasserstein`] its mean along directions through more dimensions; [`wasserstein_1d_distance`] and
+//! [`wasserstein_circle_distance`] take the root. [`normalised`] divides weights by their sum. [`Sinkhorn`] is transport with
+//! an entropic term, smooth in everything, and [`SinkhornDivergence`] what is left of it without that term's own cost.
 //! [`demd`] is the cost of moving a model's next-token distribution onto its target when similar tokens are near each
 //! other, [`demd_soft`] the same for whole distributions as targets, and [`Emo`] mixes it with the likelihood; all take a
 //! [`CosineCost`], made once from an embedding matrix and used for every batch.

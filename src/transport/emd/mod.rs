@@ -40,7 +40,8 @@ use crate::{Error, Real, Result, reduction};
 /// its saving is larger than round-off can explain; and in the end the potentials of the tree are formed without round-off
 /// and decide every arc, so that a cost of 1 counts beside one of 1e300. Trees are strongly feasible, so that ties cannot
 /// make it cycle. What is left is the round-off of the sum, and of weights that are no multiples of the unit. Time grows
-/// about as `n² m` in practice: a thousand places on each side take some tenths of a second. Memory is `O(n + m)` beyond the cost, `O(md)` for points.
+/// about as `n² m` in practice: a thousand places on each side take some tenths of a second. Memory is `O(n + m)` beyond the
+/// cost, `O(md)` for points.
 ///
 /// # Errors
 ///
