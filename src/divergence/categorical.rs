@@ -25,10 +25,10 @@ pub enum Categorical<'a, E, D: Dimension> {
     /// Logits, whose softmax is the distribution: finite, or -inf for a class of probability 0. At least one of a row is
     /// finite. A shift of a row changes nothing.
     Logits(&'a ArrayRef<E, D>),
-    /// Logits that a temperature divides, and before it a soft cap bounds; the distribution is the softmax of what comes of
-    /// them, and the gradient is the one in the logits as they came. With the temperature `τ` on both sides it is `1/τ` of the
-    /// one by the quotients, near `1/τ²` of the one without a temperature: Hinton's factor `τ²` is the caller's, in a weight.
-    /// Quotients are rounded to the type of the logits, and so are differences of logits that are smaller than that.
+    /// Logits behind a soft cap, if there is one, and then a temperature `τ`. The distribution is the softmax of the
+    /// transformed logits; the gradient is in the logits before. The temperature makes it `1/τ` of the gradient in the
+    /// quotients, so that with `τ` on both sides it falls about as `1/τ²`: Hinton's factor `τ²` belongs into a weight of the
+    /// caller. Transformed logits are rounded to the type, and smaller differences between them are lost.
     Transformed(&'a ArrayRef<E, D>, LogitTransform),
     /// Probabilities, `>= 0`. The sum of a row may differ from 1 by 0.001 (by 0.01 in half precision), and by 6e-8 for each
     /// class, as far as sums in `f32` are rounded; it is divided out.
@@ -161,7 +161,7 @@ impl<'a, E: Element> Side<'a, E> {
         }
         let block = self.copied(row, first, scratch);
         match self.map {
-            Some(map) => _ = map.apply(block), // whether all fit has been asked by the first pass
+            Some(map) => _ = map.apply(block), // the first pass has checked that all fit
             None => dispatch(Logarithms(block)),
         }
         block

@@ -1,7 +1,7 @@
 //! The slow second look at a block that is not ordinary: which pair is at fault, if any is.
 //!
-//! Pairs of weight zero may be all that is not ordinary in it. So nothing here may change what the first look has found
-//! of the others: a sum that is finite stands as it is, and an error is one that the others alone would have given.
+//! Only pairs of weight zero may have caused that look. So nothing here may change what the first look has found for the
+//! others: a finite sum stays as it is, and an error is one that the others alone would have given.
 
 use crate::error::{Error, Position};
 use crate::preference::columns::Columns;

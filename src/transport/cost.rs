@@ -25,10 +25,10 @@ pub enum GroundCost {
 /// # Forbidden ways
 ///
 /// An entry of +inf in a matrix forbids the way: no mass goes there, whatever other ways cost, and `0 · ∞` is never formed. A
-/// problem that leaves some mass no way to go has no plan of finite cost, which is an
-/// [`Error::NoFinitePlan`](crate::Error::NoFinitePlan) that names the places. Weights are kept to the tolerance of
-/// [`TransportProblem`](super::TransportProblem) here too: parts that only forbidden ways join may differ by it in what they
-/// hold. Points have no forbidden ways: coordinates are finite.
+/// problem in which some mass has no way to go has no plan of finite cost, which is an
+/// [`Error::NoFinitePlan`](crate::Error::NoFinitePlan) that names the places. Where forbidden ways divide a problem into
+/// parts, the totals of both sides of a part may differ as much as those of a whole
+/// [`TransportProblem`](super::TransportProblem) may. Points have no forbidden ways: coordinates are finite.
 ///
 /// # Places without mass
 ///

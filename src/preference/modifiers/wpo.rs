@@ -93,7 +93,8 @@ impl Wpo {
     }
 }
 
-/// Two draws of a scored token can be the same: of a log-collision -inf is no limit, as of a log-probability.
+/// Two draws of a scored token can always be the same, so that a log-collision of -inf is an error, where a log-probability
+/// of -inf is a limit.
 fn are_possible<T: Real, D: Dimension>(collisions: &ArrayView<'_, T, D>, mask: &TokenMask<'_, D>) -> Result<()> {
     let kept = mask.mask();
     let Some(flat) = collisions.iter().zip(&kept).position(|(x, keep)| *keep && *x == T::neg_infinity()) else {

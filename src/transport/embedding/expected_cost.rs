@@ -42,8 +42,8 @@ pub(super) struct Found<T> {
     fault: Option<Fault>,
 }
 
-/// A class beside which all others are little: its cost and `D` are nearly equal, so that their difference is formed of what the
-/// others differ from it.
+/// A class that holds nearly all the mass: its cost and `D` are nearly equal, so that their difference is formed from how much
+/// the other classes differ from it.
 #[derive(Clone, Copy)]
 struct Top {
     class: usize,

@@ -46,8 +46,8 @@ impl Exact {
         });
     }
 
-    /// Potentials of the rows, with that of a column, of each its own, added and rounded downwards then: what a row gains by
-    /// rounding, all columns in reach would lose.
+    /// Potentials of the rows, each with that of its column added, then rounded downwards: were one rounded upwards, every
+    /// column that its row can reach would have to be lowered.
     pub(super) fn rows_from(&self, column: impl Fn(usize) -> usize) -> Vec<f64> {
         let from = |(row, potential): (usize, &Expansion)| {
             let mut sum = potential.clone();

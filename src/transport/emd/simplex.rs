@@ -126,9 +126,10 @@ impl<'a, T: Real> Simplex<'a, T> {
         }
     }
 
-    /// Gives arcs that carry nothing and cost far more than any that carry something a cost just above all that could matter,
-    /// and says whether there were any. They are of the tree only because it must span all places; with the costs that they
-    /// have, potentials on one side of them would lose their digits, and where they are forbidden have none.
+    /// Lowers the cost of each arc that carries nothing and costs far more than any that carries something, to just above the
+    /// costs that could matter; returns whether there were any. Such arcs belong to the tree only because it must span all
+    /// places. At their own costs, potentials on one side of them would lose their digits, and be infinite where the way is
+    /// forbidden.
     ///
     /// Another plan differs from this one by cycles, each of which takes mass from at most `k` arcs, `k` the places of the
     /// smaller side, and adds it to as many. An arc of cost `c` is part of none that saves anything if `c` and `k - 1` of the

@@ -81,14 +81,14 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         self.ends.narrow(self.unit, self.roundings * f64::from_bits(1))
     }
 
-    /// Some plan must have been found: where ways are forbidden, the product is none. Ends are as near as they come where both
-    /// have moved outwards by the round-off of what they are.
+    /// Some plan must have been found: where ways are forbidden, the product is not one. The gap cannot become smaller than what
+    /// both ends are moved outwards for round-off.
     fn is_over(&self) -> bool {
         let gap = self.settings.gap.max(4.0 * self.roundings * f64::EPSILON);
         self.ends.upper < f64::INFINITY && (self.ends.are_near(gap) || self.ends.passes >= self.settings.budget)
     }
 
-    /// What sums may be off by, of whose size this is a rounding: of nothing but zeros, by nothing.
+    /// How far off a sum may be, where `size` is one rounding of it; a sum of zeros is exact.
     fn margin(&self, size: f64) -> f64 {
         if size == 0.0 { 0.0 } else { self.roundings * (size + f64::from_bits(1)) }
     }

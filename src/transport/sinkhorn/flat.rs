@@ -8,18 +8,18 @@ use super::stages::Report;
 use crate::simd::dispatch;
 use crate::{Real, parallel};
 
-/// The regularisation over the range of the costs from which rounds are flat: above it, the potentials, which are no larger
-/// than the costs, would lose what they are smaller than ε.
+/// The regularisation over the range of the costs from which rounds are flat. Above it the potentials, which are no larger
+/// than the costs, are so far below ε that beside it they would lose digits.
 const FLAT: f64 = 16.0;
 
 /// Beyond this multiple of all that a problem holds, the limit is reached to every digit, and ε may as well be this.
 const FAR: f64 = 1.606_938_044_258_990_3e60; // 2^200
 
-/// By how much the error must fall in a round to be still on its way.
+/// Rounds go on as long as each leaves at most this share of the error.
 const FALL: f64 = 0.5;
 
-/// Potentials of two sides. `P_ij = r a_i b_j e^x` with `x` near zero, of which `e^x - 1` is what is formed and summed: sums of
-/// weights, which would drown it, are known.
+/// Potentials of two sides. `P_ij = r a_i b_j e^x` with `x` near zero, of which only `e^x - 1` is formed and summed: the sums of
+/// the weights are known, and beside them its digits would be lost.
 pub(super) struct Flat<'a, T> {
     pub(super) gibbs: Gibbs<'a, T>,
     pub(super) a: Side,
@@ -173,8 +173,8 @@ impl<'a, T: Real> Flat<'a, T> {
         [spread(gibbs, a, b), spread(&gibbs.transposed(b), b, a)]
     }
 
-    /// `ln` of what the plan sends from each place, and to each, over what the product would: near zero, so that nothing is lost
-    /// of it. Of potentials of all places.
+    /// `ln` of what the plan sends from each place, and to each, over what the product would send: near zero, where it keeps
+    /// its digits. From potentials of all places.
     pub(super) fn above(&self, all: &[Vec<f64>; 2]) -> [Vec<f64>; 2] {
         let Self { gibbs, a, b, .. } = self;
         let above = |gibbs: &Gibbs<'_, T>, potentials: &[f64], other: &Side| {
@@ -190,8 +190,8 @@ impl<'a, T: Real> Flat<'a, T> {
         [above(gibbs, &all[0], b), above(&gibbs.transposed(b), &all[1], a)]
     }
 
-    /// The soft c-transforms of these places, of which nothing has been checked, but for the mass of the other side: that would
-    /// drown them.
+    /// The soft c-transforms of these places, of which nothing has been checked, without the term of the other side's mass,
+    /// beside which their digits would be lost.
     fn beside_product(&self, gibbs: &Gibbs<'_, T>, places: &[usize], other: &Side) -> Vec<f64> {
         let level = Self::level(other);
         let (exponents, shares) = (other.beside(level), other.shares());

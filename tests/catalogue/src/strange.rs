@@ -1,4 +1,4 @@
-//! What a search makes of usual arguments: other shapes, and numbers that are extreme, equal, or no numbers.
+//! What a search makes of usual arguments: other shapes, and numbers that are extreme, equal, or NaN.
 
 use ndarray::{ArrayD, Axis};
 

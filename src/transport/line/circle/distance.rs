@@ -111,8 +111,8 @@ fn best_way(ring: &Ring, epsilon: f64) -> (Way, [Start; 2]) {
 
 /// The root of the least cost, and the first atoms of its plan.
 ///
-/// The unit is the longest way of a plan that is near, which the best one's may be far below: then it is searched again by a
-/// smaller one, until the sum is one of numbers that fit.
+/// Distances are divided by the longest way of a plan that is near the best one. Where all ways of the best plan are far
+/// shorter, their powers vanish: then the search is repeated with that plan's longest way as the unit.
 fn best_root(ring: &Ring, p: f64) -> (Root, [Start; 2]) {
     const TOO_SMALL: f64 = 1e-200;
     let (x, y, mass_unit) = level(&ring.sides[0], &ring.sides[1]);
