@@ -50,7 +50,7 @@ impl DiffusionMetrics {
     }
 }
 
-/// [`DiffusionMetrics`] of a batch for [`DiffusionDpo`], in one pass that allocates nothing.
+/// [`DiffusionMetrics`] of a batch for [`DiffusionDpo`]. Nothing is allocated.
 ///
 /// [`pair_metrics`] of the same batch has the wrong signs: it takes the errors for log-probabilities, and a model that is
 /// always right has the accuracy 0. `beta` is that of the objective.
