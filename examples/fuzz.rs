@@ -6,10 +6,10 @@
 //!
 //! Every public function, as the catalogue of the tests lists them, is called with arrays of random shapes (a few elements,
 //! lengths around the blocks of kernels, vocabularies), in random layouts, with extreme numbers and hyper-parameters. No call
-//! may panic, give NaN or an infinity that nothing explains, depend on layout, threads, the way to a value or what is left
-//! out, or point with an error to another place than that of the value. The program prints how many cases it tried and
-//! what it found, one line for each kind with the first case that shows it; `--case` runs such a case again. It ends
-//! with the status 1 where something was found.
+//! may panic, or return NaN or an infinity without a reason. Results may not depend on layout, on threads, on the method
+//! that was called, or on examples that are left out. An error must point to the place of the value that it prints. The
+//! program prints how many cases it tried and what it found, one line for each kind of fault with the first case that shows
+//! it; `--case` runs such a case again. The exit status is 1 where something was found.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
