@@ -55,7 +55,7 @@ pub fn class_log_probs<E: Element, I: Target, D: Dimension>(
             }
             for (k, to) in out.iter_mut().enumerate() {
                 let logit = row[labels.get(index * each + k).unwrap_or_default()].real();
-                *to = E::Real::of(-sum.nll(logit));
+                *to = E::Real::of(0.0) - E::Real::of(sum.nll(logit)); // never -0
                 if to.is_infinite() && logit.is_finite() {
                     return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
                 }
@@ -219,6 +219,8 @@ mod tests {
         assert!((log_probs[[0, 0]] / -9.357_623e-13 - 1.0).abs() < 1e-6 && (log_probs[[0, 1]] + 30.0).abs() < 1e-6);
         let grad = class_log_probs_backward(&x, &array![[0]], &array![[1.0]]).unwrap();
         assert!((grad[[0, 0]] / 9.357_623e-13 - 1.0).abs() < 1e-6);
+        let certain = class_log_probs(&array![[0.0_f32, -200.0]], &array![[0]]).unwrap();
+        assert_eq!(certain[[0, 0]].to_bits(), 0.0_f32.to_bits());
         let x = array![[0.0, -INF, 0.0]];
         assert_eq!(class_log_probs(&x, &array![[1]]).unwrap(), array![[-INF]]);
         assert_eq!(class_log_probs_backward(&x, &array![[1]], &array![[2.0]]).unwrap(), array![[-1.0, 2.0, -1.0]]);
