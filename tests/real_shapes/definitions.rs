@@ -25,7 +25,7 @@ pub struct Side {
     pub value: f64,
     gradient: Vec<f64>,
     probs: Vec<f64>,
-    /// What rounding may take of each entry here, in a difference of two numbers.
+    /// What rounding may take of each entry here: of a logarithm of a ratio, and of a difference of two numbers.
     lost: Vec<f64>,
 }
 
@@ -34,8 +34,21 @@ impl Side {
     pub fn new(value: f64, slopes: &[f64], probs: Vec<f64>) -> Self {
         let centre = total(slopes.iter().copied());
         let gradient = slopes.iter().zip(&probs).map(|(slope, p)| slope - p * centre).collect();
-        let lost = slopes.iter().zip(&probs).map(|(slope, p)| 8.0 * f64::EPSILON * (slope.abs() + p * centre.abs()));
+        let size = |slope: f64, p: f64| slope.abs() + p * (1.0 + centre.abs());
+        let lost = slopes.iter().zip(&probs).map(|(slope, p)| 8.0 * f64::EPSILON * size(*slope, *p));
         Self { value, gradient, lost: lost.collect(), probs }
+    }
+
+    /// The same beside numbers of a type with this rounding: probabilities that were given, or summed, in it.
+    pub fn rounded(mut self, epsilon: f64) -> Self {
+        self.lost.iter_mut().for_each(|lost| *lost *= epsilon / f64::EPSILON);
+        self
+    }
+
+    /// The same where an entry holds this part of a difference of numbers near 1.
+    pub fn beside(mut self, class: usize, part: f64) -> Self {
+        self.lost[class] += 8.0 * f64::EPSILON * part;
+        self
     }
 
     pub fn is_finite(&self) -> bool {

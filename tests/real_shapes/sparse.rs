@@ -38,7 +38,11 @@ fn definition(divergence: Definition, tail: Tail, given: &[(usize, f64)], log_q:
             .iter()
             .for_each(|&class| slopes[class] = if share > 0.0 { slope * (probs[class] / share) } else { 0.0 });
     }
-    Side::new(value, &slopes, probs)
+    // The rest of the teacher's mass is a difference to 1, and each class outside has its part of it.
+    let parts: Vec<_> =
+        if tail == Tail::Bucket { outside.iter().map(|&class| (class, probs[class])).collect() } else { vec![] };
+    let all: f64 = parts.iter().map(|(_, q)| q).sum();
+    parts.into_iter().fold(Side::new(value, &slopes, probs), |side, (class, q)| side.beside(class, q / all))
 }
 
 fn ours<T: Real>(
@@ -77,7 +81,7 @@ fn check<T: Real>(classes: usize, tolerance: f64) {
                 continue; // which may have none of the teacher's classes
             }
             for divergence in [Definition::Kl, Definition::ReverseKl, Definition::mixture(0.5, 0.5)] {
-                let expected = definition(divergence, tail, &given, &log_q);
+                let expected = definition(divergence, tail, &given, &log_q).rounded(T::epsilon().wide());
                 let what = || format!("{divergence:?}, {tail:?}, {teacher:?} and {student:?} of {classes}");
                 let (value, gradient) = match ours(divergence, tail, (indices.view(), log_probs.view()), &logits) {
                     Ok(outcome) => outcome,
@@ -103,6 +107,6 @@ fn check<T: Real>(classes: usize, tolerance: f64) {
 fn teachers_of_twenty_classes_are_their_definitions() {
     for classes in [2_049, 32_000] {
         check::<f64>(classes, 1e-7);
-        check::<f32>(classes, 2e-5);
+        check::<f32>(classes, 4e-5);
     }
 }
