@@ -40,7 +40,9 @@ impl Mixture {
         let from_origin = if is_wide { by_log } else { deficit - rise };
         let excess_l =
             T::of(if class.is_p_lighter() { self.share_q - self.weight_q } else { self.share_p - self.weight_p });
-        let log_l = if is_far { from_origin + (origin - excess_l) / weight_l } else { from_origin }; // ln(larger / mixture)
+        // Not from the origin, of which a small weight leaves a few digits.
+        let limit = T::of(if class.is_p_lighter() { -self.share_q.ln() } else { -self.share_p.ln() });
+        let log_l = if is_far { from_origin + limit } else { from_origin }; // ln(larger / mixture)
         let deficit = if is_far || is_wide { below + log_l } else { deficit };
         let is_near = above < one;
         let near = (if is_near { above } else { one }).ln_1p_deficit_lane::<FMA>();

@@ -44,7 +44,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.scalar("variation", total_variation_bound(home));
             interval(out, matrix);
         })
-        .forming(&["directions"]),
+        .forming(&["directions", "plan"]),
     ]
 }
 

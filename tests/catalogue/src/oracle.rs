@@ -30,7 +30,7 @@ impl fmt::Display for Fault {
 
 /// A sum in `f64` that the catalogue gave the type of the call.
 fn is_narrowed<T: Real>(name: &str) -> bool {
-    name == "parts: sum" && T::NAME == f32::NAME
+    (name == "parts: sum" || name.starts_with("sum of ")) && T::NAME == f32::NAME
 }
 
 /// What two calls of the same give, or `None` where they panic.
