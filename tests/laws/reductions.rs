@@ -11,7 +11,11 @@ use loglik_catalogue::{self as catalogue, Entry, Size};
 /// Everything that is reduced and offers parts.
 fn reduced() -> Vec<Entry<f64>> {
     let mut entries = catalogue::all::<f64>();
-    entries.retain(|entry| entry.sample(Size::Small).packed(entry.call).find("parts: sum").is_some());
+    let is_reduced = |entry: &Entry<f64>| {
+        let results = entry.sample(Size::Small).packed(entry.call);
+        ["value", "parts: sum"].into_iter().all(|name| results.find(name).is_some())
+    };
+    entries.retain(is_reduced);
     assert!(entries.len() > 20, "{}", entries.len());
     entries
 }

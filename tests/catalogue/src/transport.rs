@@ -154,8 +154,10 @@ fn line_grad<T: Real>(
     let (v, w) = (softmax(call.real(2)), softmax(call.real(3)));
     let result = grad(Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
     let back = |weights: &Array1<T>, gradient: &MeasureGradient<T>| {
-        let mean: T = weights.iter().zip(&gradient.weights).map(|(&w, &f)| w * f).sum();
-        weights * &gradient.weights.mapv(|f| f - mean)
+        // Halves of the slopes, so that the difference of two large ones stays in the type.
+        let halves = gradient.weights.mapv(|f| T::of(0.5) * f);
+        let mean: T = weights.iter().zip(&halves).map(|(&w, &f)| w * f).sum();
+        (weights * &halves.mapv(|f| f - mean)).mapv(|slope| T::of(2.0) * slope)
     };
     let gradients = |x: MeasureGradient<T>, y: MeasureGradient<T>| {
         let (in_v, in_w) = (back(&v, &x), back(&w, &y));
