@@ -1,5 +1,7 @@
 //! The normal density whose variance is shared by many elements.
 
+#![allow(clippy::type_complexity)] // a pair of arrays beside a value is not complex to read
+
 use ndarray::{Array, ArrayRef, ArrayView, Dimension};
 
 use super::driver;

@@ -140,7 +140,8 @@ mod tests {
         assert_eq!(amv(of(&parts)).unwrap_err().to_string(), "the result at `covariances`[0] overflows f64");
         // Entries that fit, with an eigenvalue of twice their size.
         let mut parts = sample();
-        (parts.1.fill(0.0), parts.2.fill(1.5e308));
+        parts.1.fill(0.0);
+        parts.2.fill(1.5e308);
         assert_eq!(amv_each(of(&parts)).unwrap_err().to_string(), "the result at `covariances`[0] overflows f64");
         parts.2.fill(7e307);
         close(amv(of(&parts)).unwrap(), 1.4e308, 1e-14);

@@ -77,5 +77,5 @@ fn unbalanced_what_cannot_go_stays_at_a_price() {
     let solution = sinkhorn.solve(problem(&a, &b, &none)).unwrap();
     close(solution.value, 0.5 * 6.0 + 0.25 * 9.0, 1e-15);
     assert_eq!((solution.transport_cost, solution.converged), (0.0, true));
-    assert_eq!(solution.plan(), Array2::zeros((2, 1)));
+    assert_eq!(solution.plan(), Array2::<f64>::zeros((2, 1)));
 }
