@@ -37,8 +37,10 @@ impl<T: Real> BestOfN<Array1<T>> {
 ///
 /// # Errors
 ///
-/// - [`Error::Shape`]: a truth of another shape. [`Error::Empty`]: no samples, times, agents or dimensions.
-/// - [`Error::Value`]: a coordinate that is not finite. [`Error::Overflow`]: a distance that does not fit the type.
+/// - [`Error::Shape`](crate::Error::Shape): a truth of another shape.
+/// - [`Error::Empty`](crate::Error::Empty): no samples, times, agents or dimensions.
+/// - [`Error::Value`](crate::Error::Value): a coordinate that is not finite.
+/// - [`Error::Overflow`](crate::Error::Overflow): a distance that does not fit the type.
 ///
 /// # Examples
 ///

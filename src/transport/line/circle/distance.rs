@@ -18,8 +18,8 @@ use crate::{Real, Result};
 /// ```
 ///
 /// [`wasserstein_circle`](super::wasserstein_circle()) to the power `1/p`, with its bits at `p = 1`, and at most half of the
-/// `period`. What [`wasserstein_1d_distance`](super::wasserstein_1d_distance) says of large powers, and of masses that are
-/// round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both directions have one length.
+/// `period`. What [`wasserstein_1d_distance`](crate::transport::wasserstein_1d_distance) says of large powers, and of masses
+/// that are round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both directions have one length.
 ///
 /// # Errors
 ///
@@ -56,8 +56,8 @@ pub fn wasserstein_circle_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>
 
 /// [`wasserstein_circle_distance`] and its gradient in the points and in the weights of both measures.
 ///
-/// The formulas are those of [`wasserstein_1d_distance_grad`](super::wasserstein_1d_distance_grad), along the best plan around
-/// the circle, and so are the values at the distance 0 and at `p = ∞`; there, of several longest ways, it is the first one
+/// The formulas are those of [`wasserstein_1d_distance_grad`](crate::transport::wasserstein_1d_distance_grad), along the best
+/// plan around the circle, and so are the values at the distance 0 and at `p = ∞`; there, of several longest ways, it is the first one
 /// behind the cut. A point moves by its distance along the circle; going on for a turn changes nothing.
 ///
 /// # Errors
