@@ -19,7 +19,8 @@ use crate::{Real, Result};
 ///
 /// [`wasserstein_circle`](super::wasserstein_circle()) to the power `1/p`, with its bits at `p = 1`, and at most half of the
 /// `period`. What [`wasserstein_1d_distance`](crate::transport::wasserstein_1d_distance) says of large powers, and of masses
-/// that are round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both directions have one length.
+/// that are round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both directions have one
+/// length.
 ///
 /// # Errors
 ///
