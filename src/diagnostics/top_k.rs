@@ -230,7 +230,7 @@ mod tests {
         let error = TopK::default().of(&Array2::<f64>::zeros((3, 0))).unwrap_err();
         assert_eq!(error, Error::Empty { argument: "logits" });
         let error = TopK::default().of(&arr0(1.0_f32).into_dyn()).unwrap_err();
-        assert_eq!(error, Error::Empty { argument: "logits" });
+        assert_eq!(error, Error::no_axis("logits"));
     }
 
     #[test]

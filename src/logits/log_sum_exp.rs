@@ -275,7 +275,12 @@ mod tests {
             let mut x = sample::<f64>(20, classes);
             [0, 7, 19].iter().for_each(|&row| x.row_mut(row).fill(-INF));
             let (each, grad) = log_sum_exp_or_empty_grad(&x).unwrap();
-            assert_eq!(log_sum_exp_or_empty(&x).unwrap(), each);
+            // The two sum long rows in ways of their own.
+            let alone = log_sum_exp_or_empty(&x).unwrap();
+            assert!(
+                alone.iter().zip(&each).all(|(a, b)| a == b || (a - b).abs() <= 1e-15 * b.abs()),
+                "{alone}, {each}"
+            );
             let kept = sample::<f64>(20, classes);
             let (expected, softmax) = log_sum_exp_grad(&kept).unwrap();
             for row in 0..20 {

@@ -220,5 +220,5 @@ fn bad_input_is_named() {
     let error = TokenStats::default().each(&array![[f32::MAX, f32::MIN]], &array![1]).unwrap_err();
     assert_eq!(error.to_string(), "the result at `logits`[0] overflows f32");
     let error = TokenStats::default().each(&arr0(1.0_f32).into_dyn(), &arr0(0).into_dyn()).unwrap_err();
-    assert_eq!(error, Error::Empty { argument: "logits" });
+    assert_eq!(error, Error::no_axis("logits"));
 }
