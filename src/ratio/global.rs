@@ -61,7 +61,8 @@ impl Ddo {
 fn quotient(beta: f64, rarest: f64, fall: f64) -> f64 {
     let others = 1.0 - rarest;
     let moved = -(-fall).exp_m1() * others; // the mass
-    let rise = (moved / rarest).ln_1p();
+    // Of two logarithms where the quotient would not fit, as it does not for a state below the normal numbers.
+    let rise = if moved < rarest * f64::MAX { (moved / rarest).ln_1p() } else { moved.ln() - rarest.ln() };
     // Each of these is positive: -E r, without the cancellation of its two parts.
     let divergence = others * (fall + (-fall).exp_m1()) + (moved - rarest * rise);
     let cosh = rarest * ln_cosh(0.5 * beta * rise) + others * ln_cosh(0.5 * beta * fall);
@@ -134,6 +135,17 @@ mod tests {
             assert!((found - local).abs() < 1e-9 * local, "{beta}: {found}, {local}");
         }
         assert_eq!(Ddo::largest_alpha(2.5, 0.5), Ok(f64::INFINITY));
+    }
+
+    #[test]
+    fn a_state_of_the_least_probability_leaves_almost_nothing_above_one() {
+        // It is about 1 + 2s, where s is of the order of the root of the probability.
+        for rarest in [1e-100, 1e-308, 1e-310, f64::from_bits(1)] {
+            for beta in [0.02, 1.0, 10.0] {
+                let found = Ddo::largest_alpha(beta, rarest).unwrap();
+                assert!((found - 1.0).abs() < 1e-15, "{beta}, {rarest}: {found}");
+            }
+        }
     }
 
     #[test]
