@@ -80,9 +80,9 @@ impl Density<3, 3> for GaussianNll {
         let residual = x - mean;
         let scaled = |r: T| if residual == T::zero() { T::zero() } else { r * inverse_std };
         let z = scaled(residual);
-        let slope = scaled(z);
+        let slope = scaled(z) + T::zero(); // never -0
         let loss = half * math::mul_add::<T, FMA>(z, z, T::of(super::LN_2_PI) + log_variance);
-        (loss, [-slope, half * (one - z) * (one + z), slope])
+        (loss, [T::zero() - slope, half * (one - z) * (one + z), slope])
     }
 }
 
@@ -98,6 +98,15 @@ mod tests {
 
     fn point(mean: f64, log_variance: f64, x: f64) -> (f64, [f64; 3]) {
         at::<GaussianNll, f64, 3, 3>([mean, log_variance, x])
+    }
+
+    #[test]
+    fn a_slope_of_zero_has_no_sign() {
+        // No residual, and a negative one of which the variance leaves nothing.
+        for arguments in [[2.0, 0.0, 2.0], [1.0, 1e4, 0.0], [0.0, 1e4, 1.0]] {
+            let (_, [mean, _, x]) = at::<GaussianNll, f64, 3, 3>(arguments);
+            assert_eq!([mean.to_bits(), x.to_bits()], [0; 2], "{arguments:?}: {mean}, {x}");
+        }
     }
 
     #[test]
