@@ -27,7 +27,7 @@ use crate::{Real, Result, check};
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// use Categorical::Logits;
-/// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0, 0.0]]);
+/// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0_f64, 0.0]]);
 /// let at = |alpha| AmariDivergence { alpha }.value(Logits(&p), Logits(&q), Reduction::Sum);
 /// let kl = KlDivergence.value(Logits(&p), Logits(&q), Reduction::Sum)?;
 /// assert!((at(1.0 + 1e-9)? - kl).abs() < 1e-8);

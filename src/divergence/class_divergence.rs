@@ -30,7 +30,7 @@ use crate::{Real, Result};
 ///     }
 /// }
 ///
-/// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0, 0.0]]);
+/// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0_f64, 0.0]]);
 /// let value = Jeffreys.value(Logits(&p), Logits(&q), Reduction::Sum)?;
 /// assert!((value - 2.0 * (0.5_f64).tanh()).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())

@@ -23,7 +23,7 @@ use crate::{Real, Result, check};
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// use Categorical::Logits;
-/// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0, 0.0, 0.0]]);
+/// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0_f64, 0.0, 0.0]]);
 /// let at = |beta| GeneralisedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);
 /// assert!((at(0.0)? - 0.840_333_82).abs() < 1e-8);
 /// assert!(at(1e-6)? < 1e-6);
@@ -84,7 +84,7 @@ impl ClassDivergence for GeneralisedJsd {
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// use Categorical::Logits;
-/// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0, 0.0, 0.0]]);
+/// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0_f64, 0.0, 0.0]]);
 /// let at = |beta| InterpolatedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);
 /// assert!((at(1e-9)? - at(0.0)?).abs() < 1e-7);
 /// # Ok::<(), loglik::Error>(())

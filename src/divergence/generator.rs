@@ -30,7 +30,7 @@ use crate::{Real, Result};
 ///     }
 /// }
 ///
-/// let (p, q) = (array![[1.0_f64, 0.0]], array![[0.5, 0.5]]);
+/// let (p, q) = (array![[1.0_f64, 0.0]], array![[0.5_f64, 0.5]]);
 /// let value = FDivergence { generator: LeCam }.value(Probs(&p), Probs(&q), Reduction::Sum)?;
 /// assert!((value - 1.0 / 6.0).abs() < 1e-15); // ¼ Σ (p - q)² / (p + q)
 /// # Ok::<(), loglik::Error>(())

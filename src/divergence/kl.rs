@@ -20,7 +20,7 @@ use crate::Real;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
-/// let (p, q) = (array![[0.5_f64, 0.5, 0.0]], array![[0.25, 0.5, 0.25]]);
+/// let (p, q) = (array![[0.5_f64, 0.5, 0.0]], array![[0.25_f64, 0.5, 0.25]]);
 /// let kl = KlDivergence.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Mean)?;
 /// assert!((kl - 0.5 * std::f64::consts::LN_2).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
@@ -57,7 +57,7 @@ impl ClassDivergence for KlDivergence {
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// use Categorical::Logits;
-/// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0, 0.0]]);
+/// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0_f64, 0.0]]);
 /// let reverse = ReverseKlDivergence.value(Logits(&p), Logits(&q), Reduction::Sum)?;
 /// assert_eq!(reverse, KlDivergence.value(Logits(&q), Logits(&p), Reduction::Sum)?);
 /// # Ok::<(), loglik::Error>(())

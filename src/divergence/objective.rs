@@ -54,7 +54,7 @@ use crate::{Element, Parts, Real, Reduction, Result, check};
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// use Categorical::Logits;
-/// let (teacher, student) = (array![[2.0_f64, 0.0, -1.0]], array![[1.0, 0.5, -1.0]]);
+/// let (teacher, student) = (array![[2.0_f64, 0.0, -1.0]], array![[1.0_f64, 0.5, -1.0]]);
 /// let (kl, grad) = KlDivergence.grad_q(Logits(&teacher), Logits(&student), Reduction::Mean)?;
 /// assert!((kl - 0.171_808_03).abs() < 1e-8);
 /// assert!(grad[[0, 0]] < 0.0 && grad.sum().abs() < 1e-15); // the student gives the first class too little
