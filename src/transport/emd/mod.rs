@@ -143,7 +143,7 @@ pub struct EmdSolution<T> {
     pub u: Array1<T>,
     /// Potentials of the places that it goes to, `[m]`; that of the heaviest, the first of several, is 0.
     pub v: Array1<T>,
-    /// `Σ a u + Σ b v` (`b` scaled to the total of `a`), which no plan is below.
+    /// `Σ a u + Σ b v` (`b` scaled to the total of `a`), which no plan is below but by the rounding of the sum.
     pub dual: T,
     /// `Σ P (C - u - v)`, by which `cost` is above `dual`, formed in `f64`: 0 up to round-off, and never below 0.
     pub gap: T,

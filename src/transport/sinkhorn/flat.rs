@@ -69,8 +69,8 @@ impl<'a, T: Real> Flat<'a, T> {
             return Report { iterations: 0, marginal_error: 0.0 };
         }
         let aim = tolerance * (self.gibbs.range / regularization);
-        let mut before = f64::INFINITY;
-        for iterations in 1.. {
+        let (mut iterations, mut before) = (1, f64::INFINITY);
+        loop {
             let marginal_error = self.round();
             let is_stuck = marginal_error <= tolerance && marginal_error > FALL * before;
             if marginal_error <= aim || is_stuck || iterations >= max_iterations {
@@ -78,8 +78,8 @@ impl<'a, T: Real> Flat<'a, T> {
             }
             before = marginal_error;
             self.advance();
+            iterations += 1;
         }
-        unreachable!("rounds are bounded")
     }
 
     /// `ln (r Σ w)`: balanced, exactly zero.
