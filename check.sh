@@ -15,8 +15,9 @@ trap 'rm -rf "$curves" "$bounds"' EXIT
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --all-features -- -D warnings
 step cargo test --release
-# The other sets of features change neither formulas nor loops: the tests beside the code and the peers' numbers are enough.
-step cargo test --release --all-features --lib --test golden --test layout
+# The other sets of features change neither formulas nor loops: the tests beside the code, the peers' numbers, and rows in half
+# precision are enough.
+step cargo test --release --all-features --lib --test golden --test layout --test real_shapes
 step cargo test --release --no-default-features --lib --test golden
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 step cargo run --release --example loss_curves -- --quick --out "$curves"

@@ -147,6 +147,9 @@ impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
         }
         let soft = self.soft(batch, reduction, weight)?;
         if !matches!(out, Out::Nothing) {
+            if let Some(pair) = soft.shares.iter().position(|share| share.is_infinite()) {
+                return Err(Error::overflow::<T>("weights", pair)); // a share of all weights, which may be beyond the type
+            }
             self.loss.run(batch, Reduction::Weighted(&soft.shares), scale, out)?;
         }
         let value = finite_total(scale.wide() * weight * soft.value, || true, "loss")?;
@@ -179,6 +182,18 @@ mod tests {
         for (beta_prime, expected) in EXACT {
             close(DrDpo { beta_prime, ..DR }.value(batch, Reduction::Mean).unwrap(), expected, 1e-14);
         }
+    }
+
+    #[test]
+    fn weights_whose_total_is_beyond_the_type_are_an_overflow() {
+        let (chosen, rejected) = (array![-3.0_f32, -2.0, -4.0], array![-2.0_f32, -3.0, -1.0]);
+        let policy = Pairs { chosen: chosen.view(), rejected: rejected.view() };
+        let zeros = ndarray::Array1::zeros(3);
+        let batch = PairBatch::new(policy).reference(Pairs { chosen: zeros.view(), rejected: zeros.view() });
+        let weights = ndarray::Array1::from_elem(3, f32::MAX);
+        let loss = DrDpo { loss: Dpo { beta: 0.1, label_smoothing: 0.0 }, beta_prime: 0.01 };
+        let error = loss.grad(batch, Reduction::Weighted(&weights)).unwrap_err().to_string();
+        assert_eq!(error, "the result at `weights`[1] overflows f32"); // the smallest loss has nearly all of the weight
     }
 
     const EXACT: [(f64, f64); 4] = [
