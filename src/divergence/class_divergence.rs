@@ -96,15 +96,22 @@ mod tests {
         }
     }
 
+    /// Calls it with every divergence whose slopes have limits.
+    macro_rules! of_each {
+        ($check:ident) => {
+            $check(&JensenShannonDivergence);
+            $check(&GeneralisedJsd { beta: 0.3 });
+            $check(&InterpolatedJsd { beta: 0.8 });
+            $check(&AmariDivergence { alpha: 0.3 });
+            $check(&MixtureChiSquare);
+            $check(&SquaredHellinger);
+            $check(&TotalVariation);
+        };
+    }
+
     #[test]
     fn slopes_from_a_limit_are_the_slopes_less_the_limit() {
-        check(&JensenShannonDivergence);
-        check(&GeneralisedJsd { beta: 0.3 });
-        check(&InterpolatedJsd { beta: 0.8 });
-        check(&AmariDivergence { alpha: 0.3 });
-        check(&MixtureChiSquare);
-        check(&SquaredHellinger);
-        check(&TotalVariation);
+        of_each!(check);
     }
 
     /// By the definitions: where one side is next to nothing the slope of the other is the limit.
@@ -116,12 +123,6 @@ mod tests {
             assert!((divergence.at::<f64, false>(class).p / class.p() - p).abs() < 1e-10 * p);
             assert!((divergence.at::<f64, false>(class.swapped()).q / class.p() - q).abs() < 1e-10 * q);
         }
-        check(&JensenShannonDivergence);
-        check(&GeneralisedJsd { beta: 0.3 });
-        check(&InterpolatedJsd { beta: 0.8 });
-        check(&AmariDivergence { alpha: 0.3 });
-        check(&MixtureChiSquare);
-        check(&SquaredHellinger);
-        check(&TotalVariation);
+        of_each!(check);
     }
 }

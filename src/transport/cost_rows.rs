@@ -112,16 +112,16 @@ impl<T: Real> CostRow<'_, T> {
     /// The least `C_j - v_j`.
     pub(super) fn least(&self, potentials: &[f64]) -> f64 {
         match self {
-            Self::Stored(costs) => dispatch(Least { costs, potentials }),
-            Self::Formed(costs) => dispatch(Least { costs, potentials }),
+            Self::Stored(costs) => dispatch(Least::<_, false> { costs, potentials }),
+            Self::Formed(costs) => dispatch(Least::<_, false> { costs, potentials }),
         }
     }
 
     /// A number that is not above any exact `C_j - v_j`, and at most two roundings below the least of them.
     pub(super) fn least_below(&self, potentials: &[f64]) -> f64 {
         match self {
-            Self::Stored(costs) => dispatch(LeastBelow { costs, potentials }),
-            Self::Formed(costs) => dispatch(LeastBelow { costs, potentials }),
+            Self::Stored(costs) => dispatch(Least::<_, true> { costs, potentials }),
+            Self::Formed(costs) => dispatch(Least::<_, true> { costs, potentials }),
         }
     }
 
@@ -138,16 +138,16 @@ impl<T: Real> CostRow<'_, T> {
     /// Lowers each of `least` to `C_j - shift` where that is less.
     pub(super) fn lower(&self, shift: f64, least: &mut [f64]) {
         match self {
-            Self::Stored(costs) => dispatch(Lower { costs, shift, least }),
-            Self::Formed(costs) => dispatch(Lower { costs, shift, least }),
+            Self::Stored(costs) => dispatch(Lower::<_, false> { costs, shift, least }),
+            Self::Formed(costs) => dispatch(Lower::<_, false> { costs, shift, least }),
         }
     }
 
     /// Lowers each of `least` to a number that is not above the exact `C_j - shift`, where that is less.
     pub(super) fn lower_below(&self, shift: f64, least: &mut [f64]) {
         match self {
-            Self::Stored(costs) => dispatch(LowerBelow { costs, shift, least }),
-            Self::Formed(costs) => dispatch(LowerBelow { costs, shift, least }),
+            Self::Stored(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
+            Self::Formed(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
         }
     }
 
@@ -170,13 +170,13 @@ impl<T: Real> CostRow<'_, T> {
     }
 }
 
-/// `min_j (C_j - v_j)`, of at least one.
-struct Least<'a, C> {
+/// `min_j (C_j - v_j)`, of at least one; with `BELOW` each difference is lowered if it was rounded up.
+struct Least<'a, C, const BELOW: bool> {
     costs: &'a [C],
     potentials: &'a [f64],
 }
 
-impl<C: Real> Kernel for Least<'_, C> {
+impl<C: Real, const BELOW: bool> Kernel for Least<'_, C, BELOW> {
     type Output = f64;
 
     #[inline(always)]
@@ -186,37 +186,11 @@ impl<C: Real> Kernel for Least<'_, C> {
         let (potentials, last) = self.potentials.as_chunks::<LANES>();
         for (costs, potentials) in costs.iter().zip(potentials) {
             for i in 0..LANES {
-                least[i] = lesser(costs[i].wide() - potentials[i], least[i]);
+                least[i] = lesser(difference::<BELOW>(costs[i].wide(), potentials[i]), least[i]);
             }
         }
         for (i, (cost, potential)) in last_costs.iter().zip(last).enumerate() {
-            least[i] = lesser(cost.wide() - potential, least[i]);
-        }
-        crate::simd::join(least, lesser)
-    }
-}
-
-/// `min_j (C_j - v_j)`, of at least one, where each difference is lowered if it was rounded up.
-struct LeastBelow<'a, C> {
-    costs: &'a [C],
-    potentials: &'a [f64],
-}
-
-impl<C: Real> Kernel for LeastBelow<'_, C> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> f64 {
-        let mut least = [f64::INFINITY; LANES];
-        let (costs, last_costs) = self.costs.as_chunks::<LANES>();
-        let (potentials, last) = self.potentials.as_chunks::<LANES>();
-        for (costs, potentials) in costs.iter().zip(potentials) {
-            for i in 0..LANES {
-                least[i] = lesser(difference_below(costs[i].wide(), potentials[i]), least[i]);
-            }
-        }
-        for (i, (cost, potential)) in last_costs.iter().zip(last).enumerate() {
-            least[i] = lesser(difference_below(cost.wide(), *potential), least[i]);
+            least[i] = lesser(difference::<BELOW>(cost.wide(), *potential), least[i]);
         }
         crate::simd::join(least, lesser)
     }
@@ -232,38 +206,25 @@ pub(super) fn difference_below(cost: f64, potential: f64) -> f64 {
     if lost < 0.0 { rounded - f64::EPSILON * rounded.abs() } else { rounded }
 }
 
-/// `least_j = min(least_j, C_j - shift)`.
-struct Lower<'a, C> {
+#[inline(always)]
+fn difference<const BELOW: bool>(cost: f64, potential: f64) -> f64 {
+    if BELOW { difference_below(cost, potential) } else { cost - potential }
+}
+
+/// `least_j = min(least_j, C_j - shift)`; with `BELOW` each difference is lowered if it was rounded up.
+struct Lower<'a, C, const BELOW: bool> {
     costs: &'a [C],
     shift: f64,
     least: &'a mut [f64],
 }
 
-impl<C: Real> Kernel for Lower<'_, C> {
+impl<C: Real, const BELOW: bool> Kernel for Lower<'_, C, BELOW> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (least, cost) in self.least.iter_mut().zip(self.costs) {
-            *least = lesser(cost.wide() - self.shift, *least);
-        }
-    }
-}
-
-/// The same, where each difference is lowered if it was rounded up.
-struct LowerBelow<'a, C> {
-    costs: &'a [C],
-    shift: f64,
-    least: &'a mut [f64],
-}
-
-impl<C: Real> Kernel for LowerBelow<'_, C> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (least, cost) in self.least.iter_mut().zip(self.costs) {
-            *least = lesser(difference_below(cost.wide(), self.shift), *least);
+            *least = lesser(difference::<BELOW>(cost.wide(), self.shift), *least);
         }
     }
 }
