@@ -100,6 +100,13 @@ impl Parts {
     }
 }
 
+/// How means over two batches of these sizes, not both of them 0, become one: each counts by its size.
+pub(crate) fn joint_mean(own: f64, other: f64) -> impl Fn(f64, f64) -> f64 {
+    let count = own + other;
+    let (own, other) = (own / count, other / count);
+    move |a, b| own * a + other * b
+}
+
 /// A value in the type of the caller. One that is finite in `f64` and does not fit, or is NaN, is an [`Error::Overflow`].
 /// Its zero is 0, never -0.
 pub(crate) fn narrow<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {

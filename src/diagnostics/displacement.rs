@@ -3,7 +3,7 @@
 use ndarray::ArrayRef1;
 
 use crate::error::Position;
-use crate::reduction::pairwise;
+use crate::reduction::{joint_mean, pairwise};
 use crate::{Error, Real, Result, check};
 
 /// What has become of the likelihood of the chosen responses, in `f64` for every element type.
@@ -26,7 +26,7 @@ impl Displacement {
         if count == 0.0 {
             return self;
         }
-        let mean = |a: f64, b: f64| self.count / count * a + other.count / count * b;
+        let mean = joint_mean(self.count, other.count);
         Self { rate: mean(self.rate, other.rate), mean_change: mean(self.mean_change, other.mean_change), count }
     }
 }

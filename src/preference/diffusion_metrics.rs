@@ -2,6 +2,7 @@
 
 use crate::error::Position;
 use crate::preference::{DiffusionDpo, PairBatch, PairObjective, Pairs, Row, pair_metrics};
+use crate::reduction::joint_mean;
 use crate::{Error, Real, Result};
 
 /// Means over the pairs of a batch of denoising errors, in `f64` for every element type.
@@ -36,8 +37,7 @@ impl DiffusionMetrics {
         if count == 0.0 {
             return self;
         }
-        let (own, others) = (self.count / count, other.count / count);
-        let mean = |a: f64, b: f64| own * a + others * b;
+        let mean = joint_mean(self.count, other.count);
         Self {
             reward_chosen: mean(self.reward_chosen, other.reward_chosen),
             reward_rejected: mean(self.reward_rejected, other.reward_rejected),

@@ -5,7 +5,7 @@ use ndarray::ArrayView1;
 use crate::error::Position;
 use crate::preference::columns::sources;
 use crate::preference::{Needs, PairBatch, Row};
-use crate::reduction::{BLOCK, Total};
+use crate::reduction::{BLOCK, Total, joint_mean};
 use crate::simd::{Kernel, LANES, dispatch};
 use crate::{Error, Real, Result, check, math};
 
@@ -63,9 +63,9 @@ impl PairMetrics {
         if self.count == 0.0 {
             return other;
         }
-        let (own, others) = (self.count / count, other.count / count);
+        let mean = joint_mean(self.count, other.count);
         let (left, right) = (self.means(), other.means());
-        Self::new(std::array::from_fn(|i| own * left[i] + others * right[i]), count)
+        Self::new(std::array::from_fn(|i| mean(left[i], right[i])), count)
     }
 
     fn means(self) -> [f64; MEANS] {

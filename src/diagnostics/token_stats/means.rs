@@ -44,8 +44,7 @@ impl TokenMeans {
             return if self.count == 0.0 { other } else { self };
         }
         let count = self.count + other.count;
-        let (own, others) = (self.count / count, other.count / count);
-        let mean = |a: f64, b: f64| own * a + others * b;
+        let mean = reduction::joint_mean(self.count, other.count);
         Self {
             nll: mean(self.nll, other.nll),
             max: mean(self.max, other.max),

@@ -2,6 +2,7 @@
 
 use crate::error::Position;
 use crate::preference::{PairBatch, PairObjective, Pairs, ProcessReward, Row};
+use crate::reduction::joint_mean;
 use crate::{Error, Parts, Real, Result};
 
 /// What the scores of a batch say, in `f64` for every element type.
@@ -44,10 +45,10 @@ impl RewardMetrics {
         if count == 0.0 {
             return self;
         }
-        let (own, others) = (self.count / count, other.count / count);
-        let mean = |a: f64, b: f64| own * a + others * b;
+        let mean = joint_mean(self.count, other.count);
         let apart = self.mean - other.mean;
-        let variance = mean(self.deviation.powi(2), other.deviation.powi(2)) + own * others * apart * apart;
+        let variance = mean(self.deviation.powi(2), other.deviation.powi(2))
+            + (self.count / count) * (other.count / count) * apart * apart;
         Self {
             accuracy: mean(self.accuracy, other.accuracy),
             margin: mean(self.margin, other.margin),
