@@ -28,7 +28,7 @@ fn top_k(c: &mut Criterion) {
         let logits = Array2::from_shape_fn((rows, classes), noise);
         let size = format!("{rows}x{classes}");
         group.throughput(Throughput::Elements((rows * classes) as u64));
-        group.bench_function(BenchmarkId::new("of", &size), |b| b.iter(|| TopK::default().of(black_box(&logits))));
+        group.bench_function(BenchmarkId::new("of", &size), |b| b.iter(|| TopK::default().each(black_box(&logits))));
         group.bench_function(BenchmarkId::new("scalar", &size), |b| b.iter(|| scalar(black_box(&logits), 10)));
     }
     group.finish();
@@ -51,7 +51,7 @@ fn token_stats(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("one_call_for_each", &size), |b| {
             b.iter(|| {
                 let logits = black_box(&logits);
-                (token_log_probs(logits, &targets), log_sum_exp(logits), entropy(logits), TopK::default().of(logits))
+                (token_log_probs(logits, &targets), log_sum_exp(logits), entropy(logits), TopK::default().each(logits))
             });
         });
     }

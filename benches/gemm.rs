@@ -118,7 +118,7 @@ fn run<T: Real>(way: usize, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, c: &mut 
 
 /// Small whole numbers, so that sums stay exact and finite for any number of turns.
 fn matrix<T: Real>(rows: usize, columns: usize) -> Array2<T> {
-    Array2::from_shape_fn((rows, columns), |(i, j)| T::of(((i * 31 + j * 17) % 23) as f64 / 1024.0 - 0.01))
+    Array2::from_shape_fn((rows, columns), |(i, j)| T::from_f64(((i * 31 + j * 17) % 23) as f64 / 1024.0 - 0.01))
 }
 
 fn seconds(f: impl FnOnce()) -> f64 {
@@ -127,7 +127,7 @@ fn seconds(f: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// The fastest turn: such loops have no luck, only neighbours. NaN of nothing.
+/// The fastest turn: such loops have no luck, only neighbors. NaN of nothing.
 fn best(rates: Vec<f64>) -> f64 {
     rates.into_iter().fold(f64::NAN, f64::max)
 }

@@ -17,15 +17,15 @@ fn gaussian(c: &mut Criterion) {
     let mut group = c.benchmark_group("gaussian_nll");
     for n in SIZES {
         let (mean, log_variance, x) = (noise(n, 1), noise(n, 2), noise(n, 3));
-        let mut out = Gaussian { mean: noise(n, 0), log_variance: noise(n, 0), x: noise(n, 0) };
+        let mut out = GaussianArguments { mean: noise(n, 0), log_variance: noise(n, 0), x: noise(n, 0) };
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new("value", n), |b| {
             b.iter(|| gaussian_nll(black_box(&mean), &log_variance, &x, Reduction::Mean))
         });
         group.bench_function(BenchmarkId::new("grad_into", n), |b| {
             b.iter(|| {
-                let Gaussian { mean: m, log_variance: v, x: y } = &mut out;
-                let out = Gaussian { mean: m.view_mut(), log_variance: v.view_mut(), x: y.view_mut() };
+                let GaussianArguments { mean: m, log_variance: v, x: y } = &mut out;
+                let out = GaussianArguments { mean: m.view_mut(), log_variance: v.view_mut(), x: y.view_mut() };
                 gaussian_nll_grad_into(black_box(&mean), &log_variance, &x, Reduction::Mean, out)
             })
         });

@@ -85,7 +85,8 @@ struct Data<T> {
 
 impl<T: Real> Data<T> {
     fn new((tokens, width, classes): Shape) -> Self {
-        let number = |i: usize, k: usize| T::of(((i * 7919 + k * 104_729 + i * k * 31) % 257) as f64 / 1280.0 - 0.1);
+        let number =
+            |i: usize, k: usize| T::from_f64(((i * 7919 + k * 104_729 + i * k * 31) % 257) as f64 / 1280.0 - 0.1);
         Self {
             hidden: Array2::from_shape_fn((tokens, width), |(i, k)| number(i, k)),
             weight: Array2::from_shape_fn((classes, width), |(i, k)| number(i, k + 5)),

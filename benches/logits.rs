@@ -14,7 +14,7 @@ use loglik::prelude::*;
 const SIZES: [(usize, usize); 4] = [(64, 256), (64, 4096), (256, 32_000), (16_384, 10)];
 
 fn logits<T: Real>(rows: usize, classes: usize) -> Array2<T> {
-    Array2::from_shape_fn((rows, classes), |(i, k)| T::of(((i * 7919 + k * 104_729) % 1021) as f64 / 100.0 - 5.0))
+    Array2::from_shape_fn((rows, classes), |(i, k)| T::from_f64(((i * 7919 + k * 104_729) % 1021) as f64 / 100.0 - 5.0))
 }
 
 fn targets(rows: usize, classes: usize) -> Array1<i64> {
@@ -68,7 +68,7 @@ fn writes(criterion: &mut Criterion) {
             group.bench_function(id, |b| b.iter(|| log_softmax_into(black_box(&x), &mut out)));
         });
         at_sizes::<T>(&mut criterion.benchmark_group("token_log_probs_backward_into"), |group, id, x, y| {
-            let (mut out, cotangent) = (Array2::zeros(x.dim()), Array1::from_elem(y.len(), T::of(0.5)));
+            let (mut out, cotangent) = (Array2::zeros(x.dim()), Array1::from_elem(y.len(), T::from_f64(0.5)));
             group.bench_function(id, |b| {
                 b.iter(|| token_log_probs_backward_into(black_box(&x), &y, &cotangent, &mut out))
             });

@@ -8,7 +8,7 @@ use loglik::math;
 
 type Scalar = fn(f32) -> f32;
 
-/// A loop over a slice; where the function is inlined into it, it vectorises.
+/// A loop over a slice; where the function is inlined into it, it vectorizes.
 #[inline(always)]
 fn map(input: &[f32], output: &mut [f32], f: impl Fn(f32) -> f32) {
     for (y, &x) in output.iter_mut().zip(input) {

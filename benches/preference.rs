@@ -37,7 +37,7 @@ impl Columns {
         PairBatch::new(self.policy.view()).reference(self.reference.view()).lengths(self.lengths.view())
     }
 
-    /// With what labelled losses look at: rewards, of which the chosen one is larger, and probabilities.
+    /// With what labeled losses look at: rewards, of which the chosen one is larger, and probabilities.
     fn judged(&self) -> PairBatch<'_, f32> {
         self.batch().rewards(self.rewards.view()).target(self.target.view())
     }
@@ -99,7 +99,7 @@ fn margins(criterion: &mut Criterion) {
         ("rebel", &Rebel::default()),
         ("soft_dpo", &SoftDpo::default()),
         ("reward_aware_rpo/backward", &reward_aware(RewardDistance::BackwardKl)),
-        ("reward_aware_rpo/forward", &reward_aware(RewardDistance::ForwardKl)),
+        ("reward_aware_rpo/forward", &reward_aware(RewardDistance::ForwardKlLink)),
         ("rao_kupper", &RaoKupper::default()),
         ("davidson", &Davidson::default()),
         ("poft", &Poft::default()),
@@ -179,13 +179,13 @@ fn pairs(criterion: &mut Criterion) {
         ],
     };
     run(&mut group, "dpo", &Dpo::default());
-    run(&mut group, "dpo_jensen_shannon", &Scored { loss: Dpo::default(), score: JensenShannon });
+    run(&mut group, "dpo_jensen_shannon", &Linked { loss: Dpo::default(), link: JensenShannonLink });
     run(&mut group, "ipo", &Ipo { beta: 0.1, length: Length::Mean });
     run(&mut group, "aot", &Aot::default());
     run(&mut group, "dr_dpo", &DrDpo::default());
-    run(&mut group, "dpo_alpha_divergence", &Scored { loss: Dpo::default(), score: AlphaDivergence::default() });
-    let named = Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.5 };
-    run(&mut group, "dpo_alpha_divergence_by_name", &Scored { loss: Dpo::default(), score: named });
+    run(&mut group, "dpo_alpha_divergence", &Linked { loss: Dpo::default(), link: AlphaLink::default() });
+    let named = Link::AlphaDivergence { f_alpha_divergence_coef: 0.5 };
+    run(&mut group, "dpo_alpha_divergence_by_name", &Linked { loss: Dpo::default(), link: named });
     run(&mut group, "orpo", &Orpo::default());
     run(&mut group, "dpo_nll", &rpo);
 }

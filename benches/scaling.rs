@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Elements are the numbers that a loop reads, from 1e6 to 1e8 in steps of a factor of about 3.2. The slope is that of the
-//! straight line with the least squares through the logarithms of the medians. Sizes take turns, so that a busy neighbour
+//! straight line with the least squares through the logarithms of the medians. Sizes take turns, so that a busy neighbor
 //! slows all of them, and each turn takes another part of one large array, so that all sizes come from memory and none
 //! from a cache.
 

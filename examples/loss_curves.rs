@@ -3,7 +3,7 @@
 //! Trains a small byte-level language model by likelihood. From that checkpoint, which is also the frozen reference, it
 //! goes on separately with DPO, IPO, ORPO, DPO+NLL and DDO, on pairs of a real continuation and one that the model made
 //! up, and with EMO and MLE on the text itself. Everything about logits and objectives is the library's; the example adds
-//! two matrix products, an optimiser and pictures.
+//! two matrix products, an optimizer and pictures.
 //!
 //! ```text
 //! cargo run --release --example loss_curves -- --help

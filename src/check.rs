@@ -32,7 +32,7 @@ pub(crate) fn label_smoothing(value: f64) -> Result<()> {
 
 /// The hyper-parameter must lie in a range; `allowed` says the same in words. False for NaN, since every comparison is.
 pub(crate) fn parameter(name: &'static str, value: f64, allowed: &'static str, holds: bool) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::Parameter { name, value, allowed }) }
+    if holds { Ok(()) } else { Err(Error::Parameter { argument: name, value, allowed }) }
 }
 
 /// How far the sum of `n` shares may be from what it stands for, relative to it, by rounding alone: half an ulp of `f32` for

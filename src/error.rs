@@ -29,10 +29,10 @@ pub enum Error {
     },
 
     /// A hyper-parameter lies outside its range.
-    #[error("`{name}` is {}, allowed is {allowed}", value + 0.0)] // no -0
+    #[error("`{argument}` is {}, allowed is {allowed}", value + 0.0)] // no -0
     Parameter {
         /// Name of the field or argument.
-        name: &'static str,
+        argument: &'static str,
         /// What came.
         value: f64,
         /// The allowed range, in words.
@@ -118,7 +118,7 @@ pub enum Error {
     /// Two weight vectors that must hold the same total mass do not.
     #[error(
         "`{left}` sums to {left_sum} and `{right}` to {right_sum}, allowed is a relative difference of {tolerance:.1e}; \
-         `transport::normalised` divides weights by their sum"
+         `transport::normalized` divides weights by their sum"
     )]
     Unbalanced {
         /// Name of the first argument.
@@ -159,15 +159,6 @@ pub enum Error {
         objective: &'static str,
         /// The limit.
         steps: u64,
-    },
-
-    /// A per-example view or a weighting was asked of an objective that couples its examples.
-    #[error("{objective} couples the examples of a batch: it has no {operation}")]
-    Coupled {
-        /// Name of the objective.
-        objective: &'static str,
-        /// What was asked for.
-        operation: &'static str,
     },
 }
 
@@ -268,7 +259,7 @@ mod tests {
             allowed: "finite or -inf",
         };
         assert_eq!(error.to_string(), "`logits`[1, 0, 2] is NaN, allowed is finite or -inf");
-        let zero = Error::Parameter { name: "beta", value: -0.0, allowed: "finite and > 0" };
+        let zero = Error::Parameter { argument: "beta", value: -0.0, allowed: "finite and > 0" };
         assert_eq!(zero.to_string(), "`beta` is 0, allowed is finite and > 0");
         let scalar = Error::Value { argument: "x", position: Position::default(), value: 2.0, allowed: "[0, 1]" };
         assert_eq!(scalar.to_string(), "`x` is 2, allowed is [0, 1]");

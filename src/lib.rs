@@ -37,7 +37,7 @@
 //! - **Shapes.** The last axis holds the classes; nothing broadcasts. Plain arguments are `&ArrayRef`, which any owned
 //!   array or view coerces to; bundles hold views; results are owned and contiguous.
 //! - **Units.** Log-probabilities and entropies are in nats unless an item says otherwise.
-//! - **Reduction.** [`Reduction`] is an argument without default. [`Parts`] combine micro-batches exactly.
+//! - **Reduction.** [`Reduction`] is an argument without default. [`SumCount`] combine micro-batches exactly.
 //! - **Errors.** No input panics: an [`enum@Error`] names the argument, the position and the allowed range. An exact loss of
 //!   +inf with a finite gradient is a value; NaN, or a gradient that overflows, is an error. Over nothing a sum is 0 and a
 //!   mean an error. An error in the data leaves `_into` and in-place buffers unspecified.
@@ -48,10 +48,11 @@
 //! # Features
 //!
 //! `rayon` (default) runs large inputs on rayon's current pool; `half` adds bf16 and f16 logits, computed in `f32`; `serde`
-//! makes hyper-parameters serialisable; `gemm` computes products of matrices with the crate of this name instead of
+//! makes hyper-parameters serializable; `gemm` computes products of matrices with the crate of this name instead of
 //! `matrixmultiply`, where there are no vectors of 512 bits, for which this crate has loops of its own.
 
 mod check;
+mod compiled;
 mod error;
 mod gemm;
 mod parallel;
@@ -77,7 +78,7 @@ pub mod transport;
 pub use error::{Error, Position, Result};
 pub use ndarray;
 pub use real::{Element, Real};
-pub use reduction::{Parts, Reduction};
+pub use reduction::{Reduction, SumCount};
 pub use target::Target;
 
 /// What the benches reach into. No part of the interface: it may change at any time.

@@ -1,14 +1,15 @@
 //! Everything that a caller of the objectives needs: `use loglik::prelude::*;`.
 
 pub use crate::diagnostics::{
-    Amd, BestOfN, Mixtures, Normaliser, SampleGaussians, SampleMetrics, SampleScores, amv, amv_each, best_of_n, kde_nll,
+    Amd, AmdNormalizer, BestOfN, Mixtures, SampleGaussians, SampleMetrics, SampleScores, amv, amv_each, best_of_n,
+    kde_nll,
 };
 pub use crate::diagnostics::{
-    Ches, Displacement, Normalisation, PairTrend, TokenColumns, TokenMeans, TokenStats, TopK, TopKStats, Trend,
+    Ches, Displacement, PairTrend, TokenColumns, TokenMeans, TokenStats, TopK, TopKNormalization, TopKStats, Trend,
     displacement, log_gradient_ratio,
 };
 pub use crate::divergence::{
-    AmariDivergence, Categorical, CategoricalDivergence, FDivergence, GeneralisedJsd, InterpolatedJsd,
+    AmariDivergence, Categorical, CategoricalDivergence, FDivergence, GeneralizedJsd, InterpolatedJsd,
     JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
     ReverseKlDivergence, Sides, SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
     VariationalBound,
@@ -18,16 +19,17 @@ pub use crate::divergence::{
     apply_backspaces,
 };
 pub use crate::likelihood::{
-    Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
-    gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,
-    poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts,
+    GaussianArguments, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into,
+    bernoulli_nll_sum_count, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into,
+    gaussian_nll_sum_count, poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into,
+    poisson_nll_sum_count,
 };
-pub use crate::likelihood::{Imle, imle, imle_grad};
+pub use crate::likelihood::{ImleLoss, imle, imle_grad};
 pub use crate::likelihood::{
-    SharedGaussian, quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad, quasi_poisson_nll_grad_into,
-    quasi_poisson_nll_parts, shared_gaussian_nll, shared_gaussian_nll_each, shared_gaussian_nll_grad,
-    shared_gaussian_nll_parts, weighted_bernoulli_nll, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad,
-    weighted_bernoulli_nll_grad_into, weighted_bernoulli_nll_parts,
+    SharedGaussianArguments, quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad,
+    quasi_poisson_nll_grad_into, quasi_poisson_nll_sum_count, shared_gaussian_nll, shared_gaussian_nll_each,
+    shared_gaussian_nll_grad, shared_gaussian_nll_sum_count, weighted_bernoulli_nll, weighted_bernoulli_nll_each,
+    weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into, weighted_bernoulli_nll_sum_count,
 };
 pub use crate::logits::{
     CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,
@@ -46,8 +48,8 @@ pub use crate::logits::{
     token_log_probs_masked,
 };
 pub use crate::preference::{
-    AlphaDivergence, AlphaDpo, Aot, AotUnpaired, Baseline, BetaDpo, Divergence, DrDpo, ForwardKl, KtoPair,
-    LengthDesensitised, MarginFilter, MarginMoments, NllAddOn, ScorableConfig, Sft, WeightCap, Wpo, down_sample,
+    AlphaDpo, AlphaLink, Aot, AotUnpaired, Baseline, BetaDpo, DrDpo, ForwardKlLink, KtoPair, LengthDesensitized, Link,
+    LinkableConfig, MarginFilter, MarginMoments, NllAddOn, Sft, WeightCap, Wpo, down_sample,
 };
 pub use crate::preference::{
     AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiffusionMetrics, DiscoPop, Dpo, ExoPair, FlexDpo,
@@ -60,8 +62,8 @@ pub use crate::preference::{
     process_accuracy, reward_metrics,
 };
 pub use crate::preference::{
-    JensenShannon, Length, LinearPairs, LogitPairs, Out, PairBatch, PairConfig, PairMetrics, PairObjective, Pairs,
-    PairsMut, PairsView, ReverseKl, Scored, Term, WeightedSum, pair_metrics,
+    JensenShannonLink, Length, LinearPairs, Linked, LogitPairs, Out, PairBatch, PairConfig, PairMetrics, PairObjective,
+    Pairs, PairsMut, PairsView, ReverseKlLink, Term, WeightedSum, pair_metrics,
 };
 pub use crate::ratio::{Ddo, RatioObjective, Samples, optimal_alpha, optimal_distribution};
 pub use crate::sequence::{
@@ -84,4 +86,4 @@ pub use crate::transport::{
     wasserstein_1d_grad, wasserstein_circle, wasserstein_circle_distance, wasserstein_circle_distance_grad,
     wasserstein_circle_grad,
 };
-pub use crate::{Element, Error, Parts, Real, Reduction, Result, Target};
+pub use crate::{Element, Error, Real, Reduction, Result, SumCount, Target};

@@ -21,15 +21,16 @@ pub trait Real:
     + Display
     + crate::simd::Lanes
     + crate::simd::Exponentials
+    + crate::transport::Compiled
 {
     /// `"f32"` or `"f64"`, for messages.
     const NAME: &'static str;
 
     /// The nearest value of this type.
-    fn of(x: f64) -> Self;
+    fn from_f64(x: f64) -> Self;
 
     /// The same value as `f64`, exactly.
-    fn wide(self) -> f64;
+    fn as_f64(self) -> f64;
 }
 
 /// The types that logits may be stored in: every [`Real`] and, with the feature `half`, `bf16` and `f16`. Sealed.
@@ -71,12 +72,12 @@ macro_rules! real {
             const NAME: &'static str = stringify!($type);
 
             #[inline(always)]
-            fn of(x: f64) -> Self {
+            fn from_f64(x: f64) -> Self {
                 x as $type
             }
 
             #[inline(always)]
-            fn wide(self) -> f64 {
+            fn as_f64(self) -> f64 {
                 f64::from(self)
             }
         }

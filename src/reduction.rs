@@ -1,4 +1,4 @@
-//! From one number per example to one number: [`Reduction`], and [`Parts`], by which micro-batches combine.
+//! From one number per example to one number: [`Reduction`], and [`SumCount`], by which micro-batches combine.
 
 use ndarray::{ArrayRef, Dimension, Ix1};
 
@@ -44,7 +44,7 @@ impl<T: Real, D: Dimension> Reduction<'_, T, D> {
             Some(flat) => Err(Error::Value {
                 argument,
                 position: Position::unravel(flat, shape),
-                value: weights.iter().nth(flat).map_or(f64::NAN, |w| w.wide()),
+                value: weights.iter().nth(flat).map_or(f64::NAN, |w| w.as_f64()),
                 allowed: "finite and >= 0",
             }),
         }
@@ -65,22 +65,22 @@ impl<T: Real, D: Dimension> Reduction<'_, T, D> {
 /// the same way: take each with [`Reduction::Sum`], add them, and divide by the merged `count`.
 ///
 /// ```
-/// # use loglik::Parts;
-/// let long = Parts { sum: 12.0, count: 4.0 };
-/// let short = Parts { sum: 5.0, count: 1.0 };
+/// # use loglik::SumCount;
+/// let long = SumCount { sum: 12.0, count: 4.0 };
+/// let short = SumCount { sum: 5.0, count: 1.0 };
 /// assert_eq!(long.merge(short).mean()?, 3.4); // the mean of the means would be 4
 /// # Ok::<(), loglik::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Parts {
+pub struct SumCount {
     /// Sum of the losses.
     pub sum: f64,
     /// Number of examples, or the total of their class weights.
     pub count: f64,
 }
 
-impl Parts {
+impl SumCount {
     /// The parts of both batches together.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
@@ -109,8 +109,8 @@ pub(crate) fn joint_mean(own: f64, other: f64) -> impl Fn(f64, f64) -> f64 {
 
 /// A value in the type of the caller. One that is finite in `f64` and does not fit, or is NaN, is an [`Error::Overflow`].
 /// Its zero is 0, never -0.
-pub(crate) fn narrow<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
-    let value = T::of(wide) + T::zero();
+pub(crate) fn to_real<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
+    let value = T::from_f64(wide) + T::zero();
     if value.is_nan() || (value.is_infinite() && wide.is_finite()) {
         return Err(Error::overflow::<T>(argument, position));
     }
@@ -138,7 +138,7 @@ pub(crate) const BLOCK: usize = 1024;
 ///
 /// The order of the additions depends on the length alone, never on threads.
 pub(crate) fn sum<T: Real>(values: &[T]) -> f64 {
-    pairwise(&values.chunks(BLOCK).map(|block| simd::sum(block).wide()).collect::<Vec<_>>())
+    pairwise(&values.chunks(BLOCK).map(|block| simd::sum(block).as_f64()).collect::<Vec<_>>())
 }
 
 /// Sum by halves: the rounding error grows with the logarithm of the length.
@@ -230,21 +230,21 @@ mod tests {
 
     #[test]
     fn a_mean_over_nothing_is_an_error() {
-        assert_eq!(Parts::default().mean(), Err(Error::NothingToAverage { argument: "batch" }));
+        assert_eq!(SumCount::default().mean(), Err(Error::NothingToAverage { argument: "batch" }));
     }
 
     #[test]
     fn only_an_infinity_that_was_one_before_passes() {
-        assert_eq!(narrow::<f32>(0.5, "x", Position::default()), Ok(0.5));
-        assert_eq!(narrow::<f32>(f64::INFINITY, "x", Position::default()), Ok(f32::INFINITY));
-        assert_eq!(narrow::<f64>(1e300, "x", Position::default()), Ok(1e300));
+        assert_eq!(to_real::<f32>(0.5, "x", Position::default()), Ok(0.5));
+        assert_eq!(to_real::<f32>(f64::INFINITY, "x", Position::default()), Ok(f32::INFINITY));
+        assert_eq!(to_real::<f64>(1e300, "x", Position::default()), Ok(1e300));
         assert!(
-            narrow::<f64>(-0.0, "x", 3).unwrap().is_sign_positive()
-                && narrow::<f32>(-1e-60, "x", 3).unwrap().is_sign_positive()
+            to_real::<f64>(-0.0, "x", 3).unwrap().is_sign_positive()
+                && to_real::<f32>(-1e-60, "x", 3).unwrap().is_sign_positive()
         );
-        let error = narrow::<f32>(1e300, "x", 3).unwrap_err();
+        let error = to_real::<f32>(1e300, "x", 3).unwrap_err();
         assert_eq!(error.to_string(), "the result at `x`[3] overflows f32");
-        assert!(narrow::<f64>(f64::NAN, "x", 3).is_err());
+        assert!(to_real::<f64>(f64::NAN, "x", 3).is_err());
     }
 
     #[test]

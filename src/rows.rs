@@ -120,7 +120,7 @@ pub(crate) fn improper<E: Element>(
     row: ArrayView1<'_, E>,
 ) -> Error {
     let mut position = Position::unravel(index, leading);
-    let wrong = row.iter().map(|x| x.real().wide()).enumerate().find(|(_, x)| x.is_nan() || *x == f64::INFINITY);
+    let wrong = row.iter().map(|x| x.real().as_f64()).enumerate().find(|(_, x)| x.is_nan() || *x == f64::INFINITY);
     position.0.extend(wrong.map(|(class, _)| class));
     let (value, allowed) = match wrong {
         Some((_, value)) => (value, "finite or -inf"),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_normalise_is_an_error() {
+    fn nothing_to_normalize_is_an_error() {
         assert!(Rows::new("logits", &Array3::<f32>::zeros((2, 3, 0))).is_err());
         assert_eq!(Rows::new("logits", &Array3::<f32>::zeros((0, 3, 4))).unwrap().len(), 0);
     }

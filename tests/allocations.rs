@@ -45,9 +45,9 @@ fn the_counter_counts() {
 
 fn gradients_allocate_nothing<T: Real>(pairs: usize) {
     let column =
-        |k: usize| Array1::from_shape_fn(pairs, |i| T::of(-0.1 - ((i * 7919 + k * 104_729) % 997) as f64 / 50.0));
+        |k: usize| Array1::from_shape_fn(pairs, |i| T::from_f64(-0.1 - ((i * 7919 + k * 104_729) % 997) as f64 / 50.0));
     let both = |k| Pairs { chosen: column(k), rejected: column(k + 1) };
-    let (policy, reference, tokens) = (both(1), both(3), Array1::from_elem(pairs, T::of(7.0)));
+    let (policy, reference, tokens) = (both(1), both(3), Array1::from_elem(pairs, T::from_f64(7.0)));
     let batch = PairBatch::new(policy.view())
         .reference(reference.view())
         .lengths(Pairs { chosen: tokens.view(), rejected: tokens.view() });
@@ -62,7 +62,7 @@ fn gradients_allocate_nothing<T: Real>(pairs: usize) {
         &Nll { length: Length::Sum },
         &NcaPair::default(),
         &Asft::default(),
-        &Scored { loss: smooth, score: JensenShannon },
+        &Linked { loss: smooth, link: JensenShannonLink },
     ];
     assert_eq!(allocations(|| assert!(pair_metrics(batch, 0.1).is_ok())), 0, "metrics of {pairs} pairs");
     for (i, objective) in objectives.into_iter().enumerate() {

@@ -25,7 +25,7 @@ const _: () = {
 
     shared_between_threads::<Error>();
     shared_between_threads::<Position>();
-    shared_between_threads::<Parts>();
+    shared_between_threads::<SumCount>();
     shared_between_threads::<Reduction<'_, f64, Ix2>>();
     shared_between_threads::<CrossEntropy>();
     shared_between_threads::<SoftCrossEntropy>();
@@ -43,7 +43,7 @@ const _: () = {
     shared_between_threads::<LogitPairs<'_, f64, i64, Ix3>>();
     shared_between_threads::<PairConfig>();
     shared_between_threads::<PairMetrics>();
-    shared_between_threads::<(Dpo, Ipo, Orpo, Nll, ReverseKl, JensenShannon, Scored<Dpo, JensenShannon>)>();
+    shared_between_threads::<(Dpo, Ipo, Orpo, Nll, ReverseKlLink, JensenShannonLink, Linked<Dpo, JensenShannonLink>)>();
     shared_between_threads::<(NcaPair, BcoPair, RunningMean, SppoHard, SppoSoft, ApoZero, ApoDown, CalDpo)>();
     shared_between_threads::<(Dpop, Placement, Asft, SimPer, Tpo)>();
     shared_between_threads::<(
@@ -68,12 +68,12 @@ const _: () = {
     shared_between_threads::<(CosineCost<f64>, Emo, EmoCost, EmoMode, EmoTerms<f64>)>();
     shared_between_threads::<(SequenceMatch, Occupancy, Trajectory<'_, f64, i64>, Backspaced<i64>)>();
     shared_between_threads::<(TaiLr, MixCe, WeightedNll<f64, Ix1>)>();
-    shared_between_threads::<(Imle<f64>, Amd, Mixtures<'_, f64>, SampleGaussians<f64>)>();
-    shared_between_threads::<(SampleMetrics, SampleScores<f64>, BestOfN<f64>, Normaliser)>();
+    shared_between_threads::<(ImleLoss<f64>, Amd, Mixtures<'_, f64>, SampleGaussians<f64>)>();
+    shared_between_threads::<(SampleMetrics, SampleScores<f64>, BestOfN<f64>, AmdNormalizer)>();
     shared_between_threads::<(Measure<'_, f64, Ix2>, MeasureGradient<f64>, SlicedWasserstein, MaxSlice<f64>)>();
     shared_between_threads::<(Samples<f64>, Ddo)>();
-    shared_between_threads::<Gaussian<f64>>();
-    shared_between_threads::<(TopK, TopKStats<f64>, Normalisation)>();
+    shared_between_threads::<GaussianArguments<f64>>();
+    shared_between_threads::<(TopK, TopKStats<f64>, TopKNormalization)>();
     shared_between_threads::<(TokenStats, TokenColumns<f64, Ix2>, TokenMeans)>();
 };
 

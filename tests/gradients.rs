@@ -27,19 +27,19 @@ fn objective(entry: &Entry<f64>, inputs: &Inputs, base: &Results<f64>) -> f64 {
     }
 }
 
-/// The derivative by each element of one input, from four neighbouring points.
+/// The derivative by each element of one input, from four neighboring points.
 fn differences(entry: &Entry<f64>, inputs: &Inputs, base: &Results<f64>, input: usize) -> ArrayD<f64> {
     const STEP: f64 = 1e-3;
     let mut slopes = inputs.reals[input].clone();
     let mut moved = inputs.clone();
     for (index, slope) in slopes.indexed_iter_mut() {
-        let centre = inputs.reals[input][&index];
+        let center = inputs.reals[input][&index];
         let mut at = |steps: f64| {
-            moved.reals[input][&index] = centre + steps * STEP;
+            moved.reals[input][&index] = center + steps * STEP;
             objective(entry, &moved, base)
         };
         *slope = (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * STEP);
-        moved.reals[input][&index] = centre;
+        moved.reals[input][&index] = center;
     }
     slopes
 }
@@ -61,13 +61,13 @@ fn check<T: Listed>(tolerance: f64) {
     let (mut checked, mut failures) = (0, Vec::new());
     for (narrow, wide) in catalogue::all::<T>().into_iter().zip(catalogue::all::<f64>()) {
         let mut inputs = wide.sample(Size::Small);
-        inputs.reals.iter_mut().for_each(|x| x.mapv_inplace(|x| T::of(x).wide()));
+        inputs.reals.iter_mut().for_each(|x| x.mapv_inplace(|x| T::from_f64(x).as_f64()));
         let (results, base) = (inputs.packed(narrow.call), inputs.packed(wide.call));
         for (name, _) in &results.0 {
             let Some((_, input)) = name.rsplit_once("grad ") else { continue };
             let factor = if name.starts_with("added twice") { 2.0 } else { 1.0 };
             let expected = factor * differences(&wide, &inputs, &base, input.parse().unwrap());
-            let got = results.get(name).mapv(|x| x.wide());
+            let got = results.get(name).mapv(|x| x.as_f64());
             let outcome = compare(&got, &expected, tolerance);
             failures.extend(outcome.err().map(|what| format!("{}: {name} {what}", wide.name)));
             checked += 1;

@@ -33,7 +33,7 @@ fn every_layout_gives_the_same_bits_in_f32() {
 fn broadcast_gives_the_same_bits<T: Listed>() {
     for entry in catalogue::all::<T>() {
         let inputs = entry.sample(Size::Small);
-        let reals: Vec<ArrayD<T>> = inputs.reals.iter().map(|x| first(x).mapv(T::of)).collect();
+        let reals: Vec<ArrayD<T>> = inputs.reals.iter().map(|x| first(x).mapv(T::from_f64)).collect();
         let classes: Vec<_> = inputs.classes.iter().map(first).collect();
         let masks: Vec<_> = inputs.masks.iter().map(first).collect();
         let extents = |shape: &[usize]| shape.to_vec();

@@ -70,17 +70,17 @@ macro_rules! all {
     }};
 }
 
-/// Distance of neighbours at this size in a type of so many digits and this least exponent.
+/// Distance of neighbors at this size in a type of so many digits and this least exponent.
 fn ulp<T: Real>(size: f64) -> f64 {
-    let least = T::min_positive_value().wide().log2() as i32;
-    let digits = -T::epsilon().wide().log2() as i32;
+    let least = T::min_positive_value().as_f64().log2() as i32;
+    let digits = -T::epsilon().as_f64().log2() as i32;
     let exponent = (size.abs().to_bits() >> 52) as i32 - 1023;
     libm::ldexp(1.0, exponent.max(least) - digits)
 }
 
 /// How far a result is from `hi + lo`, in ulp of `unit`; an overflow is right where the exact value rounds to it.
 fn error<T: Real>(got: T, hi: f64, lo: f64, unit: f64) -> f64 {
-    if got == T::of(hi) && got.is_infinite() { 0.0 } else { (((got.wide() - hi) - lo) / ulp::<T>(unit)).abs() }
+    if got == T::from_f64(hi) && got.is_infinite() { 0.0 } else { (((got.as_f64() - hi) - lo) / ulp::<T>(unit)).abs() }
 }
 
 fn worst<T: Real>(function: &Function<T>, rows: &[Vec<f64>]) -> [(f64, f64); 2] {
@@ -88,10 +88,10 @@ fn worst<T: Real>(function: &Function<T>, rows: &[Vec<f64>]) -> [(f64, f64); 2] 
         let mut worst = (0.0, f64::NAN);
         for row in rows {
             let (a, b, hi, lo) = (row[0], row[row.len() - 3], row[row.len() - 2], row[row.len() - 1]);
-            if T::of(a).wide() != a || T::of(b).wide() != b {
+            if T::from_f64(a).as_f64() != a || T::from_f64(b).as_f64() != b {
                 continue;
             }
-            let error = error(run(T::of(a), T::of(b)), hi, lo, (function.unit)(a, b, hi));
+            let error = error(run(T::from_f64(a), T::from_f64(b)), hi, lo, (function.unit)(a, b, hi));
             if error > worst.0 || error.is_nan() {
                 worst = (error, a);
             }
@@ -173,7 +173,7 @@ fn check_special<T: Real>(functions: &[Function<T>]) {
             for run in function.run {
                 let (got, expected) = (run(x, x), std(x));
                 let ordinary = expected.is_finite() && expected != zero;
-                let close = error(got, expected.wide(), 0.0, expected.wide()) <= function.bound + 0.5;
+                let close = error(got, expected.as_f64(), 0.0, expected.as_f64()) <= function.bound + 0.5;
                 assert!(if ordinary { close } else { same(got, expected) }, "{name}({x}) = {got}, std {expected}");
             }
         }
@@ -194,11 +194,19 @@ fn check_limits<T: Real, const FMA: bool>() {
         (
             "tanh",
             math::tanh::<T, FMA>,
-            &[(nan, nan), (inf, one), (-inf, -one), (zero, zero), (-zero, -zero), (T::of(20.0), one), (tiny, tiny)],
+            &[
+                (nan, nan),
+                (inf, one),
+                (-inf, -one),
+                (zero, zero),
+                (-zero, -zero),
+                (T::from_f64(20.0), one),
+                (tiny, tiny),
+            ],
         ),
         ("tanh_slope", math::tanh_slope::<T, FMA>, &[(nan, nan), (inf, zero), (-inf, zero), (zero, one), (-zero, one)]),
         ("softplus", math::softplus::<T, FMA>, &[(nan, nan), (inf, inf), (-inf, zero), (zero, ln_2), (-zero, ln_2)]),
-        ("sigmoid", math::sigmoid::<T, FMA>, &[(nan, nan), (inf, one), (-inf, zero), (zero, T::of(0.5))]),
+        ("sigmoid", math::sigmoid::<T, FMA>, &[(nan, nan), (inf, one), (-inf, zero), (zero, T::from_f64(0.5))]),
         ("log_sigmoid", math::log_sigmoid::<T, FMA>, &[(nan, nan), (inf, -zero), (-inf, -inf), (zero, -ln_2)]),
         (
             "log1mexp",

@@ -35,7 +35,7 @@ pub(crate) fn pools() -> [ThreadPool; 2] {
     [1, 2].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start"))
 }
 
-/// Uses a result, so that it is not optimised away.
+/// Uses a result, so that it is not optimized away.
 pub(crate) fn keep<R>(result: Result<R>) {
     let _ = black_box(result.expect("the inputs are sound"));
 }
@@ -58,5 +58,5 @@ pub(crate) fn bell<T: Real>(index: usize) -> T {
     bits ^= bits >> 29;
     bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let quarters = [0, 16, 32, 48].map(|shift| ((bits >> shift) & 0xffff) as f64 / 65_536.0 - 0.5);
-    T::of(5.0 * quarters.into_iter().sum::<f64>())
+    T::from_f64(5.0 * quarters.into_iter().sum::<f64>())
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(roofline: &mut Roofline) {
             ("kl_value", "kl_grad_into", &KlDivergence),
             ("reverse_kl_value", "reverse_kl_grad_into", &ReverseKlDivergence),
             ("jensen_shannon_value", "jensen_shannon_grad_into", &JensenShannonDivergence),
-            ("generalised_jsd_value", "generalised_jsd_grad_into", &GeneralisedJsd { beta: 0.3 }),
+            ("generalised_jsd_value", "generalised_jsd_grad_into", &GeneralizedJsd { beta: 0.3 }),
             ("amari_value", "amari_grad_into", &AmariDivergence { alpha: 0.3 }),
             ("renyi_value", "renyi_grad_into", &RenyiDivergence { alpha: 0.3 }),
             ("hellinger_value", "hellinger_grad_into", &SquaredHellinger),

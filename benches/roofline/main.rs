@@ -11,7 +11,7 @@
 //! Attainable is what a plain loop by the same number of threads reaches on the same memory in the same run: a read for
 //! loops that only read, a read and write in place for those that replace what they read, and a copy that passes the caches
 //! by for those that write elsewhere. Loop and plain loops take turns, and the medians of the turns are compared, so that a
-//! busy neighbour slows both. Arrays are at least four times the last-level cache.
+//! busy neighbor slows both. Arrays are at least four times the last-level cache.
 //!
 //! Bytes are what the loop must move: every argument read once, every result written once.
 

@@ -23,7 +23,7 @@ pub(crate) fn run<T: Real>(roofline: &mut Roofline) {
     // Log-probabilities of both models and both sides, lengths, rewards, a probability.
     let number = |(column, i): (usize, usize)| {
         let x: f64 = bell(column * n + i);
-        T::of(match column {
+        T::from_f64(match column {
             0..4 => -x.abs() - 0.01,
             4 | 5 => (8.0 * x.abs()).floor() + 1.0,
             6 => x.abs() + 4.0,
@@ -44,7 +44,7 @@ pub(crate) fn run<T: Real>(roofline: &mut Roofline) {
     let objectives: [Row<'_, T>; 25] = [
         row!("dpo", plain, Dpo::default()),
         row!("dpo_smoothed", plain, Dpo { beta: 0.1, label_smoothing: 0.1 }),
-        row!("dpo_jensen_shannon", plain, Scored { loss: Dpo::default(), score: JensenShannon }),
+        row!("dpo_jensen_shannon", plain, Linked { loss: Dpo::default(), link: JensenShannonLink }),
         row!("robust_dpo", plain, RobustDpo::default()),
         row!("hinge", plain, Hinge::default()),
         row!("ipo", plain, Ipo { beta: 0.1, length: sums }),

@@ -69,7 +69,7 @@ fn reductions(roofline: &mut Roofline, logits: &Array2<f32>) {
     let log_probs = || keep(token_log_probs(logits, &targets));
     roofline.measure(over("token_log_probs", logits, Probe::Read, labels + results), log_probs);
     roofline.measure(over("entropy", logits, Probe::Read, results), || keep(entropy(logits)));
-    roofline.measure(over("top_k", logits, Probe::Read, 2 * results), || keep(TopK::default().of(logits)));
+    roofline.measure(over("top_k", logits, Probe::Read, 2 * results), || keep(TopK::default().each(logits)));
     let stats = TokenStats { top_k: Some(10), ..TokenStats::default() };
     let what = over("token_stats", logits, Probe::Read, labels + 5 * results + 2 * logits.nrows());
     roofline.measure(what, || keep(stats.each(logits, &targets)));

@@ -5,22 +5,22 @@ use super::figure::{Axis, Figure, Line, Panel, Scale, Stroke};
 use super::reading::TrainingReading;
 use super::tuning::{Reading, Run, Snapshot};
 
-/// All curves are over the steps of the optimiser.
-const STEPS: Axis = Axis { column: "step", label: "optimiser steps" };
+/// All curves are over the steps of the optimizer.
+const STEPS: Axis = Axis { column: "step", label: "optimizer steps" };
 
 /// One curve of every objective.
 struct Curve {
     label: &'static str,
-    colour: usize,
+    color: usize,
     stroke: Stroke,
     read: fn(&Snapshot) -> f64,
 }
 
 /// Training and held-out bits per byte of the likelihood training, between the entropies of the text.
 pub fn pretraining(readings: &[TrainingReading], entropy: Entropy) -> Figure {
-    let line = |label: &str, colour, stroke, value: &dyn Fn(&TrainingReading) -> f64| Line {
+    let line = |label: &str, color, stroke, value: &dyn Fn(&TrainingReading) -> f64| Line {
         label: label.into(),
-        colour,
+        color,
         stroke,
         points: readings.iter().map(|reading| (f64::from(reading.step), value(reading))).collect(),
     };
@@ -64,8 +64,8 @@ pub fn tuning(runs: &[Run]) -> Vec<Figure> {
 
 fn loss(runs: &[Run]) -> Figure {
     let curves = [
-        Curve { label: "training", colour: 0, stroke: Stroke::Solid, read: |s| s.training.loss },
-        Curve { label: "held-out", colour: 1, stroke: Stroke::Solid, read: |s| s.held_out.loss },
+        Curve { label: "training", color: 0, stroke: Stroke::Solid, read: |s| s.training.loss },
+        Curve { label: "held-out", color: 1, stroke: Stroke::Solid, read: |s| s.held_out.loss },
     ];
     Figure {
         name: "loss",
@@ -79,7 +79,7 @@ fn loss(runs: &[Run]) -> Figure {
 }
 
 fn log_prob(runs: &[Run]) -> Figure {
-    let curve = |label, colour, stroke, read| Curve { label, colour, stroke, read };
+    let curve = |label, color, stroke, read| Curve { label, color, stroke, read };
     let curves = [
         curve("chosen (training)", 0, Stroke::Solid, |s| s.training.pairs.log_prob_chosen),
         curve("rejected (training)", 1, Stroke::Solid, |s| s.training.pairs.log_prob_rejected),
@@ -101,7 +101,7 @@ fn log_prob(runs: &[Run]) -> Figure {
 fn by_objective(runs: &[Run], curves: &[Curve]) -> Vec<Panel> {
     let panel = |run: &Run| Panel {
         title: run.name.into(),
-        lines: curves.iter().map(|curve| line(curve.label, curve.colour, curve.stroke, run, curve.read)).collect(),
+        lines: curves.iter().map(|curve| line(curve.label, curve.color, curve.stroke, run, curve.read)).collect(),
     };
     runs.iter().map(panel).collect()
 }
@@ -119,14 +119,14 @@ fn by_split(
         lines: runs
             .iter()
             .enumerate()
-            .map(|(colour, run)| line(run.name, colour, Stroke::Solid, run, |snapshot| read(side(snapshot))))
+            .map(|(color, run)| line(run.name, color, Stroke::Solid, run, |snapshot| read(side(snapshot))))
             .collect(),
     };
     let panels = vec![panel("training", |s| &s.training), panel("held-out", |s| &s.held_out)];
     Figure { name, title, panels_by: "split", x: STEPS, y, scale: Scale::Own, panels }
 }
 
-fn line(label: &str, colour: usize, stroke: Stroke, run: &Run, read: impl Fn(&Snapshot) -> f64) -> Line {
+fn line(label: &str, color: usize, stroke: Stroke, run: &Run, read: impl Fn(&Snapshot) -> f64) -> Line {
     let points = run.snapshots.iter().map(|snapshot| (f64::from(snapshot.step), read(snapshot))).collect();
-    Line { label: label.into(), colour, stroke, points }
+    Line { label: label.into(), color, stroke, points }
 }

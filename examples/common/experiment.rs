@@ -10,7 +10,7 @@ use super::courses::{COURSES, courses};
 use super::entropy::Entropy;
 use super::failure::Outcome;
 use super::model::Model;
-use super::optimise::{Pace, optimise};
+use super::optimize::{Pace, optimize};
 use super::options::Work;
 use super::pairs::PairSet;
 use super::progress::progress;
@@ -87,7 +87,7 @@ impl Experiment<'_> {
         let pace = Pace { steps: self.work.training_steps, rate: TRAINING_RATE, looks: LOOKS };
         let mut readings = Vec::new();
         bar.set_message("likelihood training");
-        let model = optimise(
+        let model = optimize(
             model,
             pace,
             bar,

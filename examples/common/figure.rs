@@ -53,8 +53,8 @@ pub struct Panel {
 pub struct Line {
     /// Its name in the legend.
     pub label: String,
-    /// Which colour of the palette it has.
-    pub colour: usize,
+    /// Which color of the palette it has.
+    pub color: usize,
     /// How it is drawn.
     pub stroke: Stroke,
     /// Abscissa and value.

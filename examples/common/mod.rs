@@ -12,7 +12,7 @@ pub mod experiment;
 pub mod failure;
 pub mod figure;
 pub mod model;
-pub mod optimise;
+pub mod optimize;
 pub mod options;
 pub mod output;
 pub mod pairs;

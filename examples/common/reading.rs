@@ -24,7 +24,7 @@ pub struct TextReading {
 /// A model in its likelihood training.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingReading {
-    /// Steps of the optimiser so far.
+    /// Steps of the optimizer so far.
     pub step: u32,
     /// On training text.
     pub training: TextReading,
@@ -34,10 +34,10 @@ pub struct TrainingReading {
 
 /// Reads some text.
 pub fn read_text(model: &Model, windows: &Windows) -> Outcome<TextReading> {
-    let top = TopK { k: 10, normalisation: Normalisation::Renormalised };
+    let top = TopK { k: 10, normalization: TopKNormalization::Renormalized };
     let sums = by_shards(windows, |contexts, targets| {
         let logits = model.forward(&contexts).logits;
-        let tops = top.of(&logits)?;
+        let tops = top.each(&logits)?;
         Ok([-sum(&token_log_probs(&logits, &targets)?), sum(&tops.entropy), sum(&tops.mass)])
     })?;
     let mean = |of: usize| sums.iter().map(|sums| sums[of]).sum::<f64>() / windows.targets.len() as f64;

@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::failure::{Failure, Outcome};
 use super::figure::{Figure, Line, Panel, Scale, Stroke};
 
-/// Colours that remain distinct for most colour-blind readers (Okabe and Ito 2008), and black.
+/// Colors that remain distinct for most color-blind readers (Okabe and Ito 2008), and black.
 const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -60,7 +60,7 @@ fn draw(canvas: &Canvas, figure: &Figure, grid: (usize, usize)) -> Drawn {
     canvas.fill(&WHITE)?;
     let (head, panels) = canvas.split_vertically(HEAD);
     let middle = (canvas.dim_in_pixel().0 / 2) as i32;
-    head.draw(&Text::new(figure.title, (middle, 8), centred(22)))?;
+    head.draw(&Text::new(figure.title, (middle, 8), centered(22)))?;
     draw_legend(&head, &legend(figure))?;
     let all = span(figure.panels.iter().flat_map(points).map(|point| point.1), AIR);
     for (area, panel) in panels.split_evenly(grid).iter().zip(&figure.panels) {
@@ -148,10 +148,10 @@ fn points(panel: &Panel) -> impl Iterator<Item = &(f64, f64)> {
 }
 
 fn style(line: &Line) -> ShapeStyle {
-    PALETTE[line.colour % PALETTE.len()].stroke_width(2)
+    PALETTE[line.color % PALETTE.len()].stroke_width(2)
 }
 
-fn centred(size: u32) -> TextStyle<'static> {
+fn centered(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().into_text_style(&(1, 1)).pos(Pos::new(HPos::Center, VPos::Top))
 }
 

@@ -43,8 +43,8 @@ impl TokenLoss {
 
     /// The mean loss.
     pub fn value(&self, model: &Model, windows: &Windows) -> Outcome<f64> {
-        let parts = by_shards(windows, |contexts, targets| self.parts(&model.forward(&contexts).logits, &targets))?;
-        Ok(parts.into_iter().fold(Parts::default(), Parts::merge).mean()?)
+        let parts = by_shards(windows, |contexts, targets| self.sum_count(&model.forward(&contexts).logits, &targets))?;
+        Ok(parts.into_iter().fold(SumCount::default(), SumCount::merge).mean()?)
     }
 }
 
@@ -66,10 +66,10 @@ impl TokenLoss {
     }
 
     /// The loss of one shard, to be merged with that of the others.
-    fn parts(&self, logits: &ArrayRef2<f32>, targets: &ArrayRef1<u32>) -> Outcome<Parts> {
+    fn sum_count(&self, logits: &ArrayRef2<f32>, targets: &ArrayRef1<u32>) -> Outcome<SumCount> {
         Ok(match self {
-            Self::Likelihood(loss) => loss.parts(logits, targets)?,
-            Self::Mover { emo, cost } => emo.parts(logits, targets, cost)?,
+            Self::Likelihood(loss) => loss.sum_count(logits, targets)?,
+            Self::Mover { emo, cost } => emo.sum_count(logits, targets, cost)?,
         })
     }
 }

@@ -7,7 +7,7 @@ use ndarray_rand::rand::rngs::StdRng;
 
 use super::failure::Outcome;
 use super::model::Model;
-use super::optimise::{Pace, optimise};
+use super::optimize::{Pace, optimize};
 use super::pairs::{PairSet, PairWindows};
 use super::reading::{TextReading, read_pairs, read_text};
 use super::response_loss::ResponseLoss;
@@ -72,7 +72,7 @@ pub struct Reading {
 /// A model measured on its way.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot {
-    /// Steps of the optimiser since the checkpoint.
+    /// Steps of the optimizer since the checkpoint.
     pub step: u32,
     /// On training text.
     pub training: Reading,
@@ -106,7 +106,7 @@ impl Course {
             snapshots.push(Snapshot { step, training, held_out });
             Ok(())
         };
-        let model = optimise(checkpoint.clone(), pace, bar, gradient, look)?;
+        let model = optimize(checkpoint.clone(), pace, bar, gradient, look)?;
         Ok(Run { name: self.name, snapshots, model })
     }
 }

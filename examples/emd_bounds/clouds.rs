@@ -27,8 +27,8 @@ fn cloud(n: usize, random: &mut Random, path: impl Fn(f64) -> [f64; 2]) -> Cloud
     let mut points = Array2::zeros((n, 2));
     for mut point in points.rows_mut() {
         let place = path(random.unit());
-        for (x, centre) in point.iter_mut().zip(place) {
-            *x = centre + 0.3 * (random.unit() - 0.5);
+        for (x, center) in point.iter_mut().zip(place) {
+            *x = center + 0.3 * (random.unit() - 0.5);
         }
     }
     let weights = Array1::from_shape_simple_fn(n, || 0.5 + random.unit());

@@ -11,9 +11,9 @@ const POINTS: Axis = Axis { column: "log2_points", label: "points on each side (
 /// Both ends of the interval around the distance, at each gap.
 pub(crate) fn distance(readings: &[Reading]) -> Figure {
     let panel = |gap: f64| {
-        let line = |label: &str, colour, stroke, value: &dyn Fn(&Reading) -> Option<f64>| Line {
+        let line = |label: &str, color, stroke, value: &dyn Fn(&Reading) -> Option<f64>| Line {
             label: label.into(),
-            colour,
+            color,
             stroke,
             points: along(readings, gap, value),
         };
@@ -39,16 +39,16 @@ pub(crate) fn distance(readings: &[Reading]) -> Figure {
 pub(crate) fn time(readings: &[Reading]) -> Figure {
     let size = |time: Duration| (1e3 * time.as_secs_f64()).log10();
     let mut lines: Vec<Line> = (GAPS.into_iter().enumerate())
-        .map(|(colour, gap)| Line {
+        .map(|(color, gap)| Line {
             label: named(gap),
-            colour,
+            color,
             stroke: Stroke::Solid,
             points: along(readings, gap, &|r| Some(size(r.time))),
         })
         .collect();
     lines.push(Line {
         label: "exact".into(),
-        colour: 6,
+        color: 6,
         stroke: Stroke::Dashed,
         points: along(readings, GAPS[0], &|r| r.exact.map(|exact| size(exact.1))),
     });
@@ -67,7 +67,7 @@ pub(crate) fn time(readings: &[Reading]) -> Figure {
 pub(crate) fn budget(spent: &[Spent], points: usize) -> Figure {
     let known = spent.iter().filter(|spent| spent.width > 0.0);
     let points_of_line = known.map(|spent| ((spent.passes as f64).log2(), spent.width.log10())).collect();
-    let line = Line { label: "width".into(), colour: 0, stroke: Stroke::Solid, points: points_of_line };
+    let line = Line { label: "width".into(), color: 0, stroke: Stroke::Solid, points: points_of_line };
     Figure {
         name: "budget",
         title: "Relative width of the interval against passes over the costs",

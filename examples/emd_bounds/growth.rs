@@ -62,7 +62,7 @@ pub(crate) fn read(points: usize, seed: u64, with_exact: bool) -> Outcome<Vec<Re
         false => None,
     };
     let reading = |gap| {
-        let (interval, time) = timed(|| EmdBounds { gap, ..EmdBounds::default() }.run(problem))?;
+        let (interval, time) = timed(|| EmdBounds { gap, ..EmdBounds::default() }.solve(problem))?;
         Ok(Reading { points, gap, interval, time, exact })
     };
     GAPS.into_iter().map(reading).collect()
@@ -73,7 +73,7 @@ pub(crate) fn spend(points: usize, seed: u64) -> Outcome<Vec<Spent>> {
     let (ring, cross) = clouds(points, seed);
     let mut spent: Vec<Spent> = Vec::new();
     for doubling in 1..12 {
-        let interval = EmdBounds { gap: 0.0, budget: 1 << doubling }.run(problem(&ring, &cross))?;
+        let interval = EmdBounds { gap: 0.0, budget: 1 << doubling }.solve(problem(&ring, &cross))?;
         let width = (interval.upper - interval.lower) / interval.upper;
         if spent.last().is_none_or(|last| last.passes < interval.passes) {
             spent.push(Spent { passes: interval.passes, width });

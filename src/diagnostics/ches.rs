@@ -1,4 +1,4 @@
-//! Centred hidden embedding similarity (CHES): which pairs will lower the likelihood of the chosen response.
+//! Centered hidden embedding similarity (CHES): which pairs will lower the likelihood of the chosen response.
 
 use ndarray::{Array1, ArrayView, ArrayView1, Dimension};
 use num_traits::Zero;
@@ -19,7 +19,7 @@ use crate::{Element, Error, Real, Result, check, parallel};
 ///
 /// `h_k` is the hidden state of the last layer from which token `k` of a response is predicted: those from the last prompt
 /// position up to the one before the last token of the response, as many as it has tokens. With [`Length::Mean`] it is the
-/// length-normalised score, in which means take the place of the sums.
+/// length-normalized score, in which means take the place of the sums.
 ///
 /// The score of equal responses is 0, and scales with the square of the hidden states. It is not symmetric: the chosen
 /// response is the one whose likelihood falls. Sums are of `f64`, and the score is formed from the difference `S^w - S^l`, so
@@ -74,8 +74,8 @@ impl Ches {
         check::shape("masks.rejected", &[rejected.len()], &[chosen.len()])?;
         let score = |(pair, (chosen, rejected)): (usize, (Vec<f64>, Vec<f64>))| {
             let products = chosen.iter().zip(&rejected).map(|(w, l)| -w * (w - l));
-            let score = E::Real::of(pairwise(&products.collect::<Vec<_>>()));
-            if score.wide().is_finite() { Ok(score) } else { Err(Error::overflow::<E::Real>("ches", pair)) }
+            let score = E::Real::from_f64(pairwise(&products.collect::<Vec<_>>()));
+            if score.as_f64().is_finite() { Ok(score) } else { Err(Error::overflow::<E::Real>("ches", pair)) }
         };
         chosen.into_iter().zip(rejected).enumerate().map(score).collect()
     }
@@ -154,13 +154,13 @@ fn add<E: Element>(
         let (mut from, mut infinite) = (0, E::Real::zero());
         for_each_block(*state, |block| {
             for (sum, x) in sum[from..].iter_mut().zip(block) {
-                *sum += x.wide();
+                *sum += x.as_f64();
                 infinite += *x * E::Real::zero(); // NaN as soon as one is not finite
             }
             from += block.len().min(BLOCK);
         });
         if infinite != E::Real::zero() {
-            let wrong = state.iter().map(|x| x.real().wide()).enumerate().find(|(_, x)| !x.is_finite());
+            let wrong = state.iter().map(|x| x.real().as_f64()).enumerate().find(|(_, x)| !x.is_finite());
             let (unit, value) = wrong.unwrap_or((0, f64::NAN));
             return Err((token, unit, value));
         }

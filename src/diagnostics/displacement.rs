@@ -62,10 +62,10 @@ pub fn displacement<T: Real>(before: &ArrayRef1<T>, after: &ArrayRef1<T>) -> Res
     }
     for (argument, side) in [("before", before), ("after", after)] {
         if let Some((index, x)) = side.indexed_iter().find(|(_, x)| !x.is_finite()) {
-            return Err(Error::Value { argument, position: index.into(), value: x.wide(), allowed: "finite" });
+            return Err(Error::Value { argument, position: index.into(), value: x.as_f64(), allowed: "finite" });
         }
     }
-    let changes: Vec<f64> = before.iter().zip(after).map(|(before, after)| after.wide() - before.wide()).collect();
+    let changes: Vec<f64> = before.iter().zip(after).map(|(before, after)| after.as_f64() - before.as_f64()).collect();
     let count = changes.len() as f64;
     let fallen = changes.iter().filter(|&&change| change < 0.0).count() as f64;
     let mean_change = pairwise(&changes.iter().map(|change| change / count).collect::<Vec<_>>());

@@ -53,10 +53,10 @@ pub fn log_gradient_ratio<T: Real>(policy: PairsView<'_, T>, gradient: PairsView
     for (argument, array) in arrays {
         check::shape(argument, array.shape(), n)?;
         if let Some((index, x)) = array.indexed_iter().find(|(_, x)| !x.is_finite()) {
-            return Err(Error::Value { argument, position: index.into(), value: x.wide(), allowed: "finite" });
+            return Err(Error::Value { argument, position: index.into(), value: x.as_f64(), allowed: "finite" });
         }
     }
-    let at = |i: usize| [policy.chosen[i], policy.rejected[i], gradient.chosen[i], gradient.rejected[i]].map(T::wide);
+    let at = |i: usize| [policy.chosen[i], policy.rejected[i], gradient.chosen[i], gradient.rejected[i]].map(T::as_f64);
     (0..policy.chosen.len()).map(|i| of_pair(i, at(i))).collect()
 }
 
@@ -71,7 +71,7 @@ fn of_pair<T: Real>(pair: usize, [chosen, rejected, by_chosen, by_rejected]: [f6
         (false, true) => Ok(T::neg_infinity()),
         (false, false) => {
             let ratio = (by_rejected.abs().ln() - by_chosen.abs().ln()) + (chosen - rejected);
-            let ratio = T::of(ratio);
+            let ratio = T::from_f64(ratio);
             if ratio.is_finite() { Ok(ratio) } else { Err(Error::overflow::<T>("policy.chosen", pair)) }
         }
     }

@@ -17,7 +17,8 @@ pub use displacement::{Displacement, displacement};
 pub use gradient_ratio::log_gradient_ratio;
 pub use pair_trend::{PairTrend, Trend};
 pub use samples::{
-    Amd, BestOfN, Mixtures, Normaliser, SampleGaussians, SampleMetrics, SampleScores, amv, amv_each, best_of_n, kde_nll,
+    Amd, AmdNormalizer, BestOfN, Mixtures, SampleGaussians, SampleMetrics, SampleScores, amv, amv_each, best_of_n,
+    kde_nll,
 };
 pub use token_stats::{TokenColumns, TokenMeans, TokenStats};
-pub use top_k::{Normalisation, TopK, TopKStats};
+pub use top_k::{TopK, TopKNormalization, TopKStats};

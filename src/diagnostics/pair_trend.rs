@@ -35,7 +35,7 @@ use crate::{Result, check};
 ///
 /// # References
 ///
-/// Shi et al., Understanding likelihood over-optimisation in direct alignment algorithms, 2024,
+/// Shi et al., Understanding likelihood over-optimization in direct alignment algorithms, 2024,
 /// [arXiv:2410.11677](https://arxiv.org/abs/2410.11677); Razin et al., ICLR 2025,
 /// [arXiv:2410.08847](https://arxiv.org/abs/2410.08847).
 #[derive(Clone, Debug)]

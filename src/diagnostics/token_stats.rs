@@ -154,19 +154,19 @@ impl<T: Real> Token<T> {
 
     /// Whether a finite logit has no log-probability of the type.
     fn overflows(&self) -> bool {
-        T::of(self.log_prob()).is_infinite() && self.logit.is_finite()
+        T::from_f64(self.log_prob()).is_infinite() && self.logit.is_finite()
     }
 }
 
 fn columns<T: Real, D: Dimension>(tokens: &[Option<Token<T>>], has_mass: bool, dim: D) -> TokenColumns<T, D> {
     let numbers = |of: &dyn Fn(&Token<T>) -> T| column(tokens, T::zero(), dim.clone(), of);
     TokenColumns {
-        log_prob: numbers(&|token| T::of(token.log_prob())),
+        log_prob: numbers(&|token| T::from_f64(token.log_prob())),
         max: numbers(&|token| token.sum.max),
-        log_sum_exp: numbers(&|token| T::of(token.sum.log_sum_exp())),
-        entropy: numbers(&|token| T::of(token.sum.entropy())),
+        log_sum_exp: numbers(&|token| T::from_f64(token.sum.log_sum_exp())),
+        entropy: numbers(&|token| T::from_f64(token.sum.entropy())),
         correct: column(tokens, false, dim.clone(), &|token| token.is_first),
-        top_k_mass: has_mass.then(|| numbers(&|token| T::of(token.mass))),
+        top_k_mass: has_mass.then(|| numbers(&|token| T::from_f64(token.mass))),
         kept: column(tokens, false, dim.clone(), &|_| true),
     }
 }

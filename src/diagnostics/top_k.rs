@@ -17,7 +17,7 @@ use crate::{Element, Error, Real, Result, check, parallel, reduction};
 ///
 /// The entropy is in **bits**, as in the paper; everything else in this crate is in nats. `M` grows with `k` to 1 at the
 /// number of classes; neither depends on a shift of the logits. An entropy that falls while the loss improves, or a mass
-/// that leaks into the tail, are the paper's signs of over-optimisation.
+/// that leaks into the tail, are the paper's signs of over-optimization.
 ///
 /// A logit of -inf is a class of probability zero and adds nothing. Good to the precision of the logits' type.
 ///
@@ -26,7 +26,7 @@ use crate::{Element, Error, Real, Result, check, parallel, reduction};
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// let logits = array![[0.0_f64, 0.0, 0.0, 0.0], [9.0, f64::NEG_INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY]];
-/// let stats = TopK { k: 2, ..TopK::default() }.of(&logits)?;
+/// let stats = TopK { k: 2, ..TopK::default() }.each(&logits)?;
 /// assert_eq!(stats.entropy, array![1.0, 0.0]); // twice -¼ log2 ¼; a certain class
 /// assert_eq!(stats.mass, array![0.5, 1.0]);
 /// # Ok::<(), loglik::Error>(())
@@ -34,31 +34,31 @@ use crate::{Element, Error, Real, Result, check, parallel, reduction};
 ///
 /// # References
 ///
-/// Shi, Land, Locatelli, Geist and Bartolo, "Understanding likelihood over-optimisation in direct alignment
+/// Shi, Land, Locatelli, Geist and Bartolo, "Understanding likelihood over-optimization in direct alignment
 /// algorithms", 2024, [arXiv:2410.11677](https://arxiv.org/abs/2410.11677).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct TopK {
     /// How many classes count, from 1 to the number of classes. Default 10 (the paper).
     pub k: usize,
-    /// Whether the entropy is that of the probabilities as they are. Default [`Normalisation::Raw`].
-    pub normalisation: Normalisation,
+    /// Whether the entropy is that of the probabilities as they are. Default [`TopKNormalization::Raw`].
+    pub normalization: TopKNormalization,
 }
 
 /// Of what the entropy is taken; the paper leaves it open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Normalisation {
+pub enum TopKNormalization {
     /// The probabilities `p` as they are, whose sum is `M_k`: the formula as the paper prints it.
     #[default]
     Raw,
     /// The distribution `p / M_k` among the `k` classes; its entropy is at most `log2 k`.
-    Renormalised,
+    Renormalized,
 }
 
 impl Default for TopK {
     fn default() -> Self {
-        Self { k: 10, normalisation: Normalisation::Raw }
+        Self { k: 10, normalization: TopKNormalization::Raw }
     }
 }
 
@@ -87,7 +87,7 @@ fn mean<T: Real, D: Dimension>(argument: &'static str, values: &ArrayRef<T, D>) 
         return Err(Error::NothingToAverage { argument });
     }
     let values = values.as_standard_layout();
-    Ok(T::of(reduction::sum(values.as_slice().unwrap_or_default()) / values.len() as f64))
+    Ok(T::from_f64(reduction::sum(values.as_slice().unwrap_or_default()) / values.len() as f64))
 }
 
 impl TopK {
@@ -97,7 +97,7 @@ impl TopK {
     ///
     /// [`Error::Parameter`] unless `1 <= k <= V`; [`Error::Value`] at the first logit that is NaN or +inf, or at a row
     /// of nothing but -inf; [`Error::Empty`] where a row has no classes.
-    pub fn of<E: Element, D: Dimension>(
+    pub fn each<E: Element, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
     ) -> Result<TopKStats<Array<E::Real, D::Smaller>>> {
@@ -143,11 +143,11 @@ impl TopK {
         }
         let mass = mass(all, top);
         let mean = top.moment / (1.0 + top.others);
-        let nats = match self.normalisation {
-            Normalisation::Raw => mass * (all.others.ln_1p() - mean),
-            Normalisation::Renormalised => top.others.ln_1p() - mean,
+        let nats = match self.normalization {
+            TopKNormalization::Raw => mass * (all.others.ln_1p() - mean),
+            TopKNormalization::Renormalized => top.others.ln_1p() - mean,
         };
-        (T::of(nats / std::f64::consts::LN_2), T::of(mass))
+        (T::from_f64(nats / std::f64::consts::LN_2), T::from_f64(mass))
     }
 }
 
@@ -160,8 +160,8 @@ mod tests {
 
     const INF: f64 = f64::INFINITY;
 
-    fn top(k: usize, normalisation: Normalisation, row: &[f64]) -> (f64, f64) {
-        let stats = TopK { k, normalisation }.of(&aview1(row)).unwrap();
+    fn top(k: usize, normalization: TopKNormalization, row: &[f64]) -> (f64, f64) {
+        let stats = TopK { k, normalization }.each(&aview1(row)).unwrap();
         (stats.entropy.into_scalar(), stats.mass.into_scalar())
     }
 
@@ -174,14 +174,14 @@ mod tests {
             (3, 0.950_917_888_097_520_2, 1.120_983_451_811_940_1, 1.106_236_259_187_341),
             (6, 1.0, 1.393_367_176_290_912_5, 1.393_367_176_290_912_5),
         ];
-        for (k, mass, raw, renormalised) in cases {
-            let found = top(k, Normalisation::Raw, &row);
+        for (k, mass, raw, renormalized) in cases {
+            let found = top(k, TopKNormalization::Raw, &row);
             assert!((found.0 - raw).abs() < 2e-15 && (found.1 - mass).abs() < 1e-15, "k = {k}: {found:?}");
-            let found = top(k, Normalisation::Renormalised, &row);
-            assert!((found.0 - renormalised).abs() < 2e-15 && (found.1 - mass).abs() < 1e-15, "k = {k}: {found:?}");
-            let single = TopK { k, ..TopK::default() }.of(&aview1(&row.map(|x| x as f32))).unwrap();
-            assert!((single.entropy.into_scalar().wide() - raw).abs() < 4e-7, "k = {k} in f32");
-            assert!((single.mass.into_scalar().wide() - mass).abs() < 2e-7, "k = {k} in f32");
+            let found = top(k, TopKNormalization::Renormalized, &row);
+            assert!((found.0 - renormalized).abs() < 2e-15 && (found.1 - mass).abs() < 1e-15, "k = {k}: {found:?}");
+            let single = TopK { k, ..TopK::default() }.each(&aview1(&row.map(|x| x as f32))).unwrap();
+            assert!((single.entropy.into_scalar().as_f64() - raw).abs() < 4e-7, "k = {k} in f32");
+            assert!((single.mass.into_scalar().as_f64() - mass).abs() < 2e-7, "k = {k} in f32");
         }
     }
 
@@ -190,8 +190,8 @@ mod tests {
         let n = 1 << 20;
         for below in [-0.1, -0.3] {
             let x = Array1::from_shape_fn(n, |i| if i == 0 { 0.0_f32 } else { below });
-            let top = |x: &Array1<f64>| TopK { k: n, ..TopK::default() }.of(x).unwrap().entropy.into_scalar();
-            let got = TopK { k: n, ..TopK::default() }.of(&x).unwrap();
+            let top = |x: &Array1<f64>| TopK { k: n, ..TopK::default() }.each(x).unwrap().entropy.into_scalar();
+            let got = TopK { k: n, ..TopK::default() }.each(&x).unwrap();
             let (exact, entropy) = (top(&x.mapv(f64::from)), f64::from(got.entropy.into_scalar()));
             assert!((entropy / exact - 1.0).abs() < 2.0 * f64::from(f32::EPSILON), "{entropy} against {exact}");
             assert_eq!(got.mass.into_scalar(), 1.0);
@@ -200,36 +200,36 @@ mod tests {
 
     #[test]
     fn a_certain_class_has_no_entropy_and_all_the_mass() {
-        for normalisation in [Normalisation::Raw, Normalisation::Renormalised] {
-            assert_eq!(top(2, normalisation, &[-INF, 5.0, -INF]), (0.0, 1.0));
-            assert_eq!(top(2, normalisation, &[-1e4, 1e4, -1e4]), (0.0, 1.0));
-            assert_eq!(top(1, normalisation, &[7.0]), (0.0, 1.0));
+        for normalization in [TopKNormalization::Raw, TopKNormalization::Renormalized] {
+            assert_eq!(top(2, normalization, &[-INF, 5.0, -INF]), (0.0, 1.0));
+            assert_eq!(top(2, normalization, &[-1e4, 1e4, -1e4]), (0.0, 1.0));
+            assert_eq!(top(1, normalization, &[7.0]), (0.0, 1.0));
         }
     }
 
     #[test]
     fn equal_logits_give_log2_k_among_the_top_and_their_share_of_the_mass() {
         let row = vec![1e4; 40];
-        let (entropy, mass) = top(10, Normalisation::Renormalised, &row);
+        let (entropy, mass) = top(10, TopKNormalization::Renormalized, &row);
         assert!((entropy - 10.0_f64.log2()).abs() < 1e-14 && (mass - 0.25).abs() < 1e-15);
-        let (entropy, _) = top(10, Normalisation::Raw, &row);
+        let (entropy, _) = top(10, TopKNormalization::Raw, &row);
         assert!((entropy - 0.25 * 40.0_f64.log2()).abs() < 1e-14);
     }
 
     #[test]
     fn the_default_is_that_of_the_paper() {
-        assert_eq!(TopK::default(), TopK { k: 10, normalisation: Normalisation::Raw });
+        assert_eq!(TopK::default(), TopK { k: 10, normalization: TopKNormalization::Raw });
     }
 
     #[test]
     fn a_bad_k_is_refused() {
         for k in [0, 4] {
-            let error = TopK { k, ..TopK::default() }.of(&array![[0.0, 1.0, 2.0]]).unwrap_err();
+            let error = TopK { k, ..TopK::default() }.each(&array![[0.0, 1.0, 2.0]]).unwrap_err();
             assert_eq!(error.to_string(), format!("`k` is {k}, allowed is 1 to the number of classes"));
         }
-        let error = TopK::default().of(&Array2::<f64>::zeros((3, 0))).unwrap_err();
+        let error = TopK::default().each(&Array2::<f64>::zeros((3, 0))).unwrap_err();
         assert_eq!(error, Error::Empty { argument: "logits" });
-        let error = TopK::default().of(&arr0(1.0_f32).into_dyn()).unwrap_err();
+        let error = TopK::default().each(&arr0(1.0_f32).into_dyn()).unwrap_err();
         assert_eq!(error, Error::no_axis("logits"));
     }
 
@@ -238,7 +238,7 @@ mod tests {
         let of = |bad: [f64; 3]| {
             let mut logits = Array3::zeros((2, 2, 3));
             logits.slice_mut(s![1, 0, ..]).assign(&aview1(&bad));
-            TopK { k: 2, ..TopK::default() }.of(&logits).unwrap_err().to_string()
+            TopK { k: 2, ..TopK::default() }.each(&logits).unwrap_err().to_string()
         };
         assert_eq!(of([0.0, f64::NAN, 0.0]), "`logits`[1, 0, 1] is NaN, allowed is finite or -inf");
         assert_eq!(of([0.0, -INF, INF]), "`logits`[1, 0, 2] is inf, allowed is finite or -inf");
@@ -252,24 +252,24 @@ mod tests {
             Array3::from_shape_fn((5, 7, 9001), |(i, j, k)| ((i * 31 + j * 977 + k * 7919) % 4001) as f32 / 400.0);
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| TopK::default().of(&logits)).unwrap()
+            pool.install(|| TopK::default().each(&logits)).unwrap()
         };
         let expected = with(1);
         assert_eq!(with(2), expected);
         let mut transposed = Array3::zeros(logits.raw_dim().f());
         transposed.assign(&logits);
-        assert_eq!(TopK::default().of(&transposed).unwrap(), expected);
+        assert_eq!(TopK::default().each(&transposed).unwrap(), expected);
         let mut reversed = Array3::zeros(logits.raw_dim());
         reversed.invert_axis(ndarray::Axis(2));
         reversed.assign(&logits);
-        assert_eq!(TopK::default().of(&reversed).unwrap(), expected);
+        assert_eq!(TopK::default().each(&reversed).unwrap(), expected);
     }
 
     #[test]
     fn means_are_over_rows_and_need_one() {
-        let stats = TopK { k: 1, ..TopK::default() }.of(&array![[0.0, 0.0], [0.0, -INF]]).unwrap();
+        let stats = TopK { k: 1, ..TopK::default() }.each(&array![[0.0, 0.0], [0.0, -INF]]).unwrap();
         assert_eq!(stats.means(), Ok(TopKStats { entropy: 0.25, mass: 0.75 }));
-        let none = TopK { k: 1, ..TopK::default() }.of(&ArrayD::<f32>::zeros(vec![0, 4])).unwrap();
+        let none = TopK { k: 1, ..TopK::default() }.each(&ArrayD::<f32>::zeros(vec![0, 4])).unwrap();
         assert_eq!(none.mass.shape(), [0]);
         assert_eq!(none.means(), Err(Error::NothingToAverage { argument: "entropy" }));
     }
@@ -279,7 +279,7 @@ mod tests {
         fn mass_grows_with_k_to_one_and_entropy_stays_below_log2_k(row in prop::collection::vec(-40.0..40.0_f64, 1..60)) {
             let mut last = 0.0;
             for k in 1..=row.len() {
-                let (entropy, mass) = top(k, Normalisation::Renormalised, &row);
+                let (entropy, mass) = top(k, TopKNormalization::Renormalized, &row);
                 prop_assert!(mass >= last - 1e-15 && mass <= 1.0);
                 prop_assert!(entropy >= 0.0 && entropy <= (k as f64).log2() + 1e-14);
                 last = mass;
@@ -297,10 +297,10 @@ mod tests {
             probs.sort_by(|a, b| b.total_cmp(a));
             let mass: f64 = probs[..10].iter().sum();
             let entropy: f64 = probs[..10].iter().map(|p| -p * p.log2()).sum();
-            let found = top(10, Normalisation::Raw, &row);
+            let found = top(10, TopKNormalization::Raw, &row);
             prop_assert!((found.0 - entropy).abs() < 1e-13 && (found.1 - mass).abs() < 1e-13);
             let shifted = Array1::from(row).mapv(|x| x + shift);
-            let moved = top(10, Normalisation::Raw, shifted.as_slice().unwrap());
+            let moved = top(10, TopKNormalization::Raw, shifted.as_slice().unwrap());
             prop_assert!((found.0 - moved.0).abs() < 1e-11 && (found.1 - moved.1).abs() < 1e-11);
         }
     }

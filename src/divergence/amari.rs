@@ -89,7 +89,7 @@ pub(super) fn between<T: Real, const FMA: bool>(alpha: f64, class: ClassPair<T>)
 /// With `u = (α - 1) r` it is `[p r - p + q + p (e^u - 1 - u) / (α - 1)] / α`, where `u` is small; elsewhere as it stands.
 #[inline(always)]
 fn upper<T: Real, const FMA: bool>(alpha: f64, beyond: f64, class: ClassPair<T>) -> ClassTerm<T> {
-    let (alpha, beyond, one) = (T::of(alpha), T::of(beyond), T::one());
+    let (alpha, beyond, one) = (T::from_f64(alpha), T::from_f64(beyond), T::one());
     let (p, q) = (class.p(), class.q());
     let (product, u) = tilted::<T, FMA>(&class, beyond);
     let is_near = u.abs() < one;

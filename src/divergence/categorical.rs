@@ -4,7 +4,7 @@ use ndarray::{ArrayRef, ArrayView1, Dimension, s};
 use num_traits::{Float, Zero};
 
 use super::lanes::{Logarithms, Mass};
-use super::line::Normaliser;
+use super::line::Normalizer;
 use crate::error::Position;
 use crate::logits::{LogitTransform, Map};
 use crate::rows::{self, BLOCK, Rows};
@@ -101,7 +101,7 @@ impl<'a, E: Element> Side<'a, E> {
     }
 
     /// The first pass over a row.
-    pub(super) fn normaliser(&self, row: usize, scratch: &mut [E::Real]) -> Result<Normaliser<E::Real>> {
+    pub(super) fn normalizer(&self, row: usize, scratch: &mut [E::Real]) -> Result<Normalizer<E::Real>> {
         let elements = self.rows.row(row);
         if self.is_probs {
             return self.mass(row, elements);
@@ -125,13 +125,13 @@ impl<'a, E: Element> Side<'a, E> {
         if !sum.is_proper() {
             return Err(rows::improper(self.argument, self.leading, row, elements));
         }
-        Ok(Normaliser { max: sum.max, log: sum.others.ln_1p(), top: sum.max })
+        Ok(Normalizer { max: sum.max, log: sum.others.ln_1p(), top: sum.max })
     }
 
-    fn mass(&self, row: usize, elements: ArrayView1<'_, E>) -> Result<Normaliser<E::Real>> {
+    fn mass(&self, row: usize, elements: ArrayView1<'_, E>) -> Result<Normalizer<E::Real>> {
         let (mut total, mut top) = (0.0, [E::Real::zero()]);
         rows::for_each_block(elements, |block| {
-            total += dispatch(Mass(block)).wide();
+            total += dispatch(Mass(block)).as_f64();
             top[0] = top[0].max(E::Real::top(block).0);
         });
         let allowed = match size_of::<E>() {
@@ -140,10 +140,10 @@ impl<'a, E: Element> Side<'a, E> {
         };
         if (total - 1.0).abs() <= check::share_tolerance::<E>(elements.len()) {
             dispatch(Logarithms(&mut top));
-            return Ok(Normaliser { max: E::Real::zero(), log: total.ln(), top: top[0] });
+            return Ok(Normalizer { max: E::Real::zero(), log: total.ln(), top: top[0] });
         }
         let mut position = Position::unravel(row, self.leading);
-        let wrong = elements.iter().map(|x| x.real().wide()).enumerate().find(|(_, x)| !(*x >= 0.0 && x.is_finite()));
+        let wrong = elements.iter().map(|x| x.real().as_f64()).enumerate().find(|(_, x)| !(*x >= 0.0 && x.is_finite()));
         let (value, allowed) = match wrong {
             Some((class, value)) => {
                 position.0.push(class);
@@ -197,7 +197,7 @@ impl<'a, E: Element> Side<'a, E> {
     pub(super) fn lacks(&self, row: usize, class: usize, allowed: &'static str) -> Error {
         let mut position = Position::unravel(row, self.leading);
         position.0.push(class);
-        let value = self.rows.row(row)[class].real().wide();
+        let value = self.rows.row(row)[class].real().as_f64();
         Error::Value { argument: self.argument, position, value, allowed }
     }
 

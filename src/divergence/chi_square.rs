@@ -103,8 +103,8 @@ pub struct MixtureChiSquare;
 impl ClassDivergence for MixtureChiSquare {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let (one, two) = (T::one(), T::of(2.0));
-        let half = T::of(0.5) * class.larger();
+        let (one, two) = (T::one(), T::from_f64(2.0));
+        let half = T::from_f64(0.5) * class.larger();
         let u = -class.fall() / (one + class.share()); // (larger - smaller) / (larger + smaller)
         let rest = two * class.share() / (one + class.share()); // 1 - u
         let is_far = class.origin_of_larger() > T::zero();

@@ -6,12 +6,12 @@ use crate::{Real, Result};
 /// A divergence that is a sum over classes, by its term at one class. Rows, threads, vector instructions, sparse teachers and
 /// gradients in logits come from elsewhere: see [`CategoricalDivergence`](super::CategoricalDivergence).
 ///
-/// [`ClassDivergence::at`] holds no branches that depend on data, only selections, so that the loop over it is vectorised as
-/// it stands; `mul_add` only where `FMA` is true. Numbers enter as `T::of(0.5)`.
+/// [`ClassDivergence::at`] holds no branches that depend on data, only selections, so that the loop over it is vectorized as
+/// it stands; `mul_add` only where `FMA` is true. Numbers enter as `T::from_f64(0.5)`.
 ///
 /// # Examples
 ///
-/// The symmetrised Kullback-Leibler divergence of Jeffreys, `Σ (p - q) ln(p/q)`:
+/// The symmetrized Kullback-Leibler divergence of Jeffreys, `Σ (p - q) ln(p/q)`:
 ///
 /// ```
 /// # use loglik::{Real, Reduction, ndarray::array};
@@ -77,7 +77,7 @@ pub(super) fn limited(upper: f64) -> Sides<[f64; 2]> {
 #[cfg(test)]
 mod tests {
     use crate::divergence::{
-        AmariDivergence, ClassDivergence, ClassPair, GeneralisedJsd, InterpolatedJsd, JensenShannonDivergence,
+        AmariDivergence, ClassDivergence, ClassPair, GeneralizedJsd, InterpolatedJsd, JensenShannonDivergence,
         MixtureChiSquare, SquaredHellinger, TotalVariation,
     };
 
@@ -100,7 +100,7 @@ mod tests {
     macro_rules! of_each {
         ($check:ident) => {
             $check(&JensenShannonDivergence);
-            $check(&GeneralisedJsd { beta: 0.3 });
+            $check(&GeneralizedJsd { beta: 0.3 });
             $check(&InterpolatedJsd { beta: 0.8 });
             $check(&AmariDivergence { alpha: 0.3 });
             $check(&MixtureChiSquare);

@@ -1,6 +1,6 @@
 //! The walk over the rows of both sides: fixed jobs, a number for each row, gradients where they are asked for.
 //!
-//! A row is read once for both normalisers, once for the divergence with the sums that centre the gradients, and once for
+//! A row is read once for both normalizers, once for the divergence with the sums that center the gradients, and once for
 //! the gradients, each time in blocks that stay in the first-level cache. Nothing as long as a row is held but outputs.
 
 use ndarray::{ArrayViewMut, ArrayViewMut1, Dimension};
@@ -69,7 +69,7 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
 
     /// What the divergence of a row, and its gradients, are multiplied by.
     pub(super) fn scale(&self, row: usize) -> f64 {
-        self.weights.as_ref().map_or(self.scale, |weights| weights[row].wide())
+        self.weights.as_ref().map_or(self.scale, |weights| weights[row].as_f64())
     }
 
     /// The divergence of each row, 0 where a weight of zero selects it away; gradients of the reduced value where they are
@@ -125,7 +125,7 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
             return Ok(0.0);
         }
         let Scratch { blocks: [scratch_p, scratch_q, slopes_p, slopes_q], chain } = scratch;
-        let (norm_p, norm_q) = (self.p.normaliser(row, scratch_p)?, self.q.normaliser(row, scratch_q)?);
+        let (norm_p, norm_q) = (self.p.normalizer(row, scratch_p)?, self.q.normalizer(row, scratch_q)?);
         let line = Line::new(norm_p, norm_q);
         let mut blocks = |f: &mut dyn FnMut(&[E::Real], &[E::Real])| {
             for first in (0..self.p.classes()).step_by(BLOCK) {
@@ -146,7 +146,7 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
         blocks(&mut |p, q| {
             let [to_p, to_q] = &mut sides;
             let places = Out { p: to_p.place(first, p.len()), q: to_q.place(first, q.len()) };
-            let written = divergence.slopes(&line, &found, E::Real::of(scale), p, q, places);
+            let written = divergence.slopes(&line, &found, E::Real::from_f64(scale), p, q, places);
             let [found_p, found_q] = [0, 1].map(|side| [written.checks[side], written.others[side]]);
             to_p.take(first, p, line.top[0], found_p, |entries| self.p.chain(row, first, entries, chain));
             to_q.take(first, q, line.top[1], found_q, |entries| self.q.chain(row, first, entries, chain));
@@ -200,7 +200,7 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
         value: f64,
         blocks: Blocks<'_, E::Real>,
     ) -> Result<()> {
-        if E::Real::of(value).is_finite() {
+        if E::Real::from_f64(value).is_finite() {
             return Ok(());
         }
         let mut is_exact = false;

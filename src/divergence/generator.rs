@@ -26,7 +26,7 @@ use crate::{Real, Result};
 ///
 ///     fn conjugate<T: Real, const FMA: bool>(&self, slope: T) -> (T, T) {
 ///         let root = (-slope).sqrt(); // 1 / (1 + t)
-///         (T::of(0.5) - slope - (root + root), root.recip() - T::one())
+///         (T::from_f64(0.5) - slope - (root + root), root.recip() - T::one())
 ///     }
 /// }
 ///

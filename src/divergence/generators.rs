@@ -27,7 +27,7 @@ impl Generator for KlDivergence {
         let deficit = rise.ln_1p_deficit_lane::<FMA>();
         let excess = rise * rise - ratio * deficit;
         let far = ratio * ln::<T, FMA>(ratio) - rise;
-        let excess = if rise.abs() < T::of(0.5) { excess } else { far };
+        let excess = if rise.abs() < T::from_f64(0.5) { excess } else { far };
         if ratio > T::zero() { excess } else { T::one() }
     }
 }
@@ -57,17 +57,17 @@ impl Generator for ReverseKlDivergence {
 impl Generator for JensenShannonDivergence {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
-        let (zero, one, half) = (T::zero(), T::one(), T::of(0.5));
+        let (zero, one, half) = (T::zero(), T::one(), T::from_f64(0.5));
         let log = ln::<T, FMA>(ratio);
         let mixture = ln_1p::<T, FMA>(half * (ratio - one));
         let far = T::LN_2() - ln_1p::<T, FMA>(ratio.recip());
-        let share = if ratio < T::of(2.0) { log - mixture } else { far }; // ln(2t / (1 + t))
+        let share = if ratio < T::from_f64(2.0) { log - mixture } else { far }; // ln(2t / (1 + t))
         (half * (if ratio > zero { ratio * share } else { zero } - mixture), half * share)
     }
 
     #[inline(always)]
     fn conjugate<T: Real, const FMA: bool>(&self, slope: T) -> (T, T) {
-        let (one, half) = (T::one(), T::of(0.5));
+        let (one, half) = (T::one(), T::from_f64(0.5));
         let rise = exp_m1::<T, FMA>(slope + slope); // 2 - e^2u = 1 - rise
         let is_inside = rise < one;
         let rise = if is_inside { rise } else { one };
@@ -77,7 +77,7 @@ impl Generator for JensenShannonDivergence {
     /// With `d(x) = x - ln(1 + x)` and the rise `r` it is `¼ r² - ½ t d(r) + ½ (1 + t) d(r/2)`.
     #[inline(always)]
     fn excess<T: Real, const FMA: bool>(&self, ratio: T, rise: T) -> T {
-        let half = T::of(0.5);
+        let half = T::from_f64(0.5);
         let (own, mixed) = (rise.ln_1p_deficit_lane::<FMA>(), (half * rise).ln_1p_deficit_lane::<FMA>());
         let near = half * (half * rise * rise - ratio * own + (T::one() + ratio) * mixed);
         if rise.abs() < half { near } else { self.at::<T, FMA>(ratio).0 }
@@ -94,10 +94,10 @@ impl Generator for PearsonChiSquare {
 
     #[inline(always)]
     fn conjugate<T: Real, const FMA: bool>(&self, slope: T) -> (T, T) {
-        let half = T::of(0.5) * slope;
+        let half = T::from_f64(0.5) * slope;
         let is_inside = half > -T::one();
         let half = if is_inside { half } else { -T::one() };
-        (half * (half + T::of(2.0)), half + T::one())
+        (half * (half + T::from_f64(2.0)), half + T::one())
     }
 
     #[inline(always)]
@@ -117,7 +117,7 @@ impl Generator for NeymanChiSquare {
 
     #[inline(always)]
     fn conjugate<T: Real, const FMA: bool>(&self, slope: T) -> (T, T) {
-        let (one, two) = (T::one(), T::of(2.0));
+        let (one, two) = (T::one(), T::from_f64(2.0));
         let root = (one - slope).sqrt();
         let is_inside = slope <= one;
         (
@@ -136,7 +136,7 @@ impl Generator for NeymanChiSquare {
 impl Generator for SquaredHellinger {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
-        let (one, half, root) = (T::one(), T::of(0.5), ratio.sqrt());
+        let (one, half, root) = (T::one(), T::from_f64(0.5), ratio.sqrt());
         let rise = root - one;
         (half * rise * rise, half * (one - root.recip()))
     }
@@ -152,7 +152,7 @@ impl Generator for SquaredHellinger {
     #[inline(always)]
     fn excess<T: Real, const FMA: bool>(&self, ratio: T, rise: T) -> T {
         let rise = rise / (T::one() + ratio.sqrt());
-        T::of(0.5) * rise * rise
+        T::from_f64(0.5) * rise * rise
     }
 }
 
@@ -160,7 +160,7 @@ impl Generator for SquaredHellinger {
 impl Generator for TotalVariation {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
-        let (zero, half) = (T::zero(), T::of(0.5));
+        let (zero, half) = (T::zero(), T::from_f64(0.5));
         let rise = ratio - T::one();
         let sign = if rise > zero { half } else { zero } - if rise < zero { half } else { zero };
         (half * rise.abs(), sign)
@@ -168,7 +168,7 @@ impl Generator for TotalVariation {
 
     #[inline(always)]
     fn conjugate<T: Real, const FMA: bool>(&self, slope: T) -> (T, T) {
-        let (zero, one, half) = (T::zero(), T::one(), T::of(0.5));
+        let (zero, one, half) = (T::zero(), T::one(), T::from_f64(0.5));
         let value = if slope < -half { -half } else { slope };
         let ratio = if slope < -half { zero } else { one };
         if slope > half { (T::infinity(), T::infinity()) } else { (value, ratio) }
@@ -176,6 +176,6 @@ impl Generator for TotalVariation {
 
     #[inline(always)]
     fn excess<T: Real, const FMA: bool>(&self, _: T, rise: T) -> T {
-        T::of(0.5) * rise.abs()
+        T::from_f64(0.5) * rise.abs()
     }
 }

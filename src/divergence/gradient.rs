@@ -48,7 +48,7 @@ impl<'a, T: Real> Gradient<'a, T> {
             let at = T::place(logits, top);
             self.top = if at < logits.len() { first + at } else { self.top };
         }
-        self.others += others.wide();
+        self.others += others.as_f64();
         self.check += check;
         self.fits &= chain(self.place(first, logits.len()));
         let Some(out) = self.out.as_mut().filter(|out| out.as_slice().is_none()) else { return };
@@ -60,7 +60,7 @@ impl<'a, T: Real> Gradient<'a, T> {
         let Some(mut out) = self.out else { return true };
         let mut fits = self.fits && !self.check.is_nan();
         if self.is_dominated {
-            let mut entry = [T::of(-self.others)];
+            let mut entry = [T::from_f64(-self.others)];
             fits &= chain(self.top, &mut entry);
             out[self.top] = entry[0];
         }

@@ -33,7 +33,7 @@ pub struct SquaredHellinger;
 impl ClassDivergence for SquaredHellinger {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let half = T::of(0.5);
+        let half = T::from_f64(0.5);
         let (root, fall, _) = (-half * class.gap()).exp_steps_lane::<FMA>(); // of the ratio, and less 1
         let pull = half * class.larger() * fall;
         let is_far = class.origin_of_larger() > T::zero();

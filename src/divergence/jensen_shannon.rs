@@ -38,7 +38,7 @@ impl ClassDivergence for JensenShannonDivergence {
     /// logarithm `-ln(1 + b)` lacks `ln(1 + e^-a)`.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let half = T::of(0.5);
+        let half = T::from_f64(0.5);
         let (share, fall) = (class.share(), class.fall());
         let is_far = class.origin_of_larger() > T::zero();
         let rise = if is_far { share } else { half * fall };

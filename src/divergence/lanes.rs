@@ -1,4 +1,4 @@
-//! The vectorised loops over a block of both sides.
+//! The vectorized loops over a block of both sides.
 
 use super::line::Line;
 use super::{ClassDivergence, ClassTerm};
@@ -98,8 +98,8 @@ pub(super) struct Slopes<'a, K, T, const FAR: bool> {
     pub(super) line: Line<T>,
     pub(super) p: &'a [T],
     pub(super) q: &'a [T],
-    /// The sums of both slopes over the row, which centre the gradient.
-    pub(super) centres: [T; 2],
+    /// The sums of both slopes over the row, which center the gradient.
+    pub(super) centers: [T; 2],
     pub(super) scale: T,
     pub(super) out_p: &'a mut [T],
     pub(super) out_q: &'a mut [T],
@@ -120,8 +120,8 @@ impl<K: ClassDivergence, T: Real, const FAR: bool> Slopes<'_, K, T, FAR> {
         for i in 0..LANES {
             let class = self.line.class_from::<FMA, FAR>(xs[i], ys[i]);
             let term = self.divergence.at::<T, FMA>(class);
-            let p = self.scale * (term.p - class.p() * self.centres[0]);
-            let q = self.scale * (term.q - class.q() * self.centres[1]);
+            let p = self.scale * (term.p - class.p() * self.centers[0]);
+            let q = self.scale * (term.q - class.q() * self.centers[1]);
             (to_p[i], to_q[i]) = (p, q);
             tally.add(i, [xs[i], ys[i]], self.line.top, [p, q]);
         }
@@ -185,22 +185,22 @@ impl<T: Real> Kernel for Mass<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::divergence::line::Normaliser;
+    use crate::divergence::line::Normalizer;
     use crate::divergence::{InterpolatedJsd, KlDivergence};
     use crate::simd::{available, run_at};
 
-    /// Logits of both sides, some of them -inf, and their normalisers.
+    /// Logits of both sides, some of them -inf, and their normalizers.
     fn sides(n: usize) -> ([Vec<f64>; 2], Line<f64>) {
         let side = |seed: usize| -> Vec<f64> {
             let number = |i: usize| ((i * 7919 + seed * 104_729) % 513) as f64 / 64.0 - 4.0;
             (0..n).map(|i| if (i + seed) % 11 == 3 { f64::NEG_INFINITY } else { number(i) }).collect()
         };
-        let normaliser = |x: &[f64]| {
+        let normalizer = |x: &[f64]| {
             let top = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-            Normaliser { max: top, log: x.iter().map(|x| (x - top).exp()).sum::<f64>().ln(), top }
+            Normalizer { max: top, log: x.iter().map(|x| (x - top).exp()).sum::<f64>().ln(), top }
         };
         let (x, y) = (side(1), side(2));
-        let line = Line::new(normaliser(&x), normaliser(&y));
+        let line = Line::new(normalizer(&x), normalizer(&y));
         ([x, y], line)
     }
 
@@ -209,13 +209,13 @@ mod tests {
             let ([x, y], line) = sides(n);
             let terms = || x.iter().zip(&y).map(|(&x, &y)| divergence.at::<f64, false>(line.class::<false>(x, y)));
             let value: f64 = terms().map(|term| term.value).sum();
-            let centres: [f64; 2] = [terms().map(|term| term.p).sum(), terms().map(|term| term.q).sum()];
+            let centers: [f64; 2] = [terms().map(|term| term.p).sum(), terms().map(|term| term.q).sum()];
             for level in available() {
                 let alone = run_at(level, Sums::<_, _, false, false> { divergence, line, p: &x, q: &y });
                 let sums = run_at(level, Sums::<_, _, true, false> { divergence, line, p: &x, q: &y });
                 assert_eq!(alone.value, sums.value, "{n} at {level:?}");
                 assert!((sums.value - value).abs() <= 1e-14 * value, "{n} at {level:?}: {}, {value}", sums.value);
-                assert!((sums.p - centres[0]).abs() < 1e-14 && (sums.q - centres[1]).abs() < 1e-14);
+                assert!((sums.p - centers[0]).abs() < 1e-14 && (sums.q - centers[1]).abs() < 1e-14);
                 let (mut out_p, mut out_q) = (vec![0.0; n], vec![0.0; n]);
                 let (to_p, to_q) = (&mut out_p, &mut out_q);
                 let slopes = Slopes::<_, _, false> {
@@ -223,7 +223,7 @@ mod tests {
                     line,
                     p: &x,
                     q: &y,
-                    centres,
+                    centers,
                     scale: 2.0,
                     out_p: to_p,
                     out_q: to_q,
@@ -232,7 +232,7 @@ mod tests {
                 assert_eq!(written.checks, [0.0; 2]);
                 for (i, term) in terms().enumerate() {
                     let class = line.class::<false>(x[i], y[i]);
-                    let expected = [term.p - class.p() * centres[0], term.q - class.q() * centres[1]];
+                    let expected = [term.p - class.p() * centers[0], term.q - class.q() * centers[1]];
                     assert!((out_p[i] - 2.0 * expected[0]).abs() < 1e-14, "{i} of {n} at {level:?}");
                     assert!((out_q[i] - 2.0 * expected[1]).abs() < 1e-14, "{i} of {n} at {level:?}");
                 }
@@ -253,16 +253,16 @@ mod tests {
     #[test]
     fn what_is_not_finite_is_told_of_its_side_alone() {
         let line =
-            Line::new(Normaliser { max: 0.0_f64, log: 0.5, top: 0.0 }, Normaliser { max: 0.0, log: 0.5, top: 0.0 });
+            Line::new(Normalizer { max: 0.0_f64, log: 0.5, top: 0.0 }, Normalizer { max: 0.0, log: 0.5, top: 0.0 });
         for (level, at) in available().into_iter().flat_map(|level| [0, 31, 40].map(|at| (level, at))) {
             let (x, mut y) = (vec![-1.0_f64; 41], vec![-1.0_f64; 41]);
             y[at] = f64::NEG_INFINITY; // ln(p/q) is +inf
             let (mut out_p, mut out_q) = (vec![0.0; 41], vec![0.0; 41]);
             let (to_p, to_q) = (&mut out_p, &mut out_q);
-            let centres = [0.0; 2];
+            let centers = [0.0; 2];
             let divergence = &KlDivergence;
             let slopes =
-                Slopes::<_, _, false> { divergence, line, p: &x, q: &y, centres, scale: 1.0, out_p: to_p, out_q: to_q };
+                Slopes::<_, _, false> { divergence, line, p: &x, q: &y, centers, scale: 1.0, out_p: to_p, out_q: to_q };
             let checks = run_at(level, slopes).checks;
             assert!(checks[0].is_nan() && checks[1] == 0.0, "{at} at {level:?}");
         }

@@ -5,28 +5,28 @@ use crate::Real;
 
 /// What makes a logit of one side the logarithm of a probability: `(x - max) - log`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Normaliser<T> {
+pub(super) struct Normalizer<T> {
     pub(super) max: T,
     pub(super) log: f64,
     /// The largest logit, which `max` is too where they are not logarithms of probabilities.
     pub(super) top: T,
 }
 
-impl<T: Real> Normaliser<T> {
+impl<T: Real> Normalizer<T> {
     /// Whether one class has more than half of the mass.
     pub(super) fn is_dominated(&self) -> bool {
-        (self.top.wide() - self.max.wide()) - self.log > -std::f64::consts::LN_2
+        (self.top.as_f64() - self.max.as_f64()) - self.log > -std::f64::consts::LN_2
     }
 }
 
-/// The normalisers of both sides, and what is to be taken from a difference of logits.
+/// The normalizers of both sides, and what is to be taken from a difference of logits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<T> {
     max: [T; 2],
     log: [T; 2],
     /// The largest logits.
     pub(super) top: [T; 2],
-    /// The difference of the normalisers as a sum of two numbers, so that almost equal rows keep their digits.
+    /// The difference of the normalizers as a sum of two numbers, so that almost equal rows keep their digits.
     shift: T,
     rest: T,
     /// From what slopes are measured.
@@ -42,18 +42,18 @@ fn two_difference<T: Real>(a: T, b: T) -> (T, T) {
 }
 
 impl<T: Real> Line<T> {
-    pub(super) fn new(p: Normaliser<T>, q: Normaliser<T>) -> Self {
-        let (max, first) = two_difference(p.max.wide(), q.max.wide());
+    pub(super) fn new(p: Normalizer<T>, q: Normalizer<T>) -> Self {
+        let (max, first) = two_difference(p.max.as_f64(), q.max.as_f64());
         let (shift, second) = two_difference(max, q.log - p.log);
-        let narrow = T::of(shift);
-        let rest = T::of((shift - narrow.wide()) + (first + second));
-        let (max, log, top) = ([p.max, q.max], [T::of(p.log), T::of(q.log)], [p.top, q.top]);
+        let narrow = T::from_f64(shift);
+        let rest = T::from_f64((shift - narrow.as_f64()) + (first + second));
+        let (max, log, top) = ([p.max, q.max], [T::from_f64(p.log), T::from_f64(q.log)], [p.top, q.top]);
         Self { max, log, top, shift: narrow, rest, origins: [T::zero(); 2] }
     }
 
     /// The same row with slopes that are measured from there.
     pub(super) fn measured_from(self, origins: [f64; 2]) -> Self {
-        Self { origins: origins.map(T::of), ..self }
+        Self { origins: origins.map(T::from_f64), ..self }
     }
 
     /// Whether slopes are measured from a limit.

@@ -19,7 +19,7 @@ impl Mixture {
         let one = T::one();
         let by_size = |p: f64, q: f64| {
             // What is above 0 stays so in a type that does not hold it: 0 times +inf is no number.
-            let [p, q] = [p, q].map(|part| T::of(part).max(T::min_positive_value()));
+            let [p, q] = [p, q].map(|part| T::from_f64(part).max(T::min_positive_value()));
             if class.is_p_lighter() { (q, p) } else { (p, q) }
         };
         let (weight_l, weight_s) = by_size(self.weight_p, self.weight_q);
@@ -33,15 +33,15 @@ impl Mixture {
         let is_far = origin > T::zero();
         let (below, whole) = (share_s * fall, share_l + share_s * share);
         let lack = share_s / share_l * share;
-        let (rise, is_wide) = if is_far { (lack, lack > one) } else { (below, whole < T::of(0.5)) };
+        let (rise, is_wide) = if is_far { (lack, lack > one) } else { (below, whole < T::from_f64(0.5)) };
         let above = -share_l * fall / share;
         let deficit = rise.ln_1p_deficit_lane::<FMA>();
         let by_log = -ln::<T, FMA>(if is_far { one + lack } else { whole });
         let from_origin = if is_wide { by_log } else { deficit - rise };
         let excess_l =
-            T::of(if class.is_p_lighter() { self.share_q - self.weight_q } else { self.share_p - self.weight_p });
+            T::from_f64(if class.is_p_lighter() { self.share_q - self.weight_q } else { self.share_p - self.weight_p });
         // Not from the origin, of which a small weight leaves a few digits.
-        let limit = T::of(if class.is_p_lighter() { -self.share_q.ln() } else { -self.share_p.ln() });
+        let limit = T::from_f64(if class.is_p_lighter() { -self.share_q.ln() } else { -self.share_p.ln() });
         let log_l = if is_far { from_origin + limit } else { from_origin }; // ln(larger / mixture)
         let deficit = if is_far || is_wide { below + log_l } else { deficit };
         let is_near = above < one;

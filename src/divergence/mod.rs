@@ -5,7 +5,7 @@
 //! | [`KlDivergence`] | `Σ p ln(p/q)` | |
 //! | [`ReverseKlDivergence`] | `Σ q ln(q/p)` | |
 //! | [`JensenShannonDivergence`] | from the even mixture | `ln 2` |
-//! | [`GeneralisedJsd`] | from a mixture, with the ends of TRL | |
+//! | [`GeneralizedJsd`] | from a mixture, with the ends of TRL | |
 //! | [`InterpolatedJsd`] | the same, continuous from forward to reverse | |
 //! | [`AmariDivergence`] | `(Σ p^α q^(1-α) - 1) / (α (α - 1))` | `1 / (α (1 - α))` between 0 and 1 |
 //! | [`RenyiDivergence`] | `ln(Σ p^α q^(1-α)) / (α - 1)` | |
@@ -32,7 +32,7 @@ mod class_divergence;
 mod class_pair;
 mod driver;
 mod f_divergence;
-mod generalised_jsd;
+mod generalized_jsd;
 mod generator;
 mod generators;
 mod gradient;
@@ -59,7 +59,7 @@ pub use chi_square::{MixtureChiSquare, NeymanChiSquare, PearsonChiSquare};
 pub use class_divergence::ClassDivergence;
 pub use class_pair::{ClassPair, ClassTerm};
 pub use f_divergence::FDivergence;
-pub use generalised_jsd::{GeneralisedJsd, InterpolatedJsd};
+pub use generalized_jsd::{GeneralizedJsd, InterpolatedJsd};
 pub use generator::Generator;
 pub use hellinger::SquaredHellinger;
 pub use jensen_shannon::JensenShannonDivergence;

@@ -6,8 +6,8 @@ use super::driver::Walk;
 use super::row_divergence::RowDivergence;
 use super::{Categorical, ClassDivergence, Sides};
 use crate::error::Position;
-use crate::reduction::{self, narrow};
-use crate::{Element, Parts, Real, Reduction, Result, check};
+use crate::reduction::{self, to_real};
+use crate::{Element, Real, Reduction, Result, SumCount, check};
 
 /// A divergence `D(p ‖ q)` between distributions over classes, `>= 0` and 0 where both are the same, in nats.
 ///
@@ -111,21 +111,21 @@ pub trait CategoricalDivergence<E: Element, D: Dimension, P: Element<Real = E::R
     /// # Errors
     ///
     /// Those of [`CategoricalDivergence::each_masked`].
-    fn parts_masked(
+    fn sum_count_masked(
         &self,
         p: Categorical<'_, P, D>,
         q: Categorical<'_, E, D>,
         mask: &ArrayRef<bool, D::Smaller>,
-    ) -> Result<Parts> {
+    ) -> Result<SumCount> {
         let weights = weights_of(mask, p.leading())?;
         let values = self.run(p, q, Reduction::Weighted(&weights), Sides::default())?;
-        parts(&values, mask.iter().filter(|keep| **keep).count(), "p")
+        sum_count(&values, mask.iter().filter(|keep| **keep).count(), "p")
     }
 
     /// The sum over rows and their number, by which micro-batches combine.
-    fn parts(&self, p: Categorical<'_, P, D>, q: Categorical<'_, E, D>) -> Result<Parts> {
+    fn sum_count(&self, p: Categorical<'_, P, D>, q: Categorical<'_, E, D>) -> Result<SumCount> {
         let values = self.run(p, q, Reduction::Sum, Sides::default())?;
-        parts(&values, values.len(), "p")
+        sum_count(&values, values.len(), "p")
     }
 
     /// The reduced divergence and its gradients in the logits of both sides.
@@ -203,7 +203,7 @@ pub(super) fn walk<E: Element, D: Dimension, P: Element<Real = E::Real>>(
 /// A gradient before it is one.
 fn zeros<E: Element, D: Dimension>(side: Categorical<'_, E, D>) -> Array<E::Real, D> {
     let array: &ArrayRef<E, D> = side.array();
-    Array::from_elem(array.raw_dim(), E::Real::of(0.0))
+    Array::from_elem(array.raw_dim(), E::Real::from_f64(0.0))
 }
 
 /// Weights that are 1 where the mask keeps a row of this shape and 0 elsewhere.
@@ -215,12 +215,12 @@ pub(super) fn weights_of<T: Real, D: Dimension>(mask: &ArrayRef<bool, D>, leadin
 /// The values of rows in the shape that they have.
 pub(super) fn by_row<T: Real, D: Dimension>(values: &[f64], shape: D) -> Array<T, D> {
     let mut values = values.iter();
-    Array::from_shape_simple_fn(shape, || T::of(values.next().copied().unwrap_or_default()))
+    Array::from_shape_simple_fn(shape, || T::from_f64(values.next().copied().unwrap_or_default()))
 }
 
 /// The sum of so many values.
-pub(super) fn parts(values: &[f64], count: usize, argument: &'static str) -> Result<Parts> {
-    Ok(Parts { sum: reduction::total_of(values, reduction::sum(values), argument)?, count: count as f64 })
+pub(super) fn sum_count(values: &[f64], count: usize, argument: &'static str) -> Result<SumCount> {
+    Ok(SumCount { sum: reduction::total_of(values, reduction::sum(values), argument)?, count: count as f64 })
 }
 
 /// The values of rows as one number.
@@ -228,8 +228,8 @@ pub(super) fn reduced<T: Real, D: Dimension>(mut values: Vec<f64>, reduction: Re
     let scale = if let Reduction::Mean = reduction { (values.len() as f64).recip() } else { 1.0 };
     let are_finite = values.iter().all(|value| value.is_finite()); // before a weight takes them out of the type
     if let Reduction::Weighted(weights) = reduction {
-        values.iter_mut().zip(weights).filter(|(_, w)| **w != T::zero()).for_each(|(value, w)| *value *= w.wide());
+        values.iter_mut().zip(weights).filter(|(_, w)| **w != T::zero()).for_each(|(value, w)| *value *= w.as_f64());
     }
     let total = reduction::finite_total(reduction::sum(&values) * scale, || are_finite, "p")?;
-    narrow(total, "p", Position::default())
+    to_real(total, "p", Position::default())
 }

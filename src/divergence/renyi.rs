@@ -92,8 +92,8 @@ impl RowDivergence for RenyiDivergence {
             let logs = &mut logs[..p.len()];
             let tilt = Tilt { alpha: self.alpha, line: *line, p, q, logs };
             let [term, difference] = dispatch(tilt);
-            terms += term.wide();
-            drift += difference.wide();
+            terms += term.as_f64();
+            drift += difference.as_f64();
             whole.push(logs);
         });
         // The sum is 1 up to this.
@@ -101,11 +101,11 @@ impl RowDivergence for RenyiDivergence {
         let log = if rise.abs() < 0.5 {
             rise.ln_1p()
         } else if whole.max.is_infinite() {
-            whole.max.wide() // no class in common, or one that only p has
+            whole.max.as_f64() // no class in common, or one that only p has
         } else {
             whole.log_sum_exp()
         };
-        (log / beyond, Found { log, max: whole.max.wide(), drift })
+        (log / beyond, Found { log, max: whole.max.as_f64(), drift })
     }
 
     fn slopes<T: Real>(
@@ -117,8 +117,8 @@ impl RowDivergence for RenyiDivergence {
         q: &[T],
         out: Out<'_, T>,
     ) -> Written<T> {
-        let logs = [self.alpha - 1.0, self.alpha].map(|power| T::of(found.log + power * found.drift));
-        let (max, below) = (T::of(found.max), T::of(found.log - found.max));
+        let logs = [self.alpha - 1.0, self.alpha].map(|power| T::from_f64(found.log + power * found.drift));
+        let (max, below) = (T::from_f64(found.max), T::from_f64(found.log - found.max));
         dispatch(Slopes { alpha: self.alpha, logs, max, below, line: *line, scale, p, q, out })
     }
 
@@ -148,7 +148,7 @@ impl<T: Real> Tilt<'_, T> {
         logs: &mut [T; LANES],
         sums: &mut [[T; LANES]; 2],
     ) {
-        let beyond = T::of(self.alpha - 1.0);
+        let beyond = T::from_f64(self.alpha - 1.0);
         for i in 0..LANES {
             let class = self.line.class::<FMA>(xs[i], ys[i]);
             sums[0][i] += between::<T, FMA>(self.alpha, class).value;
@@ -202,8 +202,8 @@ impl<T: Real> Slopes<'_, T> {
         [to_p, to_q]: Places<'_, T>,
         tally: &mut Tally<T>,
     ) {
-        let (alpha, beyond, one) = (T::of(self.alpha), T::of(self.alpha - 1.0), T::one());
-        let factor = T::of(self.alpha / (self.alpha - 1.0));
+        let (alpha, beyond, one) = (T::from_f64(self.alpha), T::from_f64(self.alpha - 1.0), T::one());
+        let factor = T::from_f64(self.alpha / (self.alpha - 1.0));
         for i in 0..LANES {
             let class = self.line.class::<FMA>(xs[i], ys[i]);
             let (p, q, ratio) = (class.p(), class.q(), class.log_ratio());

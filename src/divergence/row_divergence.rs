@@ -49,7 +49,7 @@ const NEAR_LIMIT: f64 = 0.875;
 /// What the gradients of a sum over classes need to know of the whole row.
 pub(super) struct Slope {
     /// The sums of both slopes.
-    centres: [f64; 2],
+    centers: [f64; 2],
     /// From what they are measured.
     origins: [f64; 2],
 }
@@ -63,17 +63,17 @@ impl<K: ClassDivergence> RowDivergence for K {
 
     fn gather<T: Real>(&self, line: &Line<T>, slopes: bool, blocks: Blocks<'_, T>) -> (f64, Slope) {
         let total = sum(self, *line, slopes, blocks);
-        let (mut centres, limits) = ([total.p, total.q], self.limits());
-        let origins = [(total.p, limits.p), (total.q, limits.q)].map(|(centre, [lower, upper])| match slopes {
-            true if centre > NEAR_LIMIT * upper => upper,
-            true if centre < NEAR_LIMIT * lower => lower,
+        let (mut centers, limits) = ([total.p, total.q], self.limits());
+        let origins = [(total.p, limits.p), (total.q, limits.q)].map(|(center, [lower, upper])| match slopes {
+            true if center > NEAR_LIMIT * upper => upper,
+            true if center < NEAR_LIMIT * lower => lower,
             _ => 0.0,
         });
         if origins != [0.0; 2] {
             let again = sum(self, line.measured_from(origins), slopes, blocks);
-            centres = [again.p, again.q];
+            centers = [again.p, again.q];
         }
-        (total.value, Slope { centres, origins })
+        (total.value, Slope { centers, origins })
     }
 
     fn slopes<T: Real>(
@@ -85,12 +85,12 @@ impl<K: ClassDivergence> RowDivergence for K {
         q: &[T],
         out: Out<'_, T>,
     ) -> Written<T> {
-        let (centres, line) = (found.centres.map(T::of), line.measured_from(found.origins));
+        let (centers, line) = (found.centers.map(T::from_f64), line.measured_from(found.origins));
         let (divergence, out_p, out_q) = (self, out.p, out.q);
         if line.is_far() {
-            dispatch(Slopes::<_, _, true> { divergence, line, p, q, centres, scale, out_p, out_q })
+            dispatch(Slopes::<_, _, true> { divergence, line, p, q, centers, scale, out_p, out_q })
         } else {
-            dispatch(Slopes::<_, _, false> { divergence, line, p, q, centres, scale, out_p, out_q })
+            dispatch(Slopes::<_, _, false> { divergence, line, p, q, centers, scale, out_p, out_q })
         }
     }
 
@@ -113,9 +113,9 @@ fn sum<T: Real>(
             (true, false) => dispatch(Sums::<_, _, true, false> { divergence, line, p, q }),
             (false, _) => dispatch(Sums::<_, _, false, false> { divergence, line, p, q }),
         };
-        total.value += sums.value.wide();
-        total.p += sums.p.wide();
-        total.q += sums.q.wide();
+        total.value += sums.value.as_f64();
+        total.p += sums.p.as_f64();
+        total.q += sums.q.as_f64();
     });
     total
 }

@@ -3,13 +3,13 @@
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayViewMut1, Axis, RemoveAxis};
 use num_traits::{Float, Zero};
 
-use super::objective::{by_row, parts, reduced, weights_of};
+use super::objective::{by_row, reduced, sum_count, weights_of};
 use super::sparse_row::{Outcome, Scratch, row};
 use super::{ClassDivergence, SparseTeacher, Tail};
 use crate::error::Position;
 use crate::logits::{LogitTransform, Map};
 use crate::rows::{self, Rows, RowsMut, improper, rows_per_job};
-use crate::{Element, Error, Parts, Real, Reduction, Result, Target, parallel};
+use crate::{Element, Error, Real, Reduction, Result, SumCount, Target, parallel};
 
 /// A divergence `D(p ‖ q)` of a student `q` from a teacher `p` of which only some classes are known.
 ///
@@ -59,7 +59,7 @@ use crate::{Element, Error, Parts, Real, Reduction, Result, Target, parallel};
 ///
 /// # References
 ///
-/// Top 5, renormalised: Fu et al., "Specializing smaller language models towards multi-step reasoning", ICML 2023,
+/// Top 5, renormalized: Fu et al., "Specializing smaller language models towards multi-step reasoning", ICML 2023,
 /// [arXiv:2301.12726](https://arxiv.org/abs/2301.12726).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -128,12 +128,12 @@ impl<K: ClassDivergence> SparseDivergence<K> {
     /// # Errors
     ///
     /// See [`SparseDivergence`].
-    pub fn parts<E: Element, P: Element, I: Target>(
+    pub fn sum_count<E: Element, P: Element, I: Target>(
         &self,
         teacher: SparseTeacher<'_, P, I>,
         logits: &ArrayRef2<E>,
-    ) -> Result<Parts> {
-        parts(&self.run(teacher, logits, Reduction::Sum, None)?, logits.nrows(), "logits")
+    ) -> Result<SumCount> {
+        sum_count(&self.run(teacher, logits, Reduction::Sum, None)?, logits.nrows(), "logits")
     }
 
     /// The sum over the rows that the mask keeps and their number.
@@ -141,15 +141,15 @@ impl<K: ClassDivergence> SparseDivergence<K> {
     /// # Errors
     ///
     /// See [`SparseDivergence`]; [`Error::Shape`] for a mask of another shape.
-    pub fn parts_masked<E: Element, P: Element, I: Target>(
+    pub fn sum_count_masked<E: Element, P: Element, I: Target>(
         &self,
         teacher: SparseTeacher<'_, P, I>,
         logits: &ArrayRef2<E>,
         mask: &ArrayRef1<bool>,
-    ) -> Result<Parts> {
+    ) -> Result<SumCount> {
         let weights = weights_of(mask, &[logits.nrows()])?;
         let values = self.run(teacher, logits, Reduction::Weighted(&weights), None)?;
-        parts(&values, mask.iter().filter(|keep| **keep).count(), "logits")
+        sum_count(&values, mask.iter().filter(|keep| **keep).count(), "logits")
     }
 
     /// The reduced divergence and its gradient in the student's logits.
@@ -201,7 +201,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
             Reduction::Sum | Reduction::Weighted(_) => 1.0,
         };
         let weights = reduction.weights();
-        let scale = |row: usize| weights.as_ref().map_or(mean, |weights| weights[row].wide());
+        let scale = |row: usize| weights.as_ref().map_or(mean, |weights| weights[row].as_f64());
         let per_job = rows_per_job::<E>(rows.width());
         let out = out.map(|out| RowsMut::new("out", out, logits.shape())).transpose()?;
         let mut groups = out.map(|out| out.split(per_job).into_iter());
@@ -297,7 +297,7 @@ fn one_sided<E: Element, P: Element, I: Target>(
     row: usize,
     class: usize,
 ) -> Error {
-    let logit = logits[class].real().wide();
+    let logit = logits[class].real().as_f64();
     if logit.is_infinite() {
         let (position, allowed) = (Position(vec![row, class]), "a class of both sides, or the gradient is infinite");
         return Error::Value { argument: "logits", position, value: logit, allowed };

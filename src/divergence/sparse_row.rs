@@ -24,7 +24,7 @@ impl<T: Real> Student<T> {
         if part.max == T::neg_infinity() {
             return f64::NEG_INFINITY;
         }
-        (part.max.wide() - self.whole.max.wide()) + (part.others.ln_1p() - self.whole.others.ln_1p())
+        (part.max.as_f64() - self.whole.max.as_f64()) + (part.others.ln_1p() - self.whole.others.ln_1p())
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn row<E: Element>(
         let is_bucket = log_rest.is_infinite() != (student.outside.max == E::Real::neg_infinity());
         value == f64::INFINITY && (one_sided || is_bucket && others.as_ref().is_some_and(is_infinite))
     };
-    if !E::Real::of(value).is_finite() && !is_exact() {
+    if !E::Real::from_f64(value).is_finite() && !is_exact() {
         return Outcome::Overflow;
     }
     let Some(out) = out else { return Outcome::Value(value) };
@@ -202,17 +202,17 @@ impl<T: Real> Gradient<'_, T> {
                 let at = first..logits.len().min(first + BLOCK);
                 let block = &mut scratch[..at.len()];
                 rows::copy(logits.slice_move(s![at.clone()]), block);
-                simd::scale_exp(block, self.among.max, T::of(factor));
+                simd::scale_exp(block, self.among.max, T::from_f64(factor));
                 out.slice_mut(s![at]).assign(&ArrayView1::from(&*block));
             }
         }
-        let mut is_finite = T::of(factor).is_finite();
+        let mut is_finite = T::from_f64(factor).is_finite();
         let bucket = self.others.map_or(0.0, |others| others.term.q);
         let all = bucket + self.slopes.iter().map(|slope| slope.term.q).sum::<f64>();
         for slope in self.slopes {
             // Where a class has most of the mass, the sum over all others is formed without it.
             let rest = if slope.prob > 0.5 { bucket + self.sum_without(slope) } else { all - slope.term.q };
-            let entry = T::of(self.scale * (slope.term.q * slope.rest - slope.prob * rest));
+            let entry = T::from_f64(self.scale * (slope.term.q * slope.rest - slope.prob * rest));
             is_finite &= entry.is_finite();
             out[slope.class] = entry;
         }

@@ -86,7 +86,7 @@ impl<T: Element, I: Target> SparseTeacher<'_, T, I> {
                 let (argument, position) = ("indices", Position(vec![row, k]));
                 return Err(Error::Target { argument, position, value: index.index(), classes });
             };
-            let log = log.real().wide();
+            let log = log.real().as_f64();
             if log.is_nan() || log > tolerance {
                 return Err(value("log_probs", vec![row, k], log, "at most 0"));
             }

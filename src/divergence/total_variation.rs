@@ -33,7 +33,7 @@ pub struct TotalVariation;
 impl ClassDivergence for TotalVariation {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let (zero, one, half, two) = (T::zero(), T::one(), T::of(0.5), T::of(2.0));
+        let (zero, one, half, two) = (T::zero(), T::one(), T::from_f64(0.5), T::from_f64(2.0));
         let sign = if class.gap() > zero { one } else { zero };
         let sign_p = if class.is_p_lighter() { -sign } else { sign };
         // All classes on one side of the kink have one slope, a limit, from which they differ by nothing.

@@ -4,7 +4,7 @@ use super::Generator;
 use crate::ratio::RatioLoss;
 use crate::{Real, Result};
 
-/// Minus the variational bound of an f-divergence, `-E_p[T] + E_q[f*(T)] >= -D_f(p ‖ q)`, as an objective to be minimised.
+/// Minus the variational bound of an f-divergence, `-E_p[T] + E_q[f*(T)] >= -D_f(p ‖ q)`, as an objective to be minimized.
 ///
 /// ```math
 /// D_f(p \Vert q) = \sup_T \; \mathbb{E}_{x \sim p} T(x) - \mathbb{E}_{x \sim q} f^*(T(x)), \qquad

@@ -33,7 +33,7 @@ pub(super) fn product<T: Real>(
     }
 }
 
-/// Parts of so many columns.
+/// SumCount of so many columns.
 fn cut<T>(mut c: ArrayViewMut2<'_, T>, width: usize) -> Vec<ArrayViewMut2<'_, T>> {
     let mut parts = Vec::new();
     while c.ncols() > width {

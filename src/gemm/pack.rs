@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, Axis};
 
 use super::has_whole_rows;
 use crate::Real;
-use crate::simd::{PanelRow, TILE_ROWS, fetch};
+use crate::simd::{PanelRow, TILE_ROWS, prefetch};
 
 /// How many rows ahead memory is asked for: each lies on a page of its own, where the machine does not look ahead.
 const AHEAD: usize = 16;
@@ -18,7 +18,7 @@ pub(super) fn rows<T: Real, const N: usize>(matrix: &ArrayView2<'_, T>, panels: 
     }
     for (p, row) in matrix.rows().into_iter().enumerate() {
         if p + AHEAD < inner {
-            fetch(matrix.row(p + AHEAD).to_slice().unwrap_or_default());
+            prefetch(matrix.row(p + AHEAD).to_slice().unwrap_or_default());
         }
         let (whole, rest) = row.to_slice().unwrap_or_default().as_chunks::<N>();
         let mut panel_rows = panels[p..].iter_mut().step_by(inner);
@@ -64,7 +64,7 @@ pub(super) fn columns<T: Real>(matrix: &ArrayView2<'_, T>, strips: &mut Vec<[T; 
             continue;
         };
         if p + AHEAD < matrix.ncols() {
-            fetch(matrix.column(p + AHEAD).to_slice().unwrap_or_default());
+            prefetch(matrix.column(p + AHEAD).to_slice().unwrap_or_default());
         }
         let (whole, rest) = column.as_chunks::<TILE_ROWS>();
         for (part, to) in whole.iter().zip(strips[p..].iter_mut().step_by(stride)) {

@@ -28,15 +28,15 @@ const SHAPES: [(usize, usize, usize); 16] = [
 fn matrix<T: Real>(rows: usize, columns: usize, seed: usize) -> Array2<T> {
     Array2::from_shape_fn((rows, columns), |(i, j)| {
         let bits = (((seed * 1009 + i) * 10_007 + j + 1) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        T::of((bits >> 40) as f64 / (1 << 23) as f64 - 1.0)
+        T::from_f64((bits >> 40) as f64 / (1 << 23) as f64 - 1.0)
     })
 }
 
 /// The product as it is defined, in `f64`, and the sum of the sizes of what it adds.
 fn definition<T: Real>(factors: [f64; 2], a: &Array2<T>, b: &Array2<T>, c: &Array2<T>) -> (Array2<f64>, Array2<f64>) {
     let [alpha, beta] = factors;
-    let term = |i: usize, p: usize, j: usize| a[[i, p]].wide() * b[[p, j]].wide();
-    let start = |i: usize, j: usize| if beta == 0.0 { 0.0 } else { beta * c[[i, j]].wide() };
+    let term = |i: usize, p: usize, j: usize| a[[i, p]].as_f64() * b[[p, j]].as_f64();
+    let start = |i: usize, j: usize| if beta == 0.0 { 0.0 } else { beta * c[[i, j]].as_f64() };
     let sum = |i: usize, j: usize| alpha * (0..a.ncols()).map(|p| term(i, p, j)).sum::<f64>() + start(i, j);
     let size =
         |i: usize, j: usize| alpha.abs() * (0..a.ncols()).map(|p| term(i, p, j).abs()).sum::<f64>() + start(i, j).abs();
@@ -52,12 +52,12 @@ fn agrees_with_the_definition<T: Real>() {
             let (exact, size) = definition(factors, &a, &b, &start);
             for backend in BACKENDS {
                 let mut c = start.clone();
-                let [alpha, beta] = factors.map(T::of);
+                let [alpha, beta] = factors.map(T::from_f64);
                 product_by(backend, alpha, a.view(), b.view(), beta, c.view_mut());
                 // Each of the additions that an element goes through, and a few more, rounds by half an ulp of the size.
-                let bound = (inner + 4) as f64 * T::epsilon().wide();
+                let bound = (inner + 4) as f64 * T::epsilon().as_f64();
                 for ((i, &got), (exact, size)) in c.iter().enumerate().zip(exact.iter().zip(&size)) {
-                    let error = (got.wide() - exact).abs();
+                    let error = (got.as_f64() - exact).abs();
                     assert!(error <= bound * size, "{backend:?} {rows}x{inner}x{columns} {factors:?} at {i}: {error}");
                 }
             }
@@ -102,7 +102,7 @@ fn layout_leaves_no_trace<T: Real>() {
         let mut b = layouts(&matrix::<T>(inner, columns, 2));
         let c = layouts(&matrix::<T>(rows, columns, 3));
         for backend in BACKENDS {
-            let [alpha, beta] = [T::of(0.7), T::of(-1.3)];
+            let [alpha, beta] = [T::from_f64(0.7), T::from_f64(-1.3)];
             let mut expected = c[0].clone();
             product_by(backend, alpha, a[0].view(), b[0].view(), beta, expected.view_mut());
             for choice in 0..125 {

@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::scratch::Pool;
 use super::{has_whole_rows, pack, work};
-use crate::simd::{Left, PanelRow, TILE_ROWS, Tile, fetch, multiply_tile, store_tile};
+use crate::simd::{Left, PanelRow, TILE_ROWS, Tile, multiply_tile, prefetch, store_tile};
 use crate::{Real, parallel};
 
 /// Terms that are added up in registers before they go to memory.
@@ -109,7 +109,7 @@ impl<T: Real, const N: usize> Job<'_, T, N> {
             let parts = self.a.axis_chunks_iter(Axis(0), TILE_ROWS).zip(c.axis_chunks_iter_mut(Axis(0), TILE_ROWS));
             for (i, (a, c)) in parts.enumerate() {
                 if has_whole_rows(&c.view()) {
-                    c.rows().into_iter().for_each(|row| fetch(row.to_slice().unwrap_or_default()));
+                    c.rows().into_iter().for_each(|row| prefetch(row.to_slice().unwrap_or_default()));
                 }
                 let a = match by_rows {
                     true => Left::Rows(slices(&a)),

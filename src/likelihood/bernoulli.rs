@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::{Density, Domain, density, driver};
-use crate::{Parts, Real, Reduction, Result, math};
+use crate::{Real, Reduction, Result, SumCount, math};
 
 density! {
     BernoulliNll(logits, x) -> Array;
@@ -38,7 +38,7 @@ density! {
     /// assert!((gradient[1] - 0.380_797_078).abs() < 1e-9); // σ(2) - ½
     /// # Ok::<(), loglik::Error>(())
     /// ```
-    bernoulli_nll, bernoulli_nll_parts, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into;
+    bernoulli_nll, bernoulli_nll_sum_count, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into;
 }
 
 struct BernoulliNll;
@@ -46,7 +46,7 @@ struct BernoulliNll;
 impl Density<2, 1> for BernoulliNll {
     const ARGUMENTS: [(&'static str, Domain); 2] = [("logits", Domain::Extended), ("x", Domain::Unit)];
 
-    /// `ln(1 + e^-|l|)` for the outcome that the logit favours, and `|l|` for the share of the label that disagrees.
+    /// `ln(1 + e^-|l|)` for the outcome that the logit favors, and `|l|` for the share of the label that disagrees.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>([logit, x]: [T; 2]) -> (T, [T; 1]) {
         let (distance, opposite) = (logit.abs(), T::one() - x);
@@ -88,11 +88,11 @@ mod tests {
             assert!(close(gradient, slope, 4.0 * f64::EPSILON), "{arguments:?}: {gradient} is not {slope}");
             let (found, [gradient]) = at::<BernoulliNll, f32, 2, 1>(arguments.map(|x| x as f32));
             assert!(
-                close(found.wide(), loss, 2.0 * f32::EPSILON.wide()),
+                close(found.as_f64(), loss, 2.0 * f32::EPSILON.as_f64()),
                 "{arguments:?} in f32: {found} is not {loss}"
             );
             assert!(
-                close(gradient.wide(), slope, 8.0 * f32::EPSILON.wide()),
+                close(gradient.as_f64(), slope, 8.0 * f32::EPSILON.as_f64()),
                 "{arguments:?} in f32: {gradient} is not {slope}"
             );
         }

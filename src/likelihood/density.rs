@@ -12,7 +12,7 @@ pub(super) trait Density<const N: usize, const G: usize>: Sync {
     ///
     /// The point may lie outside the domain: what comes out is then thrown away. An infinite loss is right where an
     /// argument is infinite and counts as overflow where all are finite. Mark it `#[inline(always)]` and keep it free
-    /// of branches, so that the driver can vectorise it.
+    /// of branches, so that the driver can vectorize it.
     fn at<T: Real, const FMA: bool>(point: [T; N]) -> (T, [T; G]);
 }
 
@@ -82,8 +82,8 @@ macro_rules! density {
         #[doc = concat!("Sum and number of the elements of [`", stringify!($value), "`], so that micro-batches combine exactly.")]
         ///
         /// The parts of nothing are `(0, 0)`. Errors are those of the value.
-        pub fn $parts<T: Real, D: Dimension>($($argument: &ArrayRef<T, D>),+) -> Result<Parts> {
-            driver::parts::<$density, _, _, _, _>([$($argument),+])
+        pub fn $parts<T: Real, D: Dimension>($($argument: &ArrayRef<T, D>),+) -> Result<SumCount> {
+            driver::sum_count::<$density, _, _, _, _>([$($argument),+])
         }
 
         #[doc = concat!("The elements of [`", stringify!($value), "`], not reduced.")]

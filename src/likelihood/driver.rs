@@ -11,9 +11,9 @@ use ndarray::{Array, ArrayRef, ArrayViewMut, CowArray, Dimension};
 use super::Density;
 use super::kernel::{self, Losses, Slopes, Weigh};
 use crate::error::Position;
-use crate::reduction::{BLOCK, narrow, pairwise, total_of};
+use crate::reduction::{BLOCK, pairwise, to_real, total_of};
 use crate::simd::dispatch;
-use crate::{Error, Parts, Real, Reduction, Result, check, parallel};
+use crate::{Error, Real, Reduction, Result, SumCount, check, parallel};
 
 /// Elements that make one job. Fixed, so that jobs do not depend on the number of threads.
 const JOB: usize = 16 * BLOCK;
@@ -27,11 +27,11 @@ pub(super) fn value<L: Density<N, G>, T: Real, D: Dimension, const N: usize, con
 }
 
 /// The sum and the number of the losses.
-pub(super) fn parts<L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize>(
+pub(super) fn sum_count<L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize>(
     arrays: [&ArrayRef<T, D>; N],
-) -> Result<Parts> {
+) -> Result<SumCount> {
     let batch = Batch::<L, T, D, N, G>::new(arrays, Reduction::Sum)?;
-    Ok(Parts { sum: batch.run(Out::Nothing)?, count: batch.len() as f64 })
+    Ok(SumCount { sum: batch.run(Out::Nothing)?, count: batch.len() as f64 })
 }
 
 /// One loss for each element.
@@ -126,7 +126,7 @@ impl<'a, L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize
             return Err(Error::NothingToAverage { argument: L::ARGUMENTS[0].0 });
         }
         let sum = self.run(out)?;
-        narrow(if self.mean { sum / self.len() as f64 } else { sum }, L::ARGUMENTS[0].0, Position::default())
+        to_real(if self.mean { sum / self.len() as f64 } else { sum }, L::ARGUMENTS[0].0, Position::default())
     }
 
     /// The sum of the weighted losses; gradients come out with the weights and the denominator in them.
@@ -175,7 +175,7 @@ impl<'a, L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize
 
     /// What every derivative is multiplied by.
     fn scale(&self) -> T {
-        if self.mean { T::of(self.len() as f64).recip() } else { T::one() }
+        if self.mean { T::from_f64(self.len() as f64).recip() } else { T::one() }
     }
 
     /// The error at an element whose loss came out as NaN.
@@ -184,7 +184,7 @@ impl<'a, L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize
         for ((argument, domain), column) in L::ARGUMENTS.into_iter().zip(&self.columns) {
             let x = slice(column)[flat];
             if !domain.contains(x) {
-                return Error::Value { argument, position, value: x.wide(), allowed: domain.words() };
+                return Error::Value { argument, position, value: x.as_f64(), allowed: domain.words() };
             }
         }
         Error::overflow::<T>(L::ARGUMENTS[0].0, position)

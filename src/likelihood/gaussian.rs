@@ -3,11 +3,11 @@
 use ndarray::{Array, ArrayRef, ArrayViewMut, Dimension};
 
 use super::{Density, Domain, density, driver};
-use crate::{Parts, Real, Reduction, Result, math};
+use crate::{Real, Reduction, Result, SumCount, math};
 
 /// One thing for each argument of [`gaussian_nll`]: its gradients, or the arrays to write them to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gaussian<A> {
+pub struct GaussianArguments<A> {
     /// For the mean μ.
     pub mean: A,
     /// For the log-variance `ln σ²`.
@@ -17,7 +17,7 @@ pub struct Gaussian<A> {
 }
 
 density! {
-    GaussianNll(mean, log_variance, x) -> Gaussian { mean, log_variance, x };
+    GaussianNll(mean, log_variance, x) -> GaussianArguments { mean, log_variance, x };
 
     /// Negative log-likelihood of observations under normal densities, one for each element.
     ///
@@ -63,7 +63,7 @@ density! {
     /// # References
     ///
     /// Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
-    gaussian_nll, gaussian_nll_parts, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into;
+    gaussian_nll, gaussian_nll_sum_count, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into;
 }
 
 pub(super) struct GaussianNll;
@@ -75,13 +75,13 @@ impl Density<3, 3> for GaussianNll {
     /// The residual is scaled by `1/σ` before it is squared: neither its square nor `1/σ²` need fit the type.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>([mean, log_variance, x]: [T; 3]) -> (T, [T; 3]) {
-        let (half, one) = (T::of(0.5), T::one());
+        let (half, one) = (T::from_f64(0.5), T::one());
         let inverse_std = math::exp::<T, FMA>(-half * log_variance);
         let residual = x - mean;
         let scaled = |r: T| if residual == T::zero() { T::zero() } else { r * inverse_std };
         let z = scaled(residual);
         let slope = scaled(z) + T::zero(); // never -0
-        let loss = half * math::mul_add::<T, FMA>(z, z, T::of(super::LN_2_PI) + log_variance);
+        let loss = half * math::mul_add::<T, FMA>(z, z, T::from_f64(super::LN_2_PI) + log_variance);
         (loss, [T::zero() - slope, half * (one - z) * (one + z), slope])
     }
 }
@@ -133,10 +133,10 @@ mod tests {
             if arguments.iter().all(|&x| f64::from(x as f32) == x) {
                 let (found, gradient) = at::<GaussianNll, f32, 3, 3>(arguments.map(|x| x as f32));
                 assert!(
-                    close(found.wide(), loss, 3.0 * f32::EPSILON.wide()),
+                    close(found.as_f64(), loss, 3.0 * f32::EPSILON.as_f64()),
                     "{arguments:?} in f32: {found} is not {loss}"
                 );
-                assert!(close(gradient[1].wide(), log_variance, 4.0 * f32::EPSILON.wide()), "{arguments:?} in f32");
+                assert!(close(gradient[1].as_f64(), log_variance, 4.0 * f32::EPSILON.as_f64()), "{arguments:?} in f32");
             }
         }
     }
@@ -204,9 +204,12 @@ mod tests {
         let (two, one) = (array![0.0, 0.0], array![0.0]);
         let error = gaussian_nll(&two, &one, &two, Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "`log_variance` has shape [1], expected [2]");
-        let mut out = Gaussian { mean: two.clone(), log_variance: two.clone(), x: one.clone() };
-        let out =
-            Gaussian { mean: out.mean.view_mut(), log_variance: out.log_variance.view_mut(), x: out.x.view_mut() };
+        let mut out = GaussianArguments { mean: two.clone(), log_variance: two.clone(), x: one.clone() };
+        let out = GaussianArguments {
+            mean: out.mean.view_mut(),
+            log_variance: out.log_variance.view_mut(),
+            x: out.x.view_mut(),
+        };
         let error = gaussian_nll_grad_into(&two, &two, &two, Reduction::Sum, out).unwrap_err();
         assert_eq!(error.to_string(), "`out.x` has shape [1], expected [2]");
         let none = Array1::<f64>::zeros(0);

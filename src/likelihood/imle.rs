@@ -3,12 +3,12 @@
 use ndarray::{Array, ArrayRef, ArrayView, Axis, RemoveAxis};
 
 use crate::error::Position;
-use crate::reduction::{self, narrow};
+use crate::reduction::{self, to_real};
 use crate::{Error, Real, Result, check, parallel};
 
 /// What [`imle`] finds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imle<T> {
+pub struct ImleLoss<T> {
     /// Mean absolute difference between the target and the nearest sample.
     pub loss: T,
     /// Which sample that is; of several, the first.
@@ -41,7 +41,7 @@ pub struct Imle<T> {
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// let (samples, target) = (array![[0.0_f64, 4.0], [2.0, 1.0]], array![1.0, 1.0]);
-/// assert_eq!(imle(&samples, &target)?, Imle { loss: 0.5, nearest: 1 });
+/// assert_eq!(imle(&samples, &target)?, ImleLoss { loss: 0.5, nearest: 1 });
 /// let (_, gradient) = imle_grad(&samples, &target)?;
 /// assert_eq!(gradient, array![[0.0, 0.0], [0.5, 0.0]]);
 /// # Ok::<(), loglik::Error>(())
@@ -51,7 +51,7 @@ pub struct Imle<T> {
 ///
 /// Li and Malik, Implicit maximum likelihood estimation, 2018, [arXiv:1809.09087](https://arxiv.org/abs/1809.09087); in this
 /// norm: Mohamed et al., ECCV 2022, [arXiv:2203.03057](https://arxiv.org/abs/2203.03057).
-pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<T, D::Smaller>) -> Result<Imle<T>> {
+pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<T, D::Smaller>) -> Result<ImleLoss<T>> {
     let Some(one) = samples.shape().get(1..) else { return Err(Error::Empty { argument: "samples" }) };
     check::shape("target", target.shape(), one)?;
     if samples.is_empty() {
@@ -64,7 +64,7 @@ pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<
     let bytes = samples.len() * size_of::<T>();
     parallel::for_each(jobs, bytes, |(distance, sample): (&mut f64, ArrayView<'_, T, D::Smaller>)| {
         let n = target.len() as f64;
-        let parts: Vec<f64> = sample.iter().zip(target).map(|(x, y)| (x.wide() - y.wide()).abs() / n).collect();
+        let parts: Vec<f64> = sample.iter().zip(target).map(|(x, y)| (x.as_f64() - y.as_f64()).abs() / n).collect();
         *distance = reduction::sum(&parts);
     });
     let nearer =
@@ -73,7 +73,7 @@ pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<
     if loss.is_infinite() {
         return Err(Error::overflow::<f64>("samples", nearest));
     }
-    Ok(Imle { loss: narrow(loss, "samples", nearest)?, nearest })
+    Ok(ImleLoss { loss: to_real(loss, "samples", nearest)?, nearest })
 }
 
 /// [`imle`] and its gradient in the samples, `[K, ..]`, which is 0 but for the nearest.
@@ -84,10 +84,10 @@ pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<
 pub fn imle_grad<T: Real, D: RemoveAxis>(
     samples: &ArrayRef<T, D>,
     target: &ArrayRef<T, D::Smaller>,
-) -> Result<(Imle<T>, Array<T, D>)> {
+) -> Result<(ImleLoss<T>, Array<T, D>)> {
     let found = imle(samples, target)?;
     let mut gradient = Array::zeros(samples.raw_dim());
-    let (sample, step) = (samples.index_axis(Axis(0), found.nearest), T::of(1.0 / target.len() as f64));
+    let (sample, step) = (samples.index_axis(Axis(0), found.nearest), T::from_f64(1.0 / target.len() as f64));
     let slopes = gradient.index_axis_mut(Axis(0), found.nearest);
     for ((slope, x), y) in slopes.into_iter().zip(sample).zip(target) {
         *slope = if x == y { T::zero() } else { step.copysign(*x - *y) };
@@ -97,7 +97,7 @@ pub fn imle_grad<T: Real, D: RemoveAxis>(
 
 fn finite<T: Real, D: ndarray::Dimension>(argument: &'static str, array: &ArrayRef<T, D>) -> Result<()> {
     let Some(flat) = array.iter().position(|x| !x.is_finite()) else { return Ok(()) };
-    let value = array.iter().nth(flat).map_or(f64::NAN, |x| x.wide());
+    let value = array.iter().nth(flat).map_or(f64::NAN, |x| x.as_f64());
     Err(Error::Value { argument, position: Position::unravel(flat, array.shape()), value, allowed: "finite" })
 }
 
@@ -154,7 +154,7 @@ mod tests {
         samples.index_axis_mut(Axis(0), 4).assign(&target);
         samples.index_axis_mut(Axis(0), 2).assign(&target);
         let (found, gradient) = imle_grad(&samples, &target).unwrap();
-        assert_eq!((found, gradient), (Imle { loss: 0.0, nearest: 2 }, Array3::zeros((6, 4, 3))));
+        assert_eq!((found, gradient), (ImleLoss { loss: 0.0, nearest: 2 }, Array3::zeros((6, 4, 3))));
     }
 
     #[test]

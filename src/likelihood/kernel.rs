@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::Density;
 use crate::Real;
-use crate::simd::{self, Kernel, select};
+use crate::simd::{self, Kernel, mul_or_zero};
 
 /// The losses of a block; NaN marks an element that must not be.
 pub(super) struct Losses<'a, L, T, const N: usize, const G: usize> {
@@ -82,12 +82,12 @@ impl<T: Real, const G: usize> Kernel for Weigh<'_, T, G> {
     fn run<const FMA: bool>(self) {
         for (loss, &w) in self.losses.iter_mut().zip(self.weights) {
             let finite = loss.abs() < T::infinity();
-            let product = select(w, *loss);
+            let product = mul_or_zero(w, *loss);
             *loss = if finite & product.is_infinite() { T::nan() } else { product };
         }
         for column in self.slopes.into_iter().flatten() {
             for ((slope, loss), &w) in column.iter_mut().zip(self.losses.iter_mut()).zip(self.weights) {
-                *slope = select(w, *slope);
+                *slope = mul_or_zero(w, *slope);
                 *loss += T::zero() * *slope; // NaN where the slope is not finite
             }
         }
@@ -96,7 +96,7 @@ impl<T: Real, const G: usize> Kernel for Weigh<'_, T, G> {
 
 /// The sum of a block of losses, or the place of the first NaN or at which the sum of finite losses overflows.
 pub(super) fn sum<T: Real>(losses: &[T]) -> Result<f64, usize> {
-    let sum = simd::sum(losses).wide();
+    let sum = simd::sum(losses).as_f64();
     if sum.is_finite() {
         return Ok(sum);
     }
@@ -106,7 +106,7 @@ pub(super) fn sum<T: Real>(losses: &[T]) -> Result<f64, usize> {
     // Either a loss is infinite, or the lanes overflow where f64 need not.
     let mut sum = 0.0_f64;
     for (at, loss) in losses.iter().enumerate() {
-        let next = sum + loss.wide();
+        let next = sum + loss.as_f64();
         if next.is_infinite() && sum.is_finite() && loss.is_finite() {
             return Err(at);
         }

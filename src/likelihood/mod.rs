@@ -1,7 +1,7 @@
 //! Densities as objectives: negative log-likelihood and gradient.
 //!
 //! Every density comes as the same five functions, here for the normal one: [`gaussian_nll`] is the reduced value,
-//! [`gaussian_nll_parts`] its sum and count, [`gaussian_nll_each`] one value for each element, [`gaussian_nll_grad`] the
+//! [`gaussian_nll_sum_count`] its sum and count, [`gaussian_nll_each`] one value for each element, [`gaussian_nll_grad`] the
 //! value with its gradient, [`gaussian_nll_grad_into`] the same with the gradient written to the caller's arrays
 //! ([`shared_gaussian_nll`] has no such form).
 //!
@@ -28,24 +28,26 @@ mod testing;
 mod weighted_bernoulli;
 
 pub use bernoulli::{
-    bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
+    bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_sum_count,
 };
 pub use gaussian::{
-    Gaussian, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts,
+    GaussianArguments, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into,
+    gaussian_nll_sum_count,
 };
-pub use imle::{Imle, imle, imle_grad};
-pub use poisson::{poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts};
+pub use imle::{ImleLoss, imle, imle_grad};
+pub use poisson::{poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_sum_count};
 
 pub use quasi_poisson::{
     quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad, quasi_poisson_nll_grad_into,
-    quasi_poisson_nll_parts,
+    quasi_poisson_nll_sum_count,
 };
 pub use shared_gaussian::{
-    SharedGaussian, shared_gaussian_nll, shared_gaussian_nll_each, shared_gaussian_nll_grad, shared_gaussian_nll_parts,
+    SharedGaussianArguments, shared_gaussian_nll, shared_gaussian_nll_each, shared_gaussian_nll_grad,
+    shared_gaussian_nll_sum_count,
 };
 pub use weighted_bernoulli::{
     weighted_bernoulli_nll, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into,
-    weighted_bernoulli_nll_parts,
+    weighted_bernoulli_nll_sum_count,
 };
 
 use density::{Density, density};

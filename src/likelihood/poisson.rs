@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::{Density, Domain, density, driver};
-use crate::{Parts, Real, Reduction, Result, math};
+use crate::{Real, Reduction, Result, SumCount, math};
 
 density! {
     PoissonNll(log_rate, x) -> Array;
@@ -44,7 +44,7 @@ density! {
     /// # References
     ///
     /// Loader, "Fast and accurate computation of binomial probabilities", 2000.
-    poisson_nll, poisson_nll_parts, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into;
+    poisson_nll, poisson_nll_sum_count, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into;
 }
 
 pub(super) struct PoissonNll;
@@ -56,7 +56,7 @@ impl Density<2, 1> for PoissonNll {
     fn at<T: Real, const FMA: bool>([log_rate, x]: [T; 2]) -> (T, [T; 1]) {
         let (deviance, rate) = half_deviance::<T, FMA>(log_rate, x);
         let log_x = math::ln::<T, FMA>(x);
-        let constant = T::of(0.5) * (T::of(super::LN_2_PI) + log_x) + stirling_error::<T, FMA>(x);
+        let constant = T::from_f64(0.5) * (T::from_f64(super::LN_2_PI) + log_x) + stirling_error::<T, FMA>(x);
         (if x == T::zero() { rate } else { deviance + constant }, [rate - x])
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn half_deviance<T: Real, const FMA: bool>(log_rate: T, x: T) -> (T, 
     let d = log_rate - math::ln::<T, FMA>(x);
     // Far above the count the rate itself is better: a rounding error of d would reach the result e^d times.
     let near = x * (math::exp_m1::<T, FMA>(d) - d);
-    (if d > T::of(2.0) { (rate - x) - x * d } else { near }, rate)
+    (if d > T::from_f64(2.0) { (rate - x) - x * d } else { near }, rate)
 }
 
 /// `δ(x) = ln x! - (x ln x - x + ½ ln 2πx)` of a whole number `x >= 1`, to 1e-16: a table, then Stirling's series.
@@ -76,10 +76,10 @@ pub(super) fn half_deviance<T: Real, const FMA: bool>(log_rate: T, x: T) -> (T, 
 fn stirling_error<T: Real, const FMA: bool>(x: T) -> T {
     let inverse = x.recip();
     let square = inverse * inverse;
-    let series = SERIES.iter().rev().fold(T::zero(), |sum, &c| math::mul_add::<T, FMA>(sum, square, T::of(c)));
+    let series = SERIES.iter().rev().fold(T::zero(), |sum, &c| math::mul_add::<T, FMA>(sum, square, T::from_f64(c)));
     let mut error = series * inverse;
     for (i, &exact) in SMALL.iter().enumerate() {
-        error = if x == T::of((i + 1) as f64) { T::of(exact) } else { error };
+        error = if x == T::from_f64((i + 1) as f64) { T::from_f64(exact) } else { error };
     }
     error
 }
@@ -145,7 +145,7 @@ mod tests {
             assert!((gradient - slope).abs() <= rounding, "{arguments:?}: {gradient} is not {slope}");
             let (found, _) = at::<PoissonNll, f32, 2, 1>(arguments.map(|x| x as f32));
             assert!(
-                (found.wide() - loss).abs() <= bound(3.0 * f32::EPSILON.wide()),
+                (found.as_f64() - loss).abs() <= bound(3.0 * f32::EPSILON.as_f64()),
                 "{arguments:?} in f32: {found} is not {loss}"
             );
         }
@@ -158,7 +158,7 @@ mod tests {
         let (loss, _) = point(71.09375, 20.0); // mpmath
         assert!((loss / 7.509_712_705_958_759e30 - 1.0).abs() < 3.0 * f64::EPSILON, "{loss}");
         let (loss, _) = at::<PoissonNll, f32, 2, 1>([67.75, 7.0]);
-        assert!((loss.wide() / 2.651_252_853_478_068_5e29 - 1.0).abs() < 3.0 * f32::EPSILON.wide(), "{loss}");
+        assert!((loss.as_f64() / 2.651_252_853_478_068_5e29 - 1.0).abs() < 3.0 * f32::EPSILON.as_f64(), "{loss}");
         let (loss, _) = point(3.0625, 2.0); // just past where one form follows the other
         assert!((loss / 15.949_089_939_683_289 - 1.0).abs() < 3.0 * f64::EPSILON, "{loss}");
     }
@@ -167,7 +167,7 @@ mod tests {
     fn nothing_is_lost_at_large_counts_in_single_precision() {
         // mpmath at the rounded log-rate 13.8125: e^l - x l + ln x! of a million.
         let (loss, _) = at::<PoissonNll, f32, 2, 1>([13.8125, 1e6]);
-        assert!((loss.wide() / 12.35387926610835 - 1.0).abs() < 1e-3, "{loss}");
+        assert!((loss.as_f64() / 12.35387926610835 - 1.0).abs() < 1e-3, "{loss}");
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(error.to_string(), "the result at `log_rate`[1] overflows f32");
         let none = Array1::<f32>::zeros(0);
         assert_eq!(poisson_nll(&none, &none, Reduction::Sum), Ok(0.0));
-        assert_eq!(poisson_nll_parts(&none, &none), Ok(Parts::default()));
+        assert_eq!(poisson_nll_sum_count(&none, &none), Ok(SumCount::default()));
         let error = poisson_nll(&none, &none, Reduction::Mean).unwrap_err();
         assert_eq!(error.to_string(), "`log_rate` holds nothing to average over");
     }

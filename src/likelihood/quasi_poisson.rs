@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::poisson::half_deviance;
 use super::{Density, Domain, density, driver};
-use crate::{Parts, Real, Reduction, Result};
+use crate::{Real, Reduction, Result, SumCount};
 
 density! {
     QuasiPoissonNll(log_rate, x) -> Array;
@@ -46,7 +46,7 @@ density! {
     /// # References
     ///
     /// Wedderburn, "Quasi-likelihood functions, generalized linear models, and the Gauss-Newton method", Biometrika 61, 1974.
-    quasi_poisson_nll, quasi_poisson_nll_parts, quasi_poisson_nll_each, quasi_poisson_nll_grad,
+    quasi_poisson_nll, quasi_poisson_nll_sum_count, quasi_poisson_nll_each, quasi_poisson_nll_grad,
     quasi_poisson_nll_grad_into;
 }
 

@@ -7,12 +7,12 @@ use ndarray::{Array, ArrayRef, ArrayView, Dimension};
 use super::driver;
 use super::gaussian::GaussianNll;
 use crate::error::Position;
-use crate::{Error, Parts, Real, Reduction, Result};
+use crate::{Error, Real, Reduction, Result, SumCount};
 
 /// Gradients of [`shared_gaussian_nll`]: those in mean and observation have the shape of the data, that in the log-variance
 /// its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SharedGaussian<A, S> {
+pub struct SharedGaussianArguments<A, S> {
     /// With respect to the means.
     pub mean: A,
     /// With respect to the shared log-variances, summed over the elements that share one.
@@ -60,13 +60,13 @@ pub fn shared_gaussian_nll<T: Real, D: Dimension, S: Dimension>(
 /// Sum and number of the elements of [`shared_gaussian_nll`], so that micro-batches combine exactly.
 ///
 /// The parts of nothing are `(0, 0)`. Errors are those of the value.
-pub fn shared_gaussian_nll_parts<T: Real, D: Dimension, S: Dimension>(
+pub fn shared_gaussian_nll_sum_count<T: Real, D: Dimension, S: Dimension>(
     mean: &ArrayRef<T, D>,
     log_variance: &ArrayRef<T, S>,
     x: &ArrayRef<T, D>,
-) -> Result<Parts> {
+) -> Result<SumCount> {
     let wide = broadcast(log_variance, mean)?;
-    driver::parts::<GaussianNll, _, _, _, _>([mean, &wide, x]).map_err(|error| own(error, log_variance))
+    driver::sum_count::<GaussianNll, _, _, _, _>([mean, &wide, x]).map_err(|error| own(error, log_variance))
 }
 
 /// The elements of [`shared_gaussian_nll`], not reduced.
@@ -90,11 +90,11 @@ pub fn shared_gaussian_nll_grad<T: Real, D: Dimension, S: Dimension>(
     log_variance: &ArrayRef<T, S>,
     x: &ArrayRef<T, D>,
     reduction: Reduction<T, D>,
-) -> Result<(T, SharedGaussian<Array<T, D>, Array<T, S>>)> {
+) -> Result<(T, SharedGaussianArguments<Array<T, D>, Array<T, S>>)> {
     let wide = broadcast(log_variance, mean)?;
     let (value, [in_mean, in_variance, in_x]) = driver::grad::<GaussianNll, _, _, _, _>([mean, &wide, x], reduction)
         .map_err(|error| own(error, log_variance))?;
-    Ok((value, SharedGaussian { mean: in_mean, log_variance: gathered(&in_variance, log_variance)?, x: in_x }))
+    Ok((value, SharedGaussianArguments { mean: in_mean, log_variance: gathered(&in_variance, log_variance)?, x: in_x }))
 }
 
 /// The log-variance of each element.
@@ -116,10 +116,10 @@ fn gathered<T: Real, D: Dimension, S: Dimension>(wide: &Array<T, D>, like: &Arra
     let mut sums = vec![0.0; like.len()];
     for (&place, slope) in places.broadcast(wide.raw_dim()).iter().flatten().zip(wide) {
         let sum: &mut f64 = &mut sums[place];
-        *sum += slope.wide();
+        *sum += slope.as_f64();
     }
     let mut sums = sums.into_iter();
-    let total = Array::from_shape_simple_fn(like.raw_dim(), || T::of(sums.next().unwrap_or_default()));
+    let total = Array::from_shape_simple_fn(like.raw_dim(), || T::from_f64(sums.next().unwrap_or_default()));
     match total.iter().position(|slope| !slope.is_finite()) {
         Some(at) => Err(Error::overflow::<T>("log_variance", Position::unravel(at, like.shape()))),
         None => Ok(total),
@@ -139,7 +139,7 @@ fn own<T, S: Dimension>(mut error: Error, log_variance: &ArrayRef<T, S>) -> Erro
 mod tests {
     use ndarray::{Array2, Axis, arr0, array};
 
-    use super::super::{gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_parts};
+    use super::super::{gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_sum_count};
     use super::*;
 
     fn sample() -> [Array2<f64>; 2] {
@@ -161,7 +161,7 @@ mod tests {
             gaussian_nll(&mean, &wide, &x, Reduction::Mean)
         );
         assert_eq!(shared_gaussian_nll_each(&mean, &per_class, &x), gaussian_nll_each(&mean, &wide, &x));
-        assert_eq!(shared_gaussian_nll_parts(&mean, &per_class, &x), gaussian_nll_parts(&mean, &wide, &x));
+        assert_eq!(shared_gaussian_nll_sum_count(&mean, &per_class, &x), gaussian_nll_sum_count(&mean, &wide, &x));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::{Density, Domain, density, driver};
-use crate::{Parts, Real, Reduction, Result, math};
+use crate::{Real, Reduction, Result, SumCount, math};
 
 density! {
     WeightedBernoulliNll(logits, x, positive_weight) -> Array;
@@ -47,7 +47,7 @@ density! {
     ///
     /// `pos_weight` of
     /// [`torch.nn.BCEWithLogitsLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html).
-    weighted_bernoulli_nll, weighted_bernoulli_nll_parts, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad,
+    weighted_bernoulli_nll, weighted_bernoulli_nll_sum_count, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad,
     weighted_bernoulli_nll_grad_into;
 }
 
@@ -97,7 +97,7 @@ mod tests {
             assert!(close(gradient, slope, 4.0 * f64::EPSILON), "{arguments:?}: {gradient} is not {slope}");
             let (found, _) = at::<WeightedBernoulliNll, f32, 3, 1>(arguments.map(|x| x as f32));
             assert!(
-                close(found.wide(), loss, 4.0 * f32::EPSILON.wide()),
+                close(found.as_f64(), loss, 4.0 * f32::EPSILON.as_f64()),
                 "{arguments:?} in f32: {found} is not {loss}"
             );
         }

@@ -55,7 +55,7 @@ pub fn class_log_probs<E: Element, I: Target, D: Dimension>(
             }
             for (k, to) in out.iter_mut().enumerate() {
                 let logit = row[labels.get(index * each + k).unwrap_or_default()].real();
-                *to = E::Real::of(0.0) - E::Real::of(sum.nll(logit)); // never -0
+                *to = E::Real::from_f64(0.0) - E::Real::from_f64(sum.nll(logit)); // never -0
                 if to.is_infinite() && logit.is_finite() {
                     return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
                 }
@@ -95,7 +95,7 @@ pub fn class_log_probs_backward<E: Element, I: Target, D: Dimension>(
 ) -> Result<Array<E::Real, D>> {
     let (rows, leading, each) = extents(logits, classes)?;
     check::shape("cotangent", cotangent.shape(), classes.shape())?;
-    let cotangent: Vec<f64> = cotangent.iter().map(|c| c.wide()).collect();
+    let cotangent: Vec<f64> = cotangent.iter().map(|c| c.as_f64()).collect();
     check_finite(&cotangent, classes.shape())?;
     let labels = labels(classes, rows.width(), |at| cotangent[at] == 0.0)?;
     let (mut out, per_job) = (zeros(logits.shape()), rows::rows_per_job::<E>(rows.width()));
@@ -130,7 +130,7 @@ fn backward<E: Element>(
         return Err(rows::improper("logits", leading, index, row));
     }
     let total: f64 = cotangent.iter().sum();
-    let scale = E::Real::of(-total / (1.0 + sum.others));
+    let scale = E::Real::from_f64(-total / (1.0 + sum.others));
     for (i, block) in out.chunks_mut(BLOCK).enumerate() {
         rows::copy(row.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
         simd::scale_exp(block, sum.max, scale);
@@ -140,7 +140,7 @@ fn backward<E: Element>(
         let own: f64 = (0..cotangent.len()).filter(|&k| class(k) == Some(at)).map(|k| cotangent[k]).sum();
         let logit = row[at].real();
         // By `1 - p` for its own share and by `p` for that of the others: neither cancels.
-        out[at] = E::Real::of(own * sum.complement(logit) - (total - own) * sum.prob(logit));
+        out[at] = E::Real::from_f64(own * sum.complement(logit) - (total - own) * sum.prob(logit));
         fits &= out[at].is_finite();
     }
     if fits { Ok(()) } else { Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading))) }

@@ -42,23 +42,23 @@ impl<'a> ClassWeights<'a> {
         self.weights.map_or(1.0, |weights| weights[class])
     }
 
-    /// `Σ w (top - x)` over neighbouring classes. A class of weight 0 is left out, whatever its logit.
+    /// `Σ w (top - x)` over neighboring classes. A class of weight 0 is left out, whatever its logit.
     pub(super) fn drop<T: Real>(self, first: usize, logits: &[T], top: f64) -> f64 {
         match self.weights {
-            None => simd::drop(logits, top),
-            Some(weights) => simd::weighted_drop(logits, &weights[first..][..logits.len()], top),
+            None => simd::sum_below_max(logits, top),
+            Some(weights) => simd::weighted_sum_below_max(logits, &weights[first..][..logits.len()], top),
         }
     }
 
-    /// Takes `scale · w` from the entry of each of neighbouring classes.
+    /// Takes `scale · w` from the entry of each of neighboring classes.
     pub(super) fn subtract<T: Real>(self, first: usize, entries: &mut [T], scale: f64) {
         match self.weights {
-            None => simd::lower(entries, T::of(scale)),
+            None => simd::lower(entries, T::from_f64(scale)),
             Some(weights) => simd::subtract_scaled(entries, &weights[first..][..entries.len()], scale),
         }
     }
 
-    /// The weights of at most [`BLOCK`] neighbouring classes.
+    /// The weights of at most [`BLOCK`] neighboring classes.
     pub(super) fn block(self, first: usize, len: usize) -> &'a [f64] {
         self.weights.map_or(&ONES[..len], |weights| &weights[first..][..len])
     }

@@ -42,7 +42,7 @@ pub fn log_collision<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Resul
     parallel::try_for_each(jobs, 2 * rows.bytes(), |(job, values): (usize, &mut [E::Real])| {
         let mut doubled = vec![E::Real::zero(); BLOCK.min(rows.width())];
         for (i, value) in values.iter_mut().enumerate() {
-            let (index, two) = (job * count + i, E::Real::of(2.0));
+            let (index, two) = (job * count + i, E::Real::from_f64(2.0));
             let (mut once, mut twice) = (RowSum::new(), RowSum::new());
             for_each_block(rows.row(index), |block| {
                 let doubled = &mut doubled[..block.len()];
@@ -56,7 +56,7 @@ pub fn log_collision<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Resul
             if !twice.is_proper() {
                 return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
             }
-            *value = E::Real::of((twice.log_sum_exp() - 2.0 * once.log_sum_exp()).min(0.0));
+            *value = E::Real::from_f64((twice.log_sum_exp() - 2.0 * once.log_sum_exp()).min(0.0));
         }
         Ok(())
     })?;

@@ -8,7 +8,7 @@ use super::labels::Labels;
 use super::scales::{self, Scales};
 use super::transform::LogitTransform;
 use super::walk::{Walk, by_row, zeros};
-use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
+use crate::{Element, Real, Reduction, Result, SumCount, Target, check, reduction};
 
 /// Negative log-likelihood of the target classes under the softmax of the logits, in nats.
 ///
@@ -27,7 +27,7 @@ use crate::{Element, Parts, Real, Reduction, Result, Target, check, reduction};
 /// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. With `temperature` and `soft_cap`
 /// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`].
 /// Logits have any shape `[.., V]`; targets, row weights and per-row losses have the shape without the last axis. The `Mean` divides by `Σ w_y` over the
-/// rows that are kept, smoothed or not, as torch does; [`CrossEntropy::parts`] counts the same.
+/// rows that are kept, smoothed or not, as torch does; [`CrossEntropy::sum_count`] counts the same.
 ///
 /// `L >= 0`; it is 0 where the target has all the mass, `ln V` where all logits are equal (with `ε = ζ = 0`, `w = 1`),
 /// and exactly +inf, with a finite gradient, where the logit of a class that is asked for is -inf. A loss of 1e-12 keeps
@@ -74,7 +74,7 @@ pub struct CrossEntropy {
     pub ignore_index: Option<i64>,
     /// Share of each target that is spread evenly over all classes, in `[0, 1]`. Default 0.
     pub label_smoothing: f64,
-    /// Weight of the squared log-normaliser, `>= 0`. Default 0; PaLM took 1e-4. It is scaled by the class weight of the
+    /// Weight of the squared log-normalizer, `>= 0`. Default 0; PaLM took 1e-4. It is scaled by the class weight of the
     /// target like the rest of the row, so that the mean is a weighted mean of whole rows.
     pub z_loss: f64,
     /// One weight for each class, finite and `>= 0`. Default none: 1 for all.
@@ -127,13 +127,13 @@ impl CrossEntropy {
     /// # Errors
     ///
     /// See [`CrossEntropy`]; an empty or fully ignored batch is `(0, 0)`.
-    pub fn parts<E: Element, I: Target, D: Dimension>(
+    pub fn sum_count<E: Element, I: Target, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<I, D::Smaller>,
-    ) -> Result<Parts> {
+    ) -> Result<SumCount> {
         let (values, count) = self.unreduced(logits, targets)?;
-        scales::parts(&values, count, targets.shape())
+        scales::sum_count(&values, count, targets.shape())
     }
 
     /// The reduced loss and its gradient in the logits.

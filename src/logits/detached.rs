@@ -8,7 +8,7 @@ use super::labels::Labels;
 use super::scales::{self, Scales};
 use super::walk::{Walk, by_row};
 use crate::simd::{self, ROW_TILE, RowTile};
-use crate::{Element, Parts, Real, Reduction, Result, Target};
+use crate::{Element, Real, Reduction, Result, SumCount, Target};
 
 /// What a likelihood with a detached factor is made of, one number for each row; 0 where a row is ignored.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,13 +79,13 @@ macro_rules! verbs {
             /// # Errors
             ///
             #[doc = concat!("See [`", stringify!($objective), "`]; an empty or fully ignored batch is `(0, 0)`.")]
-            pub fn parts<E: Element, I: Target, D: Dimension>(
+            pub fn sum_count<E: Element, I: Target, D: Dimension>(
                 &self,
                 logits: &ArrayRef<E, D>,
                 targets: &ArrayRef<I, D::Smaller>,
-            ) -> Result<Parts> {
+            ) -> Result<SumCount> {
                 self.check()?;
-                $crate::logits::detached::parts(*self, self.ignore_index, logits, targets)
+                $crate::logits::detached::sum_count(*self, self.ignore_index, logits, targets)
             }
 
             /// The reduced loss and its gradient in the logits.
@@ -180,14 +180,14 @@ pub(super) fn each<E: Element, I: Target, D: Dimension>(
 }
 
 /// Sum of the losses and number of the rows that take part.
-pub(super) fn parts<E: Element, I: Target, D: Dimension>(
+pub(super) fn sum_count<E: Element, I: Target, D: Dimension>(
     factor: impl Factor,
     ignore_index: Option<i64>,
     logits: &ArrayRef<E, D>,
     targets: &ArrayRef<I, D::Smaller>,
-) -> Result<Parts> {
+) -> Result<SumCount> {
     let (losses, count) = losses(factor, ignore_index, logits, targets)?;
-    scales::parts(&losses, count, targets.shape())
+    scales::sum_count(&losses, count, targets.shape())
 }
 
 /// The loss of each row, the likelihood and the factor that it is made of.
@@ -272,15 +272,15 @@ impl<F: Factor, E: Element, I: Target> RowKernel<E> for Detached<'_, F, I, E::Re
         let summed = &row.summed;
         let nll = summed.nll();
         let weight = self.factor.of((-nll).exp());
-        row.narrow(nll, || summed.logit == E::Real::neg_infinity())?;
+        row.to_real(nll, || summed.logit == E::Real::neg_infinity())?;
         let target = self.labels.get(summed.index).unwrap_or_default();
         Ok((product(weight, nll), (target, self.scales.at(summed.index) * weight)))
     }
 
     /// `w (p - [v = y])`.
     fn finish(&self, &(target, scale): &(usize, f64), row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
-        simd::scale(block.data, E::Real::of(scale * block.factor / row.total()));
-        let entry = E::Real::of(-scale * row.sum.complement(row.logit));
+        simd::scale(block.data, E::Real::from_f64(scale * block.factor / row.total()));
+        let entry = E::Real::from_f64(-scale * row.sum.complement(row.logit));
         block.entry(target).into_iter().for_each(|to| *to = entry);
     }
 }

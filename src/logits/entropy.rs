@@ -107,7 +107,7 @@ impl<E: Element> RowKernel<E> for Entropies {
 
     fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
         let (mean, scale) = (row.sum.moment / row.total(), -1.0 / row.total());
-        simd::entropy_slope(block.data, row.sum.max, E::Real::of(mean), E::Real::of(scale));
+        simd::entropy_slope(block.data, row.sum.max, E::Real::from_f64(mean), E::Real::from_f64(scale));
     }
 }
 

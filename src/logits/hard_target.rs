@@ -51,7 +51,7 @@ impl<I: Target, T: Real> HardTargets<'_, I, T> {
     fn spread_loss<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> f64 {
         let (mut drop, mut first) = (0.0, 0);
         row.for_each_block(|block| {
-            drop += self.weights.drop(first, block, row.summed.sum.max.wide());
+            drop += self.weights.drop(first, block, row.summed.sum.max.as_f64());
             first += block.len();
         });
         drop + self.weights.total * row.summed.log
@@ -81,7 +81,7 @@ impl<I: Target, T: Real> HardTargets<'_, I, T> {
         } else {
             mass * prob - (self.kept(slope.target) + self.spread * weight)
         };
-        T::of(slope.scale * (pulled + slope.z_pull * prob))
+        T::from_f64(slope.scale * (pulled + slope.z_pull * prob))
     }
 }
 
@@ -138,10 +138,10 @@ impl<E: Element, I: Target> RowKernel<E> for HardTargets<'_, I, E::Real> {
             loss += z * summed.log_sum_exp().powi(2);
         }
         // A weight of the z-loss that overflows may meet a zero, as inf · 0.
-        row.narrow(loss, || self.is_infinite(row, target))?;
+        row.to_real(loss, || self.is_infinite(row, target))?;
         let slope = Slope { target, scale: self.scales.at(summed.index), z_pull: 2.0 * (z * summed.log_sum_exp()) };
         let bound = slope.scale * ((self.mass(target) + slope.z_pull).abs() + self.spread * self.weights.total);
-        if row.has_output && !E::Real::of(bound).is_finite() {
+        if row.has_output && !E::Real::from_f64(bound).is_finite() {
             return Err(row.overflow());
         }
         Ok((loss, slope))
@@ -151,10 +151,10 @@ impl<E: Element, I: Target> RowKernel<E> for HardTargets<'_, I, E::Real> {
     fn finish(&self, slope: &Slope, row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
         let pull = slope.scale * (self.mass(slope.target) + slope.z_pull) / row.total();
         if self.spread > 0.0 {
-            simd::scale_exp(block.data, row.sum.max, E::Real::of(pull));
+            simd::scale_exp(block.data, row.sum.max, E::Real::from_f64(pull));
             self.weights.subtract(block.first, block.data, slope.scale * self.spread);
         } else {
-            simd::scale(block.data, E::Real::of(pull * block.factor));
+            simd::scale(block.data, E::Real::from_f64(pull * block.factor));
         }
         block.entry(slope.target).into_iter().for_each(|entry| *entry = self.entry(slope, row));
     }

@@ -97,7 +97,7 @@ pub(super) enum Keep {
     Logits,
 }
 
-/// Neighbouring entries of an output.
+/// Neighboring entries of an output.
 pub(super) struct Block<'b, T> {
     /// The class of the first.
     pub(super) first: usize,
@@ -129,12 +129,12 @@ pub(super) struct Summed<T> {
 impl<T: Real> Summed<T> {
     /// `ln Σ e^x`.
     pub(super) fn log_sum_exp(&self) -> f64 {
-        self.sum.max.wide() + self.log
+        self.sum.max.as_f64() + self.log
     }
 
     /// `ln Σ e^x - x` for the class that was asked for, without the cancellation of forming both.
     pub(super) fn nll(&self) -> f64 {
-        (self.sum.max.wide() - self.logit.wide()) + self.log
+        (self.sum.max.as_f64() - self.logit.as_f64()) + self.log
     }
 
     /// `1 + others`.
@@ -180,8 +180,8 @@ impl<E: Element> Row<'_, E> {
 
     /// The number, unless a finite logit leads out of the range of the type. It may be infinite where `is_exact` says that a
     /// logit of -inf makes it so.
-    pub(super) fn narrow(&self, value: f64, is_exact: impl FnOnce() -> bool) -> Result<f64> {
-        let lost = value.is_nan() || (E::Real::of(value).is_infinite() && !is_exact());
+    pub(super) fn to_real(&self, value: f64, is_exact: impl FnOnce() -> bool) -> Result<f64> {
+        let lost = value.is_nan() || (E::Real::from_f64(value).is_infinite() && !is_exact());
         if lost { Err(self.overflow()) } else { Ok(value) }
     }
 
@@ -202,8 +202,8 @@ impl<E: Element> Row<'_, E> {
 pub(super) fn nll<T: Real>(sums: &RowTile<'_, T>, logits: &[T; ROW_TILE], numbers: &mut [f64; ROW_TILE]) -> bool {
     let mut are_numbers = true;
     for i in 0..ROW_TILE {
-        numbers[i] = (sums.max[i].wide() - logits[i].wide()) + sums.log[i];
-        are_numbers &= numbers[i] < T::max_value().wide();
+        numbers[i] = (sums.max[i].as_f64() - logits[i].as_f64()) + sums.log[i];
+        are_numbers &= numbers[i] < T::max_value().as_f64();
     }
     are_numbers
 }
@@ -214,11 +214,11 @@ pub(super) fn subtract_targets<T: Real>(tile: &mut RowTile<'_, T>, asked: &Asked
     for r in 0..ROW_TILE {
         if let Ask::Class(class) = asked.asks[r] {
             let (weight, total) = (weight(r), 1.0 + tile.others[r]);
-            factors[r] = T::of(weight / total);
+            factors[r] = T::from_f64(weight / total);
             // `1 - p`, where nothing cancels: with another class on top the total is more than 1 larger.
             let is_top = asked.logits[r] == tile.max[r];
-            let rest = if is_top { tile.others[r] } else { total - tile.classes[class][r].wide() };
-            entries[r] = T::of(-weight * (rest / total));
+            let rest = if is_top { tile.others[r] } else { total - tile.classes[class][r].as_f64() };
+            entries[r] = T::from_f64(-weight * (rest / total));
         }
     }
     tile.scale(&factors);

@@ -104,7 +104,7 @@ impl LogitTransform {
         out: &mut ArrayRef<E::Real, D>,
     ) -> Result<()> {
         let walk = Walk::over(logits)?.transformed(*self)?.into(out)?;
-        walk.fold(&Normalised, |_, _| ()).map(drop)
+        walk.fold(&Normalized, |_, _| ()).map(drop)
     }
 
     /// [`LogitTransform::log_softmax`] in place of the logits.
@@ -113,14 +113,14 @@ impl LogitTransform {
     ///
     /// Those of [`log_softmax_in_place`] and of the [transform](LogitTransform).
     pub fn log_softmax_in_place<T: Real, D: Dimension>(&self, logits: &mut ArrayRef<T, D>) -> Result<()> {
-        Walk::<T>::in_place(logits)?.transformed(*self)?.fold(&Normalised, |_, _| ()).map(drop)
+        Walk::<T>::in_place(logits)?.transformed(*self)?.fold(&Normalized, |_, _| ()).map(drop)
     }
 }
 
 /// Writes `(x - max) - ln(1 + others)`: both steps go down, so nothing cancels.
-struct Normalised;
+struct Normalized;
 
-impl<E: Element> RowKernel<E> for Normalised {
+impl<E: Element> RowKernel<E> for Normalized {
     type Slope = ();
 
     fn keeps(&self) -> Keep {
@@ -158,17 +158,17 @@ impl<E: Element> RowKernel<E> for Normalised {
     }
 
     fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
-        simd::shift_down(block.data, row.sum.max, E::Real::of(row.log));
+        simd::shift_down(block.data, row.sum.max, E::Real::from_f64(row.log));
     }
 
     fn finish_from(&self, (): &(), row: &Summed<E::Real>, logits: &[E::Real], block: Block<'_, E::Real>) {
-        simd::shift_down_into(logits, row.sum.max, E::Real::of(row.log), block.data);
+        simd::shift_down_into(logits, row.sum.max, E::Real::from_f64(row.log), block.data);
     }
 }
 
 /// Only such a maximum can push a finite logit out of the type.
 fn is_huge<T: Real>(max: T) -> bool {
-    max > T::max_value() * T::epsilon() / T::of(4.0)
+    max > T::max_value() * T::epsilon() / T::from_f64(4.0)
 }
 
 #[cfg(test)]

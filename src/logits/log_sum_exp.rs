@@ -166,7 +166,7 @@ impl<E: Element> RowKernel<E> for LogSumExps<'_> {
         numbers: &mut [f64; ROW_TILE],
     ) -> bool {
         let terms = sums.max.iter().zip(&sums.log);
-        numbers.iter_mut().zip(terms).for_each(|(number, (max, log))| *number = max.wide() + log);
+        numbers.iter_mut().zip(terms).for_each(|(number, (max, log))| *number = max.as_f64() + log);
         true
     }
 
@@ -175,7 +175,7 @@ impl<E: Element> RowKernel<E> for LogSumExps<'_> {
     }
 
     fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
-        simd::scale(block.data, E::Real::of(block.factor / row.total()));
+        simd::scale(block.data, E::Real::from_f64(block.factor / row.total()));
     }
 }
 

@@ -38,8 +38,8 @@ const fn row(
 
 impl Row {
     fn logits<T: Real>(&self) -> Array2<T> {
-        let mut logits = Array2::from_shape_fn((1, self.classes), |(_, v)| T::of(normal(v as u64)));
-        self.lifts.iter().for_each(|&(place, logit)| logits[[0, place]] = T::of(logit));
+        let mut logits = Array2::from_shape_fn((1, self.classes), |(_, v)| T::from_f64(normal(v as u64)));
+        self.lifts.iter().for_each(|&(place, logit)| logits[[0, place]] = T::from_f64(logit));
         logits
     }
 }
@@ -51,7 +51,7 @@ fn normal(v: u64) -> f64 {
     3.0 * (quarters.sum::<u64>() as f64 / 65_536.0 - 6.0) + (words[3] >> 11) as f64 * (-67.0_f64).exp2()
 }
 
-/// The finaliser of SplitMix64.
+/// The finalizer of SplitMix64.
 fn mix(n: u64) -> u64 {
     let mut z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -72,7 +72,7 @@ fn losses<T: Real>(row: &Row, logits: &Array2<T>) -> [(&'static str, T); 5] {
     ]
 }
 
-/// Distance of neighbours of a type with this epsilon at a number.
+/// Distance of neighbors of a type with this epsilon at a number.
 fn ulp(epsilon: f64, x: f64) -> f64 {
     f64::from_bits(x.abs().to_bits() & (0x7ff << 52)) * epsilon
 }
@@ -86,13 +86,13 @@ struct Bound {
 /// Measures every row at every level, prints the worst of each, and holds it against its bound.
 fn check<T: Real>(exact: fn(&Row) -> (f64, f64), bound: impl Fn(&Row) -> Bound) {
     println!("{} {:34} {:>7} {:>13} {:>8} {:>9}  worst at", T::NAME, "kind", "classes", "loss", "ulps", "relative");
-    let (epsilon, mut faults) = (T::epsilon().wide(), Vec::new());
+    let (epsilon, mut faults) = (T::epsilon().as_f64(), Vec::new());
     for row in ROWS {
         let (logits, (hi, lo), bound) = (row.logits::<T>(), exact(row), bound(row));
         let mut worst = (0.0, String::new());
         for level in available() {
             for (route, got) in with_level(level, || losses(row, &logits)) {
-                let error = ((got.wide() - hi) - lo).abs();
+                let error = ((got.as_f64() - hi) - lo).abs();
                 if error > worst.0 || error.is_nan() {
                     worst = (error, format!("{route}, {level:?}"));
                 }

@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::detached::{self, Factor, WeightedNll};
 use super::walk::{Walk, zeros};
-use crate::{Element, Parts, Real, Reduction, Result, Target, check};
+use crate::{Element, Real, Reduction, Result, SumCount, Target, check};
 
 /// Negative log-likelihood, mixed with itself weighed by the detached probability of the target.
 ///

@@ -205,7 +205,7 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             let place = if stream.is_some() && late.is_some() { 0 } else { start };
             let data = &mut work[place..place + len];
             let factor = match self.kernel.keeps() {
-                Keep::Exponentials => (piece.references[i].wide() - summed.sum.max.wide()).exp(),
+                Keep::Exponentials => (piece.references[i].as_f64() - summed.sum.max.as_f64()).exp(),
                 Keep::Logits => 1.0,
             };
             let block = Block { first, data: &mut *data, factor };

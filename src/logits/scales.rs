@@ -3,7 +3,7 @@
 use ndarray::Dimension;
 
 use crate::error::Position;
-use crate::{Error, Parts, Real, Reduction, Result, reduction};
+use crate::{Error, Real, Reduction, Result, SumCount, reduction};
 
 /// The factors of the rows.
 pub(super) struct Scales<T> {
@@ -48,15 +48,15 @@ impl<T: Real> Scales<T> {
     /// What the loss of this row, and its gradient, are multiplied by.
     #[inline]
     pub(super) fn at(&self, row: usize) -> f64 {
-        self.weights.as_ref().map_or(1.0 / self.count, |weights| weights[row].wide())
+        self.weights.as_ref().map_or(1.0 / self.count, |weights| weights[row].as_f64())
     }
 
-    /// The total of neighbouring losses, the first of which belongs to `row`; it changes them.
+    /// The total of neighboring losses, the first of which belongs to `row`; it changes them.
     pub(super) fn total(&self, row: usize, losses: &mut [f64]) -> Total {
         let is_infinite = losses.iter().fold(false, |found, loss| found | loss.is_infinite());
         if let Some(weights) = &self.weights {
             for (loss, weight) in losses.iter_mut().zip(&weights[row..]) {
-                *loss = if *weight == T::zero() { 0.0 } else { *loss * weight.wide() };
+                *loss = if *weight == T::zero() { 0.0 } else { *loss * weight.as_f64() };
             }
         }
         let sum = reduction::sum(losses);
@@ -71,10 +71,10 @@ impl<T: Real> Scales<T> {
         self.reduce(&[total], leading)
     }
 
-    /// The reduced loss out of the totals of neighbours. +inf only where the loss of some row is.
+    /// The reduced loss out of the totals of neighbors. +inf only where the loss of some row is.
     pub(super) fn reduce(&self, totals: &[Total], leading: &[usize]) -> Result<T> {
         let sums: Vec<f64> = totals.iter().map(|total| total.sum).collect();
-        let result = T::of(reduction::pairwise(&sums) / self.count);
+        let result = T::from_f64(reduction::pairwise(&sums) / self.count);
         if result.is_infinite() && !totals.iter().any(|total| total.is_infinite) {
             let row = totals.get(largest(&sums)).map_or(0, |total| total.largest);
             return Err(Error::overflow::<T>("logits", Position::unravel(row, leading)));
@@ -83,7 +83,7 @@ impl<T: Real> Scales<T> {
     }
 }
 
-/// What becomes of the losses of neighbouring rows.
+/// What becomes of the losses of neighboring rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Total {
     sum: f64,
@@ -94,12 +94,12 @@ pub(super) struct Total {
 }
 
 /// Sum and count of the losses. The sum is +inf only where the loss of some row is.
-pub(super) fn parts(values: &[f64], count: f64, leading: &[usize]) -> Result<Parts> {
+pub(super) fn sum_count(values: &[f64], count: f64, leading: &[usize]) -> Result<SumCount> {
     let sum = reduction::sum(values);
     if sum.is_infinite() && values.iter().all(|value| value.is_finite()) {
         return Err(Error::overflow::<f64>("logits", Position::unravel(largest(values), leading)));
     }
-    Ok(Parts { sum, count: finite(count)? })
+    Ok(SumCount { sum, count: finite(count)? })
 }
 
 /// The total weight of the rows, unless it does not fit.

@@ -13,7 +13,7 @@ use crate::rows::{self, Rows};
 use crate::{Element, Error, Result, Target, parallel};
 use backward::Backward;
 
-/// Neighbouring classes of a vocabulary that is spread over machines.
+/// Neighboring classes of a vocabulary that is spread over machines.
 ///
 /// ```math
 /// \log p_i = x_{i y_i} - \ln \sum_A \sum_{v \in A} e^{x_{iv}}, \qquad

@@ -8,7 +8,7 @@ use super::soft_target::SoftTargets;
 use super::transform::LogitTransform;
 use super::walk::{Walk, by_row, zeros};
 use crate::rows::Rows;
-use crate::{Element, Parts, Real, Reduction, Result, check};
+use crate::{Element, Real, Reduction, Result, SumCount, check};
 
 /// Cross-entropy between target probabilities and the softmax of the logits, in nats.
 ///
@@ -59,7 +59,7 @@ use crate::{Element, Parts, Real, Reduction, Result, check};
 pub struct SoftCrossEntropy {
     /// Share of each target row that is spread evenly over all classes, in `[0, 1]`. Default 0.
     pub label_smoothing: f64,
-    /// Weight of the squared log-normaliser, `>= 0`. Default 0.
+    /// Weight of the squared log-normalizer, `>= 0`. Default 0.
     pub z_loss: f64,
     /// One weight for each class, finite and `>= 0`. Default none: 1 for all.
     pub class_weights: Option<Vec<f64>>,
@@ -111,15 +111,15 @@ impl SoftCrossEntropy {
     /// # Errors
     ///
     /// See [`SoftCrossEntropy`]; an empty batch is `(0, 0)`.
-    pub fn parts<E: Element, D: Dimension>(
+    pub fn sum_count<E: Element, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<E::Real, D>,
-    ) -> Result<Parts> {
+    ) -> Result<SumCount> {
         let walk = Walk::over(logits)?;
         let leading = walk.leading().to_vec();
         let values = self.unreduced(walk, targets)?;
-        scales::parts(&values, values.len() as f64, &leading)
+        scales::sum_count(&values, values.len() as f64, &leading)
     }
 
     /// The reduced loss and its gradient in the logits.
@@ -251,7 +251,7 @@ mod tests {
 
     /// One-hot rows.
     fn hot<T: Real>(targets: &Array1<usize>, classes: usize) -> Array2<T> {
-        Array2::from_shape_fn((targets.len(), classes), |(i, v)| T::of(f64::from(u8::from(targets[i] == v))))
+        Array2::from_shape_fn((targets.len(), classes), |(i, v)| T::from_f64(f64::from(u8::from(targets[i] == v))))
     }
 
     #[test]
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn parts_count_rows_and_a_mean_over_none_is_an_error() {
-        let parts = plain().parts(&worked(), &worked_targets()).unwrap();
+        let parts = plain().sum_count(&worked(), &worked_targets()).unwrap();
         assert_eq!(parts.count, 2.0);
         assert_close(
             &[parts.mean().unwrap()],
@@ -381,7 +381,7 @@ mod tests {
             1e-15,
         );
         let none = Array2::<f64>::zeros((0, 4));
-        assert_eq!(plain().parts(&none, &none).unwrap(), Parts::default());
+        assert_eq!(plain().sum_count(&none, &none).unwrap(), SumCount::default());
         assert_eq!(plain().value(&none, &none, Reduction::Mean), Err(Error::NothingToAverage { argument: "targets" }));
     }
 
@@ -416,7 +416,7 @@ mod tests {
         let z = SoftCrossEntropy { z_loss: 1e300, class_weights: Some(vec![1e10]), ..plain() };
         assert_eq!(message(z.grad(&array![[0.0]], &array![[1.0]], Reduction::Sum).unwrap_err()), expected);
         let two = array![[0.0, -1.7e308], [0.0, -1.7e308]];
-        let parts = plain().parts(&two, &array![[0.0, 1.0], [0.0, 1.0]]);
+        let parts = plain().sum_count(&two, &array![[0.0, 1.0], [0.0, 1.0]]);
         assert_eq!(message(parts.unwrap_err()), expected);
     }
 }

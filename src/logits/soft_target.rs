@@ -70,7 +70,7 @@ impl<T: Real> SoftTargets<'_, T> {
                 mass.class = first + at;
                 mass.top = std::mem::take(&mut b[at]);
             }
-            mass.drop += simd::weighted_drop(block, b, max.wide());
+            mass.drop += simd::weighted_sum_below_max(block, b, max.as_f64());
             mass.others += simd::sum(b);
             first += block.len();
         });
@@ -81,14 +81,14 @@ impl<T: Real> SoftTargets<'_, T> {
     fn fault<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> Error {
         let targets = self.targets.row(row.summed.index);
         let wrong = targets.iter().position(|q| !(*q >= T::zero() && *q < T::infinity()));
-        let value = wrong.map_or(f64::NAN, |class| targets[class].wide());
+        let value = wrong.map_or(f64::NAN, |class| targets[class].as_f64());
         Error::Value { argument: "targets", position: row.position(wrong), value, allowed: "finite and >= 0" }
     }
 
     /// Whether a class that is asked for has a logit of -inf.
     fn is_infinite<E: Element<Real = T>>(&self, row: &Row<'_, E>) -> bool {
         self.targets.row(row.summed.index).iter().enumerate().any(|(class, q)| {
-            let asked = self.weights.of(class) * (self.kept * q.wide() + self.spread) > 0.0;
+            let asked = self.weights.of(class) * (self.kept * q.as_f64() + self.spread) > 0.0;
             asked && row.logit(class) == T::neg_infinity()
         })
     }
@@ -114,8 +114,8 @@ impl<E: Element> RowKernel<E> for SoftTargets<'_, E::Real> {
         }
         let (scale, extra) = (self.scales.at(row.summed.index), 2.0 * z * row.summed.log_sum_exp());
         // Targets whose sum overflows may meet a zero, as inf · 0.
-        row.narrow(loss, || self.is_infinite(row))?;
-        if row.has_output && !E::Real::of(scale * (2.0 * total + extra.abs())).is_finite() {
+        row.to_real(loss, || self.is_infinite(row))?;
+        if row.has_output && !E::Real::from_f64(scale * (2.0 * total + extra.abs())).is_finite() {
             return Err(row.overflow());
         }
         Ok((loss, Slope { mass, scale, extra }))
@@ -126,7 +126,7 @@ impl<E: Element> RowKernel<E> for SoftTargets<'_, E::Real> {
     fn finish(&self, slope: &Slope, row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
         let Slope { mass, scale, extra } = slope;
         let total = mass.others + mass.top;
-        simd::scale_exp(block.data, row.sum.max, E::Real::of(scale * (total + extra) / row.total()));
+        simd::scale_exp(block.data, row.sum.max, E::Real::from_f64(scale * (total + extra) / row.total()));
         let mut b = [0.0; BLOCK];
         let b = &mut b[..block.data.len()];
         self.fill(row.index, block.first, b);
@@ -135,6 +135,6 @@ impl<E: Element> RowKernel<E> for SoftTargets<'_, E::Real> {
         let pulled =
             if prob > 0.5 { mass.others - total * row.sum.complement(row.sum.max) } else { total * prob - mass.top };
         let entry = block.entry(mass.class);
-        entry.into_iter().for_each(|entry| *entry = E::Real::of(scale * (pulled + extra * prob)));
+        entry.into_iter().for_each(|entry| *entry = E::Real::from_f64(scale * (pulled + extra * prob)));
     }
 }

@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use super::detached::{self, Factor, WeightedNll};
 use super::walk::{Walk, zeros};
-use crate::{Element, Parts, Real, Reduction, Result, Target, check};
+use crate::{Element, Real, Reduction, Result, SumCount, Target, check};
 
 /// Negative log-likelihood weighed by a detached factor of the target's probability, from the total variation distance.
 ///
@@ -177,7 +177,7 @@ mod tests {
             assert_eq!(in_place, expected.1);
             assert!(expected.1.row(1).iter().all(|g| *g == 0.0));
             other_layouts(&x, |x| assert_eq!(loss.grad(x, &y, Reduction::Mean).unwrap(), expected));
-            let parts = loss.parts(&x, &y).unwrap();
+            let parts = loss.sum_count(&x, &y).unwrap();
             assert_eq!(parts.count, 2.0);
             assert!((parts.mean().unwrap() / f64::from(expected.0) - 1.0).abs() < 1e-6);
         }

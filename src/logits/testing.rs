@@ -6,7 +6,9 @@ use crate::Real;
 
 /// Logits with a few digits each, so that sums of them with small whole numbers are exact in both types.
 pub(super) fn sample<T: Real>(rows: usize, classes: usize) -> Array2<T> {
-    Array2::from_shape_fn((rows, classes), |(i, k)| T::of(((i * 7919 + k * 104_729 + i * k) % 513) as f64 / 64.0 - 4.0))
+    Array2::from_shape_fn((rows, classes), |(i, k)| {
+        T::from_f64(((i * 7919 + k * 104_729 + i * k) % 513) as f64 / 64.0 - 4.0)
+    })
 }
 
 /// The two rows that the worked numbers belong to.
@@ -39,7 +41,7 @@ pub(super) fn assert_close<'a, T: Real>(
         match (got.next(), expected.next()) {
             (None, None) => return,
             (Some(g), Some(e)) => {
-                assert!((g.wide() - e).abs() <= tolerance * e.abs().max(1.0), "{g} against {e}");
+                assert!((g.as_f64() - e).abs() <= tolerance * e.abs().max(1.0), "{g} against {e}");
             }
             (g, e) => panic!("one side is longer: {g:?} against {e:?}"),
         }

@@ -16,7 +16,7 @@ pub(super) fn fit<E: Element, K: RowKernel<E>>(pass: &Pass<'_, '_, E, K>) -> boo
     pass.classes() < FEW_CLASSES && !pass.kernel.needs_moment()
 }
 
-/// Neighbouring rows, from `first` on.
+/// Neighboring rows, from `first` on.
 pub(super) fn job<E: Element, K: RowKernel<E>>(
     pass: &Pass<'_, '_, E, K>,
     first: usize,

@@ -189,7 +189,7 @@ impl LogitTransform {
     ) -> Result<()> {
         let walk = Walk::over(logits)?.transformed(*self)?.into(out)?;
         check_leading("cotangent", cotangent.shape(), &walk)?;
-        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.wide()).collect();
+        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.as_f64()).collect();
         check_finite(&cotangent, walk.leading())?;
         let labels = Labels::new(targets, walk.leading(), walk.classes(), None, |row| cotangent[row] == 0.0)?;
         let cotangent = cotangent.as_slice();
@@ -253,15 +253,15 @@ impl<E: Element, I: Target, W: Fn(usize) -> f64 + Sync> RowKernel<E> for LogProb
     fn value(&self, row: &Row<'_, E>) -> Result<(f64, f64)> {
         let log_prob = 0.0 - row.summed.nll(); // never -0
         if !row.has_output {
-            row.narrow(log_prob, || row.summed.logit == E::Real::neg_infinity())?;
+            row.to_real(log_prob, || row.summed.logit == E::Real::neg_infinity())?;
         }
         Ok((log_prob, (self.weights)(row.summed.index)))
     }
 
     fn finish(&self, weight: &f64, row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
-        simd::scale(block.data, E::Real::of(-weight * block.factor / row.total()));
+        simd::scale(block.data, E::Real::from_f64(-weight * block.factor / row.total()));
         let target = self.labels.get(row.index).and_then(|target| block.entry(target));
-        target.into_iter().for_each(|entry| *entry = E::Real::of(weight * row.sum.complement(row.logit)));
+        target.into_iter().for_each(|entry| *entry = E::Real::from_f64(weight * row.sum.complement(row.logit)));
     }
 }
 

@@ -64,11 +64,11 @@ impl LogitTransform {
     /// What is done to logits of this type; nothing if it is the identity.
     pub(crate) fn map<T: Real>(&self) -> Option<Map<T>> {
         let Self { temperature, soft_cap } = *self;
-        let Some(cap) = soft_cap.filter(|&cap| T::of(cap).is_finite()) else {
-            return (temperature != 1.0).then(|| Map::Divide(T::of(temperature)));
+        let Some(cap) = soft_cap.filter(|&cap| T::from_f64(cap).is_finite()) else {
+            return (temperature != 1.0).then(|| Map::Divide(T::from_f64(temperature)));
         };
-        let (gain, rate) = (T::of(cap / temperature), T::of(1.0 / temperature));
-        Some(Map::Cap { cap: T::of(cap).max(T::min_positive_value()), gain, rate })
+        let (gain, rate) = (T::from_f64(cap / temperature), T::from_f64(1.0 / temperature));
+        Some(Map::Cap { cap: T::from_f64(cap).max(T::min_positive_value()), gain, rate })
     }
 }
 

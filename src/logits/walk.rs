@@ -144,13 +144,13 @@ impl<'a, E: Element> Walk<'a, E> {
     }
 }
 
-/// Where the numbers of neighbouring rows go.
+/// Where the numbers of neighboring rows go.
 enum Sink<'s, R> {
     Each(&'s mut [f64]),
     Folded { rows: usize, result: &'s mut R },
 }
 
-/// Neighbouring rows, done one after the other, or by tiles where they are short and not transformed.
+/// Neighboring rows, done one after the other, or by tiles where they are short and not transformed.
 fn job<E: Element, K: RowKernel<E> + RowKernel<E::Real>>(
     (pass, map): (&Pass<'_, '_, E, K>, Option<Map<E::Real>>),
     first: usize,
@@ -184,7 +184,7 @@ fn job<E: Element, K: RowKernel<E> + RowKernel<E::Real>>(
 /// One number for each row in the shape that they have without the last axis, rounded once.
 pub(super) fn by_row<T: Real, D: Dimension>(values: &[f64], leading: &[usize]) -> Array<T, D> {
     let mut result = zeros(leading);
-    result.iter_mut().zip(values).for_each(|(to, &value)| *to = T::of(value));
+    result.iter_mut().zip(values).for_each(|(to, &value)| *to = T::from_f64(value));
     result
 }
 
@@ -220,7 +220,7 @@ mod tests {
         CrossEntropy, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp, token_log_probs,
         token_log_probs_backward,
     };
-    use crate::{Parts, Reduction};
+    use crate::{Reduction, SumCount};
 
     #[test]
     fn what_is_streamed_has_the_bits_of_what_replaces_its_input() {
@@ -310,7 +310,7 @@ mod tests {
             for (a, b) in short.iter().zip(&long) {
                 assert!(a == b || (a - b).abs() <= 4e-16 * b.abs().max(1.0), "{rows}x{classes}: {a} against {b}");
             }
-            let Parts { sum, count } = loss.parts(&x, &targets).unwrap();
+            let SumCount { sum, count } = loss.sum_count(&x, &targets).unwrap();
             assert_eq!(count, if rows > 4 { rows as f64 - 1.0 } else { rows as f64 });
             assert_eq!(loss.value(&x, &targets, Reduction::Sum).unwrap(), sum);
             let short = loss.grad(&x, &targets, Reduction::Sum).unwrap().1;

@@ -99,7 +99,7 @@ fn signed<E: Element, D: Dimension>(
     check::shape("weights", weights.shape(), logits.shape())?;
     let (weights, shape) = (Rows::new("weights", weights)?, logits.shape());
     let (leading, per_job) = (&shape[..shape.len() - 1], rows::rows_per_job::<f64>(rows.width()));
-    let mut sums = vec![(E::Real::of(0.0), E::Real::of(0.0)); rows.len()];
+    let mut sums = vec![(E::Real::from_f64(0.0), E::Real::from_f64(0.0)); rows.len()];
     let outs: Vec<_> = match grad {
         Some(grad) => RowsMut::new("out", grad, shape)?.split(per_job).into_iter().map(Some).collect(),
         None => (0..rows.len().div_ceil(per_job)).map(|_| None).collect(),
@@ -113,7 +113,7 @@ fn signed<E: Element, D: Dimension>(
                 let summed = terms.load(rows.row(index).iter().zip(weights.row(index)));
                 let place = |class| place(leading, index, class);
                 result = summed.map_err(|wrong| wrong.error(place)).and_then(|sum| {
-                    sums[i] = (E::Real::of(sum.log()), E::Real::of(sum.sign()));
+                    sums[i] = (E::Real::from_f64(sum.log()), E::Real::from_f64(sum.sign()));
                     out.map_or(Ok(()), |out| terms.slopes(&sum, out)).map_err(|()| overflow::<E>(place(None)))
                 });
             }
@@ -188,11 +188,11 @@ impl Terms {
         self.0.clear();
         let (mut max, mut top, mut sign) = (f64::NEG_INFINITY, 0, 0.0);
         for (class, (logit, weight)) in row.clone().enumerate() {
-            let weight = weight.wide();
+            let weight = weight.as_f64();
             if !weight.is_finite() {
                 return Err(Wrong { argument: "weights", class, value: weight, allowed: "finite" });
             }
-            let logit = if weight == 0.0 { f64::NEG_INFINITY } else { logit.real().wide() };
+            let logit = if weight == 0.0 { f64::NEG_INFINITY } else { logit.real().as_f64() };
             if logit.is_nan() || logit == f64::INFINITY {
                 return Err(Wrong { argument: "logits", class, value: logit, allowed: "finite or -inf" });
             }
@@ -208,7 +208,7 @@ impl Terms {
         }
         for (term, (_, weight)) in self.0.iter_mut().zip(row) {
             // Relative to the sign of the largest, whose own term is 1.
-            *term = sign * weight.wide().signum() * (*term - max).exp();
+            *term = sign * weight.as_f64().signum() * (*term - max).exp();
         }
         let largest = std::mem::take(&mut self.0[top]);
         let rest = reduction::sum(&self.0);
@@ -220,7 +220,7 @@ impl Terms {
     fn slopes<T: Real>(&self, sum: &Sum, out: &mut [T]) -> Result<(), ()> {
         let total = 1.0 + sum.rest;
         for (to, term) in out.iter_mut().zip(&self.0) {
-            *to = if *term == 0.0 { T::zero() } else { T::of(term / total) };
+            *to = if *term == 0.0 { T::zero() } else { T::from_f64(term / total) };
         }
         if out.iter().all(|slope| slope.is_finite()) { Ok(()) } else { Err(()) }
     }

@@ -1,7 +1,7 @@
 //! Scalar functions that the objectives are made of, each with a stated error bound.
 //!
-//! All are free of branches, so that loops over them vectorise, and all take `const FMA: bool`: whether the code may
-//! use fused multiply-add. Outside kernels, where nothing is vectorised, `false` is right on every machine and `true`
+//! All are free of branches, so that loops over them vectorize, and all take `const FMA: bool`: whether the code may
+//! use fused multiply-add. Outside kernels, where nothing is vectorized, `false` is right on every machine and `true`
 //! is slow on those without the instruction:
 //!
 //! ```

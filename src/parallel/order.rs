@@ -9,12 +9,12 @@ use crate::{Real, parallel};
 /// algorithm sorts them, on any number of threads, the result is the same.
 pub(crate) fn ascending<T: Real>(values: &[T]) -> Vec<usize> {
     if size_of::<T>() == size_of::<f32>() && u32::try_from(values.len()).is_ok() {
-        let key = |(place, value): (usize, &T)| u64::from(key_of_f32(value.wide() as f32)) << 32 | place as u64;
+        let key = |(place, value): (usize, &T)| u64::from(key_of_f32(value.as_f64() as f32)) << 32 | place as u64;
         let mut keys: Vec<u64> = values.iter().enumerate().map(key).collect();
         parallel::sort_unstable(&mut keys);
         return keys.into_iter().map(|key| (key & u64::from(u32::MAX)) as usize).collect();
     }
-    let key = |(place, value): (usize, &T)| u128::from(key_of_f64(value.wide())) << 64 | place as u128;
+    let key = |(place, value): (usize, &T)| u128::from(key_of_f64(value.as_f64())) << 64 | place as u128;
     let mut keys: Vec<u128> = values.iter().enumerate().map(key).collect();
     parallel::sort_unstable(&mut keys);
     keys.into_iter().map(|key| (key & u128::from(u64::MAX)) as usize).collect()

@@ -2,7 +2,7 @@
 
 use crate::preference::objective::forward;
 use crate::preference::*; // each objective
-use crate::{Parts, Real, Reduction, Result};
+use crate::{Real, Reduction, Result, SumCount};
 
 /// The enum, and the objective behind each of its variants.
 macro_rules! configurations {
@@ -46,7 +46,7 @@ configurations! {
     /// DPO under another divergence, with TRL's names for it:
     ///
     /// ```json
-    /// { "loss_type": "scored", "loss": { "loss_type": "sigmoid" }, "score": { "f_divergence_type": "js_divergence" } }
+    /// { "loss_type": "linked", "loss": { "loss_type": "sigmoid" }, "link": { "f_divergence_type": "js_divergence" } }
     /// ```
     ///
     /// Losses of one's own are not among them: where a choice at run time must reach these, use a
@@ -83,8 +83,9 @@ configurations! {
         /// EXO over pairs.
         ExoPair(ExoPair),
         /// DiscoPOP.
-        Discopop(DiscoPop),
-        /// Length-normalised DPO.
+        #[cfg_attr(feature = "serde", serde(rename = "discopop"))]
+        DiscoPop(DiscoPop),
+        /// Length-normalized DPO.
         SigmoidNorm(SigmoidNorm),
         /// The preference term of CPO.
         Cpo(Cpo),
@@ -93,22 +94,26 @@ configurations! {
         /// IPO without a reference.
         CpoIpo(CpoIpo),
         /// SimPO.
-        Simpo(SimPo),
+        #[cfg_attr(feature = "serde", serde(rename = "simpo"))]
+        SimPo(SimPo),
         /// AlphaPO.
-        Alphapo(AlphaPo),
+        #[cfg_attr(feature = "serde", serde(rename = "alphapo"))]
+        AlphaPo(AlphaPo),
         /// DPO with a length penalty.
-        Rdpo(RDpo),
+        #[cfg_attr(feature = "serde", serde(rename = "rdpo"))]
+        RDpo(RDpo),
         /// DPO with an offset.
         Odpo(Odpo),
         /// DPO with a strength for each side; PSO offline.
         FlexDpo(FlexDpo),
         /// χPO.
-        Chipo(ChiPo),
+        #[cfg_attr(feature = "serde", serde(rename = "chipo"))]
+        ChiPo(ChiPo),
         /// REBEL.
         Rebel(Rebel),
         /// DPO with soft labels.
         SoftDpo(SoftDpo),
-        /// Reward-aware preference optimisation.
+        /// Reward-aware preference optimization.
         RewardAwareRpo(RewardAwareRpo),
         /// DPO with ties after Rao and Kupper.
         RaoKupper(RaoKupper),
@@ -139,7 +144,8 @@ configurations! {
         /// The alignment term of ASFT.
         Asft(Asft),
         /// SimPER.
-        Simper(SimPer),
+        #[cfg_attr(feature = "serde", serde(rename = "simper"))]
+        SimPer(SimPer),
         /// TPO; TPO-L with a mean length and a gamma.
         Tpo(Tpo),
         /// The odds-ratio term of ORPO.
@@ -169,7 +175,7 @@ configurations! {
         /// The likelihood of the chosen responses, per token of the batch.
         Sft(Sft),
         /// A loss of the margin under another divergence.
-        Scored(Scored<ScorableConfig, Divergence>),
+        Linked(Linked<LinkableConfig, Link>),
         /// Several of them.
         WeightedSum(WeightedSum<PairConfig>),
     }
@@ -181,7 +187,7 @@ forward!(PairConfig, |this| this.objective());
 #[cfg(debug_assertions)]
 type Chosen<T> = for<'a> fn(&'a PairConfig) -> &'a dyn PairObjective<T>;
 
-/// Compiles the kernels of all objectives here, so that without optimisation other crates (each binary of the tests)
+/// Compiles the kernels of all objectives here, so that without optimization other crates (each binary of the tests)
 /// link them and do not compile them again.
 #[cfg(debug_assertions)]
 #[used]
@@ -331,11 +337,8 @@ mod tests {
             ),
             (r#"{"loss_type":"sft"}"#, PairConfig::Sft(Sft)),
             (
-                r#"{"loss_type":"scored","loss":{"loss_type":"sigmoid"},"score":{"f_divergence_type":"forward_kl"}}"#,
-                PairConfig::Scored(Scored {
-                    loss: ScorableConfig::Sigmoid(Dpo::default()),
-                    score: Divergence::ForwardKl,
-                }),
+                r#"{"loss_type":"linked","loss":{"loss_type":"sigmoid"},"link":{"f_divergence_type":"forward_kl"}}"#,
+                PairConfig::Linked(Linked { loss: LinkableConfig::Sigmoid(Dpo::default()), link: Link::ForwardKl }),
             ),
         ];
         for (text, config) in names {

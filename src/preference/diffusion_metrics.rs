@@ -77,7 +77,7 @@ pub fn diffusion_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<
     let Row { policy, reference, .. } = held.zip(Row::NAMES);
     for pair in 0..batch.len() {
         for (column, argument) in [policy.chosen, policy.rejected, reference.chosen, reference.rejected] {
-            let value = column.map_or(0.0, |column| column[pair].wide());
+            let value = column.map_or(0.0, |column| column[pair].as_f64());
             if !(value >= 0.0 && value.is_finite()) {
                 let position = Position::from(pair);
                 return Err(Error::Value { argument, position, value, allowed: "finite and >= 0" });

@@ -34,14 +34,14 @@ pub(crate) fn run<T: Real>(
 ) -> Result<f64> {
     let n = batch.len();
     let (weights, factor) = match reduction {
-        Reduction::Sum => (None, scale.wide()),
-        Reduction::Mean => (None, scale.wide() / n as f64),
-        Reduction::Weighted(weights) => (Some(weights.view()), scale.wide()),
+        Reduction::Sum => (None, scale.as_f64()),
+        Reduction::Mean => (None, scale.as_f64() / n as f64),
+        Reduction::Weighted(weights) => (Some(weights.view()), scale.as_f64()),
     };
     if factor == 0.0 {
-        return Ok(out.nothing().wide());
+        return Ok(out.nothing().as_f64());
     }
-    let pass = Pass { block, sources: sources(batch, needs), weights, factor: T::of(factor) };
+    let pass = Pass { block, sources: sources(batch, needs), weights, factor: T::from_f64(factor) };
     let (jobs, bytes) = (n.div_ceil(JOB), 6 * n * size_of::<T>());
     let (sum, is_finite) = match n {
         _ if parallel::is_spread(jobs, bytes) => pass.spread(n, bytes, out)?,
@@ -149,8 +149,8 @@ impl<T: Real> Pass<'_, T> {
                 scale.write_both(slope.as_mut().map(|side| &**side), out.view_mut(), Mode::Add, &mut scratch.spare)
             }
         };
-        weights.into_iter().for_each(|weights| simd::weigh(loss, weights));
-        let sum = simd::sum(loss).wide();
+        weights.into_iter().for_each(|weights| simd::mul_or_zero_all(loss, weights));
+        let sum = simd::sum(loss).as_f64();
         if written && sum.is_finite() && are_ordinary(self.sources, columns) {
             return Ok(sum);
         }

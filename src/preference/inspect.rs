@@ -29,13 +29,13 @@ impl<T: Real> Inspection<'_, T> {
         let asks_for_slopes = matches!(out, Out::Grad(_) | Out::AddGrad(_));
         let mut sum = 0.0;
         for i in 0..loss.len() {
-            let weight = self.scale.weights.map_or(1.0, |weights| weights[i].wide());
+            let weight = self.scale.weights.map_or(1.0, |weights| weights[i].as_f64());
             if weight == 0.0 {
                 continue;
             }
-            let slope = Pairs { chosen: slope.chosen[i].wide(), rejected: slope.rejected[i].wide() };
-            self.pair(i, loss[i].wide(), slope, asks_for_slopes && self.scale.at(i) != T::zero())?;
-            let share = weight * loss[i].wide();
+            let slope = Pairs { chosen: slope.chosen[i].as_f64(), rejected: slope.rejected[i].as_f64() };
+            self.pair(i, loss[i].as_f64(), slope, asks_for_slopes && self.scale.at(i) != T::zero())?;
+            let share = weight * loss[i].as_f64();
             if loss[i].is_finite() && f64::is_finite(sum) && !(sum + share).is_finite() {
                 return Err(self.overflow("loss", i));
             }
@@ -47,7 +47,7 @@ impl<T: Real> Inspection<'_, T> {
 
     /// One pair that counts. A slope that overflows is an error where it is asked for.
     fn pair(&self, i: usize, loss: f64, slope: Pairs<f64>, asks_for_slopes: bool) -> Result<()> {
-        let row = self.columns.map(|column| column[i].wide());
+        let row = self.columns.map(|column| column[i].as_f64());
         self.entries(i, row)?;
         let steep = !(slope.chosen.is_finite() && slope.rejected.is_finite());
         let endless = row.into_array().into_iter().any(f64::is_infinite);

@@ -9,7 +9,7 @@ use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::{Responses, Sequences};
 use crate::{Element, Reduction, Result, Target, check};
 
-/// Preference pairs as logits and tokens: the whole chain from materialised logits to a loss, and its gradient in the
+/// Preference pairs as logits and tokens: the whole chain from materialized logits to a loss, and its gradient in the
 /// logits.
 ///
 /// ```math
@@ -24,7 +24,7 @@ use crate::{Element, Reduction, Result, Target, check};
 ///
 /// **Memory.** A value allocates nothing of the size of the logits. A gradient has their shape, in [`Element::Real`]:
 /// owned from [`grad`](Self::grad), in the caller's buffers with [`grad_into`](Self::grad_into); no log-softmax stands
-/// beside it. Scored logits are read once for a value and twice for a gradient. What the masks leave out is never read,
+/// beside it. Linked logits are read once for a value and twice for a gradient. What the masks leave out is never read,
 /// and its gradient is 0.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The author's side: what a new pair loss has to say about itself.
 
 use crate::error::Error;
-use crate::preference::score::{ReverseKl, scored_pair};
+use crate::preference::link::{ReverseKlLink, linked_pair};
 use crate::preference::{Pairs, Row};
 use crate::{Real, Result};
 
@@ -14,7 +14,7 @@ use crate::{Real, Result};
 /// Without a reference (`ρ`) or lengths (`n`) in [`MarginLoss::margin`] those are 0 and 1; `t` is the batch's target, 0
 /// where it has none. Implement it for a struct of hyper-parameters, and that struct is a
 /// [`PairObjective`](crate::preference::PairObjective): batching, reduction, weights, threads and vector instructions
-/// are there already. A loss of the margin that also looks at labels, rewards or lengths is a [`LabelledLoss`], one that
+/// are there already. A loss of the margin that also looks at labels, rewards or lengths is a [`LabeledLoss`], one that
 /// treats the two sides differently a [`PairLoss`].
 ///
 /// # Examples
@@ -53,7 +53,7 @@ pub trait MarginLoss: Sync {
 
     /// Loss and slope at one margin, in `T`.
     ///
-    /// Keep it free of branches, so that the loop over it vectorises, and exact at ±inf: an infinite loss with a finite
+    /// Keep it free of branches, so that the loop over it vectorizes, and exact at ±inf: an infinite loss with a finite
     /// slope is a value, a NaN or an infinite slope becomes an error that names the pair.
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T);
 }
@@ -61,17 +61,17 @@ pub trait MarginLoss: Sync {
 /// A loss of the margin and of what else the batch says of the pair: a label, rewards, lengths.
 ///
 /// The margin is that of a [`MarginLoss`] without the offset: `target` means what this loss says it means. A
-/// [`Scored`](crate::preference::Scored) takes every such loss.
+/// [`Linked`](crate::preference::Linked) takes every such loss.
 ///
 /// # Examples
 ///
 /// ```
-/// use loglik::{ndarray::aview1, prelude::*, preference::{LabelledLoss, Needs, Row}};
+/// use loglik::{ndarray::aview1, prelude::*, preference::{LabeledLoss, Needs, Row}};
 ///
 /// /// The squared distance of the margin from the gap of the two rewards.
 /// struct Regression;
 ///
-/// impl LabelledLoss for Regression {
+/// impl LabeledLoss for Regression {
 ///     fn needs(&self) -> Result<Needs> {
 ///         Ok(Needs { reference: true, rewards: true, ..Needs::default() })
 ///     }
@@ -87,7 +87,7 @@ pub trait MarginLoss: Sync {
 /// assert_eq!(Regression.value(batch, Reduction::Mean)?, 2.25);
 /// # Ok::<(), loglik::Error>(())
 /// ```
-pub trait LabelledLoss: Sync {
+pub trait LabeledLoss: Sync {
     /// Checks the hyper-parameters and says what the batch must hold.
     fn needs(&self) -> Result<Needs>;
 
@@ -98,7 +98,7 @@ pub trait LabelledLoss: Sync {
 
     /// Loss and slope at the margin of this pair, of which the rest is constant. See [`MarginLoss::at`].
     ///
-    /// A label out of range has the loss NaN, which [`LabelledLoss::explain`] then puts into words.
+    /// A label out of range has the loss NaN, which [`LabeledLoss::explain`] then puts into words.
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T);
 
     /// See [`PairLoss::explain`].
@@ -108,7 +108,7 @@ pub trait LabelledLoss: Sync {
     }
 }
 
-impl<L: MarginLoss> LabelledLoss for L {
+impl<L: MarginLoss> LabeledLoss for L {
     fn needs(&self) -> Result<Needs> {
         self.check()?;
         Ok(self.margin().needs())
@@ -150,18 +150,18 @@ pub trait PairLoss: Sync {
     }
 }
 
-impl<L: LabelledLoss> PairLoss for L {
+impl<L: LabeledLoss> PairLoss for L {
     fn needs(&self) -> Result<Needs> {
-        LabelledLoss::needs(self)
+        LabeledLoss::needs(self)
     }
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        scored_pair::<T, L, ReverseKl, FMA>(self, &ReverseKl, row)
+        linked_pair::<T, L, ReverseKlLink, FMA>(self, &ReverseKlLink, row)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        LabelledLoss::explain(self, row, position)
+        LabeledLoss::explain(self, row, position)
     }
 }
 

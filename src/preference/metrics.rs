@@ -166,8 +166,8 @@ impl<T: Real> Column<'_, T> {
     #[inline(always)]
     fn at(self, index: usize) -> f64 {
         match self {
-            Self::Slice(slice) => slice[index].wide(),
-            Self::Spread(view) => view[index].wide(),
+            Self::Slice(slice) => slice[index].as_f64(),
+            Self::Spread(view) => view[index].as_f64(),
             Self::Absent(neutral) => neutral,
         }
     }
@@ -178,7 +178,7 @@ impl<T: Real> Column<'_, T> {
         let mut group = [0.5; LANES];
         match self {
             Self::Slice(slice) => {
-                group.iter_mut().zip(&slice[start..start + len]).for_each(|(to, x)| *to = x.wide());
+                group.iter_mut().zip(&slice[start..start + len]).for_each(|(to, x)| *to = x.as_f64());
             }
             Self::Spread(_) | Self::Absent(_) => {
                 group[..len].iter_mut().enumerate().for_each(|(i, to)| *to = self.at(start + i));

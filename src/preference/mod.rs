@@ -18,9 +18,9 @@
 //! | watch rewards, margin and accuracy | [`pair_metrics`], [`reward_metrics`], [`process_accuracy`]; of denoising errors [`diffusion_metrics`]; [`RunningMean`] |
 //! | compare whole batches | [`Aot`], [`AotUnpaired`], [`DrDpo`], [`BetaDpo`], [`AlphaDpo`], [`KtoPair`], [`Sft`] |
 //! | add a likelihood term as a peer does | [`NllAddOn`] |
-//! | treat lengths otherwise, or weigh pairs | [`LengthDesensitised`], [`down_sample`], [`Wpo`], [`MarginFilter`] |
-//! | exchange the divergence | [`Scored`] with a [`Score`]: [`ReverseKl`], [`ForwardKl`], [`JensenShannon`], [`AlphaDivergence`]; by name [`Divergence`] |
-//! | write a new loss | [`MarginLoss`], for one number; [`LabelledLoss`], for it and labels; [`PairLoss`], for anything of one pair |
+//! | treat lengths otherwise, or weigh pairs | [`LengthDesensitized`], [`down_sample`], [`Wpo`], [`MarginFilter`] |
+//! | exchange the divergence | [`Linked`] with a [`RatioLink`]: [`ReverseKlLink`], [`ForwardKlLink`], [`JensenShannonLink`], [`AlphaLink`]; by name [`Link`] |
+//! | write a new loss | [`MarginLoss`], for one number; [`LabeledLoss`], for it and labels; [`PairLoss`], for anything of one pair |
 //!
 //! A new objective is one file in `pairwise/`: the struct, its `check`, and loss and slope at one margin. Everything
 //! else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the driver's.
@@ -35,6 +35,7 @@ mod formulas;
 mod inspect;
 mod kernel;
 mod linear_pairs;
+mod link;
 mod logit_pairs;
 mod loss;
 mod metrics;
@@ -45,7 +46,6 @@ mod pairwise;
 mod reward;
 mod row;
 mod scale;
-mod score;
 #[cfg(test)]
 mod testing;
 mod weighted_sum;
@@ -56,8 +56,9 @@ pub use diffusion_metrics::{DiffusionMetrics, diffusion_metrics};
 pub use formulas::TieModel;
 use formulas::{bernoulli, logistic, odds, probability};
 pub use linear_pairs::LinearPairs;
+pub use link::{AlphaLink, ForwardKlLink, JensenShannonLink, Link, LinkableConfig, Linked, RatioLink, ReverseKlLink};
 pub use logit_pairs::LogitPairs;
-pub use loss::{Against, LabelledLoss, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
+pub use loss::{Against, LabeledLoss, Length, Margin, MarginLoss, Needs, PairLoss, TargetUse};
 pub use metrics::{PairMetrics, pair_metrics};
 pub use modifiers::*;
 pub use objective::{Out, PairObjective};
@@ -68,5 +69,4 @@ pub use reward::{
     reward_metrics,
 };
 pub use row::Row;
-pub use score::{AlphaDivergence, Divergence, ForwardKl, JensenShannon, ReverseKl, ScorableConfig, Score, Scored};
 pub use weighted_sum::{Term, WeightedSum};

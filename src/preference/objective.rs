@@ -6,8 +6,8 @@ use crate::error::Position;
 use crate::preference::driver;
 use crate::preference::kernel::Block;
 use crate::preference::{Needs, PairBatch, PairLoss, Pairs, PairsMut, TargetUse};
-use crate::reduction::narrow;
-use crate::{Error, Parts, Real, Reduction, Result, check};
+use crate::reduction::to_real;
+use crate::{Error, Real, Reduction, Result, SumCount, check};
 
 /// Where [`PairObjective::run`] puts what it finds beside the loss. Arrays have one entry for each pair, in any layout.
 #[derive(Debug)]
@@ -92,9 +92,9 @@ pub trait PairObjective<T: Real> {
     /// Sum of the losses and number of pairs, by which micro-batches combine exactly; `(0, 0)` over nothing.
     ///
     /// [`Error::NotSeparable`] of an objective whose micro-batches do not combine.
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         let sum = self.run(&batch, Reduction::Sum, T::one(), Out::Nothing)?;
-        Ok(Parts { sum: sum.wide(), count: batch.len() as f64 })
+        Ok(SumCount { sum: sum.as_f64(), count: batch.len() as f64 })
     }
 
     /// The reduced loss.
@@ -133,12 +133,12 @@ impl<T: Real, L: PairLoss> PairObjective<T> for L {
 
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
         let total = run_wide(self, batch, reduction, scale, out)?;
-        narrow(total, "loss", Position::default())
+        to_real(total, "loss", Position::default())
     }
 
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         let sum = run_wide(self, &batch, Reduction::Sum, T::one(), Out::Nothing)?;
-        Ok(Parts { sum, count: batch.len() as f64 })
+        Ok(SumCount { sum, count: batch.len() as f64 })
     }
 }
 
@@ -170,7 +170,7 @@ pub(super) fn run_wide<T: Real, L: PairLoss>(
     out: Out<'_, T>,
 ) -> Result<f64> {
     let needs = checked_needs(loss, batch)?;
-    check::finite("scale", scale.wide())?;
+    check::finite("scale", scale.as_f64())?;
     reduction.check(&[batch.len()])?;
     out.check_shapes(batch.len())?;
     if matches!(reduction, Reduction::Mean) && batch.is_empty() {
@@ -200,9 +200,9 @@ macro_rules! forward {
                 $objective.run(batch, reduction, scale, out)
             }
 
-            fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+            fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
                 let $this = self;
-                $objective.parts(batch)
+                $objective.sum_count(batch)
             }
         }
     };

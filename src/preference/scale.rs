@@ -3,7 +3,7 @@
 use ndarray::ArrayViewMut1;
 
 use crate::preference::{Pairs, PairsMut};
-use crate::simd::{Kernel, dispatch, select};
+use crate::simd::{Kernel, dispatch, mul_or_zero};
 use crate::{Real, rows};
 
 /// What the losses and slopes of a block are multiplied by. A factor of zero selects: not even a NaN comes through.
@@ -59,10 +59,10 @@ impl<T: Real> Kernel for Write<'_, T> {
     fn run<const FMA: bool>(self) -> bool {
         let Scale { weights, factor } = self.scale;
         match (weights, self.mode) {
-            (None, Mode::Set) => each(self.from, self.from, self.to, |_, x, _| select(factor, x)),
-            (None, Mode::Add) => each(self.from, self.from, self.to, |_, x, old| old + select(factor, x)),
-            (Some(w), Mode::Set) => each(w, self.from, self.to, |w, x, _| select(w * factor, x)),
-            (Some(w), Mode::Add) => each(w, self.from, self.to, |w, x, old| old + select(w * factor, x)),
+            (None, Mode::Set) => each(self.from, self.from, self.to, |_, x, _| mul_or_zero(factor, x)),
+            (None, Mode::Add) => each(self.from, self.from, self.to, |_, x, old| old + mul_or_zero(factor, x)),
+            (Some(w), Mode::Set) => each(w, self.from, self.to, |w, x, _| mul_or_zero(w * factor, x)),
+            (Some(w), Mode::Add) => each(w, self.from, self.to, |w, x, old| old + mul_or_zero(w * factor, x)),
         }
     }
 }

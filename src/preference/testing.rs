@@ -22,7 +22,7 @@ impl<T: Real> Sample<T> {
         let column = |seed: usize, low: f64, high: f64| {
             Array1::from_shape_fn(n, |i| {
                 let mixed = (i + 1).wrapping_mul(2_654_435_761 + 2 * seed) % 10_007;
-                T::of(low + (high - low) * mixed as f64 / 10_007.0)
+                T::from_f64(low + (high - low) * mixed as f64 / 10_007.0)
             })
         };
         let log_probs = |seed| Pairs { chosen: column(seed, -60.0, -0.3), rejected: column(seed + 1, -60.0, -0.3) };
@@ -97,7 +97,7 @@ fn rejected<A>(pairs: &mut Pairs<A>) -> &mut A {
 pub(crate) fn pair<T: Real>(objective: &dyn PairObjective<T>, batch: PairBatch<'_, T>) -> (f64, f64, f64) {
     let mut grad = Pairs { chosen: Array1::zeros(1), rejected: Array1::zeros(1) };
     let loss = objective.run(&batch, Reduction::Sum, T::one(), Out::Grad(grad.view_mut())).unwrap();
-    (loss.wide(), grad.chosen[0].wide(), grad.rejected[0].wide())
+    (loss.as_f64(), grad.chosen[0].as_f64(), grad.rejected[0].as_f64())
 }
 
 /// Exact numbers of one pair: what it holds, and loss, slope of the chosen and slope of the rejected side.
@@ -111,7 +111,7 @@ pub(crate) fn ratios(chosen: f64, rejected: f64) -> Row<f64> {
 
 /// Loss and slopes of one pair by every method; an error where there is one.
 pub(crate) fn at<T: Real>(objective: &dyn PairObjective<T>, row: Row<f64>) -> Result<[f64; 3]> {
-    let columns = row.map(|x| [T::of(x)]);
+    let columns = row.map(|x| [T::from_f64(x)]);
     let views = columns.as_ref().map(|column| aview1(&column[..]));
     let batch = PairBatch::new(views.policy)
         .reference(views.reference)
@@ -121,7 +121,7 @@ pub(crate) fn at<T: Real>(objective: &dyn PairObjective<T>, row: Row<f64>) -> Re
         .gold(views.gold);
     let (loss, grad) = objective.grad(batch, Reduction::Sum)?;
     assert_eq!(objective.value(batch, Reduction::Sum)?, loss);
-    Ok([loss.wide(), grad.chosen[0].wide(), grad.rejected[0].wide()])
+    Ok([loss.as_f64(), grad.chosen[0].as_f64(), grad.rejected[0].as_f64()])
 }
 
 /// The message of the error that the pair is.

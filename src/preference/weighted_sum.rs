@@ -4,8 +4,8 @@ use ndarray::{Array1, ArrayViewMut1};
 
 use crate::error::Position;
 use crate::preference::{Out, PairBatch, PairObjective};
-use crate::reduction::{finite_total, narrow, total_of};
-use crate::{Error, Parts, Real, Reduction, Result, check};
+use crate::reduction::{finite_total, to_real, total_of};
+use crate::{Error, Real, Reduction, Result, SumCount, check};
 
 /// `Σ w L`: objectives of the same pairs, each with its weight.
 ///
@@ -19,7 +19,7 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 /// # Errors
 ///
 /// A weight that is negative or not finite; no terms ([`Error::Empty`]); those of the terms. Its own `parts` need terms
-/// that count pairs: beside [`Sft`](crate::preference::Sft), which counts tokens, merge the [`WeightedSum::term_parts`].
+/// that count pairs: beside [`Sft`](crate::preference::Sft), which counts tokens, merge the [`WeightedSum::term_sum_counts`].
 ///
 /// # Examples
 ///
@@ -38,7 +38,7 @@ use crate::{Error, Parts, Real, Reduction, Result, check};
 /// let (loss, gradient) = rpo.grad(batch, Reduction::Mean)?;
 /// assert!((loss - (0.632_599_035 + 0.005 * 12.5)).abs() < 1e-9);
 /// assert!((gradient.chosen[0] - (-0.046_879_063 - 0.005)).abs() < 1e-9);
-/// let values: Vec<f64> = rpo.term_parts(batch)?.iter().map(|parts| parts.sum).collect();
+/// let values: Vec<f64> = rpo.term_sum_counts(batch)?.iter().map(|parts| parts.sum).collect();
 /// assert_eq!(values[1], 12.5);
 /// # Ok::<(), loglik::Error>(())
 /// ```
@@ -65,11 +65,11 @@ impl<O> WeightedSum<O> {
     /// # Errors
     ///
     /// Those of the terms.
-    pub fn term_parts<T: Real>(&self, batch: PairBatch<'_, T>) -> Result<Vec<Parts>>
+    pub fn term_sum_counts<T: Real>(&self, batch: PairBatch<'_, T>) -> Result<Vec<SumCount>>
     where
         O: PairObjective<T>,
     {
-        self.terms.iter().map(|term| term.objective.parts(batch)).collect()
+        self.terms.iter().map(|term| term.objective.sum_count(batch)).collect()
     }
 }
 
@@ -80,7 +80,12 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
         }
         self.terms.iter().try_for_each(|term| {
             check::non_negative("weight", term.weight)?;
-            check::parameter("weight", term.weight, "finite in the element type", T::of(term.weight).is_finite())?;
+            check::parameter(
+                "weight",
+                term.weight,
+                "finite in the element type",
+                T::from_f64(term.weight).is_finite(),
+            )?;
             term.objective.validate(batch)
         })
     }
@@ -90,8 +95,8 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
         out.check_shapes(batch.len())?;
         let mut values = Vec::with_capacity(self.terms.len());
         for (index, term) in self.terms.iter().enumerate() {
-            let scale = finite_total(scale.wide() * term.weight, || true, "loss")?;
-            let scale = narrow(scale, "loss", Position::default())?;
+            let scale = finite_total(scale.as_f64() * term.weight, || true, "loss")?;
+            let scale = to_real(scale, "loss", Position::default())?;
             let run = |out: Out<'_, T>| term.objective.run(batch, reduction, scale, out);
             let value = match &mut out {
                 Out::Nothing => run(Out::Nothing),
@@ -100,16 +105,16 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
                 Out::Grad(grad) if index == 0 => run(Out::Grad(grad.view_mut())),
                 Out::Grad(grad) | Out::AddGrad(grad) => run(Out::AddGrad(grad.view_mut())),
             };
-            values.push(value?.wide());
+            values.push(value?.as_f64());
         }
-        narrow(total_of(&values, values.iter().sum(), "loss")?, "loss", Position::default())
+        to_real(total_of(&values, values.iter().sum(), "loss")?, "loss", Position::default())
     }
 
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         self.validate(&batch)?;
         let kept = self.terms.iter().filter(|term| term.weight > 0.0);
         let sums = kept.map(|term| {
-            let parts = term.objective.parts(batch)?;
+            let parts = term.objective.sum_count(batch)?;
             let what = "parts, since its terms have other counts: merge those of each term";
             match parts.count == batch.len() as f64 {
                 true => Ok((term.weight, parts.sum)),
@@ -118,7 +123,7 @@ impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
         });
         let (weights, sums): (Vec<f64>, Vec<f64>) = sums.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         let sum = weights.iter().zip(&sums).map(|(weight, sum)| weight * sum).sum();
-        Ok(Parts { sum: total_of(&sums, sum, "loss")?, count: batch.len() as f64 })
+        Ok(SumCount { sum: total_of(&sums, sum, "loss")?, count: batch.len() as f64 })
     }
 }
 
@@ -142,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::preference::testing::{Sample, agrees_with_differences, one};
-    use crate::preference::{Dpo, Ipo, JensenShannon, Length, Nll, Orpo, PairConfig, Pairs, Scored};
+    use crate::preference::{Dpo, Ipo, JensenShannonLink, Length, Linked, Nll, Orpo, PairConfig, Pairs};
 
     fn terms(weights: [f64; 3]) -> WeightedSum<PairConfig> {
         let objectives = [
@@ -174,8 +179,8 @@ mod tests {
         assert!((rejected - grad.rejected).iter().all(|d| d.abs() < 1e-17));
         assert!((each - sum.each(batch).unwrap()).iter().all(|d| d.abs() < 1e-14));
         assert_eq!(sum.value(batch, Reduction::Mean), Ok(loss));
-        assert!((sum.parts(batch).unwrap().mean().unwrap() - loss).abs() < 1e-14 * loss);
-        let parts = sum.term_parts(batch).unwrap();
+        assert!((sum.sum_count(batch).unwrap().mean().unwrap() - loss).abs() < 1e-14 * loss);
+        let parts = sum.term_sum_counts(batch).unwrap();
         let mean: f64 = parts.iter().zip([0.8, 0.2, 1.5]).map(|(part, w)| w * part.mean().unwrap()).sum();
         assert!((mean - loss).abs() < 1e-14 * loss);
     }
@@ -192,9 +197,9 @@ mod tests {
     fn terms_may_be_anyones_objectives() {
         let sample = Sample::<f32>::of(10);
         type Boxed = Box<dyn PairObjective<f32> + Send + Sync>;
-        let first: Boxed = Box::new(Scored { loss: Dpo::default(), score: JensenShannon });
+        let first: Boxed = Box::new(Linked { loss: Dpo::default(), link: JensenShannonLink });
         let second: Boxed = Box::new(Ipo { beta: 0.1, length: Length::Mean });
-        let (a, b) = (first.parts(sample.batch()).unwrap(), second.parts(sample.batch()).unwrap());
+        let (a, b) = (first.sum_count(sample.batch()).unwrap(), second.sum_count(sample.batch()).unwrap());
         let expected = a.sum + 0.5 * b.sum;
         let total = |sum: &dyn PairObjective<f32>| f64::from(sum.value(sample.batch(), Reduction::Sum).unwrap());
 
@@ -222,7 +227,7 @@ mod tests {
         assert!(sum(1.0).value(batch, Reduction::Mean).is_err());
         let (loss, grad) = sum(0.0).grad(batch, Reduction::Mean).unwrap();
         assert_eq!((loss, grad.chosen[0], grad.rejected[0]), (1.0, -1.0, 0.0));
-        assert_eq!(sum(0.0).parts(batch), Ok(Parts { sum: 1.0, count: 1.0 }));
+        assert_eq!(sum(0.0).sum_count(batch), Ok(SumCount { sum: 1.0, count: 1.0 }));
     }
 
     #[test]
@@ -249,6 +254,6 @@ mod tests {
         let batch = PairBatch::new(Pairs { chosen: aview1(&far), rejected: aview1(&far) });
         let message = "the result at `loss` overflows f64";
         assert_eq!(sum(1.0).value(batch, Reduction::Sum).unwrap_err().to_string(), message);
-        assert_eq!(sum(1.0).parts(batch).unwrap_err().to_string(), message);
+        assert_eq!(sum(1.0).sum_count(batch).unwrap_err().to_string(), message);
     }
 }

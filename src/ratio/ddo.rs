@@ -1,4 +1,4 @@
-//! Direct discriminative optimisation (DDO).
+//! Direct discriminative optimization (DDO).
 
 use ndarray::ArrayView1;
 
@@ -25,7 +25,7 @@ use crate::{Error, Real, Result, check, math};
 /// [`optimal_distribution`](crate::ratio::optimal_distribution). For other `α` the constrained optimum lies elsewhere.
 ///
 /// Noise-contrastive estimation is a case of it: `Ddo { alpha: k, beta: 1 }` of the ratios `s(x) - ln(k P(x))`, `s` the
-/// unnormalised log-model and `P` the noise of which there are `k` samples for each real one.
+/// unnormalized log-model and `P` the noise of which there are `k` samples for each real one.
 ///
 /// **Short fine-tuning only** for most settings in use: see [`Ddo::is_stable`] and [`Ddo::is_global`].
 ///
@@ -99,7 +99,7 @@ impl Ddo {
 
     /// Whether a perfect reference is a **local** minimum: `(α - 1) / (α + 1) < β/2`, where [`Ddo::curvature`] is positive.
     ///
-    /// From there on a perfect model is a saddle (at equality by the third order), and minimising the loss to the end
+    /// From there on a perfect model is a saddle (at equality by the third order), and minimizing the loss to the end
     /// collapses onto few samples: `β = 1` allows `α` below 3, `β = 0.1` below 1.105, `β = 0.02` below 1.0202. Such settings
     /// mean something only as a short fine-tuning that starts from the reference. The global minimum is lost earlier, the
     /// more so the more states there are: [`Ddo::is_global`].
@@ -128,14 +128,14 @@ impl RatioLoss for Ddo {
 
     #[inline(always)]
     fn real<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         let logit = -beta * ratio;
         (math::softplus::<T, FMA>(logit), -beta * math::sigmoid::<T, FMA>(logit))
     }
 
     #[inline(always)]
     fn fake<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
-        let (alpha, beta) = (T::of(self.alpha), T::of(self.beta));
+        let (alpha, beta) = (T::from_f64(self.alpha), T::from_f64(self.beta));
         let logit = beta * ratio;
         (alpha * math::softplus::<T, FMA>(logit), alpha * beta * math::sigmoid::<T, FMA>(logit))
     }
@@ -150,7 +150,7 @@ fn share<T: Real>(argument: &'static str, ratios: ArrayView1<'_, T>, right: impl
         Some(at) => Err(Error::Value { argument, position: at.into(), value: f64::NAN, allowed: "not NaN" }),
         None => {
             let count = ratios.iter().filter(|ratio| right(**ratio)).count();
-            Ok(T::of(count as f64 / ratios.len() as f64))
+            Ok(T::from_f64(count as f64 / ratios.len() as f64))
         }
     }
 }

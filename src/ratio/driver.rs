@@ -11,7 +11,7 @@ use super::kernel::Block;
 use crate::error::Position;
 use crate::ratio::RatioOut;
 use crate::reduction::{self, BLOCK};
-use crate::simd::{self, weigh};
+use crate::simd::{self, mul_or_zero_all};
 use crate::{Error, Real, Reduction, Result, check as require, parallel, rows};
 
 /// Samples that make one job. Fixed, so that jobs do not depend on the number of threads.
@@ -72,7 +72,7 @@ pub(super) fn run<T: Real>(
         Reduction::Mean => (None, (n as f64).recip()),
         Reduction::Weighted(weights) => (Some(weights.view()), 1.0),
     };
-    let pass = Pass { block, side, ratios, weights, factor: T::of(factor) };
+    let pass = Pass { block, side, ratios, weights, factor: T::from_f64(factor) };
     let mut sums = vec![0.0; n.div_ceil(BLOCK)];
     let jobs = sums.chunks_mut(JOB / BLOCK).zip(pieces(&mut out, JOB, n)).enumerate().collect();
     parallel::try_for_each(jobs, 2 * n * size_of::<T>(), |(job, (sums, out))| {
@@ -114,9 +114,9 @@ impl<T: Real> Pass<'_, T> {
                 }
             }
             if let Some(weights) = weights {
-                weigh(loss, weights);
+                mul_or_zero_all(loss, weights);
             }
-            *sum = simd::sum(loss).wide();
+            *sum = simd::sum(loss).as_f64();
             if !(sum.is_finite() && simd::sum(slope).is_finite()) {
                 let exact = self.inspect(from, ratios, loss, slope)?;
                 // Where only slopes are large the sum stays, so that a value has the same bits without a gradient.
@@ -129,7 +129,7 @@ impl<T: Real> Pass<'_, T> {
     /// From the slope of a sample to that of the reduced loss.
     fn scale(&self, slope: &mut [T], weights: Option<&[T]>) {
         match weights {
-            Some(weights) => weigh(slope, weights),
+            Some(weights) => mul_or_zero_all(slope, weights),
             None => slope.iter_mut().for_each(|slope| *slope *= self.factor),
         }
     }
@@ -155,10 +155,10 @@ impl<T: Real> Pass<'_, T> {
         }
         let mut sum = 0.0;
         for (i, loss) in loss.iter().enumerate() {
-            if loss.is_finite() && f64::is_finite(sum) && !(sum + loss.wide()).is_finite() {
+            if loss.is_finite() && f64::is_finite(sum) && !(sum + loss.as_f64()).is_finite() {
                 return Err(self.overflow(Position::from(from + i)));
             }
-            sum += loss.wide();
+            sum += loss.as_f64();
         }
         Ok(sum)
     }

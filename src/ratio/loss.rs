@@ -5,7 +5,7 @@ use crate::{Real, Result};
 /// A separable loss of log-ratios: everything that is not the loss itself is the driver's.
 ///
 /// Both kernels return the loss and its derivative by the log-ratio `r = log p(x) - log ρ(x)`, constant factors such as
-/// the weight of a side included. Free of branches they vectorise; `mul_add` is for where `FMA` is true, and
+/// the weight of a side included. Free of branches they vectorize; `mul_add` is for where `FMA` is true, and
 /// [`crate::math`] has the special functions. At `r = ±inf` they give the exact limits: a loss may be +inf there, a slope
 /// may not.
 pub trait RatioLoss: Sync {

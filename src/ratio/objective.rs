@@ -5,8 +5,8 @@ use ndarray::{Array1, ArrayView1, ArrayViewMut1};
 use crate::error::Position;
 use crate::ratio::driver::{self, Side};
 use crate::ratio::{RatioLoss, Samples};
-use crate::reduction::{narrow, total_of};
-use crate::{Parts, Real, Reduction, Result};
+use crate::reduction::{to_real, total_of};
+use crate::{Real, Reduction, Result, SumCount};
 
 /// Where a pass writes what it finds of each sample of one side.
 #[derive(Debug)]
@@ -87,10 +87,10 @@ pub trait RatioObjective<T: Real> {
     }
 
     /// Sum of the losses and number of samples of each side, by which micro-batches combine.
-    fn parts(&self, ratios: Samples<ArrayView1<'_, T>>) -> Result<Samples<Parts>> {
+    fn sum_count(&self, ratios: Samples<ArrayView1<'_, T>>) -> Result<Samples<SumCount>> {
         let out = Samples { real: RatioOut::Nothing, fake: RatioOut::Nothing };
         let sums = self.run(ratios, Samples::both(Reduction::Sum), out)?;
-        let parts = |sum, side: ArrayView1<'_, T>| Parts { sum, count: side.len() as f64 };
+        let parts = |sum, side: ArrayView1<'_, T>| SumCount { sum, count: side.len() as f64 };
         Ok(Samples { real: parts(sums.real, ratios.real), fake: parts(sums.fake, ratios.fake) })
     }
 }
@@ -119,5 +119,5 @@ impl<T: Real, L: RatioLoss> RatioObjective<T> for L {
 /// Both sides together, in the caller's type.
 fn total<T: Real>(sides: Samples<f64>) -> Result<T> {
     let Samples { real, fake } = sides;
-    narrow(total_of(&[real, fake], real + fake, "real")?, "real", Position::default())
+    to_real(total_of(&[real, fake], real + fake, "real")?, "real", Position::default())
 }

@@ -1,4 +1,4 @@
-//! Where direct discriminative optimisation comes to rest: the distribution, and the weight at which it is one.
+//! Where direct discriminative optimization comes to rest: the distribution, and the weight at which it is one.
 
 use ndarray::{Array1, ArrayRef1};
 
@@ -69,7 +69,7 @@ pub fn optimal_distribution<T: Real>(data: &ArrayRef1<T>, reference: &ArrayRef1<
     let powers = Powers::of(data, reference, beta)?;
     let probs: Vec<f64> = powers.relative().map(f64::exp).collect();
     let total: f64 = probs.iter().sum();
-    Ok(probs.into_iter().map(|prob| T::of(prob / total)).collect())
+    Ok(probs.into_iter().map(|prob| T::from_f64(prob / total)).collect())
 }
 
 /// The powers `ρ^(1 - 1/β) d^(1/β)` of each state, by logarithms that are at most their own size: small `β` make large ones.
@@ -146,10 +146,10 @@ impl Powers {
 /// Logarithms of probabilities, once they are divided by their sum.
 fn logs<T: Real>(argument: &'static str, probs: &ArrayRef1<T>) -> Result<Vec<f64>> {
     if let Some(state) = probs.iter().position(|p| !(p.is_finite() && *p >= T::zero())) {
-        let (position, value) = (Position::from(state), probs[state].wide());
+        let (position, value) = (Position::from(state), probs[state].as_f64());
         return Err(Error::Value { argument, position, value, allowed: "finite and >= 0" });
     }
-    let logs: Vec<f64> = probs.iter().map(|p| p.wide().ln()).collect();
+    let logs: Vec<f64> = probs.iter().map(|p| p.as_f64().ln()).collect();
     let total = log_sum(&logs);
     if total == f64::NEG_INFINITY {
         return Err(if logs.is_empty() { Error::Empty { argument } } else { Error::NoMass { argument } });

@@ -99,7 +99,7 @@ impl<'a, E: Element, I: Target, D: Dimension> HiddenResponses<'a, E, I, D> {
         let wanted = |response: usize| !num_traits::Zero::is_zero(&cotangent[response]);
         let (tokens, aligned) = self.tokens("hidden", &checked, wanted)?;
         let cotangents = cotangents(&aligned, cotangent)?;
-        let mut gradient = LinearGradient::zeros(Array::from_elem(self.hidden.raw_dim(), Real::of(0.0)), head);
+        let mut gradient = LinearGradient::zeros(Array::from_elem(self.hidden.raw_dim(), Real::from_f64(0.0)), head);
         let LinearGradientMut { hidden, weight, bias } = gradient.view_mut();
         let out = LinearGradientMut { hidden: vec![hidden], weight, bias };
         Pass::new(vec![tokens], checked)?.backward(&[cotangents], out)?;
@@ -139,5 +139,5 @@ pub(crate) fn cotangents<T: Real, I: Target, S: Dimension>(
     aligned: &Shifted<'_, I, S>,
     cotangent: &ArrayRef1<T>,
 ) -> Result<Vec<f64>> {
-    Ok(sum_tokens_backward(aligned.token_mask(), cotangent)?.iter().map(|c| c.wide()).collect())
+    Ok(sum_tokens_backward(aligned.token_mask(), cotangent)?.iter().map(|c| c.as_f64()).collect())
 }

@@ -77,10 +77,10 @@ impl<T: Real> Sequences<T> {
         check::finite("power", power)?;
         let mut lengths = self.lengths.clone();
         for (index, n) in lengths.indexed_iter_mut() {
-            let powered = T::of(n.wide().powf(power));
+            let powered = T::from_f64(n.as_f64().powf(power));
             if !(*n > T::zero() && powered > T::zero() && powered.is_finite()) {
                 let allowed = "> 0, with a power that is finite and > 0";
-                return Err(Error::Value { argument: "lengths", position: index.into(), value: n.wide(), allowed });
+                return Err(Error::Value { argument: "lengths", position: index.into(), value: n.as_f64(), allowed });
             }
             *n = powered;
         }
@@ -91,7 +91,7 @@ impl<T: Real> Sequences<T> {
         check::shape(argument, values.shape(), self.lengths.shape())?;
         if let Some((index, length)) = self.lengths.indexed_iter().find(|(_, n)| !(**n > T::zero() && n.is_finite())) {
             let allowed = "> 0, a mean needs a token";
-            return Err(Error::Value { argument: "lengths", position: index.into(), value: length.wide(), allowed });
+            return Err(Error::Value { argument: "lengths", position: index.into(), value: length.as_f64(), allowed });
         }
         Ok(Zip::from(values).and(&self.lengths).map_collect(|&x, &n| x / n))
     }

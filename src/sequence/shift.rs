@@ -161,7 +161,7 @@ mod tests {
             let mask = array![false, false, true, true];
             let shifted = causal_shift(&tokens, TokenMask::packed(mask.view(), offsets).unwrap()).unwrap();
             assert_eq!(shifted.targets, array![-100, 5, 6, -100]);
-            let parts = CrossEntropy::default().parts(&logits, &shifted.targets).unwrap();
+            let parts = CrossEntropy::default().sum_count(&logits, &shifted.targets).unwrap();
             assert_eq!(parts.count, 2.0);
             assert!((parts.mean().unwrap() - exact).abs() < 1e-14);
             let means = TokenStats::default().each(&logits, &shifted.targets).unwrap().means().unwrap();

@@ -49,7 +49,7 @@ pub fn sum_tokens<T: Real, D: Dimension>(
     let jobs = sums.zip(lengths).zip(tokens.chunks(per_job).zip(masks.chunks(per_job)));
     parallel::for_each(jobs.collect(), bytes, |((mut sums, mut lengths), (tokens, masks))| {
         for (((sum, length), &tokens), &mask) in sums.iter_mut().zip(&mut lengths).zip(tokens).zip(masks) {
-            (*sum, *length) = (T::of(kept_sum(tokens, mask)), T::of(count(mask) as f64));
+            (*sum, *length) = (T::from_f64(kept_sum(tokens, mask)), T::from_f64(count(mask) as f64));
         }
     });
     for (sequence, &sum) in result.sums.iter().enumerate().filter(|(_, sum)| !sum.is_finite()) {
@@ -88,7 +88,7 @@ pub fn sum_tokens_backward<T: Real, D: Dimension>(
     let masks = mask.split(&kept);
     check::shape("cotangent", cotangent.shape(), &[masks.len()])?;
     if let Some((sequence, value)) = cotangent.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        let (argument, position, value) = ("cotangent", sequence.into(), value.wide());
+        let (argument, position, value) = ("cotangent", sequence.into(), value.as_f64());
         return Err(Error::Value { argument, position, value, allowed: "finite" });
     }
     let mut result = Array::zeros(kept.raw_dim());
@@ -112,7 +112,7 @@ fn sequences_per_job<D: Dimension>(mask: &ArrayRef<bool, D>, sequences: usize) -
 /// The sum over one sequence, in blocks whose bounds depend on its length alone.
 fn kept_sum<T: Real>(tokens: ArrayView1<'_, T>, mask: ArrayView1<'_, bool>) -> f64 {
     let blocks = tokens.axis_chunks_iter(Axis(0), BLOCK).zip(mask.axis_chunks_iter(Axis(0), BLOCK));
-    pairwise(&blocks.map(|(tokens, mask)| block_sum(tokens, mask).wide()).collect::<Vec<_>>())
+    pairwise(&blocks.map(|(tokens, mask)| block_sum(tokens, mask).as_f64()).collect::<Vec<_>>())
 }
 
 /// The sum over one block, which is copied where it does not lie in one piece.
@@ -145,7 +145,7 @@ fn explain<T: Real, D: Dimension>(
     let argument = "token_log_probs";
     let mut scored = tokens.iter().zip(kept).enumerate().filter(|(_, (_, keep))| **keep).map(|(at, (&x, _))| (at, x));
     if let Some((at, x)) = scored.clone().find(|(_, x)| x.is_nan() || *x == T::infinity()) {
-        let (position, value) = (mask.position(sequence, at), x.wide());
+        let (position, value) = (mask.position(sequence, at), x.as_f64());
         return Err(Error::Value { argument, position, value, allowed: "finite or -inf" });
     }
     match sum == T::neg_infinity() && scored.any(|(_, x)| x == T::neg_infinity()) {
@@ -165,7 +165,7 @@ mod tests {
         let noise = |i: usize, t: usize| ((i * 7919 + t * 104_729 + 13) % 1009) as f64 / 101.0;
         let mask = Array2::from_shape_fn((rows, width), |(i, t)| noise(t, i) > 3.0);
         let tokens = Array2::from_shape_fn((rows, width), |(i, t)| match (mask[[i, t]], t % 2) {
-            (true, _) => T::of(-noise(i, t)),
+            (true, _) => T::from_f64(-noise(i, t)),
             (false, 0) => T::nan(),
             (false, _) => T::neg_infinity(),
         });

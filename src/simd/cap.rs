@@ -164,12 +164,12 @@ mod tests {
     const LENGTHS: [usize; 6] = [0, 1, 31, 33, 100, 2049];
 
     fn check<T: Real>() {
-        let close = |got: T, exact: f64| (got.wide() - exact).abs() <= 8.0 * T::epsilon().wide() * exact.abs();
+        let close = |got: T, exact: f64| (got.as_f64() - exact).abs() <= 8.0 * T::epsilon().as_f64() * exact.abs();
         for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
-            let x: Vec<T> = (0..n).map(|i| T::of((i as f64 - 40.0) * 0.75)).collect();
+            let x: Vec<T> = (0..n).map(|i| T::from_f64((i as f64 - 40.0) * 0.75)).collect();
             let (mut divided, mut capped, mut both, mut slopes) = (x.clone(), x.clone(), x.clone(), vec![T::nan(); n]);
-            assert!(run_at(level, Numbers { block: &mut divided, map: Divide { by: T::of(0.7) } }));
-            let (cap, gain, rate) = (T::of(30.0), T::of(20.0), T::of(2.0 / 3.0));
+            assert!(run_at(level, Numbers { block: &mut divided, map: Divide { by: T::from_f64(0.7) } }));
+            let (cap, gain, rate) = (T::from_f64(30.0), T::from_f64(20.0), T::from_f64(2.0 / 3.0));
             assert!(run_at(level, Numbers { block: &mut capped, map: Cap { cap, gain } }));
             let map = CapWithSlope { cap, gain, rate, slopes: &mut slopes };
             assert!(run_at(level, Numbers { block: &mut both, map }));
@@ -177,12 +177,12 @@ mod tests {
             let mut chained = x.clone();
             assert!(run_at(level, Numbers { block: &mut chained, map: Chain { slopes: &slopes } }));
             for i in 0..n {
-                let u = x[i].wide() / 30.0;
-                let slope = rate.wide() / u.cosh().powi(2);
-                assert_eq!(divided[i], x[i] / T::of(0.7), "{i} of {n} at {level:?}");
+                let u = x[i].as_f64() / 30.0;
+                let slope = rate.as_f64() / u.cosh().powi(2);
+                assert_eq!(divided[i], x[i] / T::from_f64(0.7), "{i} of {n} at {level:?}");
                 assert!(close(capped[i], 20.0 * u.tanh()), "{i} of {n} at {level:?}: {}", capped[i]);
-                let tolerance = 1e-5 * slope + T::min_positive_value().wide();
-                assert!((slopes[i].wide() - slope).abs() <= tolerance, "{i} of {n} at {level:?}: {}", slopes[i]);
+                let tolerance = 1e-5 * slope + T::min_positive_value().as_f64();
+                assert!((slopes[i].as_f64() - slope).abs() <= tolerance, "{i} of {n} at {level:?}: {}", slopes[i]);
                 assert_eq!(chained[i], slopes[i] * x[i], "{i} of {n} at {level:?}");
             }
         }

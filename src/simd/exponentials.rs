@@ -1,8 +1,8 @@
 //! Exponentials of a block of logits, summed or put in their place.
 
 use super::dispatch::{Level, run_at};
-use super::fetch::fetch_ahead;
 use super::lanes::{LANES, join};
+use super::prefetch::fetch_ahead;
 use super::scan::{Above, Place, ScaleExp, SumMoment, Top};
 use super::{Kernel, dispatch};
 use crate::Real;

@@ -184,7 +184,7 @@ pub(crate) fn store_tile<T: Real, const N: usize>(alpha: T, tile: &Tile<T, N>, b
 
 /// Asks for memory that will soon be used.
 #[inline(always)]
-pub(crate) fn fetch<T>(slice: &[T]) {
+pub(crate) fn prefetch<T>(slice: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for line in slice.chunks(64 / size_of::<T>()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -204,10 +204,10 @@ mod tests {
     fn every_form_gives_the_sum<T: Real, const N: usize>() {
         for inner in [0, 1, 7, 40] {
             let columns: Vec<[T; TILE_ROWS]> =
-                (0..inner).map(|p| std::array::from_fn(|i| T::of((3 * p + 5 * i) as f64 - 30.0))).collect();
+                (0..inner).map(|p| std::array::from_fn(|i| T::from_f64((3 * p + 5 * i) as f64 - 30.0))).collect();
             let rows: [Vec<T>; TILE_ROWS] = std::array::from_fn(|i| columns.iter().map(|column| column[i]).collect());
             let b: Vec<PanelRow<T, N>> =
-                (0..inner).map(|p| PanelRow(std::array::from_fn(|j| T::of((p + 2 * j) as f64 - 50.0)))).collect();
+                (0..inner).map(|p| PanelRow(std::array::from_fn(|j| T::from_f64((p + 2 * j) as f64 - 50.0)))).collect();
             let term = |i: usize, p: usize, j: usize| (3 * p + 5 * i) as f64 * (p + 2 * j) as f64;
             let shifted = |i, p, j| term(i, p, j) - 30.0 * (p + 2 * j) as f64 - 50.0 * (3 * p + 5 * i) as f64 + 1500.0;
             for a in [Left::Rows(rows.each_ref().map(Vec::as_slice)), Left::Columns(&columns)] {
@@ -220,7 +220,7 @@ mod tests {
                 }
                 for (i, j) in (0..TILE_ROWS).flat_map(|i| (0..N).map(move |j| (i, j))) {
                     let exact: f64 = (0..inner).map(|p| shifted(i, p, j)).sum();
-                    assert!(tiles.iter().all(|tile| tile[i][j].wide() == exact), "{} {inner} {i} {j}", T::NAME);
+                    assert!(tiles.iter().all(|tile| tile[i][j].as_f64() == exact), "{} {inner} {i} {j}", T::NAME);
                 }
             }
         }

@@ -38,8 +38,8 @@ impl<T: Real> RowSum<T> {
                 continue;
             }
             match E::sum_below(block, self.max) {
-                (sum, true) => self.others += sum.wide(),
-                (sum, false) => widened(block, |block| self.rise(block, sum.wide())),
+                (sum, true) => self.others += sum.as_f64(),
+                (sum, false) => widened(block, |block| self.rise(block, sum.as_f64())),
             }
         }
     }
@@ -48,7 +48,7 @@ impl<T: Real> RowSum<T> {
     pub(crate) fn push_with_moment(&mut self, block: &[T]) {
         self.advance(block, |block, shift| {
             let (sum, moment) = T::sum_moment(block, shift);
-            (sum.wide(), moment.wide())
+            (sum.as_f64(), moment.as_f64())
         });
     }
 
@@ -62,7 +62,7 @@ impl<T: Real> RowSum<T> {
     /// The same with the results in another place of the same length.
     pub(crate) fn push_exp_into(&mut self, block: &[T], to: &mut [T]) -> T {
         let (sum, done) = T::exp_below_into(block, self.max, to);
-        self.others += sum.wide();
+        self.others += sum.as_f64();
         to[done..].copy_from_slice(&block[done..]);
         self.rise_from(done, to)
     }
@@ -79,7 +79,7 @@ impl<T: Real> RowSum<T> {
         } else if max == T::neg_infinity() {
             rest.fill(T::zero()); // nothing but -inf so far
         } else {
-            scale(replaced, T::of((self.max.wide() - max.wide()).exp()));
+            scale(replaced, T::from_f64((self.max.as_f64() - max.as_f64()).exp()));
             self.lift(max);
             let (before, after) = rest.split_at_mut(T::place(rest, max));
             self.replace(before);
@@ -92,7 +92,7 @@ impl<T: Real> RowSum<T> {
     /// Replaces elements up to a place where one may be above the maximum so far; returns their number.
     fn replace(&mut self, block: &mut [T]) -> usize {
         let (sum, done) = T::exp_below(block, self.max);
-        self.others += sum.wide();
+        self.others += sum.as_f64();
         done
     }
 
@@ -136,8 +136,8 @@ impl<T: Real> RowSum<T> {
     fn start(&mut self, block: &[T]) {
         let (max, is_number) = T::top(block);
         let (sum, _) = <T as Exponentials>::sum_below(block, max);
-        if is_number && max.is_finite() && sum.wide() >= PLENTY {
-            (self.max, self.others) = (max, sum.wide() - 1.0);
+        if is_number && max.is_finite() && sum.as_f64() >= PLENTY {
+            (self.max, self.others) = (max, sum.as_f64() - 1.0);
         } else {
             self.advance(block, sum_of);
         }
@@ -153,12 +153,12 @@ impl<T: Real> RowSum<T> {
         self.lift(max);
         let first = above.iter().position(|&x| x == max);
         let rest = above.iter().enumerate().filter(|&(i, _)| Some(i) != first);
-        self.others += rest.map(|(_, &x)| (x.wide() - max.wide()).exp()).sum::<f64>();
+        self.others += rest.map(|(_, &x)| (x.as_f64() - max.as_f64()).exp()).sum::<f64>();
     }
 
     /// Makes a larger maximum the reference; the one so far becomes one of the others.
     fn lift(&mut self, max: T) {
-        let shrink = self.max.wide() - max.wide(); // in `f64`, where maxima of `f32` have an exact difference
+        let shrink = self.max.as_f64() - max.as_f64(); // in `f64`, where maxima of `f32` have an exact difference
         let factor = shrink.exp();
         // Where this is the first block there is no earlier maximum to count: the factor is zero.
         self.moment = if factor == 0.0 { 0.0 } else { factor * (self.moment + shrink * (1.0 + self.others)) };
@@ -173,23 +173,23 @@ impl<T: Real> RowSum<T> {
 
     /// `ln Σ e^x`.
     pub(crate) fn log_sum_exp(&self) -> f64 {
-        self.max.wide() + self.others.ln_1p()
+        self.max.as_f64() + self.others.ln_1p()
     }
 
     /// `ln Σ e^x - x`, without the cancellation of forming both.
     pub(crate) fn nll(&self, x: T) -> f64 {
-        (self.max.wide() - x.wide()) + self.others.ln_1p()
+        (self.max.as_f64() - x.as_f64()) + self.others.ln_1p()
     }
 
     /// The probability of one class, `e^x / Σ e^x`.
     pub(crate) fn prob(&self, x: T) -> f64 {
-        (x.wide() - self.max.wide()).exp() / (1.0 + self.others)
+        (x.as_f64() - self.max.as_f64()).exp() / (1.0 + self.others)
     }
 
     /// `1 - prob(x)`, exact where the class has almost all the mass.
     pub(crate) fn complement(&self, x: T) -> f64 {
         let total = 1.0 + self.others;
-        if x == self.max { self.others / total } else { (total - (x.wide() - self.max.wide()).exp()) / total }
+        if x == self.max { self.others / total } else { (total - (x.as_f64() - self.max.as_f64()).exp()) / total }
     }
 
     /// `-Σ p ln p` in nats; needs [`RowSum::push_with_moment`].
@@ -206,7 +206,7 @@ impl<T: Real> RowSum<T> {
 /// `Σ e^(x - shift)` where no `x` is above the shift; NaN where some is NaN.
 fn sum_of<T: Real>(block: &[T], shift: T) -> (f64, f64) {
     let (sum, is_all) = <T as Exponentials>::sum_below(block, shift);
-    (if is_all { sum.wide() } else { f64::NAN }, 0.0)
+    (if is_all { sum.as_f64() } else { f64::NAN }, 0.0)
 }
 
 /// Gives a block of at most [`BLOCK`] elements to `f` in the type that is computed in.
@@ -308,13 +308,13 @@ mod tests {
             sum
         };
         let (low, high) = (-5.3_f32, 7.1); // their difference has more digits than the type
-        let exact = (low.wide() - high.wide()).exp();
+        let exact = (low.as_f64() - high.as_f64()).exp();
         let mut pushed = with(low);
         pushed.push_with_moment(&[high]);
         for sum in [pushed, with(low).merge(with(high)), with(high).merge(with(low))] {
-            assert_eq!((sum.others, sum.moment), (exact, exact * (low.wide() - high.wide())));
+            assert_eq!((sum.others, sum.moment), (exact, exact * (low.as_f64() - high.as_f64())));
         }
-        assert!((low - high).wide() != low.wide() - high.wide());
+        assert!((low - high).as_f64() != low.as_f64() - high.as_f64());
     }
 
     #[test]
@@ -358,15 +358,16 @@ mod tests {
                     let (mut replaced, mut written) = (RowSum::new(), RowSum::new());
                     with_level(level, || {
                         summed.push(&row);
-                        stored.chunks_mut(BLOCK).for_each(|block| moved += replaced.push_exp(block).wide());
+                        stored.chunks_mut(BLOCK).for_each(|block| moved += replaced.push_exp(block).as_f64());
                         let blocks = row.chunks(BLOCK).zip(into.chunks_mut(BLOCK));
-                        blocks.for_each(|(block, to)| moved += written.push_exp_into(block, to).wide());
+                        blocks.for_each(|(block, to)| moved += written.push_exp_into(block, to).as_f64());
                     });
                     let expected = (count - 1.0, 0.0);
                     for sum in [summed, replaced, written] {
-                        assert_eq!((sum.others, sum.max.wide() + moved), expected, "{n} at {level:?}");
+                        assert_eq!((sum.others, sum.max.as_f64() + moved), expected, "{n} at {level:?}");
                     }
-                    let exponentials: Vec<T> = row.iter().map(|x| T::of(f64::from(u8::from(x.is_finite())))).collect();
+                    let exponentials: Vec<T> =
+                        row.iter().map(|x| T::from_f64(f64::from(u8::from(x.is_finite())))).collect();
                     assert_eq!((&stored, &into), (&exponentials, &exponentials), "{n} at {level:?}");
                 }
             }

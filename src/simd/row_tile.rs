@@ -45,7 +45,7 @@ impl<'a, T: Real> RowTile<'a, T> {
 
     /// Replaces each logit `x` by `(x - max) - log`.
     pub(crate) fn shift_down(&mut self) {
-        dispatch(ShiftDown { max: &self.max, log: &self.log.map(T::of), classes: self.classes });
+        dispatch(ShiftDown { max: &self.max, log: &self.log.map(T::from_f64), classes: self.classes });
     }
 
     /// Transposes the tile back into as many rows as there is room for.
@@ -91,7 +91,7 @@ impl<T: Real, const STORES: bool> Kernel for Sum<'_, '_, T, STORES> {
         }
         let others = &mut self.0.others;
         for (others, &sum) in others.iter_mut().zip(&sum) {
-            *others = (T::SCALE * sum).wide();
+            *others = (T::SCALE * sum).as_f64();
         }
         for (log, others) in self.0.log.iter_mut().zip(others) {
             *log = others.ln_1p_lane::<FMA>();

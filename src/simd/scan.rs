@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::Kernel;
-use super::fetch::fetch_ahead;
 use super::lanes::{LANES, join};
+use super::prefetch::fetch_ahead;
 use crate::Real;
 use crate::math::mul_add;
 
@@ -55,7 +55,7 @@ impl<T: Real> Kernel for Above<'_, T> {
         let mut count = 0;
         let (chunks, rest) = self.block.as_chunks::<LANES>();
         for chunk in chunks {
-            let mut is_all_below = true; // over the chunk first, which vectorises
+            let mut is_all_below = true; // over the chunk first, which vectorizes
             for x in chunk {
                 is_all_below &= *x <= self.bound;
             }
@@ -91,7 +91,7 @@ impl<T: Real> Kernel for Place<'_, T> {
         let (chunks, _) = self.block.as_chunks::<LANES>();
         let mut start = 0;
         for chunk in chunks {
-            let mut found = false; // over the chunk first, which vectorises
+            let mut found = false; // over the chunk first, which vectorizes
             for x in chunk {
                 found |= *x == self.x;
             }
@@ -116,7 +116,7 @@ impl<T: Real> Kernel for SumMoment<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> (T, T) {
-        let floor = T::of(-1e4); // far below where exp is zero in every type, and finite
+        let floor = T::from_f64(-1e4); // far below where exp is zero in every type, and finite
         let (mut sums, mut moments) = ([T::zero(); LANES], [T::zero(); LANES]);
         let mut add = |chunk: &[T; LANES]| {
             for (i, &x) in chunk.iter().enumerate() {
@@ -169,30 +169,30 @@ mod tests {
     fn scattered<T: Real>(n: usize) -> Vec<T> {
         let number =
             |i: usize| if i % 7 == 3 { f64::NEG_INFINITY } else { ((i * 2_654_435_761) % 8191) as f64 / -1024.0 };
-        (0..n).map(|i| T::of(number(i))).collect()
+        (0..n).map(|i| T::from_f64(number(i))).collect()
     }
 
     const LENGTHS: [usize; 8] = [0, 1, 31, 32, 33, 2047, 2048, 2049];
 
     /// Runs every kernel at every level and length against a plain loop in `f64`.
     fn check_kernels<T: Real>() {
-        let shift = T::of(0.25);
+        let shift = T::from_f64(0.25);
         let close = |got: T, exact: f64, what: &str, level: Level, n: usize| {
-            let tolerance = 4.0 * T::epsilon().wide() * exact.abs();
-            assert!((got.wide() - exact).abs() <= tolerance, "{what} of {n} at {level:?}: {got} against {exact}");
+            let tolerance = 4.0 * T::epsilon().as_f64() * exact.abs();
+            assert!((got.as_f64() - exact).abs() <= tolerance, "{what} of {n} at {level:?}: {got} against {exact}");
         };
         for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
             let block: Vec<T> = scattered(n);
-            let gaps = || block.iter().map(|&x| (x - shift).wide());
-            let max = block.iter().map(|x| x.wide()).fold(f64::NEG_INFINITY, f64::max);
-            assert_eq!(run_at(level, Top(&block)), (T::of(max), true), "max of {n} at {level:?}");
+            let gaps = || block.iter().map(|&x| (x - shift).as_f64());
+            let max = block.iter().map(|x| x.as_f64()).fold(f64::NEG_INFINITY, f64::max);
+            assert_eq!(run_at(level, Top(&block)), (T::from_f64(max), true), "max of {n} at {level:?}");
             if n > 0 {
-                let x = T::of(max);
+                let x = T::from_f64(max);
                 let place = run_at(level, Place { block: &block, x });
                 assert_eq!(Some(place), block.iter().position(|&y| y == x), "place in {n} at {level:?}");
             }
             let sum: f64 = gaps().map(f64::exp).sum();
-            let bound = T::of(-4.0);
+            let bound = T::from_f64(-4.0);
             let above: Vec<T> = block.iter().copied().filter(|x| *x > bound).collect();
             let mut found = vec![T::zero(); above.len().min(40)];
             let count = run_at(level, Above { block: &block, bound, found: &mut found });
@@ -202,7 +202,7 @@ mod tests {
             close(both.0, sum, "sum beside the moment", level, n);
             close(both.1, moment, "moment", level, n);
             let mut scaled = block.clone();
-            run_at(level, ScaleExp { block: &mut scaled, shift, scale: T::of(0.125) });
+            run_at(level, ScaleExp { block: &mut scaled, shift, scale: T::from_f64(0.125) });
             gaps().zip(scaled).for_each(|(d, got)| close(got, 0.125 * d.exp(), "element", level, n));
         }
     }

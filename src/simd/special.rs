@@ -1,4 +1,4 @@
-//! `exp`, `expm1`, `ln` and `tanh` without branches, so that loops over them vectorise.
+//! `exp`, `expm1`, `ln` and `tanh` without branches, so that loops over them vectorize.
 //!
 //! Argument reduction by `ln 2` in two parts (Cody and Waite 1980), then a polynomial. The logarithm of a mantissa
 //! `m = 1 + f` in `[√½, √2)` is a polynomial in `f` in `f32` and the classical `2 atanh(f / (2 + f))` in `f64`. Where

@@ -64,7 +64,7 @@ impl<T: Real> Kernel for EntropySlope<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let floor = T::of(-1e4); // far below where exp is zero in every type, and finite
+        let floor = T::from_f64(-1e4); // far below where exp is zero in every type, and finite
         for x in self.block {
             let d = *x - self.shift;
             let finite = if d < floor { floor } else { d };
@@ -89,7 +89,7 @@ struct WeightedDrop<'a, T> {
 impl<T: Real> WeightedDrop<'_, T> {
     #[inline(always)]
     fn term(&self, x: T, weight: f64) -> f64 {
-        let term = weight * (self.top - x.wide());
+        let term = weight * (self.top - x.as_f64());
         if weight == 0.0 { 0.0 } else { term }
     }
 }
@@ -115,7 +115,7 @@ impl<T: Real> Kernel for WeightedDrop<'_, T> {
 }
 
 /// `Σ weight · (top - x)`. An element of weight zero is left out, whatever it is.
-pub(crate) fn weighted_drop<T: Real>(block: &[T], weights: &[f64], top: f64) -> f64 {
+pub(crate) fn weighted_sum_below_max<T: Real>(block: &[T], weights: &[f64], top: f64) -> f64 {
     dispatch(WeightedDrop { block, weights, top })
 }
 
@@ -136,18 +136,18 @@ impl<T: Real> Kernel for Drop<'_, T> {
         let (chunks, rest) = self.block.as_chunks::<WIDE>();
         for chunk in chunks {
             for i in 0..WIDE {
-                sums[i] += self.top - chunk[i].wide();
+                sums[i] += self.top - chunk[i].as_f64();
             }
         }
         for x in rest {
-            total += self.top - x.wide();
+            total += self.top - x.as_f64();
         }
         sums.iter().fold(total, |total, sum| total + sum)
     }
 }
 
 /// `Σ (top - x)`.
-pub(crate) fn drop<T: Real>(block: &[T], top: f64) -> f64 {
+pub(crate) fn sum_below_max<T: Real>(block: &[T], top: f64) -> f64 {
     dispatch(Drop { block, top })
 }
 
@@ -170,7 +170,7 @@ impl<T: Real> Kernel for Blend<'_, T> {
         for ((targets, weights), blend) in blocks {
             for (((sum, &q), &w), b) in sums.iter_mut().zip(targets).zip(weights).zip(blend) {
                 let proper = q >= T::zero() && q < T::infinity();
-                let q = if proper { q.wide() } else { f64::NAN };
+                let q = if proper { q.as_f64() } else { f64::NAN };
                 *sum += w * q;
                 *b = w * (self.kept * q + self.spread);
             }
@@ -198,7 +198,7 @@ impl<T: Real> Kernel for SubtractScaled<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (x, &w) in self.block.iter_mut().zip(self.weights) {
-            *x -= T::of(self.scale * w);
+            *x -= T::from_f64(self.scale * w);
         }
     }
 }
@@ -241,9 +241,9 @@ mod tests {
             let mut weights = vec![0.5; n];
             let exact: f64 = (0..n - 1).map(|i| 0.5 * (i as f64 + 2.0)).sum();
             block[n - 1] = f32::NEG_INFINITY;
-            assert_eq!(weighted_drop(&block, &weights, 2.0), f64::INFINITY);
+            assert_eq!(weighted_sum_below_max(&block, &weights, 2.0), f64::INFINITY);
             weights[n - 1] = 0.0;
-            assert_eq!(weighted_drop(&block, &weights, 2.0), exact, "n = {n}");
+            assert_eq!(weighted_sum_below_max(&block, &weights, 2.0), exact, "n = {n}");
         }
     }
 }

@@ -117,7 +117,11 @@ impl<T: Real> Cost<'_, T> {
                 all_finite("cost.y", *y, &column)?;
                 let extent = |k| extent(chosen(x.column(k), &row), chosen(y.column(k), &column));
                 let bound = ground.of((0..x.ncols()).map(extent).collect::<Vec<_>>().into_iter());
-                if T::of(bound).is_finite() { Ok(()) } else { Err(Error::overflow::<T>("cost.x", Position::default())) }
+                if T::from_f64(bound).is_finite() {
+                    Ok(())
+                } else {
+                    Err(Error::overflow::<T>("cost.x", Position::default()))
+                }
             }
         }
     }
@@ -126,7 +130,7 @@ impl<T: Real> Cost<'_, T> {
     #[inline]
     pub(super) fn at(&self, i: usize, j: usize) -> f64 {
         match self {
-            Self::Matrix(cost) => cost[[i, j]].wide(),
+            Self::Matrix(cost) => cost[[i, j]].as_f64(),
             Self::Points { x, y, ground } => ground.between(x.row(i), y.row(j)),
         }
     }
@@ -137,7 +141,7 @@ impl<T: Real> Cost<'_, T> {
             Self::Matrix(cost) => rows::copy(cost.row(i), out),
             Self::Points { x, y, ground } => {
                 let from = x.row(i);
-                out.iter_mut().zip(y.rows()).for_each(|(out, to)| *out = T::of(ground.between(from, to)));
+                out.iter_mut().zip(y.rows()).for_each(|(out, to)| *out = T::from_f64(ground.between(from, to)));
             }
         }
     }
@@ -155,8 +159,8 @@ impl GroundCost {
 
     fn between<T: Real>(self, from: ArrayView1<'_, T>, to: ArrayView1<'_, T>) -> f64 {
         match (from.to_slice(), to.to_slice()) {
-            (Some(from), Some(to)) => self.of(from.iter().zip(to).map(|(x, y)| x.wide() - y.wide())),
-            _ => self.of(from.iter().zip(to).map(|(x, y)| x.wide() - y.wide())),
+            (Some(from), Some(to)) => self.of(from.iter().zip(to).map(|(x, y)| x.as_f64() - y.as_f64())),
+            _ => self.of(from.iter().zip(to).map(|(x, y)| x.as_f64() - y.as_f64())),
         }
     }
 }
@@ -181,7 +185,7 @@ fn scaled_length(differences: impl Iterator<Item = f64>) -> f64 {
 
 /// The coordinates of places that take part.
 fn chosen<T: Real>(axis: ArrayView1<'_, T>, place: impl Fn(usize) -> bool) -> impl Iterator<Item = f64> {
-    axis.into_iter().enumerate().filter(move |&(i, _)| place(i)).map(|(_, at)| at.wide())
+    axis.into_iter().enumerate().filter(move |&(i, _)| place(i)).map(|(_, at)| at.as_f64())
 }
 
 /// How far apart any two of these coordinates are.
@@ -195,7 +199,7 @@ fn all_finite<T: Real>(argument: &'static str, points: ArrayView2<'_, T>, place:
     match points.indexed_iter().find(|((i, _), at)| !at.is_finite() && place(*i)) {
         None => Ok(()),
         Some(((i, k), at)) => {
-            Err(Error::Value { argument, position: Position(vec![i, k]), value: at.wide(), allowed: "finite" })
+            Err(Error::Value { argument, position: Position(vec![i, k]), value: at.as_f64(), allowed: "finite" })
         }
     }
 }
@@ -213,7 +217,7 @@ fn no_nan_in<T: Real>(
             continue;
         }
         if let Some((j, cost)) = costs.iter().enumerate().find(|(j, cost)| !is_cost(cost) && column(*j)) {
-            let (position, value) = (Position(vec![i, j]), cost.wide());
+            let (position, value) = (Position(vec![i, j]), cost.as_f64());
             return Err(Error::Value { argument: "cost", position, value, allowed: "finite or +inf" });
         }
     }

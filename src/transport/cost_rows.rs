@@ -74,10 +74,10 @@ impl<'a, T: Real> CostRows<'a, T> {
         }
         scratch.resize(self.width, 0.0);
         match &self.source {
-            Source::Whole(costs) => scratch.iter_mut().zip(costs.row(i)).for_each(|(out, cost)| *out = cost.wide()),
+            Source::Whole(costs) => scratch.iter_mut().zip(costs.row(i)).for_each(|(out, cost)| *out = cost.as_f64()),
             Source::Part { costs, columns } => {
                 let row = costs.row(i);
-                scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = row[j].wide());
+                scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = row[j].as_f64());
             }
             Source::Forbidden { costs, columns } => {
                 let (row, forbidden) = (costs.row(i), T::infinity());
@@ -85,7 +85,7 @@ impl<'a, T: Real> CostRows<'a, T> {
                 scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = number(j));
             }
             Source::Points { x, axes, ground } => {
-                let from: Vec<f64> = x.row(i).iter().map(|x| x.wide()).collect();
+                let from: Vec<f64> = x.row(i).iter().map(|x| x.as_f64()).collect();
                 dispatch(Form { from: &from, axes, ground: *ground, out: scratch });
             }
         }
@@ -102,7 +102,7 @@ fn source<'a, T: Real>(cost: &Cost<'a, T>, columns: &[usize]) -> Source<'a, T> {
         Cost::Matrix(costs) if all => Source::Whole(costs),
         Cost::Matrix(costs) => Source::Part { costs, columns: columns.to_vec() },
         Cost::Points { x, y, ground } => {
-            let axis = |k: usize| columns.iter().map(move |&j| y[[j, k]].wide());
+            let axis = |k: usize| columns.iter().map(move |&j| y[[j, k]].as_f64());
             Source::Points { x, axes: (0..y.ncols()).flat_map(axis).collect(), ground }
         }
     }
@@ -129,7 +129,7 @@ impl<T: Real> CostRow<'_, T> {
     pub(super) fn place(&self, potentials: &[f64], least: f64) -> usize {
         let at = |cost: f64, potential: &f64| cost - potential == least;
         let place = match self {
-            Self::Stored(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(cost.wide(), v)),
+            Self::Stored(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(cost.as_f64(), v)),
             Self::Formed(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(*cost, v)),
         };
         place.unwrap_or(0)
@@ -155,7 +155,7 @@ impl<T: Real> CostRow<'_, T> {
     #[inline]
     pub(super) fn at(&self, j: usize) -> f64 {
         match self {
-            Self::Stored(costs) => costs[j].wide(),
+            Self::Stored(costs) => costs[j].as_f64(),
             Self::Formed(costs) => costs[j],
         }
     }
@@ -166,7 +166,7 @@ impl<T: Real> CostRow<'_, T> {
             Self::Stored(costs) => (costs, &[]),
             Self::Formed(costs) => (&[], costs),
         };
-        stored.iter().map(|cost| cost.wide()).chain(formed.iter().copied())
+        stored.iter().map(|cost| cost.as_f64()).chain(formed.iter().copied())
     }
 }
 
@@ -186,11 +186,11 @@ impl<C: Real, const BELOW: bool> Kernel for Least<'_, C, BELOW> {
         let (potentials, last) = self.potentials.as_chunks::<LANES>();
         for (costs, potentials) in costs.iter().zip(potentials) {
             for i in 0..LANES {
-                least[i] = lesser(difference::<BELOW>(costs[i].wide(), potentials[i]), least[i]);
+                least[i] = lesser(difference::<BELOW>(costs[i].as_f64(), potentials[i]), least[i]);
             }
         }
         for (i, (cost, potential)) in last_costs.iter().zip(last).enumerate() {
-            least[i] = lesser(difference::<BELOW>(cost.wide(), *potential), least[i]);
+            least[i] = lesser(difference::<BELOW>(cost.as_f64(), *potential), least[i]);
         }
         crate::simd::join(least, lesser)
     }
@@ -224,7 +224,7 @@ impl<C: Real, const BELOW: bool> Kernel for Lower<'_, C, BELOW> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (least, cost) in self.least.iter_mut().zip(self.costs) {
-            *least = lesser(difference::<BELOW>(cost.wide(), self.shift), *least);
+            *least = lesser(difference::<BELOW>(cost.as_f64(), self.shift), *least);
         }
     }
 }

@@ -18,23 +18,23 @@ use crate::{Error, Real, Result, check as require, reduction};
 /// # Examples
 ///
 /// ```
-/// # use loglik::{ndarray::array, transport::normalised};
-/// assert_eq!(normalised(&array![1.0_f64, 0.0, 3.0])?, array![0.25, 0.0, 0.75]);
+/// # use loglik::{ndarray::array, transport::normalized};
+/// assert_eq!(normalized(&array![1.0_f64, 0.0, 3.0])?, array![0.25, 0.0, 0.75]);
 /// # Ok::<(), loglik::Error>(())
 /// ```
-pub fn normalised<T: Real>(weights: &ArrayRef1<T>) -> Result<Array1<T>> {
+pub fn normalized<T: Real>(weights: &ArrayRef1<T>) -> Result<Array1<T>> {
     let weights = of("weights", weights.view())?;
     let largest = weights.iter().fold(0.0, |largest: f64, &weight| largest.max(weight));
     let shares: Vec<f64> = weights.iter().map(|weight| weight / largest).collect(); // no sum overflows
     let total = total(&shares);
-    Ok(shares.into_iter().map(|share| T::of(share / total)).collect())
+    Ok(shares.into_iter().map(|share| T::from_f64(share / total)).collect())
 }
 
 /// Weights in `f64`, of which some must be above zero.
 pub(super) fn of<T: Real>(argument: &'static str, weights: ArrayView1<'_, T>) -> Result<Vec<f64>> {
     check(argument, weights)?;
     some(argument, weights)?;
-    Ok(weights.iter().map(|w| w.wide()).collect())
+    Ok(weights.iter().map(|w| w.as_f64()).collect())
 }
 
 /// There must be weights, and one of them above zero.
@@ -51,7 +51,7 @@ pub(super) fn check<T: Real>(argument: &'static str, weights: ArrayView1<'_, T>)
     match weights.iter().position(|w| !(w.is_finite() && *w >= T::zero())) {
         None => Ok(()),
         Some(at) => {
-            let value = weights[at].wide();
+            let value = weights[at].as_f64();
             Err(Error::Value { argument, position: at.into(), value, allowed: "finite and >= 0" })
         }
     }
@@ -90,10 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_weights_sum_to_one_once_normalised() {
+    fn any_weights_sum_to_one_once_normalized() {
         for weights in [array![3.0_f64, 0.0, 5.0], array![5e-324, 1e-323], array![1e308, 1.7e308], Array1::ones(1_000)]
         {
-            let shares = normalised(&weights).unwrap();
+            let shares = normalized(&weights).unwrap();
             assert!((shares.sum() - 1.0).abs() < 1e-14, "{weights}");
             assert_eq!(
                 shares.iter().filter(|share| **share == 0.0).count(),
@@ -103,8 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_normalised_is_named() {
-        let message = |weights: Array1<f64>| normalised(&weights).unwrap_err().to_string();
+    fn what_cannot_be_normalized_is_named() {
+        let message = |weights: Array1<f64>| normalized(&weights).unwrap_err().to_string();
         assert_eq!(message(array![]), "`weights` is empty, needed is at least one element");
         let expected = "`weights` holds no mass: every weight is 0, needed is at least one above 0";
         assert_eq!(message(array![0.0, -0.0]), expected);

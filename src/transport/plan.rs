@@ -56,15 +56,15 @@ impl<T: Real> Plan<T> {
     pub fn marginals(&self) -> (Array1<T>, Array1<T>) {
         let (mut left, mut right) = (vec![0.0; self.shape[0]], vec![0.0; self.shape[1]]);
         for flow in &self.flows {
-            left[flow.from] += flow.mass.wide();
-            right[flow.to] += flow.mass.wide();
+            left[flow.from] += flow.mass.as_f64();
+            right[flow.to] += flow.mass.as_f64();
         }
-        (left.into_iter().map(T::of).collect(), right.into_iter().map(T::of).collect())
+        (left.into_iter().map(T::from_f64).collect(), right.into_iter().map(T::from_f64).collect())
     }
 
     /// `Σ P C`, where `cost` gives the entries of C.
     pub(super) fn cost(&self, cost: impl Fn(usize, usize) -> f64) -> f64 {
-        let terms = self.flows.iter().map(|flow| flow.mass.wide() * cost(flow.from, flow.to));
+        let terms = self.flows.iter().map(|flow| flow.mass.as_f64() * cost(flow.from, flow.to));
         reduction::sum(&terms.collect::<Vec<_>>())
     }
 }

@@ -13,7 +13,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `a` is `[n]`, `b` is `[m]`; weights are finite and `>= 0`, and both sum to the same total, which need not be 1: nothing
-/// is normalised. A weight of zero selects its place away, and a cost of +inf forbids a way: see [`Cost`].
+/// is normalized. A weight of zero selects its place away, and a cost of +inf forbids a way: see [`Cost`].
 ///
 /// # Examples
 ///
@@ -116,7 +116,7 @@ mod tests {
         );
         assert_eq!(error(array![], array![], Array2::zeros((0, 0))), "`a` is empty, needed is at least one element");
         let expected = "`a` sums to 1 and `b` to 1.5, allowed is a relative difference of 1.2e-6; \
-                        `transport::normalised` divides weights by their sum";
+                        `transport::normalized` divides weights by their sum";
         assert_eq!(error(array![0.5, 0.5], array![1.0, 0.5], cost()), expected);
         assert_eq!(
             error(array![1.0], array![1.0], array![[f64::NAN]]),

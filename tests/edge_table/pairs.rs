@@ -2,7 +2,8 @@
 
 use loglik::math;
 use loglik::preference::{
-    AlphaPo, DiscoPop, Dpo, ExoPair, ForwardKl, Length, Nll, Orpo, PairBatch, PairObjective, Pairs, RobustDpo, Scored,
+    AlphaPo, DiscoPop, Dpo, ExoPair, ForwardKlLink, Length, Linked, Nll, Orpo, PairBatch, PairObjective, Pairs,
+    RobustDpo,
 };
 use loglik::{Real, Reduction, Result};
 use ndarray::aview1;
@@ -11,12 +12,13 @@ use super::{Exact, Row};
 
 /// Of one pair against a reference at zero, in responses of so many tokens: loss and both slopes.
 fn pair<T: Real>(objective: &dyn PairObjective<T>, [chosen, rejected]: [f64; 2], tokens: f64) -> Result<Vec<f64>> {
-    let (chosen, rejected, zero, tokens) = ([T::of(chosen)], [T::of(rejected)], [T::zero()], [T::of(tokens)]);
+    let (chosen, rejected, zero, tokens) =
+        ([T::from_f64(chosen)], [T::from_f64(rejected)], [T::zero()], [T::from_f64(tokens)]);
     let batch = PairBatch::new(Pairs { chosen: aview1(&chosen), rejected: aview1(&rejected) })
         .reference(Pairs { chosen: aview1(&zero), rejected: aview1(&zero) })
         .lengths(Pairs { chosen: aview1(&tokens), rejected: aview1(&tokens) });
     let (loss, slope) = objective.grad(batch, Reduction::Mean)?;
-    Ok([loss, slope.chosen[0], slope.rejected[0]].map(|x| x.wide()).to_vec())
+    Ok([loss, slope.chosen[0], slope.rejected[0]].map(|x| x.as_f64()).to_vec())
 }
 
 /// One pair that counts and one that is not there: loss and both slopes of the chosen.
@@ -85,7 +87,7 @@ pub(crate) fn rows() -> Vec<Row> {
         here: pair::<f64>(&Dpo { beta: 0.1, label_smoothing: 0.1 }, [-1.75, -3.0], 1.0),
     });
     rows.extend(margins());
-    let forward = Scored { loss: Dpo::default(), score: ForwardKl };
+    let forward = Linked { loss: Dpo::default(), link: ForwardKlLink };
     let unlikely = |what, here, exact| Row {
         what,
         input: "log-ratio of the chosen -400, of the rejected 0",

@@ -2,8 +2,8 @@
 
 use loglik::Reduction;
 use loglik::preference::{
-    AlphaDivergence, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKl, KtoPair, PairBatch, PairObjective,
-    Pairs, Scored, Sft,
+    AlphaLink, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKlLink, KtoPair, Linked, PairBatch,
+    PairObjective, Pairs, Sft,
 };
 use ndarray::{Array1, array};
 
@@ -72,7 +72,7 @@ fn scores_of_far_ratios_are_limits_or_overflow() {
         objective.grad(batch, Reduction::Mean).map(|(loss, slope)| [loss, slope.chosen[0], slope.rejected[0]])
     };
     let loss = Dpo { beta: 1.0, label_smoothing: 0.0 };
-    let forward = Scored { loss, score: ForwardKl };
+    let forward = Linked { loss, link: ForwardKlLink };
     assert_eq!(pair(&forward, 1000.0, -1000.0).unwrap(), [0.0, 0.0, 0.0]);
     let [loss_of_far, by_chosen, by_rejected] = pair(&forward, 1000.0, 0.0).unwrap(); // the score saturates at 1
     assert_wide("loss", loss_of_far, 0.313_261_687_518_222_8);
@@ -80,7 +80,7 @@ fn scores_of_far_ratios_are_limits_or_overflow() {
     assert_wide("slope", by_rejected, 0.268_941_421_369_995_1);
     assert!(pair(&forward, -1000.0, 0.0).unwrap_err().to_string().contains("overflows f64"));
     // Above 1 the roles of the sides change.
-    let above = Scored { loss, score: AlphaDivergence { alpha: 2.0 } };
+    let above = Linked { loss, link: AlphaLink { alpha: 2.0 } };
     assert!(pair(&above, 0.0, 1000.0).unwrap_err().to_string().contains("overflows f64"));
     assert_eq!(pair(&above, 1000.0, 0.0).unwrap(), [0.0, 0.0, 0.0]);
     let [far, by_chosen, _] = pair(&above, -1000.0, 0.0).unwrap(); // the score ends at -1

@@ -1,7 +1,7 @@
 //! Detached factors where targets are all but impossible or certain, and mixtures far from the truth.
 
 use loglik::Reduction;
-use loglik::diagnostics::{Amd, Mixtures, Normaliser};
+use loglik::diagnostics::{Amd, AmdNormalizer, Mixtures};
 use loglik::logits::{MixCe, TaiLr};
 use loglik::transport::{CosineCost, Emo, EmoCost, EmoMode, demd_soft, demd_soft_grad};
 use ndarray::{Array2, Array4, array};
@@ -85,11 +85,11 @@ fn components_without_density_on_the_way_still_have_their_shares() {
     let (weights, means) = (array![[0.5, 0.5]], array![[[-1.0], [1.0]]]);
     let mixtures = Mixtures { weights: weights.view(), means: means.view(), covariances: covariances.view() };
     for truth in [60.0, 1e3, 1e6, 1e150] {
-        let amd = |normaliser| Amd { normaliser }.value(mixtures, &array![[truth]]).unwrap();
+        let amd = |normalizer| Amd { normalizer }.value(mixtures, &array![[truth]]).unwrap();
         // Between the mean at 0 and the truth lie 1 - Φ(1) of the first and Φ(½) of the second, which is twice as wide.
         let ahead = [0.158_655_253_931_457_05, 0.691_462_461_274_013_1];
         let by = |[a, b]: [f64; 2]| truth * ((a + b / 4.0) / (a + b)).sqrt();
-        assert_close("distance", amd(Normaliser::Omitted), by([ahead[0], 2.0 * ahead[1]]));
-        assert_close("distance", amd(Normaliser::Included), by(ahead));
+        assert_close("distance", amd(AmdNormalizer::Omitted), by([ahead[0], 2.0 * ahead[1]]));
+        assert_close("distance", amd(AmdNormalizer::Included), by(ahead));
     }
 }

@@ -3,11 +3,11 @@
 use std::f64::consts::LN_2;
 
 use loglik::divergence::{
-    AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, FDivergence, GeneralisedJsd,
+    AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, FDivergence, GeneralizedJsd,
     JensenShannonDivergence, KlDivergence, MixtureChiSquare, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence,
     SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
 };
-use loglik::{Error, Parts, Real, Reduction};
+use loglik::{Error, Real, Reduction, SumCount};
 use ndarray::{Array1, Array2, Array3, ArrayD, Ix2, array};
 
 use super::{INF, assert_exact, assert_narrow, assert_wide};
@@ -53,7 +53,7 @@ fn a_divergence_of_nearly_nothing_keeps_its_digits() {
 }
 
 fn one_class_of_one<T: Real>() {
-    let (x, y) = (array![[T::of(3.0)], [T::of(-1e30)]], array![[T::of(-2.0)], [T::of(7.0)]]);
+    let (x, y) = (array![[T::from_f64(3.0)], [T::from_f64(-1e30)]], array![[T::from_f64(-2.0)], [T::from_f64(7.0)]]);
     for divergence in all::<T>() {
         let (value, gradients) = divergence.grad(Logits(&x), Logits(&y), Reduction::Mean).unwrap();
         assert_eq!((value, gradients.p, gradients.q), (T::zero(), Array2::zeros((2, 1)), Array2::zeros((2, 1))));
@@ -121,9 +121,9 @@ fn finite_logits_that_lead_out_of_the_type_are_an_overflow() {
 
 /// TRL: 0.840 at one end and 8.8e-7 next to it; the ends are another function.
 #[test]
-fn the_generalised_divergence_of_trl_jumps_at_its_ends() {
+fn the_generalized_divergence_of_trl_jumps_at_its_ends() {
     let (student, teacher) = (array![[2.0, 0.0, 0.0]], array![[0.0, 1.0, 0.0]]);
-    let at = |beta| GeneralisedJsd { beta }.value(Logits(&teacher), Logits(&student), Reduction::Sum).unwrap();
+    let at = |beta| GeneralizedJsd { beta }.value(Logits(&teacher), Logits(&student), Reduction::Sum).unwrap();
     assert_exact("at the end", at(0.0), 0.840_333_821_821_491_7, 1.0, 1e-14, 0.0);
     assert!((at(1e-6) / (1e-6 * at(0.0)) - 1.0).abs() < 1e-5);
 }
@@ -133,7 +133,7 @@ fn no_rows_give_nothing_and_their_mean_is_an_error() {
     let none = Array3::<f32>::zeros((2, 0, 5));
     let (p, q) = (Logits(&none), Logits(&none));
     assert_eq!(KlDivergence.each(p, q).unwrap().shape(), [2, 0]);
-    assert_eq!(KlDivergence.parts(p, q).unwrap(), Parts::default());
+    assert_eq!(KlDivergence.sum_count(p, q).unwrap(), SumCount::default());
     assert_eq!(KlDivergence.grad_q(p, q, Reduction::Sum).unwrap(), (0.0, none.clone()));
     assert_eq!(KlDivergence.value(p, q, Reduction::Mean), Err(Error::NothingToAverage { argument: "p" }));
     let no_classes = ArrayD::<f64>::zeros(vec![3, 0]);
@@ -254,7 +254,7 @@ fn equal_sides_are_at_nothing_and_no_divergence_is_negative() {
 fn slopes_that_agree_but_for_a_millionth_leave_the_gradient_its_digits() {
     let (x, y) = (array![[0.0_f32, 15.0, -1.5]], array![[15.0_f32, 0.25, 1.0]]);
     let divergences: [&Divergence<f32>; 4] =
-        [&GeneralisedJsd { beta: 0.3 }, &MixtureChiSquare, &SquaredHellinger, &TotalVariation];
+        [&GeneralizedJsd { beta: 0.3 }, &MixtureChiSquare, &SquaredHellinger, &TotalVariation];
     let exact = [
         [-1.454316e-6, 1.523566e-6, -6.924980e-8, 3.842670e-6, -3.822548e-6, -2.012158e-8],
         [-6.118038e-7, 7.283902e-7, -1.165864e-7, 7.951402e-7, -7.855708e-7, -9.569345e-9],

@@ -79,7 +79,7 @@ fn ties_of_every_kind_come_to_an_end() {
         let problem = TransportProblem::new(even.view(), even.view(), Cost::matrix(cost.view()));
         let value = emd(problem).unwrap();
         assert!((value - expected).abs() <= 1e-13 * expected, "{value} is not {expected}");
-        let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.run(problem).unwrap();
+        let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.solve(problem).unwrap();
         assert!(interval.lower <= expected && expected <= interval.upper && interval.upper - interval.lower < 1e-7);
         // Columns in another order are the same problem.
         let shuffled = cost.select(Axis(1), &(0..n).map(|j| j * 7 % n).collect::<Vec<_>>());

@@ -1,7 +1,7 @@
 //! Points on lines and circles: very far, very near, very many, all in one place.
 
 use loglik::transport::{
-    Measure, SlicedWasserstein, normalised, wasserstein_1d, wasserstein_1d_grad, wasserstein_circle,
+    Measure, SlicedWasserstein, normalized, wasserstein_1d, wasserstein_1d_grad, wasserstein_circle,
 };
 use ndarray::{Array1, Array2, array, aview1};
 
@@ -135,8 +135,8 @@ fn weights_of_an_f32_softmax_are_taken_as_they_are_in_either_type() {
     // A share that is missing is still seen.
     let (points, short) = (array![0.0, 1.0, 2.0], array![0.5, 0.25, 0.2499]);
     let error = wasserstein_1d(Measure::weighted(points.view(), short.view()), Measure::uniform(points.view()), 1.0);
-    assert!(error.unwrap_err().to_string().contains("`transport::normalised` divides weights by their sum"));
-    let whole = normalised(&short).unwrap();
+    assert!(error.unwrap_err().to_string().contains("`transport::normalized` divides weights by their sum"));
+    let whole = normalized(&short).unwrap();
     assert!(
         wasserstein_1d(Measure::weighted(points.view(), whole.view()), Measure::uniform(points.view()), 1.0).is_ok()
     );

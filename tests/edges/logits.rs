@@ -5,7 +5,7 @@ use loglik::logits::{
     CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_sum_exp, log_sum_exp_grad, token_log_probs,
     token_log_probs_backward, token_log_probs_masked,
 };
-use loglik::{Error, Parts, Real, Reduction};
+use loglik::{Error, Real, Reduction, SumCount};
 use ndarray::{Array2, array};
 
 use super::{INF, assert_narrow, assert_wide};
@@ -90,7 +90,7 @@ fn a_row_without_a_class_is_named() {
 fn a_mean_over_ignored_targets_is_an_error_and_their_sum_is_nothing() {
     let (loss, logits, targets) = (CrossEntropy::default(), array![[f64::NAN, 1.0]], array![-100]);
     assert!(matches!(loss.value(&logits, &targets, Reduction::Mean), Err(Error::NothingToAverage { .. })));
-    assert_eq!(loss.parts(&logits, &targets).unwrap(), Parts { sum: 0.0, count: 0.0 });
+    assert_eq!(loss.sum_count(&logits, &targets).unwrap(), SumCount { sum: 0.0, count: 0.0 });
     assert_eq!(loss.grad(&logits, &targets, Reduction::Sum).unwrap(), (0.0, array![[0.0, 0.0]]));
 }
 
@@ -108,7 +108,7 @@ fn what_is_selected_away_is_never_read() {
 }
 
 fn one_class_is_certain<T: Real>() {
-    let logits = array![[T::of(3.0)], [T::of(-1e30)]];
+    let logits = array![[T::from_f64(3.0)], [T::from_f64(-1e30)]];
     let zeros = Array2::<T>::zeros((2, 1));
     assert_eq!(log_softmax(&logits).unwrap(), zeros);
     assert_eq!(log_sum_exp(&logits).unwrap(), logits.column(0));

@@ -12,8 +12,8 @@ use super::{LN_2, assert_narrow, assert_wide};
 
 /// Loss and slopes of one pair against a reference: everything else is 1, rewards 1 and 0, the label ½.
 fn pair<T: Real>(objective: &dyn PairObjective<T>, policy: [f64; 2], reference: [f64; 2]) -> Result<[T; 3]> {
-    let (policy, reference) = (policy.map(|x| [T::of(x)]), reference.map(|x| [T::of(x)]));
-    let (zero, half, one) = ([T::zero()], [T::of(0.5)], [T::one()]);
+    let (policy, reference) = (policy.map(|x| [T::from_f64(x)]), reference.map(|x| [T::from_f64(x)]));
+    let (zero, half, one) = ([T::zero()], [T::from_f64(0.5)], [T::one()]);
     let batch = PairBatch::new(Pairs { chosen: aview1(&policy[0]), rejected: aview1(&policy[1]) })
         .reference(Pairs { chosen: aview1(&reference[0]), rejected: aview1(&reference[1]) })
         .lengths(Pairs { chosen: aview1(&one), rejected: aview1(&one) })
@@ -40,7 +40,7 @@ fn all<T: Real>() -> Vec<Box<dyn PairObjective<T>>> {
         Box::new(Rebel { eta: 1.0 }),
         Box::new(SoftDpo { beta: 0.5 }),
         Box::new(reward_aware(RewardDistance::BackwardKl)),
-        Box::new(reward_aware(RewardDistance::ForwardKl)),
+        Box::new(reward_aware(RewardDistance::ForwardKlLink)),
         Box::new(reward_aware(RewardDistance::Squared)),
         Box::new(RaoKupper { beta: 0.5, nu: 3.0 }),
         Box::new(Davidson { beta: 0.5, nu: 3.0 }),

@@ -1,7 +1,7 @@
 //! Pairs of responses and samples of two models.
 
 use loglik::preference::{
-    Dpo, Ipo, JensenShannon, Length, Nll, Orpo, PairBatch, PairObjective, Pairs, Scored, pair_metrics,
+    Dpo, Ipo, JensenShannonLink, Length, Linked, Nll, Orpo, PairBatch, PairObjective, Pairs, pair_metrics,
 };
 use loglik::ratio::{Ddo, RatioObjective, Samples};
 use loglik::{Real, Reduction, Result};
@@ -11,7 +11,7 @@ use super::{INF, LN_2, assert_narrow, assert_wide};
 
 /// Loss and slopes of one pair without a reference, or against one at zero.
 fn pair<T: Real>(objective: &dyn PairObjective<T>, chosen: f64, rejected: f64) -> Result<[T; 3]> {
-    let (chosen, rejected, zero) = ([T::of(chosen)], [T::of(rejected)], [T::zero()]);
+    let (chosen, rejected, zero) = ([T::from_f64(chosen)], [T::from_f64(rejected)], [T::zero()]);
     let batch = PairBatch::new(Pairs { chosen: aview1(&chosen), rejected: aview1(&rejected) })
         .reference(Pairs { chosen: aview1(&zero), rejected: aview1(&zero) });
     let (loss, slope) = objective.grad(batch, Reduction::Mean)?;
@@ -101,7 +101,7 @@ fn smoothing_and_square_are_exact_at_large_margins() {
 /// `s` saturates at ln 2 above and is `λ + ln 2` below.
 #[test]
 fn the_jensen_shannon_score_has_both_limits() {
-    let scored = Scored { loss: Dpo { beta: 1.0, label_smoothing: 0.0 }, score: JensenShannon };
+    let scored = Linked { loss: Dpo { beta: 1.0, label_smoothing: 0.0 }, link: JensenShannonLink };
     let [loss, by_chosen, by_rejected] = pair::<f64>(&scored, -1000.0, 1000.0).unwrap();
     assert_wide("loss", loss, 1000.0); // softplus(-((-1000 + ln 2) - ln 2))
     assert_eq!((by_chosen, by_rejected), (-1.0, 0.0));

@@ -12,8 +12,8 @@ use super::{INF, assert_narrow, assert_wide};
 
 /// Loss and slopes of one pair against a reference: lengths and rewards are 1, the label ½, the gold response at -2.
 fn pair<T: Real>(objective: &dyn PairObjective<T>, policy: [f64; 2], reference: [f64; 2]) -> Result<[T; 3]> {
-    let (policy, reference) = (policy.map(|x| [T::of(x)]), reference.map(|x| [T::of(x)]));
-    let (half, one, gold) = ([T::of(0.5)], [T::one()], [T::of(-2.0)]);
+    let (policy, reference) = (policy.map(|x| [T::from_f64(x)]), reference.map(|x| [T::from_f64(x)]));
+    let (half, one, gold) = ([T::from_f64(0.5)], [T::one()], [T::from_f64(-2.0)]);
     let both = Pairs { chosen: aview1(&one), rejected: aview1(&one) };
     let batch = PairBatch::new(Pairs { chosen: aview1(&policy[0]), rejected: aview1(&policy[1]) })
         .reference(Pairs { chosen: aview1(&reference[0]), rejected: aview1(&reference[1]) })

@@ -1,11 +1,11 @@
 //! Nothing, one, and many.
 
-use loglik::likelihood::{gaussian_nll, gaussian_nll_grad, gaussian_nll_parts};
+use loglik::likelihood::{gaussian_nll, gaussian_nll_grad, gaussian_nll_sum_count};
 use loglik::logits::{CrossEntropy, entropy, log_softmax, log_sum_exp, token_log_probs, token_log_probs_backward};
 use loglik::preference::{Dpo, PairBatch, PairObjective, Pairs};
 use loglik::ratio::{Ddo, RatioObjective, Samples};
 use loglik::sequence::{TokenMask, sum_tokens, sum_tokens_backward};
-use loglik::{Error, Parts, Reduction};
+use loglik::{Error, Reduction, SumCount};
 use ndarray::{Array1, Array2, Array3, array};
 
 use super::assert_wide;
@@ -25,14 +25,14 @@ fn sums_over_nothing_are_zero_and_means_are_errors() {
     let (logits, targets) = (Array2::<f64>::zeros((0, 5)), Array1::<i64>::zeros(0));
     let loss = CrossEntropy::default();
     assert_eq!(loss.grad(&logits, &targets, Reduction::Sum).unwrap(), (0.0, logits.clone()));
-    assert_eq!(loss.parts(&logits, &targets).unwrap(), Parts::default());
+    assert_eq!(loss.sum_count(&logits, &targets).unwrap(), SumCount::default());
     assert!(matches!(loss.value(&logits, &targets, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 
     let none = Array1::<f64>::zeros(0);
     let both = Pairs { chosen: none.view(), rejected: none.view() };
     let batch = PairBatch::new(both).reference(both);
     assert_eq!(Dpo::default().value(batch, Reduction::Sum).unwrap(), 0.0);
-    assert_eq!(Dpo::default().parts(batch).unwrap(), Parts::default());
+    assert_eq!(Dpo::default().sum_count(batch).unwrap(), SumCount::default());
     assert!(matches!(Dpo::default().grad(batch, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 
     let sum = Samples { real: Reduction::Sum, fake: Reduction::Sum };
@@ -42,7 +42,7 @@ fn sums_over_nothing_are_zero_and_means_are_errors() {
     assert_eq!(ddo.value(samples, sum).unwrap(), 0.0);
     assert!(matches!(ddo.value(samples, mean), Err(Error::NothingToAverage { .. })));
 
-    assert_eq!(gaussian_nll_parts(&none, &none, &none).unwrap(), Parts::default());
+    assert_eq!(gaussian_nll_sum_count(&none, &none, &none).unwrap(), SumCount::default());
     assert_eq!(gaussian_nll_grad(&none, &none, &none, Reduction::Sum).unwrap().1.mean, none);
     assert!(matches!(gaussian_nll(&none, &none, &none, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 }

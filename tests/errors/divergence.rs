@@ -37,7 +37,7 @@ fn distributions_that_are_none_are_named() {
     says(into, "`out.q` has shape [2, 3], expected [2, 2]");
 
     says(
-        GeneralisedJsd { beta: 1.5 }.value(Logits(&x), Logits(&x), Reduction::Sum),
+        GeneralizedJsd { beta: 1.5 }.value(Logits(&x), Logits(&x), Reduction::Sum),
         "`beta` is 1.5, allowed is [0, 1]",
     );
     says(

@@ -20,7 +20,7 @@ fn problems_of_transport_that_are_none_are_named() {
         let message = format!("`a`[1] is {}, allowed is finite and >= 0", bad[1]);
         says(emd(problem(bad.view())), &message);
         says(emd_grad(problem(bad.view())), &message);
-        says(EmdBounds::default().run(problem(bad.view())), &message);
+        says(EmdBounds::default().solve(problem(bad.view())), &message);
         says(product_coupling_cost(problem(bad.view())), &message);
         says(total_variation_bound(problem(bad.view())), &message);
         says(round_plan(problem(bad.view()), &cost), &message);
@@ -28,9 +28,9 @@ fn problems_of_transport_that_are_none_are_named() {
         says(dual_bound(problem(bad.view()), &half, &half), &message);
     }
     let message = "`a` sums to 2 and `b` to 1, allowed is a relative difference of 1.2e-6; \
-                   `transport::normalised` divides weights by their sum";
+                   `transport::normalized` divides weights by their sum";
     says(emd_plan(problem(one.view())), message);
-    says(EmdBounds::default().run(problem(one.view())), message);
+    says(EmdBounds::default().solve(problem(one.view())), message);
     says(emd(problem(three.view())), "`cost` has shape [2, 2], expected [3, 2]");
     let one_way = array![[0.0, INF], [1.0, INF]];
     let unpaid = TransportProblem::new(half.view(), half.view(), Cost::matrix(one_way.view()));

@@ -35,10 +35,10 @@ fn logits_that_are_no_logits_are_named() {
     says(CrossEntropy::default().value(&nan, &y, Reduction::Sum), not_finite);
     says(CrossEntropy::default().grad(&nan, &y, Reduction::Mean), not_finite);
     says(CrossEntropy::default().each(&nan, &y), not_finite);
-    says(CrossEntropy::default().parts(&nan, &y), not_finite);
+    says(CrossEntropy::default().sum_count(&nan, &y), not_finite);
     says(CrossEntropy::default().grad_in_place(&mut nan.clone(), &y, Reduction::Sum), not_finite);
     says(SoftCrossEntropy::default().value(&nan, &array![[1.0, 0.0], [1.0, 0.0]], Reduction::Sum), not_finite);
-    says(TopK { k: 1, ..TopK::default() }.of(&nan), not_finite);
+    says(TopK { k: 1, ..TopK::default() }.each(&nan), not_finite);
     says(TokenStats::default().each(&nan, &y), not_finite);
 
     let infinite = array![[0.0, 1.0, INF]];
@@ -66,7 +66,7 @@ fn logits_that_are_no_logits_are_named() {
     says(entropy(&ruled_out), message);
     says(token_log_probs(&ruled_out, &y), message);
     says(CrossEntropy::default().value(&ruled_out, &y, Reduction::Mean), message);
-    says(TopK { k: 1, ..TopK::default() }.of(&ruled_out), message);
+    says(TopK { k: 1, ..TopK::default() }.each(&ruled_out), message);
     says(TokenStats::default().each(&ruled_out, &array![0, 0]), message);
 }
 
@@ -173,7 +173,7 @@ fn hyper_parameters_out_of_range_are_named() {
     );
     for (k, shown) in [(0, "0"), (4, "4")] {
         let message = format!("`k` is {shown}, allowed is 1 to the number of classes");
-        says(TopK { k, ..TopK::default() }.of(&x), &message);
+        says(TopK { k, ..TopK::default() }.each(&x), &message);
         let message = format!("`top_k` is {shown}, allowed is 1 to the number of classes");
         says(TokenStats { top_k: Some(k), ..TokenStats::default() }.each(&x, &y), &message);
     }
@@ -206,7 +206,7 @@ fn what_an_objective_misses_is_named() {
         (&Asft::default(), bare, "Asft needs `lengths`"),
         (&SimPer::default(), bare, "SimPer needs `lengths`"),
         (&Tpo::default(), bare, "Tpo needs `gold`"),
-        (&Tpo::length_normalised(), bare.gold(aview1(&[0.0])), "Tpo needs `lengths`"),
+        (&Tpo::length_normalized(), bare.gold(aview1(&[0.0])), "Tpo needs `lengths`"),
         (&BradleyTerry { gap: RatingGap::Scale, centring: 0.0 }, bare, "BradleyTerry needs `target`"),
         (&RewardRegression {}, bare, "RewardRegression needs `rewards`"),
         (&ProcessReward {}, bare, "ProcessReward needs `target`"),
@@ -292,7 +292,7 @@ fn observations_outside_their_domain_are_named() {
     says(bernoulli_nll(&second(NAN), &zeros, Reduction::Sum), "`logits`[1] is NaN, allowed is any number but NaN");
     says(bernoulli_nll_each(&zeros, &second(1.5)), "`x`[1] is 1.5, allowed is [0, 1]");
     says(poisson_nll(&second(INF), &zeros, Reduction::Sum), "`log_rate`[1] is inf, allowed is finite or -inf");
-    says(poisson_nll_parts(&zeros, &second(0.5)), "`x`[1] is 0.5, allowed is a whole number >= 0");
+    says(poisson_nll_sum_count(&zeros, &second(0.5)), "`x`[1] is 0.5, allowed is a whole number >= 0");
     says(poisson_nll_each(&zeros, &second(-1.0)), "`x`[1] is -1, allowed is a whole number >= 0");
     says(poisson_nll_each(&second(1e4), &zeros), "the result at `log_rate`[1] overflows f64");
     let empty = Array1::<f64>::zeros(0);
@@ -318,7 +318,7 @@ fn measures_and_sequences_that_are_none_are_named() {
     says(
         wasserstein_1d(Measure::weighted(aview1(&one), aview1(&[2.0])), uniform(aview1(&one)), 1.0),
         "`x.weights` sums to 2 and `y.weights` to 1, allowed is a relative difference of 1.1e-6; \
-            `transport::normalised` divides weights by their sum",
+            `transport::normalized` divides weights by their sum",
     );
     says(CosineCost::new(&array![[1.0, 0.0], [0.0, 0.0]]), "`embeddings`[1] is 0, allowed is a row that is not zero");
     let cost = CosineCost::new(&Array2::<f64>::eye(3)).unwrap();
@@ -380,7 +380,7 @@ fn measures_on_lines_and_circles_are_named() {
             Measure::weighted(aview1(&one), aview1(&[2.0])),
             1.5,
             "`x.weights` sums to 1 and `y.weights` to 2, allowed is a relative difference of 1.1e-6; \
-            `transport::normalised` divides weights by their sum",
+            `transport::normalized` divides weights by their sum",
         ),
     ];
     for (x, y, p, message) in names {

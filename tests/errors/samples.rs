@@ -17,12 +17,12 @@ fn hyper_parameters_out_of_range_are_named() {
     says(tailr.grad(&x, &y, Reduction::Sum), message);
     says(tailr.each(&x, &y), message);
     says(tailr.terms(&x, &y), message);
-    says(tailr.parts(&x, &y), message);
+    says(tailr.sum_count(&x, &y), message);
     says(tailr.grad_in_place(&mut x.clone(), &y, Reduction::Sum), message);
     says(MixCe { eta: -0.5, ignore_index: None }.grad(&x, &y, Reduction::Sum), "`eta` is -0.5, allowed is [0, 1]");
     let (samples, truth) = (Array4::<f64>::zeros((3, 1, 1, 2)), Array3::zeros((1, 1, 2)));
     let metrics = SampleMetrics { jitter: f64::NAN, ..SampleMetrics::default() };
-    says(metrics.of(&samples, &truth), "`jitter` is NaN, allowed is finite and >= 0");
+    says(metrics.value(&samples, &truth), "`jitter` is NaN, allowed is finite and >= 0");
     says(kde_nll(&samples, &truth, f64::INFINITY), "`floor` is inf, allowed is below +inf");
 }
 
@@ -53,14 +53,14 @@ fn samples_and_truths_that_do_not_fit_are_named() {
     let message = "`truth` has shape [1, 1, 2], expected [2, 1, 2]";
     says(best_of_n(&samples, &short), message);
     says(kde_nll(&samples, &short, -20.0), message);
-    says(SampleMetrics::default().of(&samples, &short), message);
+    says(SampleMetrics::default().value(&samples, &short), message);
     says(imle(&samples, &short), "`target` has shape [1, 1, 2], expected [2, 1, 2]");
     samples[[2, 0, 0, 1]] = f64::NEG_INFINITY;
     let message = "`samples`[2, 0, 0, 1] is -inf, allowed is finite";
     says(best_of_n(&samples, &truth), message);
     says(kde_nll(&samples, &truth, -20.0), message);
     says(SampleGaussians::fit(&samples, 0.0), message);
-    says(SampleMetrics::default().of(&samples, &truth), message);
+    says(SampleMetrics::default().value(&samples, &truth), message);
     says(imle(&samples, &truth), message);
     says(imle_grad(&samples, &truth), message);
 }

@@ -71,7 +71,7 @@ impl<'a, T: Real> Case<'a, T> {
     /// An input that may be absent.
     pub fn optional<D: Dimension>(&self, name: &str) -> Result<Option<Array<T, D>>, Failure> {
         let Some(wide) = self.wide(name) else { return Ok(None) };
-        let array = wide.mapv(T::of).into_dimensionality::<D>();
+        let array = wide.mapv(T::from_f64).into_dimensionality::<D>();
         Ok(Some(array.map_err(|_| format!("input `{name}` has shape {:?}", wide.shape()))?))
     }
 
@@ -87,7 +87,7 @@ impl<'a, T: Real> Case<'a, T> {
     /// Hands over a result, to be compared with the output of this name where the case has one. A name may be given
     /// more than once, by every route that leads to it.
     pub fn give<D: Dimension>(&self, name: &str, array: &Array<T, D>) {
-        let wide = array.mapv(|x| x.wide()).into_dyn();
+        let wide = array.mapv(|x| x.as_f64()).into_dyn();
         self.results.borrow_mut().push((name.to_owned(), wide));
     }
 

@@ -3,8 +3,8 @@
 use loglik::Reduction::{Mean, Sum, Weighted};
 use loglik::diagnostics::log_gradient_ratio;
 use loglik::preference::{
-    AlphaDivergence, AlphaDpo, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKl, KtoPair, Length,
-    LengthDesensitised, MarginMoments, PairBatch, PairObjective, Pairs, Scored, Sft,
+    AlphaDpo, AlphaLink, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKlLink, KtoPair, Length,
+    LengthDesensitized, Linked, MarginMoments, PairBatch, PairObjective, Pairs, Sft,
 };
 use loglik::sequence::{TokenMask, sum_tokens};
 use ndarray::{Array1, Array2, s};
@@ -99,7 +99,7 @@ proptest! {
         let still = BetaDpo { beta, alpha: 0.0, baseline: shift, ..BetaDpo::default() };
         prop_assert_eq!(still.grad(pairs.batch(), Mean).unwrap(), plain.clone());
         // At the usual margin the temperature is the usual one.
-        let usual = MarginMoments::of(pairs.batch(), Length::Sum).unwrap().mean;
+        let usual = MarginMoments::new(pairs.batch(), Length::Sum).unwrap().mean;
         let same = BetaDpo { beta, alpha: 0.6, baseline: usual, ..BetaDpo::default() };
         assert_near(same.beta_of(pairs.batch(), Mean).unwrap(), beta, 1e-12);
     }
@@ -131,9 +131,9 @@ proptest! {
             ..pairs
         };
         let loss = Dpo { beta, label_smoothing: 0.1 };
-        let grad = |alpha| Scored { loss, score: AlphaDivergence { alpha } }.grad(near.batch(), Mean).unwrap();
+        let grad = |alpha| Linked { loss, link: AlphaLink { alpha } }.grad(near.batch(), Mean).unwrap();
         let reverse = loss.grad(near.batch(), Mean).unwrap();
-        let forward = Scored { loss, score: ForwardKl }.grad(near.batch(), Mean).unwrap();
+        let forward = Linked { loss, link: ForwardKlLink }.grad(near.batch(), Mean).unwrap();
         for (alpha, (value, slope)) in [(1.0, &reverse), (1.0 + 1e-10, &reverse), (0.0, &forward), (-1e-10, &forward)] {
             let (got, by) = grad(alpha);
             assert_near(got, *value, 1e-8);
@@ -144,7 +144,7 @@ proptest! {
         let score = |ratio: f64| 1.0 - (-ratio).exp();
         let side = |policy: &Array1<f64>, reference: &Array1<f64>| (policy - reference).mapv(score);
         let margin = side(&near.policy.chosen, &near.reference.chosen) - side(&near.policy.rejected, &near.reference.rejected);
-        let plain = Scored { loss: Dpo { beta, label_smoothing: 0.0 }, score: ForwardKl }.each(near.batch()).unwrap();
+        let plain = Linked { loss: Dpo { beta, label_smoothing: 0.0 }, link: ForwardKlLink }.each(near.batch()).unwrap();
         assert_all_near(&plain, &margin.mapv(|m| (-beta * m).exp().ln_1p()), 1e-12);
     }
 
@@ -158,13 +158,13 @@ proptest! {
     }
 
     #[test]
-    fn desensitisation_is_linear_between_the_cut_and_the_whole(chosen in matrix(4, 9, -5.0, 0.0), rejected in matrix(4, 9, -5.0, 0.0), alpha in 0.0..1.0_f64) {
+    fn desensitization_is_linear_between_the_cut_and_the_whole(chosen in matrix(4, 9, -5.0, 0.0), rejected in matrix(4, 9, -5.0, 0.0), alpha in 0.0..1.0_f64) {
         let keep = |seed: usize| Array2::from_shape_fn((4, 9), move |(i, t)| (i * 5 + t * 3 + seed) % 4 > seed % 3);
         let scored = Pairs { chosen: keep(3), rejected: keep(2) };
         let masks = scored.view().map(TokenMask::padded);
         let sums = |alpha: f64| {
             let tokens = Pairs { chosen: chosen.view(), rejected: rejected.view() };
-            LengthDesensitised { alpha }.sums(tokens, masks).unwrap().map(|side| side.sums)
+            LengthDesensitized { alpha }.sums(tokens, masks).unwrap().map(|side| side.sums)
         };
         let (cut, whole, between) = (sums(0.0), sums(1.0), sums(alpha));
         prop_assert_eq!(&whole.chosen, &sum_tokens(&chosen, masks.chosen).unwrap().sums);

@@ -4,7 +4,7 @@ use std::f64::consts::LN_2;
 
 use loglik::Reduction::Sum;
 use loglik::divergence::{
-    AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, FDivergence, GeneralisedJsd,
+    AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, FDivergence, GeneralizedJsd,
     Generator, InterpolatedJsd, JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare,
     PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, SparseDivergence, SparseTeacher, SquaredHellinger, Tail,
     TotalVariation, VariationalBound,
@@ -25,7 +25,7 @@ fn all() -> Vec<(&'static str, Box<Divergence>)> {
         ("kl", Box::new(KlDivergence)),
         ("reverse kl", Box::new(ReverseKlDivergence)),
         ("jensen-shannon", Box::new(JensenShannonDivergence)),
-        ("generalised jsd", Box::new(GeneralisedJsd { beta: 0.2 })),
+        ("generalized jsd", Box::new(GeneralizedJsd { beta: 0.2 })),
         ("interpolated jsd", Box::new(InterpolatedJsd { beta: 0.8 })),
         ("amari 0.3", Box::new(AmariDivergence { alpha: 0.3 })),
         ("amari -1.2", Box::new(AmariDivergence { alpha: -1.2 })),
@@ -115,7 +115,7 @@ proptest! {
             (value(&TotalVariation, &x, &y), sum(&|p, q| (p - q).max(0.0))),
             (value(&AmariDivergence { alpha }, &x, &y), (power - 1.0) / (alpha * (alpha - 1.0))),
             (value(&RenyiDivergence { alpha }, &x, &y), power.ln() / (alpha - 1.0)),
-            (value(&GeneralisedJsd { beta }, &x, &y), beta * from_p + (1.0 - beta) * from_q),
+            (value(&GeneralizedJsd { beta }, &x, &y), beta * from_p + (1.0 - beta) * from_q),
             (value(&InterpolatedJsd { beta }, &x, &y), (1.0 - beta) * from_p + beta * from_q),
         ];
         for (got, expected) in expected {
@@ -189,7 +189,7 @@ proptest! {
         there_and_back(&KlDivergence, &ReverseKlDivergence);
         there_and_back(&PearsonChiSquare, &NeymanChiSquare);
         there_and_back(&AmariDivergence { alpha }, &AmariDivergence { alpha: 1.0 - alpha });
-        there_and_back(&GeneralisedJsd { beta }, &GeneralisedJsd { beta: 1.0 - beta });
+        there_and_back(&GeneralizedJsd { beta }, &GeneralizedJsd { beta: 1.0 - beta });
         there_and_back(&InterpolatedJsd { beta }, &InterpolatedJsd { beta: 1.0 - beta });
     }
 
@@ -206,10 +206,10 @@ proptest! {
             near(&AmariDivergence { alpha: beyond }, 1.0, &ReverseKlDivergence, 1e-7);
             near(&RenyiDivergence { alpha: 1.0 + beyond }, 1.0, &KlDivergence, 1e-7);
         }
-        near(&GeneralisedJsd { beta: 0.5 }, 1.0, &JensenShannonDivergence, 1e-12);
+        near(&GeneralizedJsd { beta: 0.5 }, 1.0, &JensenShannonDivergence, 1e-12);
         near(&InterpolatedJsd { beta: 0.5 }, 1.0, &JensenShannonDivergence, 1e-12);
-        near(&GeneralisedJsd { beta: 1e-9 }, 1e-9, &KlDivergence, 1e-6);
-        near(&GeneralisedJsd { beta: 1.0 - 1e-9 }, 1e-9, &ReverseKlDivergence, 1e-6);
+        near(&GeneralizedJsd { beta: 1e-9 }, 1e-9, &KlDivergence, 1e-6);
+        near(&GeneralizedJsd { beta: 1.0 - 1e-9 }, 1e-9, &ReverseKlDivergence, 1e-6);
         near(&InterpolatedJsd { beta: 1e-9 }, 1.0, &KlDivergence, 1e-6);
         near(&InterpolatedJsd { beta: 1.0 - 1e-9 }, 1.0, &ReverseKlDivergence, 1e-6);
         for (left, right) in [(0.3, 0.9), (0.9, 1.0), (1.0, 1.5), (1.5, 20.0)] {

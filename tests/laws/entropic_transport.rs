@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn it_lies_between_the_exact_cost_and_the_product_and_grows_with_the_regularisation(
+    fn it_lies_between_the_exact_cost_and_the_product_and_grows_with_the_regularization(
         a in weights(6), b in weights(8), cost in matrix(6, 8, -1.0, 3.0), epsilon in 0.05..2.0_f64,
     ) {
         let (exact, product) = (emd(problem(&a, &b, &cost)).unwrap(), product_coupling_cost(problem(&a, &b, &cost)).unwrap());

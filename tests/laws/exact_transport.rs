@@ -121,7 +121,7 @@ proptest! {
                 prop_assert!(below.unwrap() <= exact + 1e-14);
             }
             for (gap, budget) in [(0.0, 1), (0.0, 9), (0.3, 2000), (1e-3, 2000), (0.0, 2000)] {
-                let interval = EmdBounds { gap, budget }.run(problem).unwrap();
+                let interval = EmdBounds { gap, budget }.solve(problem).unwrap();
                 prop_assert!(interval.lower <= exact && exact <= interval.upper, "{interval:?} without {exact}");
                 prop_assert!(budget < 2000 || interval.upper - interval.lower <= (gap + 1e-11) * interval.upper.max(1e-3));
             }

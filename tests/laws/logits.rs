@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn z_loss_adds_the_squared_log_normaliser(x in logits(), y in targets(), z_loss in 0.0..0.1_f64) {
+    fn z_loss_adds_the_squared_log_normalizer(x in logits(), y in targets(), z_loss in 0.0..0.1_f64) {
         let plain = CrossEntropy::default().value(&x, &y, Sum).unwrap();
         let with = CrossEntropy { z_loss, ..CrossEntropy::default() }.value(&x, &y, Sum).unwrap();
         let squares = log_sum_exp(&x).unwrap().mapv(|lse| lse * lse).sum();
@@ -232,7 +232,7 @@ mod widened {
         let loss = CrossEntropy { label_smoothing: 0.1, z_loss: 0.01, ..CrossEntropy::default() };
         assert_eq!(loss.grad(x, y, Reduction::Mean), loss.grad(&wide, y, Reduction::Mean));
         let top = TopK { k: 3, ..TopK::default() };
-        assert_eq!(top.of(x), top.of(&wide));
+        assert_eq!(top.each(x), top.each(&wide));
         let stats = TokenStats { top_k: Some(3), ..TokenStats::default() };
         assert_eq!(stats.each(x, y), stats.each(&wide, y));
     }

@@ -3,8 +3,8 @@
 use loglik::Reduction::{Mean, Sum};
 use loglik::preference::{
     AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, ExoPair, FlexDpo, Hinge, Ipo, Length,
-    Odpo, PairBatch, PairObjective, Pairs, Poft, Pso, RDpo, RaoKupper, Rebel, ReverseKl, RewardAwareRpo,
-    RewardDistance, RewardGap, RobustDpo, Scored, SigmoidNorm, SimPo, Slic, SoftDpo,
+    Linked, Odpo, PairBatch, PairObjective, Pairs, Poft, Pso, RDpo, RaoKupper, Rebel, ReverseKlLink, RewardAwareRpo,
+    RewardDistance, RewardGap, RobustDpo, SigmoidNorm, SimPo, Slic, SoftDpo,
 };
 use ndarray::Array1;
 use proptest::prelude::*;
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn lengths_of_one_make_the_normalised_form_dpo(pairs in batches(), beta in 0.05..2.0_f64) {
+    fn lengths_of_one_make_the_normalized_form_dpo(pairs in batches(), beta in 0.05..2.0_f64) {
         let ones = Array1::ones(N);
         let batch = pairs.batch().lengths(Pairs { chosen: ones.view(), rejected: ones.view() });
         let dpo = Dpo { beta, label_smoothing: 0.2 };
@@ -148,7 +148,7 @@ proptest! {
         let batch = pairs.batch().rewards(Pairs { chosen: logit.view(), rejected: zero.view() });
         let rpo = |distance| RewardAwareRpo { beta, eta: 1.0, distance, length: Length::Sum };
         let exo = ExoPair { beta, label_smoothing: 1.0 - label };
-        assert_same((&rpo(RewardDistance::ForwardKl), batch), (&exo, batch), 1e-11);
+        assert_same((&rpo(RewardDistance::ForwardKlLink), batch), (&exo, batch), 1e-11);
         let labels = Array1::from_elem(N, label);
         let soft = SoftDpo { beta }.each(pairs.batch().target(labels.view())).unwrap();
         let entropy = -label * label.ln() - (1.0 - label) * (1.0 - label).ln();
@@ -254,11 +254,11 @@ proptest! {
     }
 
     #[test]
-    fn a_certain_label_is_dpo_and_reverse_kl_changes_no_labelled_loss(pairs in batches(), beta in 0.05..2.0_f64, labels in numbers(N, 0.0, 1.0)) {
+    fn a_certain_label_is_dpo_and_reverse_kl_changes_no_labeled_loss(pairs in batches(), beta in 0.05..2.0_f64, labels in numbers(N, 0.0, 1.0)) {
         let ones = Array1::ones(N);
         assert_same((&SoftDpo { beta }, pairs.batch().target(ones.view())), (&plain(beta), pairs.batch()), 1e-15);
         let batch = pairs.batch().target(labels.view());
-        let scored = Scored { loss: SoftDpo { beta }, score: ReverseKl };
+        let scored = Linked { loss: SoftDpo { beta }, link: ReverseKlLink };
         prop_assert_eq!(scored.grad(batch, Mean).unwrap(), SoftDpo { beta }.grad(batch, Mean).unwrap());
         // Swapped answers with the opposite label are the same comparison.
         let opposite = 1.0 - &labels;
@@ -287,7 +287,7 @@ proptest! {
             &Rebel { eta: 2.0 },
             &SoftDpo { beta: 0.3 },
             &reward_aware(RewardDistance::BackwardKl),
-            &reward_aware(RewardDistance::ForwardKl),
+            &reward_aware(RewardDistance::ForwardKlLink),
             &RaoKupper { beta: 0.3, nu: 3.0 },
             &Davidson { beta: 0.3, nu: 3.0 },
             &DiffusionDpo { beta: 0.3 },

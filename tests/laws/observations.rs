@@ -1,7 +1,7 @@
 //! Densities and diagnostics.
 
 use loglik::Reduction::Sum;
-use loglik::diagnostics::{Normalisation, TokenStats, TopK};
+use loglik::diagnostics::{TokenStats, TopK, TopKNormalization};
 use loglik::likelihood::{
     bernoulli_nll_each, bernoulli_nll_grad, gaussian_nll_each, gaussian_nll_grad, poisson_nll, poisson_nll_each,
 };
@@ -71,19 +71,19 @@ proptest! {
 
     #[test]
     fn all_classes_together_are_the_whole_distribution(x in matrix(3, 8, -5.0, 5.0)) {
-        let stats = TopK { k: 8, normalisation: Normalisation::Raw }.of(&x).unwrap();
+        let stats = TopK { k: 8, normalization: TopKNormalization::Raw }.each(&x).unwrap();
         assert_all_near(&stats.mass, &Array1::ones(3), 1e-14);
         assert_all_near(&(stats.entropy * std::f64::consts::LN_2), &entropy(&x).unwrap(), 1e-13);
     }
 
     #[test]
     fn more_classes_hold_more_mass(x in matrix(3, 8, -5.0, 5.0), k in 1..8_usize) {
-        let fewer = TopK { k, normalisation: Normalisation::Renormalised }.of(&x).unwrap();
-        let more = TopK { k: k + 1, normalisation: Normalisation::Renormalised }.of(&x).unwrap();
+        let fewer = TopK { k, normalization: TopKNormalization::Renormalized }.each(&x).unwrap();
+        let more = TopK { k: k + 1, normalization: TopKNormalization::Renormalized }.each(&x).unwrap();
         prop_assert!(fewer.mass.iter().zip(&more.mass).all(|(fewer, more)| fewer < more));
         prop_assert!(fewer.entropy.iter().all(|&bits| (0.0..=(k as f64).log2() + 1e-14).contains(&bits)));
         // Of one class it is the largest probability.
-        let one = TopK { k: 1, normalisation: Normalisation::Raw }.of(&x).unwrap();
+        let one = TopK { k: 1, normalization: TopKNormalization::Raw }.each(&x).unwrap();
         let largest = log_softmax(&x).unwrap();
         let largest: Array1<f64> = largest.rows().into_iter().map(|row| row.fold(0.0, |max: f64, x| max.max(x.exp()))).collect();
         assert_all_near(&one.mass, &largest, 1e-14);

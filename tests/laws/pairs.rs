@@ -2,8 +2,8 @@
 
 use loglik::Reduction::{self, Mean, Sum, Weighted};
 use loglik::preference::{
-    Dpo, Ipo, JensenShannon, Length, Nll, Orpo, PairBatch, PairObjective, Pairs, ReverseKl, Scored, Term, WeightedSum,
-    pair_metrics,
+    Dpo, Ipo, JensenShannonLink, Length, Linked, Nll, Orpo, PairBatch, PairObjective, Pairs, ReverseKlLink, Term,
+    WeightedSum, pair_metrics,
 };
 use loglik::ratio::{Ddo, RatioObjective, Samples};
 use ndarray::{Array1, array, aview1};
@@ -82,7 +82,7 @@ proptest! {
             &Dpo { beta: 0.3, label_smoothing: 0.1 },
             &Ipo { beta: 0.3, length: Length::Sum },
             &Ipo { beta: 0.3, length: Length::Mean },
-            &Scored { loss: Dpo { beta: 0.3, label_smoothing: 0.1 }, score: JensenShannon },
+            &Linked { loss: Dpo { beta: 0.3, label_smoothing: 0.1 }, link: JensenShannonLink },
         ];
         for objective in objectives {
             let (got, expected) = (objective.grad(moved.batch(), Mean).unwrap(), objective.grad(pairs.batch(), Mean).unwrap());
@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn reverse_kl_scores_a_ratio_as_itself(pairs in batches(), beta in 0.05..2.0_f64) {
         let plain = Dpo { beta, label_smoothing: 0.1 };
-        let scored = Scored { loss: plain, score: ReverseKl };
+        let scored = Linked { loss: plain, link: ReverseKlLink };
         prop_assert_eq!(scored.grad(pairs.batch(), Mean).unwrap(), plain.grad(pairs.batch(), Mean).unwrap());
     }
 
@@ -166,14 +166,14 @@ proptest! {
         let zero = Array1::zeros(N);
         let batch = PairBatch::new(Pairs { chosen: chosen.view(), rejected: rejected.view() })
             .reference(Pairs { chosen: zero.view(), rejected: zero.view() });
-        let scored = Scored { loss: Dpo { beta, label_smoothing: 0.0 }, score: JensenShannon }.each(batch).unwrap();
+        let scored = Linked { loss: Dpo { beta, label_smoothing: 0.0 }, link: JensenShannonLink }.each(batch).unwrap();
         let half = Dpo { beta: beta / 2.0, label_smoothing: 0.0 }.each(batch).unwrap();
         assert_all_near(&scored, &half, 1e-8);
         // The score itself, from its definition.
         let score = |x: f64| LN_2 - (-x).exp().ln_1p();
         let margin = pairs.policy.chosen.mapv(score) - pairs.policy.rejected.mapv(score);
         let batch = PairBatch::new(pairs.policy.view()).reference(Pairs { chosen: zero.view(), rejected: zero.view() });
-        let square = Scored { loss: Ipo { beta, length: Length::Sum }, score: JensenShannon }.each(batch).unwrap();
+        let square = Linked { loss: Ipo { beta, length: Length::Sum }, link: JensenShannonLink }.each(batch).unwrap();
         assert_all_near(&square, &margin.mapv(|m| (m - 0.5 / beta).powi(2)), 1e-12);
     }
 
@@ -222,7 +222,7 @@ proptest! {
 proptest! {
     #![proptest_config(config())]
 
-    /// Gutmann and Hyvärinen 2010: the posterior of data against `k` times as much noise, of an unnormalised log-model.
+    /// Gutmann and Hyvärinen 2010: the posterior of data against `k` times as much noise, of an unnormalized log-model.
     #[test]
     fn of_a_log_model_less_the_noise_the_discriminator_is_noise_contrastive(
         real in numbers(N, -6.0, 1.0),

@@ -116,7 +116,7 @@ fn the_mean_of_unequal_micro_batches_is_not_the_mean_of_means() {
     let parts = |(policy, zero): &(ndarray::Array1<f64>, ndarray::Array1<f64>)| {
         let zeros = Pairs { chosen: zero.view(), rejected: zero.view() };
         let batch = PairBatch::new(Pairs { chosen: zero.view(), rejected: policy.view() }).reference(zeros);
-        (Dpo::default().parts(batch).unwrap(), Dpo::default().value(batch, Reduction::Mean).unwrap())
+        (Dpo::default().sum_count(batch).unwrap(), Dpo::default().value(batch, Reduction::Mean).unwrap())
     };
     let (whole, left, right) = (parts(&batch(0..3)), parts(&batch(0..2)), parts(&batch(2..3)));
     assert_near(left.0.merge(right.0).mean().unwrap(), whole.1, 1e-14);

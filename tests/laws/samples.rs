@@ -1,7 +1,7 @@
 //! Samples, mixtures, and sequences of states.
 
 use loglik::diagnostics::{
-    Amd, Mixtures, Normaliser, SampleGaussians, SampleMetrics, amv, amv_each, best_of_n, kde_nll,
+    Amd, AmdNormalizer, Mixtures, SampleGaussians, SampleMetrics, amv, amv_each, best_of_n, kde_nll,
 };
 use loglik::likelihood::imle;
 use ndarray::{Array2, Array3, Array4, array, s};
@@ -43,8 +43,8 @@ proptest! {
         x in samples(), y in truth(), angle in 0.0..6.3_f64, scale in 0.2..5.0_f64, shift in -9.0..9.0_f64,
     ) {
         let metrics = SampleMetrics { jitter: 0.0, floor: f64::NEG_INFINITY, ..SampleMetrics::default() };
-        let before = metrics.of(&x, &y).unwrap();
-        let after = metrics.of(&moved_samples(&x, angle, scale, shift), &moved_truth(&y, angle, scale, shift)).unwrap();
+        let before = metrics.value(&x, &y).unwrap();
+        let after = metrics.value(&moved_samples(&x, angle, scale, shift), &moved_truth(&y, angle, scale, shift)).unwrap();
         assert_near(after.amd, before.amd, 1e-8);
         assert_near(after.amv, scale * scale * before.amv, 1e-10);
         assert_near(after.ade, scale * before.ade, 1e-11);
@@ -80,8 +80,8 @@ proptest! {
         let covariances = Array4::from_shape_fn((1, 2, 2, 2), |(_, _, i, j)| covariance[[i, j]]);
         for weights in [array![[share, 1.0 - share]], array![[3.0, 0.0]]] {
             let both = Mixtures { weights: weights.view(), means: means.view(), covariances: covariances.view() };
-            for normaliser in [Normaliser::Omitted, Normaliser::Included] {
-                let amd = Amd { normaliser }.value(both, &truth.to_shape((1, 2)).unwrap()).unwrap();
+            for normalizer in [AmdNormalizer::Omitted, AmdNormalizer::Included] {
+                let amd = Amd { normalizer }.value(both, &truth.to_shape((1, 2)).unwrap()).unwrap();
                 assert_near(amd, expected, 1e-11);
             }
             let trace = covariance[[0, 0]] + covariance[[1, 1]];
@@ -102,8 +102,8 @@ proptest! {
         let way = |k: usize| share * means[[0, 0, k]] + (1.0 - share) * means[[0, 1, k]] - truth[k];
         let length = way(0).hypot(way(1));
         let ends = [length / variances[0].sqrt(), length / variances[1].sqrt()];
-        for normaliser in [Normaliser::Omitted, Normaliser::Included] {
-            let amd = Amd { normaliser }.value(both, &truth.to_shape((1, 2)).unwrap()).unwrap();
+        for normalizer in [AmdNormalizer::Omitted, AmdNormalizer::Included] {
+            let amd = Amd { normalizer }.value(both, &truth.to_shape((1, 2)).unwrap()).unwrap();
             prop_assert!(amd >= ends[0].min(ends[1]) * (1.0 - 1e-12) && amd <= ends[0].max(ends[1]) * (1.0 + 1e-12));
         }
     }

@@ -208,9 +208,9 @@ proptest! {
         let margin = Dpo { beta: 0.3, label_smoothing: 0.0 }.each(uniform).unwrap();
         assert_all_near(&tpo.each(batch).unwrap(), &(margin - alpha * &gold), 1e-13);
         prop_assert_eq!(tpo.gold_grad(batch, Sum).unwrap(), Array1::from_elem(N, -alpha));
-        let normalised = Tpo { beta: 2.0, alpha: 0.0, ..Tpo::length_normalised() }.each(pairs.batch()).unwrap();
+        let normalized = Tpo { beta: 2.0, alpha: 0.0, ..Tpo::length_normalized() }.each(pairs.batch()).unwrap();
         let means = &pairs.policy.chosen / &pairs.lengths.chosen - &pairs.policy.rejected / &pairs.lengths.rejected;
-        assert_all_near(&normalised, &means.mapv(|m| softplus(0.5 - 2.0 * m)), 1e-13);
+        assert_all_near(&normalized, &means.mapv(|m| softplus(0.5 - 2.0 * m)), 1e-13);
     }
 
     #[test]

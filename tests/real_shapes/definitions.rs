@@ -32,9 +32,9 @@ pub struct Side {
 impl Side {
     /// The gradient `A_v - p_v ΣA` of slopes `A_v = p_v ∂D/∂p_v`.
     pub fn new(value: f64, slopes: &[f64], probs: Vec<f64>) -> Self {
-        let centre = total(slopes.iter().copied());
-        let gradient = slopes.iter().zip(&probs).map(|(slope, p)| slope - p * centre).collect();
-        let size = |slope: f64, p: f64| slope.abs() + p * (1.0 + centre.abs());
+        let center = total(slopes.iter().copied());
+        let gradient = slopes.iter().zip(&probs).map(|(slope, p)| slope - p * center).collect();
+        let size = |slope: f64, p: f64| slope.abs() + p * (1.0 + center.abs());
         let lost = slopes.iter().zip(&probs).map(|(slope, p)| 8.0 * f64::EPSILON * size(*slope, *p));
         Self { value, gradient, lost: lost.collect(), probs }
     }

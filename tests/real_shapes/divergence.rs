@@ -2,7 +2,7 @@
 //! definitions.
 
 use loglik::divergence::{
-    AmariDivergence, Categorical::Logits, CategoricalDivergence, FDivergence, GeneralisedJsd, InterpolatedJsd,
+    AmariDivergence, Categorical::Logits, CategoricalDivergence, FDivergence, GeneralizedJsd, InterpolatedJsd,
     JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
     ReverseKlDivergence, SquaredHellinger, TotalVariation,
 };
@@ -21,7 +21,7 @@ fn all<E: Element>() -> Vec<(&'static str, Definition, Divergence<E>)> {
         ("KL", D::Kl, Box::new(KlDivergence)),
         ("reverse KL", D::ReverseKl, Box::new(ReverseKlDivergence)),
         ("Jensen-Shannon", D::mixture(0.5, 0.5), Box::new(JensenShannonDivergence)),
-        ("GKD", D::mixture(0.3, 0.3), Box::new(GeneralisedJsd { beta: 0.3 })),
+        ("GKD", D::mixture(0.3, 0.3), Box::new(GeneralizedJsd { beta: 0.3 })),
         ("interpolated", D::mixture(0.3, 0.7), Box::new(InterpolatedJsd { beta: 0.3 })),
         ("Amari", D::Amari(0.3), Box::new(AmariDivergence { alpha: 0.3 })),
         ("Amari beyond 1", D::Amari(1.25), Box::new(AmariDivergence { alpha: 1.25 })),
@@ -58,7 +58,7 @@ fn check<E: Element>(
         let factor = definition.factor(name);
         let outcome = divergence.grad(Logits(&x), Logits(&y), Reduction::Sum);
         let (value, gradients) = match outcome {
-            Ok((value, gradients)) => (value.wide(), [gradients.p, gradients.q]),
+            Ok((value, gradients)) => (value.as_f64(), [gradients.p, gradients.q]),
             Err(error) => {
                 let is_meant = expected.iter().any(|side| !side.is_finite()) && matches!(error, Error::Value { .. });
                 if !is_meant {
@@ -72,7 +72,7 @@ fn check<E: Element>(
             faults.push(format!("{name}: {value} for {exact}"));
         }
         for (side, (expected, got)) in expected.iter().zip(&gradients).enumerate() {
-            let got: Vec<f64> = got.iter().map(|x| x.wide()).collect();
+            let got: Vec<f64> = got.iter().map(|x| x.as_f64()).collect();
             if let Some(fault) = compare(&got, expected, factor, tolerance.entry) {
                 faults.push(format!("{name}, side {side}: {fault}"));
             }

@@ -36,20 +36,20 @@ fn expected(q: &[f64], costs: &[f64]) -> (f64, Vec<f64>) {
 /// How far a number may be from another: relative, where the plain loop's own sums count in `f64`, and beside what costs
 /// themselves are off by.
 fn near<T: Real>(got: T, expected: f64, unit: f64, told: &dyn Fn() -> String) {
-    let epsilon = T::epsilon().wide();
+    let epsilon = T::epsilon().as_f64();
     let relative = if epsilon < 1e-10 { 2_048.0 } else { 128.0 };
-    let (got, allowed) = (got.wide(), relative * epsilon * (expected.abs() + unit));
+    let (got, allowed) = (got.as_f64(), relative * epsilon * (expected.abs() + unit));
     assert!((got - expected).abs() <= allowed, "{}: {got}, not {expected}", told());
 }
 
 /// Every shape of row, and targets on the peak and beside it.
 fn check<T: Real>(classes: usize) {
     let embeddings = embeddings(classes);
-    let cost = CosineCost::new(&embeddings.mapv(T::of)).unwrap();
+    let cost = CosineCost::new(&embeddings.mapv(T::from_f64)).unwrap();
     for shape in shapes(classes) {
         let logits = shape.logits(classes, 3);
         let q: Vec<f64> = log_softmax(&logits).into_iter().map(f64::exp).collect();
-        let narrow = Array2::from_shape_fn((1, classes), |(_, k)| T::of(logits[k]));
+        let narrow = Array2::from_shape_fn((1, classes), |(_, k)| T::from_f64(logits[k]));
         let peak = (0..classes).fold(0, |best, k| if logits[k] > logits[best] { k } else { best });
         for target in [peak, (peak + 2_048) % classes, classes - 1 - peak] {
             let (value, slopes) = expected(&q, &costs_to(&embeddings, target));
@@ -90,12 +90,12 @@ fn demd_is_that_of_a_plain_loop_over_real_vocabularies() {
 /// `L₁ = ½ (M + w D)` and `L₂ = w M + D`, whose factor `w` the gradient holds.
 fn check_emo<T: Real>(classes: usize) {
     let embeddings = embeddings(classes);
-    let cost = CosineCost::new(&embeddings.mapv(T::of)).unwrap();
+    let cost = CosineCost::new(&embeddings.mapv(T::from_f64)).unwrap();
     let places = [0, classes / 2, classes - 1];
     let rows: Vec<(usize, usize)> =
         places.into_iter().flat_map(|peak| [(peak, peak), (peak, (peak + 1_024) % classes)]).collect();
     let logits: Vec<Vec<f64>> = rows.iter().map(|&(peak, _)| Shape::Confident(peak).logits(classes, 4)).collect();
-    let narrow = Array2::from_shape_fn((rows.len(), classes), |(n, k)| T::of(logits[n][k]));
+    let narrow = Array2::from_shape_fn((rows.len(), classes), |(n, k)| T::from_f64(logits[n][k]));
     let targets = Array1::from_iter(rows.iter().map(|&(_, target)| target as u32));
     for mode in [EmoMode::ScaleDemd, EmoMode::ScaleMle] {
         let emo = Emo { mode, ..Emo::default() };

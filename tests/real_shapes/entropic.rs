@@ -20,11 +20,11 @@ fn side(n: usize, seed: usize) -> (Array1<f64>, Array2<f64>) {
 
 /// Replaces what is said of places without weight.
 fn padded<T: Real>(weights: &Array1<f64>, points: &Array2<f64>) -> (Array1<T>, Array2<T>) {
-    let mut points = points.mapv(T::of);
+    let mut points = points.mapv(T::from_f64);
     for (mut point, _) in points.rows_mut().into_iter().zip(weights).filter(|(_, weight)| **weight == 0.0) {
         point.fill(T::nan());
     }
-    (weights.mapv(T::of), points)
+    (weights.mapv(T::from_f64), points)
 }
 
 /// `OT_ε` and the rows' potential, by scaling rows and columns of `e^(-C/ε)` in turn.
@@ -53,13 +53,17 @@ fn check_sinkhorn<T: Real>(tolerance: f64) {
         let solution = sinkhorn.solve(problem).unwrap();
         assert!(solution.converged, "{regularization}: {}", solution.marginal_error);
         let allowed = 20.0 * tolerance;
-        assert!((solution.value.wide() - value).abs() <= allowed, "{regularization}: {}, not {value}", solution.value);
+        assert!(
+            (solution.value.as_f64() - value).abs() <= allowed,
+            "{regularization}: {}, not {value}",
+            solution.value
+        );
         // Potentials up to a constant, which is that of the first place.
         for (i, (got, expected)) in solution.f.iter().zip(&potential).enumerate().filter(|(i, _)| left.0[*i] > 0.0) {
-            let (got, expected) = ((*got - solution.f[0]).wide(), expected - potential[0]);
+            let (got, expected) = ((*got - solution.f[0]).as_f64(), expected - potential[0]);
             assert!((got - expected).abs() <= allowed, "{regularization}, {i}: {got}, {expected}");
         }
-        let rows = solution.plan().mapv(|mass| mass.wide()).sum_axis(Axis(1));
+        let rows = solution.plan().mapv(|mass| mass.as_f64()).sum_axis(Axis(1));
         assert!((rows - &left.0).iter().all(|d| d.abs() <= tolerance));
     }
 }
@@ -91,8 +95,11 @@ fn check_bounds<T: Real>() {
     let costs = [Cost::points(x.view(), y.view(), GroundCost::Manhattan), Cost::matrix(costs.view())];
     for (cost, budget) in costs.into_iter().flat_map(|cost| [1, 30, 120].map(|budget| (cost, budget))) {
         let problem = TransportProblem::new(a.view(), b.view(), cost);
-        let interval = EmdBounds { gap: 0.02, budget }.run(problem).unwrap();
-        assert!(interval.lower.wide() <= exact && exact <= interval.upper.wide(), "{budget}: {interval:?}, {exact}");
+        let interval = EmdBounds { gap: 0.02, budget }.solve(problem).unwrap();
+        assert!(
+            interval.lower.as_f64() <= exact && exact <= interval.upper.as_f64(),
+            "{budget}: {interval:?}, {exact}"
+        );
         assert!(interval.lower >= T::zero());
     }
 }

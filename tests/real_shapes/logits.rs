@@ -1,6 +1,6 @@
 //! Functions of rows of logits, with their gradients, at whole vocabularies.
 
-use loglik::diagnostics::{Normalisation, TokenStats, TopK};
+use loglik::diagnostics::{TokenStats, TopK, TopKNormalization};
 use loglik::logits::{
     CrossEntropy, LogSumExp, MixCe, SoftCrossEntropy, TaiLr, VocabularyShard, entropy, entropy_grad, log_softmax,
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward,
@@ -44,7 +44,7 @@ impl Exact {
     /// A result of terms whose magnitudes add up to `scale`.
     #[track_caller]
     pub(super) fn holds(&self, what: &str, got: impl Real, expected: f64, scale: f64) {
-        let (got, name) = (got.wide(), &self.name);
+        let (got, name) = (got.as_f64(), &self.name);
         let is_close = got == expected || (got - expected).abs() <= self.tolerance * scale + 1e-37;
         assert!(is_close, "{what}, {name}: {got} is not {expected}");
     }
@@ -80,7 +80,7 @@ impl Exact {
 fn every_row<E: Element>(of: fn(f64) -> E, tolerance: f64) {
     for (classes, shape) in CLASSES.into_iter().flat_map(|v| shapes(v).into_iter().map(move |shape| (v, shape))) {
         let row = Array2::from_shape_vec((1, classes), shape.logits(classes, 1)).unwrap().mapv(of);
-        let logits = row.iter().map(|x| x.real().wide()).collect();
+        let logits = row.iter().map(|x| x.real().as_f64()).collect();
         let exact = Exact::new(format!("{shape:?} of {classes}"), logits, tolerance);
         whole_row(&exact, &row);
         for target in exact.targets() {
@@ -107,14 +107,14 @@ fn whole_row<E: Element>(exact: &Exact, row: &Array2<E>) {
     });
     let mut largest = probs.clone();
     largest.sort_by(|a, b| b.total_cmp(a));
-    let stats = TopK { k: 3, normalisation: Normalisation::Raw }.of(row).unwrap();
+    let stats = TopK { k: 3, normalization: TopKNormalization::Raw }.each(row).unwrap();
     let mass = largest[..3].iter().sum::<f64>();
     exact.holds("mass of the top three", stats.mass[0], mass, mass);
 }
 
 fn likelihoods<E: Element>(exact: &Exact, row: &Array2<E>, target: usize) {
     let Exact { log_sum, log_probs, probs, .. } = exact;
-    let (targets, one) = (array![target], array![E::Real::of(1.0)]);
+    let (targets, one) = (array![target], array![E::Real::from_f64(1.0)]);
     let nll = exact.nll(target);
     let residual = |v: usize| (exact.residual(v, target), exact.residual(v, target).abs());
     exact.holds("token_log_probs", token_log_probs(row, &targets).unwrap()[0], -nll, nll);
@@ -136,13 +136,14 @@ fn likelihoods<E: Element>(exact: &Exact, row: &Array2<E>, target: usize) {
         (pull - asked, pull + asked)
     });
 
-    let mut soft = row.map(|_| E::Real::of(0.0));
-    (soft[[0, 7]], soft[[0, target]]) = (E::Real::of(0.25), E::Real::of(if target == 7 { 1.0 } else { 0.75 }));
+    let mut soft = row.map(|_| E::Real::from_f64(0.0));
+    (soft[[0, 7]], soft[[0, target]]) =
+        (E::Real::from_f64(0.25), E::Real::from_f64(if target == 7 { 1.0 } else { 0.75 }));
     let expected = if target == 7 { nll } else { 0.75 * nll - 0.25 * log_probs[7] };
     let (value, gradient) = SoftCrossEntropy::default().grad(row, &soft, Reduction::Sum).unwrap();
     exact.holds("SoftCrossEntropy", value, expected, expected);
     exact.holds_row("SoftCrossEntropy's gradient", gradient, |v| {
-        let q = soft[[0, v]].wide();
+        let q = soft[[0, v]].as_f64();
         (probs[v] - q, probs[v] + q)
     });
     let stats = TokenStats { top_k: Some(3), ..TokenStats::default() }.each(row, &targets).unwrap();
@@ -182,7 +183,7 @@ fn shards<E: Element>(exact: &Exact, row: &Array2<E>, target: usize) {
     let nll = exact.nll(target);
     exact.holds("merged log-probability", whole[0].log_prob().unwrap(), -nll, nll);
     exact.holds("merged sum", whole[0].log_sum_exp(), exact.log_sum, exact.log_sum.abs());
-    let one = array![E::Real::of(1.0)];
+    let one = array![E::Real::from_f64(1.0)];
     let gradient = parts.iter().flat_map(|(first, part)| shard(*first).backward(part, &targets, &whole, &one).unwrap());
     exact.holds_row("gradient of the shards", gradient.take(classes), |v| {
         let slope = -exact.residual(v, target);

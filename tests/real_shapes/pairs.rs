@@ -39,7 +39,7 @@ impl Columns {
     }
 
     fn of<T: Real>(&self) -> Vec<Array1<T>> {
-        self.0.iter().map(|column| column.iter().map(|&x| T::of(x)).collect()).collect()
+        self.0.iter().map(|column| column.iter().map(|&x| T::from_f64(x)).collect()).collect()
     }
 
     /// The log-ratios of one pair.
@@ -192,15 +192,15 @@ fn expected(config: &PairConfig, columns: &Columns) -> Expected {
 /// Value and gradient of the whole batch: to a share of each number, and of the largest.
 fn agrees<T: Real>(config: &PairConfig, expected: &Expected, columns: &[Array1<T>], share: f64) {
     let objective: &dyn PairObjective<T> = config;
-    let mean = objective.value(batch(columns), Reduction::Mean).unwrap().wide();
+    let mean = objective.value(batch(columns), Reduction::Mean).unwrap().as_f64();
     let scale = 1.0_f64.max(expected.mean.abs());
     assert!((mean - expected.mean).abs() <= share * scale, "{config:?}: {mean}, {}", expected.mean);
     let (sum, grad) = objective.grad(batch(columns), Reduction::Sum).unwrap();
-    assert!((sum.wide() / PAIRS as f64 - mean).abs() <= 1e-6_f64.max(share) * scale, "{config:?}: {sum}");
+    assert!((sum.as_f64() / PAIRS as f64 - mean).abs() <= 1e-6_f64.max(share) * scale, "{config:?}: {sum}");
     for (found, expected) in [&grad.chosen, &grad.rejected].into_iter().zip(&expected.slopes) {
         let largest = expected.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         for (pair, (found, expected)) in found.iter().zip(expected).enumerate() {
-            let gap = (found.wide() - expected).abs();
+            let gap = (found.as_f64() - expected).abs();
             assert!(gap <= share * (expected.abs() + largest), "{config:?}, {pair}: {found}, {expected}");
         }
     }
@@ -237,14 +237,14 @@ fn ratios_of_many_samples_are_what_a_plain_loop_makes_of_them() {
             + fake.iter().map(|r| alpha * softplus(beta * r)).sum::<f64>();
         let slope = |pair: usize| [-beta * sigmoid(-beta * real[pair]), alpha * beta * sigmoid(beta * fake[pair])];
         fn agrees<T: Real>(ddo: Ddo, sides: [&[f64]; 2], loss: f64, slope: impl Fn(usize) -> [f64; 2], share: f64) {
-            let [real, fake] = sides.map(|side| side.iter().map(|&x| T::of(x)).collect::<Array1<T>>());
+            let [real, fake] = sides.map(|side| side.iter().map(|&x| T::from_f64(x)).collect::<Array1<T>>());
             let samples = Samples { real: real.view(), fake: fake.view() };
             let (sum, grad) = ddo.grad(samples, Samples::both(Reduction::Sum)).unwrap();
             assert_eq!(ddo.value(samples, Samples::both(Reduction::Sum)), Ok(sum));
-            assert!((sum.wide() - loss).abs() <= share * loss, "{ddo:?}: {sum}, {loss}");
+            assert!((sum.as_f64() - loss).abs() <= share * loss, "{ddo:?}: {sum}, {loss}");
             for pair in 0..PAIRS {
                 for (found, expected) in [grad.real[pair], grad.fake[pair]].into_iter().zip(slope(pair)) {
-                    assert!((found.wide() - expected).abs() <= share * expected.abs(), "{ddo:?}, {pair}");
+                    assert!((found.as_f64() - expected).abs() <= share * expected.abs(), "{ddo:?}, {pair}");
                 }
             }
         }

@@ -14,15 +14,19 @@ const POINTS: usize = 100_000;
 
 /// Points of the caller's type, and the same in `f64`, sorted.
 fn points<T: Real>(factor: usize, offset: f64) -> (Array1<T>, Vec<f64>) {
-    let points = Array1::from_shape_fn(POINTS, |i| T::of(((i * factor) % 99_991) as f64 / 99_991.0 + offset));
-    let mut sorted: Vec<f64> = points.iter().map(|x| x.wide()).collect();
+    let points = Array1::from_shape_fn(POINTS, |i| T::from_f64(((i * factor) % 99_991) as f64 / 99_991.0 + offset));
+    let mut sorted: Vec<f64> = points.iter().map(|x| x.as_f64()).collect();
     sorted.sort_by(f64::total_cmp);
     (points, sorted)
 }
 
 fn near<T: Real>(got: T, expected: f64, what: &str) {
     let tolerance = if T::NAME == "f32" { 2e-6 } else { 1e-11 }; // what a plain sum of so many loses
-    assert!((got.wide() - expected).abs() <= tolerance * expected.abs(), "{what}, {}: {got}, not {expected}", T::NAME);
+    assert!(
+        (got.as_f64() - expected).abs() <= tolerance * expected.abs(),
+        "{what}, {}: {got}, not {expected}",
+        T::NAME
+    );
 }
 
 fn a_hundred_thousand_points<T: Real>() {
@@ -41,7 +45,7 @@ fn a_hundred_thousand_points<T: Real>() {
     let (_, in_x, _) = wasserstein_1d_distance_grad(x, y, 2.0).unwrap();
     let root = mean(2.0).sqrt();
     let slopes: f64 = from.iter().zip(&to).map(|(x, y)| (x - y) / root / POINTS as f64).sum();
-    near(T::of(in_x.points.iter().map(|x| x.wide()).sum()), slopes, "slopes together");
+    near(T::from_f64(in_x.points.iter().map(|x| x.as_f64()).sum()), slopes, "slopes together");
 }
 
 #[test]
@@ -68,7 +72,7 @@ fn a_sequence<T: Real>(classes: usize, shape: Shape) {
         return; // the plain loop reads a value off the first class
     }
     let actions = [classes / 2, classes - 1];
-    let logits = Array2::from_shape_fn((3, classes), |(i, k)| T::of(rows[i][k]));
+    let logits = Array2::from_shape_fn((3, classes), |(i, k)| T::from_f64(rows[i][k]));
     let targets = Array1::from_iter(actions.map(|action| action as i64));
     let (gamma, alpha, data_share) = (0.998, 50.0, 0.5);
     let occupancy = Occupancy::ChiSquareMixture { alpha };

@@ -72,16 +72,16 @@ fn check<T: Real>(classes: usize, tolerance: f64) {
         let mut order: Vec<usize> = (0..classes).collect();
         order.sort_by(|&a, &b| log_p[b].total_cmp(&log_p[a]));
         let indices = Array2::from_shape_fn((1, GIVEN), |(_, k)| order[k]);
-        let log_probs = indices.mapv(|class| T::of(log_p[class]));
-        let given: Vec<_> = indices.iter().zip(&log_probs).map(|(&class, log)| (class, log.wide())).collect();
-        let logits = Array2::from_shape_fn((1, classes), |(_, class)| T::of(row[class]));
+        let log_probs = indices.mapv(|class| T::from_f64(log_p[class]));
+        let given: Vec<_> = indices.iter().zip(&log_probs).map(|(&class, log)| (class, log.as_f64())).collect();
+        let logits = Array2::from_shape_fn((1, classes), |(_, class)| T::from_f64(row[class]));
         let log_q = log_softmax(&row);
         for tail in [Tail::Bucket, Tail::Cut, Tail::Conditional, Tail::Ignored] {
             if tail == Tail::Conditional && student == Shape::MostlyForbidden {
                 continue; // which may have none of the teacher's classes
             }
             for divergence in [Definition::Kl, Definition::ReverseKl, Definition::mixture(0.5, 0.5)] {
-                let expected = definition(divergence, tail, &given, &log_q).rounded(T::epsilon().wide());
+                let expected = definition(divergence, tail, &given, &log_q).rounded(T::epsilon().as_f64());
                 let what = || format!("{divergence:?}, {tail:?}, {teacher:?} and {student:?} of {classes}");
                 let (value, gradient) = match ours(divergence, tail, (indices.view(), log_probs.view()), &logits) {
                     Ok(outcome) => outcome,
@@ -92,10 +92,10 @@ fn check<T: Real>(classes: usize, tolerance: f64) {
                         continue;
                     }
                 };
-                let (value, exact) = (value.wide(), expected.value);
+                let (value, exact) = (value.as_f64(), expected.value);
                 let is_close = value == exact || (value - exact).abs() <= tolerance * exact.abs().max(1e-3);
                 assert!(is_close, "{}: {value} for {exact}", what());
-                let gradient: Vec<f64> = gradient.iter().map(|x| x.wide()).collect();
+                let gradient: Vec<f64> = gradient.iter().map(|x| x.as_f64()).collect();
                 let fault = compare(&gradient, &expected, 1.0, tolerance);
                 assert!(fault.is_none(), "{}: {fault:?}", what());
             }

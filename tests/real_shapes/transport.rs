@@ -17,7 +17,7 @@ fn numbers(mut state: u64) -> impl FnMut() -> f64 {
 /// Weights that sum to one, of which one in ten is zero where `gaps` is.
 fn weights<T: Real>(gaps: bool, next: &mut impl FnMut() -> f64) -> Array1<T> {
     let weights = Array1::from_shape_simple_fn(PLACES, || if gaps && next() < 0.1 { 0.0 } else { 0.01 + next() });
-    (&weights / weights.sum()).mapv(T::of)
+    (&weights / weights.sum()).mapv(T::from_f64)
 }
 
 /// Whether the plan meets the weights, the potentials are feasible, and mass flows only where they touch the costs.
@@ -31,34 +31,34 @@ fn is_optimal<T: Real>(
     let mut plan = Array2::<f64>::zeros((PLACES, PLACES));
     let mut paid = 0.0;
     for flow in solution.plan.flows() {
-        plan[[flow.from, flow.to]] = flow.mass.wide();
+        plan[[flow.from, flow.to]] = flow.mass.as_f64();
         let (cost, potentials) =
-            (costs[[flow.from, flow.to]], solution.u[flow.from].wide() + solution.v[flow.to].wide());
+            (costs[[flow.from, flow.to]], solution.u[flow.from].as_f64() + solution.v[flow.to].as_f64());
         assert!(cost - potentials <= tolerance, "mass flows where it saves {}", potentials - cost);
-        paid += flow.mass.wide() * cost;
+        paid += flow.mass.as_f64() * cost;
     }
     for (sums, wanted) in [(plan.sum_axis(Axis(1)), a), (plan.sum_axis(Axis(0)), b)] {
-        assert!(sums.iter().zip(wanted).all(|(sum, wanted)| (sum - wanted.wide()).abs() <= tolerance));
+        assert!(sums.iter().zip(wanted).all(|(sum, wanted)| (sum - wanted.as_f64()).abs() <= tolerance));
     }
     for ((i, j), cost) in costs.indexed_iter() {
-        let potentials = solution.u[i].wide() + solution.v[j].wide();
+        let potentials = solution.u[i].as_f64() + solution.v[j].as_f64();
         assert!(potentials <= cost + 2.0 * f64::EPSILON * cost.abs(), "{i}, {j}: {potentials} above {cost}");
     }
     let worth = |weights: ArrayView1<'_, T>, potentials: &Array1<T>| {
-        weights.iter().zip(potentials).map(|(weight, potential)| weight.wide() * potential.wide()).sum::<f64>()
+        weights.iter().zip(potentials).map(|(weight, potential)| weight.as_f64() * potential.as_f64()).sum::<f64>()
     };
     let dual = worth(a, &solution.u) + worth(b, &solution.v);
     let near = |value: f64| (value - paid).abs() <= tolerance;
-    assert!(near(dual) && near(solution.cost.wide()) && near(solution.dual.wide()), "{solution:?}");
-    assert!((0.0..=tolerance).contains(&solution.gap.wide()), "the gap is {}", solution.gap);
+    assert!(near(dual) && near(solution.cost.as_f64()) && near(solution.dual.as_f64()), "{solution:?}");
+    assert!((0.0..=tolerance).contains(&solution.gap.as_f64()), "the gap is {}", solution.gap);
 }
 
 fn solves<T: Real>(tolerance: f64) {
     let mut next = numbers(1);
-    let even = Array1::from_elem(PLACES, T::of(1.0 / PLACES as f64));
+    let even = Array1::from_elem(PLACES, T::from_f64(1.0 / PLACES as f64));
     let (a, b) = (weights::<T>(true, &mut next), weights::<T>(true, &mut next));
-    let costs = Array2::from_shape_simple_fn((PLACES, PLACES), || T::of(next() - 0.25));
-    let wide = costs.mapv(Real::wide);
+    let costs = Array2::from_shape_simple_fn((PLACES, PLACES), || T::from_f64(next() - 0.25));
+    let wide = costs.mapv(Real::as_f64);
     for (a, b) in [(even.view(), even.view()), (a.view(), b.view())] {
         let problem = TransportProblem::new(a, b, Cost::matrix(costs.view()));
         let solution = emd_plan(problem).unwrap();
@@ -67,11 +67,11 @@ fn solves<T: Real>(tolerance: f64) {
         let (value, gradient) = emd_grad(problem).unwrap();
         assert_eq!((value, gradient.cost), (solution.cost, solution.plan.to_dense()));
     }
-    let x = Array2::from_shape_simple_fn((PLACES, 3), || T::of(next()));
-    let y = Array2::from_shape_simple_fn((PLACES, 3), || T::of(1.5 * next()));
+    let x = Array2::from_shape_simple_fn((PLACES, 3), || T::from_f64(next()));
+    let y = Array2::from_shape_simple_fn((PLACES, 3), || T::from_f64(1.5 * next()));
     for ground in [GroundCost::SquaredEuclidean, GroundCost::Euclidean, GroundCost::Manhattan] {
         let wide = Array2::from_shape_fn((PLACES, PLACES), |(i, j)| {
-            let differences = x.row(i).iter().zip(y.row(j)).map(|(x, y)| x.wide() - y.wide()).collect::<Vec<_>>();
+            let differences = x.row(i).iter().zip(y.row(j)).map(|(x, y)| x.as_f64() - y.as_f64()).collect::<Vec<_>>();
             let squares = differences.iter().map(|d| d * d).sum::<f64>();
             match ground {
                 GroundCost::SquaredEuclidean => squares,

@@ -70,12 +70,12 @@ impl<T: Real> Batch<T> {
                     8 => random.unit(),
                     _ => -0.01 - 60.0 * random.unit(),
                 };
-                T::of(x)
+                T::from_f64(x)
             })
         });
         let columns = columns.collect();
         let share = [0.1, 0.5, 0.9][random.below(3)];
-        let weight = || T::of(if random.unit() < share { 0.0 } else { random.unit() });
+        let weight = || T::from_f64(if random.unit() < share { 0.0 } else { random.unit() });
         Self { columns, weights: Array1::from_shape_simple_fn(pairs, weight) }
     }
 
@@ -87,7 +87,11 @@ impl<T: Real> Batch<T> {
     fn masked_by(&self, value: f64) -> Self {
         let mut other = self.clone();
         for column in &mut other.columns {
-            column.iter_mut().zip(&self.weights).filter(|(_, w)| **w == T::zero()).for_each(|(x, _)| *x = T::of(value));
+            column
+                .iter_mut()
+                .zip(&self.weights)
+                .filter(|(_, w)| **w == T::zero())
+                .for_each(|(x, _)| *x = T::from_f64(value));
         }
         other
     }
@@ -97,7 +101,7 @@ impl<T: Real> Batch<T> {
 type Found = Result<(u64, Vec<u64>)>;
 
 fn found<T: Real>(result: Result<(T, impl IntoIterator<Item = T>)>) -> Found {
-    result.map(|(value, each)| (value.wide().to_bits(), each.into_iter().map(|x| x.wide().to_bits()).collect()))
+    result.map(|(value, each)| (value.as_f64().to_bits(), each.into_iter().map(|x| x.as_f64().to_bits()).collect()))
 }
 
 /// What can be compared: NaN in an error is no number like itself.
@@ -128,7 +132,7 @@ fn is_of_the_input<T: Real>(error: &Error, batch: &Batch<T>, counts: impl Fn(usi
             let column = NAMES.iter().position(|name| name == argument);
             let place = column.zip(position.0.first());
             place.is_some_and(|(column, &pair)| {
-                let x = batch.columns[column][pair].wide();
+                let x = batch.columns[column][pair].as_f64();
                 counts(pair) && (x.to_bits() == value.to_bits() || (x.is_nan() && value.is_nan()))
             })
         }
@@ -137,7 +141,7 @@ fn is_of_the_input<T: Real>(error: &Error, batch: &Batch<T>, counts: impl Fn(usi
             (known.contains(argument) || NAMES.contains(argument))
                 && position.0.first().is_none_or(|&pair| counts(pair))
         }
-        Error::Parameter { name, .. } => *name != "scale",
+        Error::Parameter { argument: name, .. } => *name != "scale",
         _ => true,
     }
 }
@@ -215,7 +219,7 @@ fn ratios_hold<T: Real>(ddo: Ddo, random: &mut Random, sizes: [usize; 2]) {
     }
     if let Err(Error::Value { argument, position, value, .. }) = &value {
         let side = if argument == &"real" { &real } else { &fake };
-        let x = side.columns[0][position.0[0]].wide();
+        let x = side.columns[0][position.0[0]].as_f64();
         assert!(x.is_nan() && value.is_nan() && side.weights[position.0[0]] > T::zero(), "{case}");
     }
     for masked in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {

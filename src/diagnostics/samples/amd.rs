@@ -5,15 +5,15 @@ use ndarray::{Array1, ArrayRef2};
 use super::Mixtures;
 use super::factor::square;
 use super::gauss_integral::log_mean;
-use super::mixture::{Component, centre};
+use super::mixture::{Component, center};
 use super::points::{self, not_finite};
 use crate::error::Position;
 use crate::{Error, Real, Result, check};
 
-/// Whether a component's density along the way counts with its normaliser.
+/// Whether a component's density along the way counts with its normalizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Normaliser {
+pub enum AmdNormalizer {
     /// Without `|Σ|^-½`, as in the authors' code: a wide component counts for more.
     #[default]
     Omitted,
@@ -29,7 +29,7 @@ pub enum Normaliser {
 /// ```
 ///
 /// `v = μ̂ - y` is the way from the truth y to the mixture's mean, `u_c = μ_c - y`: precisions are averaged by how much of
-/// that way each component lies on (the distance of Tipping). With [`Normaliser::Included`] `I_c` is multiplied by
+/// that way each component lies on (the distance of Tipping). With [`AmdNormalizer::Included`] `I_c` is multiplied by
 /// `|Σ_c|^-½`. The AMD is the mean over places; it has no unit, and no affine map of samples and truth together changes it.
 ///
 /// Of one component it is the Mahalanobis distance `√(v^⊤ Σ⁻¹ v)`, by either rule; where truth and mean coincide it is 0. The
@@ -63,8 +63,8 @@ pub enum Normaliser {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Amd {
-    /// Whether densities are normalised. Default [`Normaliser::Omitted`], the authors' code.
-    pub normaliser: Normaliser,
+    /// Whether densities are normalized. Default [`AmdNormalizer::Omitted`], the authors' code.
+    pub normalizer: AmdNormalizer,
 }
 
 impl Amd {
@@ -96,27 +96,27 @@ impl Amd {
             if let Some(k) = truth.iter().position(|x| !x.is_finite()) {
                 return Err(not_finite("truth", truth.get(k), Position(vec![place, k])));
             }
-            let truth: Vec<f64> = truth.iter().map(|x| x.wide()).collect();
+            let truth: Vec<f64> = truth.iter().map(|x| x.as_f64()).collect();
             self.distance(&mixtures.at(place)?, &truth, place)
         })
     }
 
     fn distance(&self, components: &[Component], truth: &[f64], place: usize) -> Result<f64> {
         let way = |to: &[f64], from: &[f64]| -> Vec<f64> { to.iter().zip(from).map(|(to, from)| to - from).collect() };
-        let centre = centre(components);
-        let v = way(&centre, truth);
+        let center = center(components);
+        let v = way(&center, truth);
         let mut met = Vec::with_capacity(components.len());
         for component in components {
             let factor = component.factor(place)?;
-            let (mut v, mut w) = (v.clone(), way(&component.mean, &centre));
+            let (mut v, mut w) = (v.clone(), way(&component.mean, &center));
             factor.whiten(&mut v);
             factor.whiten(&mut w);
             let log_weight = component.weight.ln() + log_along(&w, &v);
-            let normaliser = match self.normaliser {
-                Normaliser::Omitted => 0.0,
-                Normaliser::Included => factor.log_root_determinant(),
+            let normalizer = match self.normalizer {
+                AmdNormalizer::Omitted => 0.0,
+                AmdNormalizer::Included => factor.log_root_determinant(),
             };
-            met.push((log_weight - normaliser, norm(&v)));
+            met.push((log_weight - normalizer, norm(&v)));
         }
         let top = met.iter().fold(f64::NEG_INFINITY, |top, met| top.max(met.0));
         let share = |log_weight: f64| (log_weight - top).exp();
@@ -153,19 +153,19 @@ mod tests {
     use super::*;
     use crate::testing::{close, generator};
 
-    type Parts = (Array2<f64>, Array3<f64>, Array4<f64>);
+    type SumCount = (Array2<f64>, Array3<f64>, Array4<f64>);
 
-    fn of(parts: &Parts) -> Mixtures<'_, f64> {
+    fn of(parts: &SumCount) -> Mixtures<'_, f64> {
         Mixtures { weights: parts.0.view(), means: parts.1.view(), covariances: parts.2.view() }
     }
 
-    fn one(mean: [f64; 2], covariance: [[f64; 2]; 2]) -> Parts {
+    fn one(mean: [f64; 2], covariance: [[f64; 2]; 2]) -> SumCount {
         let covariances = Array4::from_shape_fn((1, 1, 2, 2), |(_, _, i, j)| covariance[i][j]);
         (array![[1.0]], Array3::from_shape_fn((1, 1, 2), |(_, _, k)| mean[k]), covariances)
     }
 
     /// Two components in the plane, three places: the truth between them, beside them, and far away.
-    fn two() -> (Parts, Array2<f64>) {
+    fn two() -> (SumCount, Array2<f64>) {
         let covariances = [[[0.5, 0.2], [0.2, 0.4]], [[1.5, -0.3], [-0.3, 0.8]]];
         let means = [[1.0, 0.5], [-0.5, 2.0]];
         let parts = (
@@ -183,10 +183,10 @@ mod tests {
     #[test]
     fn two_components_have_the_distances_of_forty_digits() {
         let (parts, truth) = two();
-        for (normaliser, expected) in [(Normaliser::Omitted, OMITTED), (Normaliser::Included, INCLUDED)] {
-            let each = Amd { normaliser }.each(of(&parts), &truth).unwrap();
+        for (normalizer, expected) in [(AmdNormalizer::Omitted, OMITTED), (AmdNormalizer::Included, INCLUDED)] {
+            let each = Amd { normalizer }.each(of(&parts), &truth).unwrap();
             each.iter().zip(expected).for_each(|(&got, expected)| close(got, expected, 1e-13));
-            close(Amd { normaliser }.value(of(&parts), &truth).unwrap(), each.sum() / 3.0, 1e-15);
+            close(Amd { normalizer }.value(of(&parts), &truth).unwrap(), each.sum() / 3.0, 1e-15);
         }
     }
 
@@ -200,8 +200,8 @@ mod tests {
             let parts = one(mean, [[a * a, f64::NAN], [a * b, b * b + c * c]]);
             let x = (mean[0] - truth[0]) / a;
             let y = (mean[1] - truth[1] - b * x) / c;
-            for normaliser in [Normaliser::Omitted, Normaliser::Included] {
-                let got = Amd { normaliser }.each(of(&parts), &array![truth]).unwrap()[0];
+            for normalizer in [AmdNormalizer::Omitted, AmdNormalizer::Included] {
+                let got = Amd { normalizer }.each(of(&parts), &array![truth]).unwrap()[0];
                 close(got, x.hypot(y), 1e-12);
             }
         }
@@ -233,9 +233,9 @@ mod tests {
         }
         let there = truth.dot(&map.t()) + &shift;
         let (parts, _) = two();
-        for normaliser in [Normaliser::Omitted, Normaliser::Included] {
-            let before = Amd { normaliser }.each(of(&parts), &truth).unwrap();
-            let after = Amd { normaliser }.each(of(&moved), &there).unwrap();
+        for normalizer in [AmdNormalizer::Omitted, AmdNormalizer::Included] {
+            let before = Amd { normalizer }.each(of(&parts), &truth).unwrap();
+            let after = Amd { normalizer }.each(of(&moved), &there).unwrap();
             before.iter().zip(&after).for_each(|(&before, &after)| close(after, before, 1e-11));
         }
     }
@@ -258,7 +258,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         let good = || one([0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]]);
         let message =
-            |parts: &Parts, truth: &Array2<f64>| Amd::default().value(of(parts), truth).unwrap_err().to_string();
+            |parts: &SumCount, truth: &Array2<f64>| Amd::default().value(of(parts), truth).unwrap_err().to_string();
         let at = array![[1.0, 1.0]];
         assert_eq!(message(&good(), &array![[1.0]]), "`truth` has shape [1, 1], expected [1, 2]");
         assert_eq!(message(&good(), &array![[1.0, f64::NAN]]), "`truth`[0, 1] is NaN, allowed is finite");

@@ -2,7 +2,7 @@
 
 use ndarray::Array1;
 
-use super::mixture::centre;
+use super::mixture::center;
 use super::symmetric::largest_eigenvalue;
 use super::{Mixtures, points};
 use crate::error::Position;
@@ -56,11 +56,11 @@ fn variances<T: Real>(mixtures: Mixtures<'_, T>) -> Result<Vec<f64>> {
     mixtures.check()?;
     points::each(mixtures.places(), mixtures.bytes(), |place| {
         let components = mixtures.at(place)?;
-        let centre = centre(&components);
-        let size = centre.len();
+        let center = center(&components);
+        let size = center.len();
         let mut total = vec![0.0; size * size];
         for component in &components {
-            let away: Vec<f64> = component.mean.iter().zip(&centre).map(|(mean, centre)| mean - centre).collect();
+            let away: Vec<f64> = component.mean.iter().zip(&center).map(|(mean, center)| mean - center).collect();
             for (at, (total, covariance)) in total.iter_mut().zip(&component.covariance).enumerate() {
                 *total += component.weight * (covariance + away[at / size] * away[at % size]);
             }

@@ -18,7 +18,8 @@ impl<T: Real> BestOfN<Array1<T>> {
     /// The means over all agents.
     #[must_use]
     pub fn means(&self) -> BestOfN<T> {
-        let mean = |values: &Array1<T>| T::of(points::mean(&values.iter().map(|x| x.wide()).collect::<Vec<_>>()));
+        let mean =
+            |values: &Array1<T>| T::from_f64(points::mean(&values.iter().map(|x| x.as_f64()).collect::<Vec<_>>()));
         BestOfN { ade: mean(&self.ade), fde: mean(&self.fde) }
     }
 }
@@ -62,7 +63,7 @@ pub fn best_of_n<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Resul
     let (n, times, agents, size) = samples.dim();
     let distance = |sample: usize, time: usize, agent: usize| {
         let (from, to) = (samples.slice(s![sample, time, agent, ..]), truth.slice(s![time, agent, ..]));
-        from.iter().zip(to).map(|(x, y)| x.wide() - y.wide()).fold(0.0, f64::hypot)
+        from.iter().zip(to).map(|(x, y)| x.as_f64() - y.as_f64()).fold(0.0, f64::hypot)
     };
     let best = |agent: usize| {
         let all = (0..n).map(|sample| (0..times).map(|time| distance(sample, time, agent)).collect::<Vec<_>>());

@@ -7,7 +7,7 @@ use ndarray::{ArrayRef3, ArrayRef4};
 use super::factor::{Factor, square};
 use super::points::{self, Cloud, check_samples, check_truth};
 use crate::error::Position;
-use crate::reduction::{self, narrow};
+use crate::reduction::{self, to_real};
 use crate::{Error, Real, Result, check};
 
 /// Negative log-likelihood of the truth under a Gaussian kernel density of the samples: the mean over times and agents, in
@@ -55,7 +55,7 @@ pub fn kde_nll<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>, floor: f64
     let places = times * agents;
     let log_density = |place: usize| {
         let (time, agent) = (place / agents, place % agents);
-        let truth: Vec<f64> = (0..size).map(|k| truth[[time, agent, k]].wide()).collect();
+        let truth: Vec<f64> = (0..size).map(|k| truth[[time, agent, k]].as_f64()).collect();
         match log_density(&Cloud::new(samples, time, agent), &truth) {
             Density::None => Ok(floor),
             // -inf here is a number too small for the type, which is below every floor.
@@ -66,7 +66,7 @@ pub fn kde_nll<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>, floor: f64
     };
     let all = points::each(places, samples.len() * size_of::<T>(), log_density)?;
     let mean = reduction::sum(&all.iter().map(|x| x / places as f64).collect::<Vec<_>>());
-    narrow(-mean, "samples", Position::default())
+    to_real(-mean, "samples", Position::default())
 }
 
 /// How dense samples are somewhere.
@@ -101,8 +101,8 @@ fn log_density(cloud: &Cloud, truth: &[f64]) -> Density {
         return Density::Log(top);
     }
     let sum = reduction::sum(&kernels.iter().map(|x| (x - top).exp()).collect::<Vec<_>>());
-    let normaliser = dimensions * (0.5 * TAU.ln() + bandwidth.ln()) + factor.log_root_determinant();
-    Density::Log(top + (sum / count).ln() - normaliser)
+    let normalizer = dimensions * (0.5 * TAU.ln() + bandwidth.ln()) + factor.log_root_determinant();
+    Density::Log(top + (sum / count).ln() - normalizer)
 }
 
 #[cfg(test)]

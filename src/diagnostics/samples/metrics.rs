@@ -3,7 +3,7 @@
 use ndarray::{ArrayRef3, ArrayRef4};
 
 use super::points::check_truth;
-use super::{Amd, Normaliser, SampleGaussians, amv, best_of_n, kde_nll};
+use super::{Amd, AmdNormalizer, SampleGaussians, amv, best_of_n, kde_nll};
 use crate::{Real, Result};
 
 /// Distances of the truth to samples and to the Gaussians fitted to them, over all times and agents.
@@ -16,7 +16,7 @@ use crate::{Real, Result};
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// let samples = array![[[[0.0_f64, 0.0]]], [[[2.0, 0.0]]], [[[1.0, 3.0]]]]; // three of one time and agent
-/// let scores = SampleMetrics { jitter: 0.0, ..SampleMetrics::default() }.of(&samples, &array![[[1.0, 0.0]]])?;
+/// let scores = SampleMetrics { jitter: 0.0, ..SampleMetrics::default() }.value(&samples, &array![[[1.0, 0.0]]])?;
 /// assert_eq!((scores.ade, scores.fde), (1.0, 1.0));
 /// assert!((scores.amd - 0.5_f64.sqrt()).abs() < 1e-15); // 1 from the mean (1, 1), whose variance there is 2
 /// assert!((scores.amv - 2.0).abs() < 1e-15);
@@ -29,8 +29,8 @@ use crate::{Real, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SampleMetrics {
-    /// Whether densities are normalised in AMD, which shows with several components only. Default [`Normaliser::Omitted`].
-    pub normaliser: Normaliser,
+    /// Whether densities are normalized in AMD, which shows with several components only. Default [`AmdNormalizer::Omitted`].
+    pub normalizer: AmdNormalizer,
     /// What is added to the variances of the fit, `>= 0`, in units of length squared. Default 1e-6 (scikit-learn).
     pub jitter: f64,
     /// The least log-density of a place in the kernel density. Default -20.
@@ -39,7 +39,7 @@ pub struct SampleMetrics {
 
 impl Default for SampleMetrics {
     fn default() -> Self {
-        Self { normaliser: Normaliser::Omitted, jitter: 1e-6, floor: -20.0 }
+        Self { normalizer: AmdNormalizer::Omitted, jitter: 1e-6, floor: -20.0 }
     }
 }
 
@@ -64,7 +64,7 @@ impl SampleMetrics {
     /// # Errors
     ///
     /// Those of [`best_of_n`](super::best_of_n()), [`SampleGaussians::fit`], [`Amd`] and [`kde_nll`](super::kde_nll()).
-    pub fn of<T: Real>(&self, samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Result<SampleScores<T>> {
+    pub fn value<T: Real>(&self, samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Result<SampleScores<T>> {
         check_truth(truth, samples)?;
         let fit = SampleGaussians::fit(samples, self.jitter)?;
         let (_, times, agents, size) = samples.dim();
@@ -73,7 +73,7 @@ impl SampleMetrics {
         });
         let best = best_of_n(samples, truth)?.means();
         Ok(SampleScores {
-            amd: Amd { normaliser: self.normaliser }.value(fit.mixtures(), &flat)?,
+            amd: Amd { normalizer: self.normalizer }.value(fit.mixtures(), &flat)?,
             amv: amv(fit.mixtures())?,
             ade: best.ade,
             fde: best.fde,
@@ -108,7 +108,7 @@ mod tests {
                 let step = ndarray::s![.., t..t + 1, .., ..];
                 best_of_n(&few.slice(step), &truth.slice(ndarray::s![t..t + 1, .., ..])).unwrap().means().ade
             });
-            let scores = SampleMetrics::default().of(&samples, &truth).unwrap();
+            let scores = SampleMetrics::default().value(&samples, &truth).unwrap();
             (steps.sum::<f64>() / 12.0, scores.amd, scores.amv)
         };
         let [tight, missing, wide, shifted] =
@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn all_are_those_of_their_functions() {
         let (samples, truth) = predictor(0.3, 0.5, 30);
-        let all = SampleMetrics { normaliser: Normaliser::Included, jitter: 0.01, floor: -5.0 };
-        let scores = all.of(&samples, &truth).unwrap();
+        let all = SampleMetrics { normalizer: AmdNormalizer::Included, jitter: 0.01, floor: -5.0 };
+        let scores = all.value(&samples, &truth).unwrap();
         let fit = SampleGaussians::fit(&samples, 0.01).unwrap();
         let flat = truth.clone().into_shape_with_order((300, 2)).unwrap();
-        assert_eq!(Amd { normaliser: Normaliser::Included }.value(fit.mixtures(), &flat), Ok(scores.amd));
+        assert_eq!(Amd { normalizer: AmdNormalizer::Included }.value(fit.mixtures(), &flat), Ok(scores.amd));
         assert_eq!((amv(fit.mixtures()), kde_nll(&samples, &truth, -5.0)), (Ok(scores.amv), Ok(scores.kde_nll)));
         let best = best_of_n(&samples, &truth).unwrap().means();
         assert_eq!((best.ade, best.fde), (scores.ade, scores.fde));
@@ -139,11 +139,11 @@ mod tests {
     #[test]
     fn samples_that_all_agree_are_judged_by_the_jitter_and_the_floor() {
         let scores =
-            SampleMetrics::default().of(&Array4::<f64>::zeros((5, 2, 1, 2)), &Array3::ones((2, 1, 2))).unwrap();
+            SampleMetrics::default().value(&Array4::<f64>::zeros((5, 2, 1, 2)), &Array3::ones((2, 1, 2))).unwrap();
         assert!((scores.amd - (2.0_f64 / 1e-6).sqrt()).abs() < 1e-6 && (scores.amv - 1e-6).abs() < 1e-18);
         assert_eq!((scores.ade, scores.kde_nll), (2.0_f64.sqrt(), 20.0));
         let bare = SampleMetrics { jitter: 0.0, ..SampleMetrics::default() };
-        let error = bare.of(&Array4::<f64>::zeros((5, 2, 1, 2)), &Array3::ones((2, 1, 2))).unwrap_err();
+        let error = bare.value(&Array4::<f64>::zeros((5, 2, 1, 2)), &Array3::ones((2, 1, 2))).unwrap_err();
         assert!(error.to_string().starts_with("`covariances`[0, 0] is 0, allowed is positive definite"));
     }
 }

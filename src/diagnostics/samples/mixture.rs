@@ -53,12 +53,12 @@ impl<T: Real> Mixtures<'_, T> {
     pub(super) fn at(&self, place: usize) -> Result<Vec<Component>> {
         let weights = self.weights.row(place);
         if let Some(index) = weights.iter().position(|w| !(w.is_finite() && *w >= T::zero())) {
-            let (position, value) = (Position(vec![place, index]), weights[index].wide());
+            let (position, value) = (Position(vec![place, index]), weights[index].as_f64());
             return Err(Error::Value { argument: "weights", position, value, allowed: "finite and >= 0" });
         }
-        let total: f64 = weights.iter().map(|w| w.wide()).sum();
+        let total: f64 = weights.iter().map(|w| w.as_f64()).sum();
         let held = weights.iter().enumerate().filter(|(_, w)| **w > T::zero());
-        let components = held.map(|(index, w)| self.component(place, index, w.wide() / total));
+        let components = held.map(|(index, w)| self.component(place, index, w.as_f64() / total));
         match total {
             0.0 => Err(Error::Value {
                 argument: "weights",
@@ -74,7 +74,7 @@ impl<T: Real> Mixtures<'_, T> {
     fn component(&self, place: usize, index: usize, weight: f64) -> Result<Component> {
         let size = self.means.dim().2;
         let finite = |argument, value: T, position: Vec<usize>| match value.is_finite() {
-            true => Ok(value.wide()),
+            true => Ok(value.as_f64()),
             false => Err(super::points::not_finite(argument, Some(&value), Position(position))),
         };
         let mean = (0..size).map(|k| finite("means", self.means[[place, index, k]], vec![place, index, k]));
@@ -101,7 +101,7 @@ impl Component {
 }
 
 /// The mean of a mixture.
-pub(super) fn centre(components: &[Component]) -> Vec<f64> {
+pub(super) fn center(components: &[Component]) -> Vec<f64> {
     let size = components.first().map_or(0, |component| component.mean.len());
     let coordinate = |k: usize| components.iter().map(|component| component.weight * component.mean[k]).sum();
     (0..size).map(coordinate).collect()

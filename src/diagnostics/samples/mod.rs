@@ -23,7 +23,7 @@ mod mixture;
 mod points;
 mod symmetric;
 
-pub use amd::{Amd, Normaliser};
+pub use amd::{Amd, AmdNormalizer};
 pub use amv::{amv, amv_each};
 pub use best_of_n::{BestOfN, best_of_n};
 pub use gaussian::SampleGaussians;

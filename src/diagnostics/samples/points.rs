@@ -48,7 +48,7 @@ pub(super) fn check_truth<T: Real>(truth: &ArrayRef3<T>, samples: &ArrayRef4<T>)
 /// A number that finite input makes, in the type of the caller, which must hold it.
 pub(super) fn fitting<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
     match wide.is_finite() {
-        true => reduction::narrow(wide, argument, position),
+        true => reduction::to_real(wide, argument, position),
         false => Err(Error::overflow::<f64>(argument, position)),
     }
 }
@@ -61,7 +61,7 @@ pub(super) fn mean(values: &[f64]) -> f64 {
 }
 
 pub(super) fn not_finite<T: Real>(argument: &'static str, value: Option<&T>, position: Position) -> Error {
-    Error::Value { argument, position, value: value.map_or(f64::NAN, |x| x.wide()), allowed: "finite" }
+    Error::Value { argument, position, value: value.map_or(f64::NAN, |x| x.as_f64()), allowed: "finite" }
 }
 
 /// The samples of one place, one after the other, and their mean.
@@ -75,7 +75,7 @@ impl Cloud {
         let (n, size) = (samples.len_of(Axis(0)), samples.len_of(Axis(3)));
         let place = samples.index_axis(Axis(1), time);
         let place = place.index_axis(Axis(1), agent);
-        let points: Vec<f64> = place.iter().map(|x| x.wide()).collect();
+        let points: Vec<f64> = place.iter().map(|x| x.as_f64()).collect();
         let column = |k: usize| points.iter().skip(k).step_by(size).map(|x| x / n as f64).collect::<Vec<_>>();
         let mean = (0..size).map(|k| crate::reduction::sum(&column(k))).collect();
         Self { points, mean }

@@ -17,7 +17,7 @@ fn filled<T: Real, D: IntoDimension<Dim: Dimension>>(
 ) -> Array<T, D::Dim> {
     Array::from_shape_simple_fn(shape.into_dimension(), || {
         let (kind, value) = (random(), random());
-        T::of(match kind {
+        T::from_f64(match kind {
             kind if kind < 1e-3 => [f64::NAN, f64::INFINITY, f64::NEG_INFINITY][(3.0 * value) as usize],
             kind if kind < strange => STRANGE[(16.0 * value) as usize],
             _ => 4.0 * value - 2.0,
@@ -41,8 +41,8 @@ fn search<T: Real>(cases: u64) {
         says("ADE and FDE", best.clone().map(|best| [best.ade.to_vec(), best.fde.to_vec()].concat()));
         says("their means", best.map(|best| vec![best.means().ade, best.means().fde]));
         says("KDE", kde_nll(&samples, &truth, -20.0).map(|nll| vec![nll]));
-        let metrics = SampleMetrics { normaliser: Normaliser::Included, ..SampleMetrics::default() };
-        let scores = metrics.of(&samples, &truth);
+        let metrics = SampleMetrics { normalizer: AmdNormalizer::Included, ..SampleMetrics::default() };
+        let scores = metrics.value(&samples, &truth);
         says("scores", scores.map(|s| vec![s.amd, s.amv, s.ade, s.fde, s.kde_nll]));
         let (places, components) = (times, agents);
         let weights = filled::<T, _>(&mut random, (places, components), strange).mapv(num_traits::Float::abs);
@@ -59,9 +59,9 @@ fn search<T: Real>(cases: u64) {
         };
         says("AMV", amv(mixtures).map(|amv| vec![amv]));
         says("each AMV", amv_each(mixtures).map(|each| each.to_vec()));
-        for normaliser in [Normaliser::Omitted, Normaliser::Included] {
-            says("AMD", Amd { normaliser }.value(mixtures, &truth).map(|amd| vec![amd]));
-            says("each AMD", Amd { normaliser }.each(mixtures, &truth).map(|each| each.to_vec()));
+        for normalizer in [AmdNormalizer::Omitted, AmdNormalizer::Included] {
+            says("AMD", Amd { normalizer }.value(mixtures, &truth).map(|amd| vec![amd]));
+            says("each AMD", Amd { normalizer }.each(mixtures, &truth).map(|each| each.to_vec()));
         }
     }
 }

@@ -70,7 +70,7 @@ impl<T: Real, D: Dimension> TokenColumns<T, D> {
             return Err(Error::NothingToAverage { argument: "targets" });
         }
         let mean = |column: &Array<T, D>| {
-            let column: Vec<f64> = column.iter().map(|x| x.wide()).collect(); // logits may be as large as their type
+            let column: Vec<f64> = column.iter().map(|x| x.as_f64()).collect(); // logits may be as large as their type
             reduction::sum(&column) / count
         };
         let means = TokenMeans {

@@ -8,7 +8,7 @@ const INF: f64 = f64::INFINITY;
 
 /// Logits in no order, without two that are equal within a row of so many.
 fn sample<T: Real>(rows: usize, classes: usize) -> Array2<T> {
-    Array2::from_shape_fn((rows, classes), |(i, v)| T::of(((i * 977 + v * 7919) % 65_521) as f64 / 8192.0))
+    Array2::from_shape_fn((rows, classes), |(i, v)| T::from_f64(((i * 977 + v * 7919) % 65_521) as f64 / 8192.0))
 }
 
 fn every_five(rows: usize, classes: usize) -> Array1<i64> {
@@ -39,7 +39,7 @@ fn each_number_is_that_of_its_own_function() {
         let (x, y) = (sample::<T>(6, classes), Array1::from_shape_fn(6, |i| i * 4099 % classes));
         let each = stats(classes.min(7)).each(&x, &y).unwrap();
         let near = |got: &Array1<T>, expected: &Array1<T>| {
-            let tolerance = T::of(4.0) * T::epsilon();
+            let tolerance = T::from_f64(4.0) * T::epsilon();
             for (&a, &b) in got.iter().zip(expected) {
                 assert!((a - b).abs() <= tolerance * b.abs(), "{a} against {b} of {classes}");
             }
@@ -47,7 +47,7 @@ fn each_number_is_that_of_its_own_function() {
         near(&each.log_prob, &token_log_probs(&x, &y).unwrap());
         near(&each.log_sum_exp, &log_sum_exp(&x).unwrap());
         assert_eq!(each.entropy, entropy(&x).unwrap());
-        let top = TopK { k: classes.min(7), ..TopK::default() }.of(&x).unwrap();
+        let top = TopK { k: classes.min(7), ..TopK::default() }.each(&x).unwrap();
         near(&each.top_k_mass.unwrap(), &top.mass);
         assert_eq!(each.max, x.map_axis(Axis(1), |row| row.fold(T::neg_infinity(), |a, &b| a.max(b))));
     }

@@ -42,7 +42,7 @@ pub struct Backspaced<I> {
 ///
 /// # References
 ///
-/// Cundy and Ermon, SequenceMatch: imitation learning for autoregressive sequence modelling with backtracking, ICLR 2024,
+/// Cundy and Ermon, SequenceMatch: imitation learning for autoregressive sequence modeling with backtracking, ICLR 2024,
 /// [arXiv:2306.05426](https://arxiv.org/abs/2306.05426).
 pub fn apply_backspaces<I: Target>(actions: &ArrayRef1<I>, backspace: I) -> Backspaced<I> {
     let n = actions.len();

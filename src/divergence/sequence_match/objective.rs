@@ -6,7 +6,7 @@ use num_traits::Float;
 use super::trajectory::Seen;
 use super::{Occupancy, Trajectory, TrajectoryEnd, TrajectorySource};
 use crate::error::Position;
-use crate::reduction::{self, narrow};
+use crate::reduction::{self, to_real};
 use crate::rows::{self, RowsMut, rows_per_job};
 use crate::{Element, Error, Real, Result, Target, check, parallel, simd};
 
@@ -87,7 +87,7 @@ use crate::{Element, Error, Real, Result, Target, check, parallel, simd};
 ///
 /// # References
 ///
-/// Cundy and Ermon, SequenceMatch: imitation learning for autoregressive sequence modelling with backtracking, ICLR 2024,
+/// Cundy and Ermon, SequenceMatch: imitation learning for autoregressive sequence modeling with backtracking, ICLR 2024,
 /// [arXiv:2306.05426](https://arxiv.org/abs/2306.05426).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
@@ -129,7 +129,7 @@ impl SequenceMatch {
     /// See [`SequenceMatch`].
     pub fn value<E: Element, I: Target>(&self, trajectory: &Trajectory<'_, E, I>) -> Result<E::Real> {
         let seen = self.see(trajectory)?;
-        narrow(self.find(trajectory, &seen)?.loss, "logits", Position::default())
+        to_real(self.find(trajectory, &seen)?.loss, "logits", Position::default())
     }
 
     /// The loss, with the rewards and values that the logits imply.
@@ -142,13 +142,13 @@ impl SequenceMatch {
         trajectory: &Trajectory<'_, E, I>,
     ) -> Result<SequenceMatchTerms<E::Real>> {
         let seen = self.see(trajectory)?;
-        let loss = narrow(self.find(trajectory, &seen)?.loss, "logits", Position::default())?;
-        let reward = |state| narrow(seen.reward(state, self.gamma)?.unwrap_or(0.0), "logits", state);
+        let loss = to_real(self.find(trajectory, &seen)?.loss, "logits", Position::default())?;
+        let reward = |state| to_real(seen.reward(state, self.gamma)?.unwrap_or(0.0), "logits", state);
         Ok(SequenceMatchTerms {
             loss,
             rewards: (0..seen.actions.len()).map(reward).collect::<Result<_>>()?,
             values: (0..seen.sums.len())
-                .map(|state| narrow(seen.value(state), "logits", state))
+                .map(|state| to_real(seen.value(state), "logits", state))
                 .collect::<Result<_>>()?,
         })
     }
@@ -178,8 +178,9 @@ impl SequenceMatch {
         check::shape("out", out.shape(), shape)?;
         let seen = self.see(trajectory)?;
         let found = self.find(trajectory, &seen)?;
-        let loss = narrow(found.loss, "logits", Position::default())?;
-        let fits = |state: &usize| E::Real::of(found.action[*state].abs() + found.policy[*state].abs()).is_finite();
+        let loss = to_real(found.loss, "logits", Position::default())?;
+        let fits =
+            |state: &usize| E::Real::from_f64(found.action[*state].abs() + found.policy[*state].abs()).is_finite();
         if let Some(state) = (0..seen.sums.len()).find(|state| !fits(state)) {
             return Err(Error::overflow::<E::Real>("logits", state));
         }
@@ -270,10 +271,10 @@ fn write<E: Element>(seen: &Seen<'_, E>, found: &Found, state: usize, row: &mut 
     let (sum, logits) = (&seen.sums[state], seen.logits.row(state));
     let (action, policy) = (found.action[state], found.policy[state]);
     rows::copy(logits, row);
-    simd::scale_exp(row, sum.max, E::Real::of(-policy / (1.0 + sum.others)));
+    simd::scale_exp(row, sum.max, E::Real::from_f64(-policy / (1.0 + sum.others)));
     if let Some(taken) = seen.actions.get(state).copied().flatten() {
         // `a + p π` as `a (1 - π) + (a + p) π`: of a likelihood the second part is 0, and nothing cancels.
         let logit = logits[taken].real();
-        row[taken] = E::Real::of(-(action * sum.complement(logit) + (action + policy) * sum.prob(logit)));
+        row[taken] = E::Real::from_f64(-(action * sum.complement(logit) + (action + policy) * sum.prob(logit)));
     }
 }

@@ -90,7 +90,7 @@ impl<'a, E: Element> Seen<'a, E> {
     /// `r = l(a) - γ V'` of the action at a state; `None` where it is ignored, and -inf where its logit is.
     pub(super) fn reward(&self, state: usize, gamma: f64) -> Result<Option<f64>> {
         let Some(action) = self.actions[state] else { return Ok(None) };
-        let logit = self.logits.row(state)[action].real().wide();
+        let logit = self.logits.row(state)[action].real().as_f64();
         let reward = logit - gamma * self.value(state + 1);
         match reward.is_finite() || logit == f64::NEG_INFINITY {
             true => Ok(Some(reward)),

@@ -1,7 +1,7 @@
 use ndarray::{Array1, Array2, ArrayD, ShapeBuilder, arr0, array, s};
 
 use crate::likelihood::*;
-use crate::{Error, Parts, Reduction};
+use crate::{Error, Reduction, SumCount};
 
 /// Numbers between -2 and 2.
 fn noise(shape: (usize, usize), seed: usize) -> Array2<f64> {
@@ -39,7 +39,7 @@ fn every_layout_gives_the_same_bits() {
 
         let mut buffers = layouts(&Array2::from_elem(shape, f64::NAN));
         let [a, b, c, _] = &mut buffers[..] else { unreachable!("four layouts") };
-        let out = Gaussian { mean: a.view_mut(), log_variance: b.view_mut(), x: c.view_mut() };
+        let out = GaussianArguments { mean: a.view_mut(), log_variance: b.view_mut(), x: c.view_mut() };
         assert_eq!(gaussian_nll_grad_into(mean, log_variance, x, reduction, out).unwrap(), expected.0);
         assert_eq!((&*a, &*b, &*c), (&expected.1.mean, &expected.1.log_variance, &expected.1.x));
     }
@@ -66,7 +66,7 @@ fn the_reductions_agree_with_one_value_for_each_element() {
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-13 * b.abs();
         let (sum, gradient) = bernoulli_nll_grad(&logits, &x, Reduction::Sum).unwrap();
         assert!(near(sum, each.sum()), "n = {n}");
-        assert_eq!(bernoulli_nll_parts(&logits, &x), Ok(Parts { sum, count: n as f64 }));
+        assert_eq!(bernoulli_nll_sum_count(&logits, &x), Ok(SumCount { sum, count: n as f64 }));
         let (mean, mean_gradient) = bernoulli_nll_grad(&logits, &x, Reduction::Mean).unwrap();
         assert!(near(mean, sum / n as f64));
         let weights = noise((1, n), 9).mapv(f64::abs);
@@ -78,7 +78,7 @@ fn the_reductions_agree_with_one_value_for_each_element() {
 }
 
 #[test]
-fn the_vectorised_loop_agrees_with_the_kernel_at_one_point() {
+fn the_vectorized_loop_agrees_with_the_kernel_at_one_point() {
     let (log_rate, x) = (noise((3, 700), 10) * 4.0, noise((3, 700), 11).mapv(|u| (10.0 * u + 20.0).floor()));
     let each = poisson_nll_each(&log_rate, &x).unwrap();
     let (_, gradient) = poisson_nll_grad(&log_rate, &x, Reduction::Sum).unwrap();
@@ -122,7 +122,7 @@ fn only_what_does_not_fit_overflows() {
     let (logits, x) = (Array1::from_elem(100, 1e38_f32), Array1::zeros(100));
     let mean = bernoulli_nll(&logits, &x, Reduction::Mean).unwrap(); // its sum exceeds f32, not the mean
     assert!((mean / 1e38 - 1.0).abs() < 1e-6);
-    assert_eq!(bernoulli_nll_parts(&logits, &x).unwrap().count, 100.0);
+    assert_eq!(bernoulli_nll_sum_count(&logits, &x).unwrap().count, 100.0);
     let error = bernoulli_nll(&logits, &x, Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "the result at `logits` overflows f32");
     let (mut logits, x) = (Array1::zeros(5000), Array1::zeros(5000));

@@ -117,7 +117,7 @@ fn the_ignored_index_may_be_a_class_or_absent() {
     let (x, targets) = (worked(), array![0, 1]);
     let zero = CrossEntropy { ignore_index: Some(0), ..plain() };
     assert_eq!(zero.each(&x, &targets).unwrap()[0], 0.0);
-    assert_eq!(zero.parts(&x, &targets).unwrap().count, 1.0);
+    assert_eq!(zero.sum_count(&x, &targets).unwrap().count, 1.0);
     let none = CrossEntropy { ignore_index: None, ..plain() };
     let error = none.value(&x, &array![0, -100], Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "`targets`[1] is -100, allowed are the classes 0 to 3");
@@ -126,8 +126,9 @@ fn the_ignored_index_may_be_a_class_or_absent() {
 #[test]
 fn parts_of_two_halves_make_the_mean_of_the_whole() {
     let (x, targets) = (sample::<f64>(9, 4), array![0, 1, 2, -100, 2, 1, 0, 1, 3]);
-    let half =
-        |rows: std::ops::Range<usize>| full().parts(&x.slice(s![rows.clone(), ..]), &targets.slice(s![rows])).unwrap();
+    let half = |rows: std::ops::Range<usize>| {
+        full().sum_count(&x.slice(s![rows.clone(), ..]), &targets.slice(s![rows])).unwrap()
+    };
     let mean = half(0..4).merge(half(4..9)).mean().unwrap();
     assert_close(&[mean], &[full().value(&x, &targets, Reduction::Mean).unwrap()], 1e-15);
     assert_eq!(half(0..4).count, 4.0); // 0.5 + 2 + 1.5, one ignored
@@ -140,12 +141,12 @@ fn nothing_to_average_is_an_error_and_nothing_to_add_is_zero() {
     let empty = Err(crate::Error::NothingToAverage { argument: "targets" });
     assert_eq!(plain().grad_in_place(&mut x, &ignored, Reduction::Mean), empty);
     assert_eq!(x, worked());
-    assert_eq!(plain().parts(&x, &ignored).unwrap(), Parts::default());
+    assert_eq!(plain().sum_count(&x, &ignored).unwrap(), SumCount::default());
     assert_eq!(plain().grad(&x, &ignored, Reduction::Sum).unwrap(), (0.0, Array2::zeros((2, 4))));
     let none = Array1::<i64>::zeros(0);
     assert_eq!(plain().value(&Array2::<f64>::zeros((0, 4)), &none, Reduction::Mean), empty);
     assert_eq!(plain().value(&Array2::<f64>::zeros((0, 4)), &none, Reduction::Sum), Ok(0.0));
-    assert!(plain().parts(&Array2::<f64>::zeros((0, 0)), &none).is_err());
+    assert!(plain().sum_count(&Array2::<f64>::zeros((0, 0)), &none).is_err());
 }
 
 #[test]
@@ -234,9 +235,9 @@ fn weights_and_sums_beyond_the_type_are_an_error_and_never_nan() {
     let counted = "the result at `class_weights` overflows f64";
     assert_eq!(overflow(heavy.value(&x, &targets, Reduction::Mean).unwrap_err()), counted);
     assert_eq!(overflow(heavy.grad(&x, &targets, Reduction::Mean).unwrap_err()), counted);
-    overflow(heavy.parts(&x, &targets).unwrap_err());
+    overflow(heavy.sum_count(&x, &targets).unwrap_err());
     let far = array![[0.0, -1.7e308], [0.0, -1.7e308]];
-    overflow(plain().parts(&far, &array![1, 1]).unwrap_err());
+    overflow(plain().sum_count(&far, &array![1, 1]).unwrap_err());
     for (z_loss, weight) in [(1.7e308, 1.0), (1e300, 1e10)] {
         let loss = CrossEntropy { z_loss, class_weights: Some(vec![weight]), ..plain() };
         match loss.grad(&array![[0.0]], &array![0], Reduction::Sum) {

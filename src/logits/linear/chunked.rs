@@ -17,7 +17,7 @@ use crate::gemm::product;
 use crate::{Element, Result, parallel};
 
 /// Writes all gradients; those of hidden states to the front of `rows`. `slopes` is given the sums over the logits of
-/// neighbouring tokens with the place of the first, chunk by chunk.
+/// neighboring tokens with the place of the first, chunk by chunk.
 pub(super) fn gradient<E: Element>(
     tokens: &Tokens<'_, E::Real>,
     head: &Head<'_, E>,

@@ -15,7 +15,7 @@ use crate::logits::cross_entropy::count;
 use crate::logits::labels::Labels;
 use crate::logits::scales::{self, Scales};
 use crate::logits::walk::{by_row, zeros};
-use crate::{Element, Error, Parts, Reduction, Result, Target, check};
+use crate::{Element, Error, Reduction, Result, SumCount, Target, check};
 
 /// [`CrossEntropy`] of the logits `hidden · weightᵀ + bias`, which are never held, and its gradient in hidden states,
 /// weight and bias.
@@ -28,7 +28,7 @@ use crate::{Element, Error, Parts, Reduction, Result, Target, check};
 /// ```
 ///
 /// Hidden states have any shape `[.., H]`; targets, weights of a [`Reduction`] and per-token losses have the shape without
-/// the last axis. Losses, gradients `g`, reductions and special values are those of [`CrossEntropy`] on the materialised
+/// the last axis. Losses, gradients `g`, reductions and special values are those of [`CrossEntropy`] on the materialized
 /// logits, up to the rounding of the products. With the defaults [`each`](Self::each) is the negative of
 /// [`linear_token_log_probs`](super::linear_token_log_probs).
 ///
@@ -125,17 +125,17 @@ impl LinearCrossEntropy {
     /// # Errors
     ///
     /// See [`LinearCrossEntropy`]; an empty or fully ignored batch is `(0, 0)`.
-    pub fn parts<E: Element, I: Target, D: Dimension>(
+    pub fn sum_count<E: Element, I: Target, D: Dimension>(
         &self,
         hidden: &ArrayRef<E, D>,
         head: LinearHead<'_, E>,
         targets: &ArrayRef<I, D::Smaller>,
-    ) -> Result<Parts> {
+    ) -> Result<SumCount> {
         let call = Call::new(&self.loss, hidden, head, targets)?;
         let labels = call.labels(|_| false)?;
         let tokens = call.tokens(hidden, &labels, |_| false)?;
         let total = count(&labels, call.objective.weights);
-        scales::parts(&call.values(&tokens)?, total, call.leading).map_err(of_hidden)
+        scales::sum_count(&call.values(&tokens)?, total, call.leading).map_err(of_hidden)
     }
 
     /// The reduced loss and its gradients, in one call.

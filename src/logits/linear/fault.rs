@@ -37,7 +37,7 @@ fn explain<E: Element>(tokens: &Tokens<'_, E::Real>, head: &Head<'_, E>, token: 
         return error;
     }
     if let Some(((class, element), x)) = head.weight.indexed_iter().find(|(_, x)| !number(x)) {
-        let (position, value) = (Position(vec![class, element]), x.real().wide());
+        let (position, value) = (Position(vec![class, element]), x.real().as_f64());
         return Error::Value { argument: "weight", position, value, allowed: "finite" };
     }
     if max == E::Real::neg_infinity() && (0..head.classes()).all(|class| head.rules_out(class)) {

@@ -69,7 +69,7 @@ impl<'a, E: Element> Head<'a, E> {
         let bias: Option<Vec<_>> = bias.map(|bias| bias.iter().map(|x| x.real()).collect());
         let wrong = |x: &E::Real| x.is_nan() || *x == E::Real::infinity();
         if let Some((class, x)) = bias.iter().flatten().enumerate().find(|(_, x)| wrong(x)) {
-            let (position, value) = (class.into(), x.wide());
+            let (position, value) = (class.into(), x.as_f64());
             return Err(Error::Value { argument: "bias", position, value, allowed: "finite or -inf" });
         }
         Ok(Self { weight, bias })
@@ -101,7 +101,7 @@ impl<'a, E: Element> Head<'a, E> {
         range.step_by(BLOCK).map(move |first| first..end.min(first + BLOCK))
     }
 
-    /// Weight and bias of neighbouring classes.
+    /// Weight and bias of neighboring classes.
     pub(super) fn block(&self, classes: Range<usize>) -> Block<'_, E::Real> {
         Block {
             first: classes.start,
@@ -111,7 +111,7 @@ impl<'a, E: Element> Head<'a, E> {
     }
 }
 
-/// The part of a head that belongs to neighbouring classes.
+/// The part of a head that belongs to neighboring classes.
 pub(super) struct Block<'w, T> {
     pub(super) first: usize,
     pub(super) weight: CowArray<'w, T, Ix2>,

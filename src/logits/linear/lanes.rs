@@ -64,7 +64,7 @@ impl<T: Real> Kernel for AddTo<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (sum, x) in self.sums.iter_mut().zip(self.row) {
-            *sum += x.wide();
+            *sum += x.as_f64();
         }
     }
 }

@@ -80,7 +80,7 @@ impl<'a> Objective<'a> {
             loss += z * sum.log_sum_exp().powi(2);
         }
         // A weight of the z-loss that overflows may meet a zero, as inf · 0.
-        let lost = loss.is_nan() || (E::Real::of(loss).is_infinite() && !self.is_infinite(target, head));
+        let lost = loss.is_nan() || (E::Real::from_f64(loss).is_infinite() && !self.is_infinite(target, head));
         (!lost).then_some(loss)
     }
 
@@ -98,8 +98,8 @@ impl<'a> Objective<'a> {
         let (sum, spread, mass) = (&state.sum, self.spread(), self.mass(target));
         let z_pull = 2.0 * (self.z(target) * sum.log_sum_exp());
         let bound = scale * ((mass + z_pull).abs() + spread * self.weights.total);
-        let steepest = self.map::<T>().map_or(1.0, |map| map.steepest().wide());
-        if !T::of(bound * steepest).is_finite() {
+        let steepest = self.map::<T>().map_or(1.0, |map| map.steepest().as_f64());
+        if !T::from_f64(bound * steepest).is_finite() {
             return None;
         }
         let (prob, weight) = (sum.prob(state.logit), self.weights.of(target));
@@ -110,10 +110,10 @@ impl<'a> Objective<'a> {
         };
         Some(Slope {
             max: sum.max,
-            factor: T::of(scale * (mass + z_pull) / (1.0 + sum.others)),
+            factor: T::from_f64(scale * (mass + z_pull) / (1.0 + sum.others)),
             spread: scale * spread,
             target,
-            at_target: T::of(scale * (pulled + z_pull * prob)),
+            at_target: T::from_f64(scale * (pulled + z_pull * prob)),
         })
     }
 }

@@ -60,7 +60,7 @@ impl<'a, T: Real> HeadSink<'a, T> {
         rows_of(self.weight.view_mut(), f)
     }
 
-    /// The same for neighbouring classes.
+    /// The same for neighboring classes.
     pub(super) fn block<R>(
         &mut self,
         classes: Range<usize>,
@@ -69,11 +69,11 @@ impl<'a, T: Real> HeadSink<'a, T> {
         rows_of(self.weight.slice_mut(s![classes, ..]), f)
     }
 
-    /// The bias's gradient of neighbouring classes.
+    /// The bias's gradient of neighboring classes.
     pub(super) fn write_bias(&mut self, first: usize, sums: impl IntoIterator<Item = f64>) -> Result<()> {
         let Some(bias) = &mut self.bias else { return Ok(()) };
         for (class, sum) in (first..).zip(sums) {
-            bias[class] = crate::reduction::narrow(sum, "bias", class)?;
+            bias[class] = crate::reduction::to_real(sum, "bias", class)?;
         }
         Ok(())
     }
@@ -105,7 +105,7 @@ pub(super) fn matrix<T>(rows: &mut [T], count: usize, width: usize) -> Result<Ar
     matrix.map_err(|_| Error::Shape { argument: "out", got, expected: vec![count, width] })
 }
 
-/// A gradient of the weight of neighbouring classes that is no number is an overflow.
+/// A gradient of the weight of neighboring classes that is no number is an overflow.
 pub(super) fn check_weight<T: Real>(first: usize, rows: ArrayViewMut2<'_, T>) -> Result<()> {
     const ROWS: usize = 64;
     let bytes = rows.len() * size_of::<T>();

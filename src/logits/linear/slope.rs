@@ -21,7 +21,7 @@ pub(super) struct Slope<T> {
 }
 
 impl<T: Real> Slope<T> {
-    /// Replaces the logits of neighbouring classes, at most [`BLOCK`], by the gradient in them.
+    /// Replaces the logits of neighboring classes, at most [`BLOCK`], by the gradient in them.
     pub(super) fn replace(&self, row: &mut [T], first: usize, weights: ClassWeights<'_>, map: Option<Map<T>>) {
         let Some(map) = map else { return self.replace_images(row, first, weights) };
         let mut slopes = [T::zero(); BLOCK];

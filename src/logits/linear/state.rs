@@ -25,7 +25,7 @@ impl<T: Real> State<T> {
         Self { sum: RowSum::new(), logit: T::neg_infinity(), drop: 0.0, mass: 0.0, finite: true }
     }
 
-    /// Takes in the logits of neighbouring classes.
+    /// Takes in the logits of neighboring classes.
     pub(super) fn push(&mut self, row: &[T], first: usize, target: usize, spread: Option<ClassWeights<'_>>) {
         let before = self.sum.max;
         self.sum.push(row);
@@ -45,7 +45,7 @@ impl<T: Real> State<T> {
         let mut sum = high.sum;
         sum.others += match low.sum.max == T::neg_infinity() {
             true => low.sum.others,
-            false => (low.sum.max.wide() - sum.max.wide()).exp() * (1.0 + low.sum.others),
+            false => (low.sum.max.as_f64() - sum.max.as_f64()).exp() * (1.0 + low.sum.others),
         };
         Self {
             sum,
@@ -60,13 +60,13 @@ impl<T: Real> State<T> {
 /// `Σ w (to - x)` from `Σ w (from - x)`.
 fn lifted<T: Real>(drop: f64, mass: f64, from: T, to: T) -> f64 {
     // Below a maximum of -inf there is nothing, or what has an infinite drop already.
-    if from > T::neg_infinity() && mass > 0.0 { drop + mass * (to.wide() - from.wide()) } else { drop }
+    if from > T::neg_infinity() && mass > 0.0 { drop + mass * (to.as_f64() - from.as_f64()) } else { drop }
 }
 
 /// `Σ w (max - x)` over some classes.
 fn drop<T: Real>(row: &[T], weights: &[f64], max: T) -> f64 {
     match max > T::neg_infinity() {
-        true => simd::weighted_drop(row, weights, max.wide()),
+        true => simd::weighted_sum_below_max(row, weights, max.as_f64()),
         false if weights.iter().any(|&w| w > 0.0) => f64::INFINITY, // below whatever maximum is to come
         false => 0.0,
     }

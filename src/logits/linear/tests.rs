@@ -1,4 +1,4 @@
-//! Against materialised logits, and at the limits.
+//! Against materialized logits, and at the limits.
 
 use ndarray::{Array1, Array2, Array3, ArrayViewMut, Axis, Ix2, array, s};
 
@@ -21,7 +21,8 @@ struct Case<T> {
 impl<T: Real> Case<T> {
     /// Numbers with a few digits each; every seventh token is ignored.
     fn new(tokens: usize, width: usize, classes: usize) -> Self {
-        let number = |i: usize, k: usize| T::of(((i * 7919 + k * 104_729 + i * k * 31) % 257) as f64 / 128.0 - 1.0);
+        let number =
+            |i: usize, k: usize| T::from_f64(((i * 7919 + k * 104_729 + i * k * 31) % 257) as f64 / 128.0 - 1.0);
         Self {
             hidden: Array2::from_shape_fn((tokens, width), |(i, k)| number(i + 1, k)),
             weight: Array2::from_shape_fn((classes, width), |(i, k)| number(i, k + 3)),
@@ -51,7 +52,7 @@ fn everything(classes: usize) -> CrossEntropy {
 
 /// Sizes around panels, chunks, blocks and stripes: of one, two or more, the last one shorter.
 #[test]
-fn both_plans_equal_materialised_logits() {
+fn both_plans_equal_materialized_logits() {
     for (tokens, width, classes) in
         [(1, 1, 1), (9, 5, 700), (70, 3, 512), (300, 4, 513), (530, 9, 1300), (3, 2, 17_000)]
     {
@@ -70,8 +71,8 @@ fn both_plans_equal_materialised_logits() {
             let linear = LinearCrossEntropy { loss: loss.clone(), ..LinearCrossEntropy::default() };
             let each = linear.each(&case.hidden, case.head(), &case.targets).unwrap();
             assert_close(&each, &loss.each(&case.logits(), &case.targets).unwrap(), 1e-13);
-            let parts = linear.parts(&case.hidden, case.head(), &case.targets).unwrap();
-            let same = loss.parts(&case.logits(), &case.targets).unwrap();
+            let parts = linear.sum_count(&case.hidden, case.head(), &case.targets).unwrap();
+            let same = loss.sum_count(&case.logits(), &case.targets).unwrap();
             assert_close(&[parts.sum, parts.count], &[same.sum, same.count], 1e-13);
         }
     }
@@ -190,7 +191,7 @@ fn no_token_leaves_a_zero_gradient_and_no_weight_is_read() {
     let loss = LinearCrossEntropy::default();
     let (hidden, targets) = (Array3::<f64>::zeros((2, 0, 2)), Array2::<i64>::zeros((2, 0)));
     assert_eq!(loss.each(&hidden, case.head(), &targets).unwrap().dim(), (2, 0));
-    assert_eq!(loss.parts(&hidden, case.head(), &targets).unwrap(), crate::Parts::default());
+    assert_eq!(loss.sum_count(&hidden, case.head(), &targets).unwrap(), crate::SumCount::default());
     let mean = loss.value(&hidden, case.head(), &targets, Reduction::Mean);
     assert_eq!(mean, Err(Error::NothingToAverage { argument: "targets" }));
 }

@@ -218,7 +218,7 @@ impl LogitTransform {
         let (width, leading) = split(hidden)?;
         let head = Head::new(head, width)?;
         check::shape("cotangent", cotangent.shape(), leading)?;
-        let cotangent: Vec<f64> = cotangent.iter().map(|c| crate::Real::wide(*c)).collect();
+        let cotangent: Vec<f64> = cotangent.iter().map(|c| crate::Real::as_f64(*c)).collect();
         check_finite(&cotangent, leading)?;
         let labels = Labels::new(targets, leading, head.classes(), None, |row| cotangent[row] == 0.0)?;
         let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| cotangent[row] != 0.0))?;

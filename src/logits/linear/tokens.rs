@@ -114,7 +114,7 @@ impl<'a, T: Real> Tokens<'a, T> {
     pub(super) fn fault(&self, token: usize) -> Option<Error> {
         let row = self.hidden.row(token);
         let (element, value) = row.iter().enumerate().find(|(_, x)| !x.is_finite())?;
-        let (position, value) = (self.position(token, Some(element)), value.wide());
+        let (position, value) = (self.position(token, Some(element)), value.as_f64());
         Some(Error::Value { argument: self.name, position, value, allowed: "finite" })
     }
 }

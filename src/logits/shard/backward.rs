@@ -30,7 +30,7 @@ impl<'a, I: Target, T: Real> Backward<'a, I, T> {
         check::shape("targets", targets.shape(), leading)?;
         check::shape("whole", whole.shape(), leading)?;
         check::shape("cotangent", cotangent.shape(), leading)?;
-        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.wide()).collect();
+        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.as_f64()).collect();
         check_finite(&cotangent, leading)?;
         let labels = shard.labels(targets, leading, |row| cotangent[row] == 0.0)?;
         Ok(Self { shard, leading, labels, whole: whole.iter().copied().collect(), cotangent })
@@ -73,7 +73,7 @@ impl<'a, I: Target, T: Real> Backward<'a, I, T> {
         let Some(target) = self.target(row) else { return Ok(()) };
         let position = || Position::unravel(row, self.leading);
         if !self.whole[row].row().is_proper() {
-            let (value, allowed) = (self.whole[row].max().wide(), "a sum with at least one finite logit");
+            let (value, allowed) = (self.whole[row].max().as_f64(), "a sum with at least one finite logit");
             return Err(Error::Value { argument: "whole", position: position(), value, allowed });
         }
         if self.whole[row].target().is_none() {
@@ -90,7 +90,7 @@ impl<'a, I: Target, T: Real> Backward<'a, I, T> {
             return Ok(());
         };
         let (whole, cotangent) = (self.whole[index].row(), self.cotangent[index]);
-        let scale = T::of(-cotangent / (1.0 + whole.others));
+        let scale = T::from_f64(-cotangent / (1.0 + whole.others));
         let (out, padding) = out.split_at_mut(self.shard.held(out.len()));
         padding.fill(T::zero());
         let logits = logits.slice_move(s![..out.len()]);
@@ -103,19 +103,19 @@ impl<'a, I: Target, T: Real> Backward<'a, I, T> {
             simd::scale_exp(block, whole.max, scale);
         }
         if let Some(at) = self.shard.place(target, out.len()) {
-            out[at] = T::of(cotangent * whole.complement(logits[at].real()));
+            out[at] = T::from_f64(cotangent * whole.complement(logits[at].real()));
         }
         Ok(())
     }
 
     /// What is wrong with a row of which something is.
     fn fault<E: Element<Real = T>>(&self, index: usize, logits: ArrayView1<'_, E>, whole: &RowSum<T>) -> Error {
-        let mut wide = logits.iter().map(|x| x.real().wide());
+        let mut wide = logits.iter().map(|x| x.real().as_f64());
         if wide.clone().any(|x| x.is_nan() || x == f64::INFINITY) {
             return rows::improper("logits", self.leading, index, logits);
         }
         let mut position = Position::unravel(index, self.leading);
-        let above = wide.clone().position(|x| x > whole.max.wide());
+        let above = wide.clone().position(|x| x > whole.max.as_f64());
         position.0.extend(above);
         let value = above.and_then(|at| wide.nth(at)).unwrap_or(f64::NAN);
         Error::Value { argument: "logits", position, value, allowed: "at most the largest logit of `whole`" }

@@ -15,7 +15,7 @@ use crate::{Error, Real, Result, check};
 /// ```
 ///
 /// `max` is `m` and `others` is `r`: one element that equals the maximum is left out, so that a log-probability near 0
-/// keeps its digits through every merge. `others` and all results are `f64` whatever the logits are. Parts come from a
+/// keeps its digits through every merge. `others` and all results are `f64` whatever the logits are. SumCount come from a
 /// [`VocabularyShard`](super::VocabularyShard); [`LogSumExp::merge`] of disjoint parts is the sum over both, in any
 /// order and grouping, and [`LogSumExp::merge_rows`] that of whole arrays. The sum over nothing, or over nothing but logits
 /// of -inf, has the maximum -inf. There is no NaN inside.
@@ -65,11 +65,11 @@ impl<T: Real> LogSumExp<T> {
     /// [`Parameter`](crate::Error::Parameter) where no logits have such a sum: a `max` that is NaN or +inf, `others`
     /// that are negative, not finite, or not 0 below a maximum of -inf, a `target` that is NaN or above the maximum.
     pub fn new(max: T, others: f64, target: Option<T>) -> Result<Self> {
-        check::parameter("max", max.wide(), "finite or -inf", max < T::infinity())?;
+        check::parameter("max", max.as_f64(), "finite or -inf", max < T::infinity())?;
         let holds = others >= 0.0 && others.is_finite() && (others == 0.0 || max.is_finite());
         check::parameter("others", others, "finite and >= 0, 0 where `max` is -inf", holds)?;
         if let Some(logit) = target {
-            check::parameter("target", logit.wide(), "at most `max`", logit <= max)?;
+            check::parameter("target", logit.as_f64(), "at most `max`", logit <= max)?;
         }
         Ok(Self { max, others, target })
     }
@@ -129,12 +129,12 @@ impl<T: Real> LogSumExp<T> {
         let (high, low) = if other.max > self.max { (other, self) } else { (self, other) };
         let factor = match low.max == T::neg_infinity() {
             true => 0.0,
-            false => (low.max.wide() - high.max.wide()).exp(),
+            false => (low.max.as_f64() - high.max.as_f64()).exp(),
         };
         // The largest element of the lower part is one among the others now.
         let others = (high.others + factor * low.others) + factor;
         if let (Some(_), Some(logit)) = (self.target, other.target) {
-            let (value, allowed) = (logit.wide(), "none in one part where the other holds it");
+            let (value, allowed) = (logit.as_f64(), "none in one part where the other holds it");
             return Err(Error::Value { argument: "target", position: position(), value, allowed });
         }
         if others == f64::INFINITY {
@@ -237,7 +237,7 @@ mod tests {
         a.merge(b).unwrap()
     }
 
-    /// Parts that tie, that are empty, that lie far apart.
+    /// SumCount that tie, that are empty, that lie far apart.
     fn parts() -> Vec<LogSumExp<f64>> {
         let low = sum(-3.5, 2.25, Some(-4.0));
         vec![sum(3.0, 0.3, None), sum(3.0, 1.7, None), sum(2.1, 0.0, None), low, sum(-800.0, 0.5, None)]

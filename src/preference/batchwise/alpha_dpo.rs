@@ -18,7 +18,7 @@ use crate::{Real, Reduction, Result, check};
 ///
 /// Bars are means per token of log-probabilities, `ℓ` of the policy and `ρ` of the reference. `t` is a constant in the
 /// gradient, which is `∓β σ(-z) / n`; [`AlphaDpo::offsets_of`] returns it. `μ` and `s` say which margins are usual:
-/// [`MarginMoments::of`] those of a batch, [`MarginMoments::follow`] a moving average. They are inputs, so that the loss of
+/// [`MarginMoments::new`] those of a batch, [`MarginMoments::follow`] a moving average. They are inputs, so that the loss of
 /// a pair depends on that pair alone and micro-batches combine. They take no weights: form the moments from a batch without
 /// the pairs of weight zero. With `alpha` 0 it is SimPO with the target margin `γ`.
 ///
@@ -80,12 +80,13 @@ impl AlphaDpo {
 
     #[inline(always)]
     fn offset<T: Real>(&self, row: Row<T>) -> T {
-        let fixed = T::of(self.gamma / self.beta);
+        let fixed = T::from_f64(self.gamma / self.beta);
         if self.alpha == 0.0 {
             return fixed;
         }
         let means = row.log_ratios().zip(row.lengths).map(|(ratio, length)| ratio / length);
-        fixed + T::of(self.alpha / self.usual.std) * (means.chosen - means.rejected - T::of(self.usual.mean))
+        fixed
+            + T::from_f64(self.alpha / self.usual.std) * (means.chosen - means.rejected - T::from_f64(self.usual.mean))
     }
 }
 
@@ -104,7 +105,7 @@ impl PairLoss for AlphaDpo {
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let Row { policy, lengths, .. } = row;
         let margin = policy.chosen / lengths.chosen - policy.rejected / lengths.rejected - self.offset(row);
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         let (loss, slope) = smoothed::<T, FMA>(beta * margin, self.label_smoothing);
         let slope = beta * slope;
         (loss, Pairs { chosen: slope / lengths.chosen, rejected: -(slope / lengths.rejected) })

@@ -4,7 +4,7 @@ use super::quantity::Which;
 use super::ranked::{Ranked, Side};
 use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
-use crate::{Parts, Real, Reduction, Result};
+use crate::{Real, Reduction, Result, SumCount};
 
 /// Logistic loss of the ranks: the sorted margins of the policy against the sorted margins of the reference.
 ///
@@ -152,7 +152,7 @@ mod tests {
         let weights = array![1.0, 1.0, 1.0];
         let error = SMOOTH.value(sample.batch(), Reduction::Weighted(&weights)).unwrap_err().to_string();
         assert_eq!(error, "Aot is a function of the whole batch: it has no weights of single pairs");
-        let error = SMOOTH.parts(sample.batch()).unwrap_err().to_string();
+        let error = SMOOTH.sum_count(sample.batch()).unwrap_err().to_string();
         assert_eq!(error, "Aot is a function of the whole batch: it has no parts");
     }
 

@@ -4,7 +4,7 @@ use super::quantity::Which;
 use super::ranked::{Ranked, Side};
 use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
-use crate::{Parts, Real, Reduction, Result};
+use crate::{Real, Reduction, Result, SumCount};
 
 /// Logistic loss of the ranks: the sorted log-ratios of the chosen responses against those of the rejected ones.
 ///
@@ -125,7 +125,7 @@ mod tests {
         let sample = Sample::<f64>::of(1);
         let weights = ndarray::array![1.0];
         assert!(SMOOTH.value(sample.batch(), Reduction::Weighted(&weights)).is_err());
-        let error = SMOOTH.parts(sample.batch()).unwrap_err().to_string();
+        let error = SMOOTH.sum_count(sample.batch()).unwrap_err().to_string();
         assert_eq!(error, "AotUnpaired is a function of the whole batch: it has no parts");
     }
 }

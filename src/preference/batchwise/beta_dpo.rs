@@ -4,7 +4,7 @@ use super::quantity::{Quantity, Which, first_infinite};
 use crate::error::{Error, Position};
 use crate::preference::logistic::Smoothed;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective};
-use crate::{Parts, Real, Reduction, Result, check};
+use crate::{Real, Reduction, Result, SumCount, check};
 
 /// [`Dpo`](crate::preference::Dpo) with one `β` for the whole batch, larger where its margins are above the usual.
 ///
@@ -85,7 +85,7 @@ impl BetaDpo {
         }
         let mean = Self::MARGIN.mean(&batch, reduction)?;
         let beta = (self.beta * (1.0 + self.alpha * (mean - self.baseline))).max(self.floor);
-        if T::of(beta).is_finite() {
+        if T::from_f64(beta).is_finite() {
             return Ok(beta);
         }
         let endless = if mean.is_infinite() { first_infinite(&batch, reduction) } else { None };
@@ -116,7 +116,7 @@ impl<T: Real> PairObjective<T> for BetaDpo {
         self.at(beta).run(batch, reduction, scale, out)
     }
 
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         self.validate(&batch)?;
         Err(Error::NotSeparable { objective: "BetaDpo", what: "parts" })
     }
@@ -189,7 +189,7 @@ mod tests {
         assert!(message(with, both).contains("is -inf"));
         let bare = PairBatch::new(Pairs { chosen: a.view(), rejected: b.view() });
         assert_eq!(message(with, bare), "BetaDpo needs `reference`");
-        let error = PairObjective::<f64>::parts(&with, fine).unwrap_err().to_string();
+        let error = PairObjective::<f64>::sum_count(&with, fine).unwrap_err().to_string();
         assert_eq!(error, "BetaDpo is a function of the whole batch: it has no parts");
     }
 

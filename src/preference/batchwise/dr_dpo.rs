@@ -6,8 +6,8 @@ use super::quantity::{counts, infinite_at, total_weight};
 use crate::error::{Error, Position};
 use crate::preference::objective::checked_needs;
 use crate::preference::{Dpo, Out, PairBatch, PairLoss, PairObjective, Row};
-use crate::reduction::{finite_total, narrow, pairwise};
-use crate::{Parts, Real, Reduction, Result, check};
+use crate::reduction::{finite_total, pairwise, to_real};
+use crate::{Real, Reduction, Result, SumCount, check};
 
 /// A soft minimum of the losses of the batch, by which pairs of high loss, presumably with wrong labels, count for less.
 ///
@@ -97,20 +97,20 @@ impl<L: PairLoss> DrDpo<L> {
         let mut losses = Array1::zeros(batch.len());
         self.loss.run(batch, Reduction::Weighted(&kept), T::one(), Out::Each(losses.view_mut()))?;
         let pairs = || weights.iter().zip(&losses).filter(|(w, _)| **w > T::zero());
-        let least = pairs().map(|(_, loss)| loss.wide()).fold(f64::INFINITY, f64::min);
+        let least = pairs().map(|(_, loss)| loss.as_f64()).fold(f64::INFINITY, f64::min);
         if !least.is_finite() {
-            let first = losses.iter().enumerate().position(|(i, x)| counts(reduction, i) && x.wide() == least);
+            let first = losses.iter().enumerate().position(|(i, x)| counts(reduction, i) && x.as_f64() == least);
             return Err(first.map_or(Error::NothingToAverage { argument: "batch" }, |pair| endless(batch, pair)));
         }
         // Relative to the smallest loss: the weight of a pair, and what it lacks of 1.
-        let exponent = |loss: T| -(loss.wide() - least) / self.beta_prime;
-        let sum = |part: &dyn Fn(T) -> f64| pairwise(&pairs().map(|(w, &x)| w.wide() * part(x)).collect::<Vec<_>>());
+        let exponent = |loss: T| -(loss.as_f64() - least) / self.beta_prime;
+        let sum = |part: &dyn Fn(T) -> f64| pairwise(&pairs().map(|(w, &x)| w.as_f64() * part(x)).collect::<Vec<_>>());
         let total = sum(&|_| 1.0);
         let (mass, lacking) = (sum(&|loss| exponent(loss).exp()), sum(&|loss| exponent(loss).exp_m1()) / total);
         // Where most of the weight is lacking, what is left is the sum without cancellation.
         let log_mean = if lacking > -0.5 { lacking.ln_1p() } else { mass.ln() - total.ln() };
         let share = |(&w, &loss): (&T, &T)| match w > T::zero() {
-            true => T::of(factor * (w.wide() * exponent(loss).exp() / mass)),
+            true => T::from_f64(factor * (w.as_f64() * exponent(loss).exp() / mass)),
             false => T::zero(),
         };
         let shares = weights.iter().zip(&losses).map(share).collect();
@@ -132,7 +132,7 @@ impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
 
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
         self.validate(batch)?;
-        check::finite("scale", scale.wide())?;
+        check::finite("scale", scale.as_f64())?;
         out.check_shapes(batch.len())?;
         let weight = match (total_weight(batch, reduction)?, reduction) {
             (0.0, Reduction::Mean) => return Err(Error::NothingToAverage { argument: "batch" }),
@@ -152,11 +152,11 @@ impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
             }
             self.loss.run(batch, Reduction::Weighted(&soft.shares), scale, out)?;
         }
-        let value = finite_total(scale.wide() * weight * soft.value, || true, "loss")?;
-        narrow(value, "loss", Position::default())
+        let value = finite_total(scale.as_f64() * weight * soft.value, || true, "loss")?;
+        to_real(value, "loss", Position::default())
     }
 
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         self.validate(&batch)?;
         Err(Error::NotSeparable { objective: "DrDpo", what: "parts" })
     }
@@ -253,7 +253,7 @@ mod tests {
         let message = |error: Error| error.to_string();
         let prefix = "DrDpo is a function of the whole batch: it has no ";
         assert_eq!(message(DR.each(sample.batch()).unwrap_err()), format!("{prefix}loss of each pair"));
-        assert_eq!(message(DR.parts(sample.batch()).unwrap_err()), format!("{prefix}parts"));
+        assert_eq!(message(DR.sum_count(sample.batch()).unwrap_err()), format!("{prefix}parts"));
         let wild = DrDpo { beta_prime: 0.0, ..DR }.value(sample.batch(), Reduction::Mean);
         assert_eq!(message(wild.unwrap_err()), "`beta_prime` is 0, allowed is finite and > 0");
         let weights = array![0.0, 0.0];

@@ -7,7 +7,7 @@ use super::quantity::{Quantity, Which, total_weight};
 use crate::error::Error;
 use crate::preference::{Needs, Out, PairBatch, PairLoss, PairObjective, Pairs, Row};
 use crate::reduction::pairwise;
-use crate::{Parts, Real, Reduction, Result, check, math};
+use crate::{Real, Reduction, Result, SumCount, check, math};
 
 /// Kahneman-Tversky losses of both responses of a pair, each against the mean log-ratio of the other side.
 ///
@@ -79,8 +79,8 @@ impl PairLoss for Given {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, half) = (T::of(self.beta), T::of(0.5));
-        let baselines = self.baselines.map(T::of);
+        let (beta, half) = (T::from_f64(self.beta), T::from_f64(0.5));
+        let baselines = self.baselines.map(T::from_f64);
         // How far each response is on its own side: its loss is σ of the opposite.
         let ratios = row.log_ratios();
         let (good, bad) = (beta * (ratios.chosen - baselines.rejected), beta * (baselines.chosen - ratios.rejected));
@@ -116,7 +116,7 @@ impl KtoPair {
         baselines: Pairs<f64>,
         grad: &mut Pairs<Array1<T>>,
     ) -> Result<()> {
-        let sums = grad.as_ref().map(|side| pairwise(&side.iter().map(|x| x.wide()).collect::<Vec<_>>()));
+        let sums = grad.as_ref().map(|side| pairwise(&side.iter().map(|x| x.as_f64()).collect::<Vec<_>>()));
         let total = total_weight(batch, reduction)?;
         // A baseline enters with the opposite sign of the other side's log-ratios.
         let slope = |baseline: f64, sum: f64| if baseline > 0.0 { -sum / total } else { 0.0 };
@@ -125,8 +125,8 @@ impl KtoPair {
         let Pairs { chosen, rejected } = grad.as_mut().zip(slopes);
         for (side, slope) in [chosen, rejected] {
             match reduction {
-                Reduction::Sum | Reduction::Mean => *side += T::of(slope),
-                Reduction::Weighted(weights) => side.scaled_add(T::of(slope), weights),
+                Reduction::Sum | Reduction::Mean => *side += T::from_f64(slope),
+                Reduction::Weighted(weights) => side.scaled_add(T::from_f64(slope), weights),
             }
         }
         Ok(())
@@ -158,7 +158,7 @@ impl<T: Real> PairObjective<T> for KtoPair {
         Ok(value)
     }
 
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         self.validate(&batch)?;
         Err(Error::NotSeparable { objective: "KtoPair", what: "parts" })
     }
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let sample = Sample::<f64>::of(2);
-        let error = DETACHED.parts(sample.batch()).unwrap_err().to_string();
+        let error = DETACHED.sum_count(sample.batch()).unwrap_err().to_string();
         assert_eq!(error, "KtoPair is a function of the whole batch: it has no parts");
         let bare = PairBatch::new(sample.policy.view());
         assert_eq!(DETACHED.value(bare, Reduction::Mean).unwrap_err().to_string(), "KtoPair needs `reference`");

@@ -111,7 +111,7 @@ pub(super) fn total_weight<T: Real>(batch: &PairBatch<'_, T>, reduction: Reducti
         Reduction::Sum | Reduction::Mean => Ok(batch.len() as f64),
         Reduction::Weighted(weights) => {
             reduction.check(&[batch.len()])?;
-            let weights: Vec<f64> = weights.iter().map(|w| w.wide()).collect();
+            let weights: Vec<f64> = weights.iter().map(|w| w.as_f64()).collect();
             total_of(&weights, pairwise(&weights), "weights")
         }
     }
@@ -138,7 +138,7 @@ pub(in crate::preference) fn infinite_at<T: Real>(
 ) -> Option<Error> {
     let Row { policy, reference, gold, .. } = batch.columns().zip(Row::NAMES);
     let entries = [policy.chosen, policy.rejected, reference.chosen, reference.rejected, gold];
-    let values = entries.into_iter().filter_map(|(column, argument)| Some((column?[index].wide(), argument)));
+    let values = entries.into_iter().filter_map(|(column, argument)| Some((column?[index].as_f64(), argument)));
     let (value, argument) = { values }.find(|(value, _)| value.is_infinite())?;
     Some(Error::Value { argument, position: index.into(), value, allowed })
 }

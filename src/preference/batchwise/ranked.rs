@@ -9,8 +9,8 @@ use crate::parallel::ascending;
 use crate::preference::logistic::Smoothed;
 use crate::preference::objective::run_wide;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective, Pairs};
-use crate::reduction::narrow;
-use crate::{Parts, Real, Reduction, Result};
+use crate::reduction::to_real;
+use crate::{Real, Reduction, Result, SumCount};
 
 /// Two numbers of each pair, which are sorted each by itself, and the loss of the difference at each rank.
 pub(super) struct Ranked {
@@ -85,10 +85,10 @@ impl<T: Real> PairObjective<T> for Ranked {
                 total
             }
         };
-        narrow(total, "loss", crate::error::Position::default())
+        to_real(total, "loss", crate::error::Position::default())
     }
 
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         self.validate(&batch)?;
         Err(Error::NotSeparable { objective: self.of, what: "parts" })
     }

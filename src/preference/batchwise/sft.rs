@@ -3,8 +3,8 @@
 use super::quantity::{Quantity, Which, total_weight};
 use crate::error::{Error, Position};
 use crate::preference::{Length, Nll, Out, PairBatch, PairObjective};
-use crate::reduction::narrow;
-use crate::{Parts, Real, Reduction, Result, check};
+use crate::reduction::to_real;
+use crate::{Real, Reduction, Result, SumCount, check};
 
 /// Cross-entropy of all chosen tokens of the batch: their mean, in which long responses count for more.
 ///
@@ -32,7 +32,7 @@ use crate::{Parts, Real, Reduction, Result, check};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.0_f64, -3.0]), rejected: aview1(&[-14.0, -9.0]) })
 ///     .lengths(Pairs { chosen: aview1(&[10.0, 2.0]), rejected: aview1(&[12.0, 3.0]) });
 /// assert_eq!(Sft.value(batch, Reduction::Mean)?, 1.25);
-/// assert_eq!(Sft.parts(batch)?, Parts { sum: 15.0, count: 12.0 });
+/// assert_eq!(Sft.sum_count(batch)?, SumCount { sum: 15.0, count: 12.0 });
 /// # Ok::<(), loglik::Error>(())
 /// ```
 ///
@@ -56,7 +56,7 @@ impl<T: Real> PairObjective<T> for Sft {
 
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
         self.validate(batch)?;
-        check::finite("scale", scale.wide())?;
+        check::finite("scale", scale.as_f64())?;
         out.check_shapes(batch.len())?;
         let total = total_weight(batch, reduction)?;
         if matches!(reduction, Reduction::Mean) && batch.is_empty() {
@@ -71,14 +71,14 @@ impl<T: Real> PairObjective<T> for Sft {
             Reduction::Mean => (Reduction::Sum, 1.0),
             Reduction::Weighted(_) => (reduction, total),
         };
-        let scale = narrow(scale.wide() * (weight / tokens), "loss", Position::default())?;
+        let scale = to_real(scale.as_f64() * (weight / tokens), "loss", Position::default())?;
         Self::NLL.run(batch, reduction, scale, out)
     }
 
-    fn parts(&self, batch: PairBatch<'_, T>) -> Result<Parts> {
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         self.validate(&batch)?;
-        let sum = Self::NLL.parts(batch)?.sum;
-        Ok(Parts { sum, count: Self::LENGTH.sum(&batch, Reduction::Sum)? })
+        let sum = Self::NLL.sum_count(batch)?.sum;
+        Ok(SumCount { sum, count: Self::LENGTH.sum(&batch, Reduction::Sum)? })
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
         let cut = |from: usize, to: usize| {
             let part = |side: &Array1<f64>| side.slice(s![from..to]).to_owned();
             let (policy, lengths) = (sample.policy.as_ref().map(part), sample.lengths.as_ref().map(part));
-            Sft.parts(PairBatch::new(policy.view()).lengths(lengths.view())).unwrap()
+            Sft.sum_count(PairBatch::new(policy.view()).lengths(lengths.view())).unwrap()
         };
         let whole = Sft.value(sample.batch(), Reduction::Mean).unwrap();
         close(cut(0, 13).merge(cut(13, 100)).mean().unwrap(), whole, 1e-13);
@@ -138,9 +138,9 @@ mod tests {
         ];
         let sum = WeightedSum { terms };
         assert!(sum.value(sample.batch(), Reduction::Mean).is_ok());
-        let error = sum.parts(sample.batch()).unwrap_err().to_string();
+        let error = sum.sum_count(sample.batch()).unwrap_err().to_string();
         assert!(error.starts_with("WeightedSum is a function of the whole batch: it has no parts"), "{error}");
-        let parts = sum.term_parts(sample.batch()).unwrap();
+        let parts = sum.term_sum_counts(sample.batch()).unwrap();
         assert_eq!((parts[0].count, parts[1].count), (5.0, sample.lengths.chosen.sum()));
     }
 

@@ -2,10 +2,10 @@ use ndarray::{Array1, Array2, aview1, s};
 
 use crate::preference::testing::{Sample, one};
 use crate::preference::{
-    Baseline, BetaDpo, Dpo, Ipo, KtoPair, LabelledLoss, Length, Needs, Nll, Orpo, Out, PairBatch, PairObjective, Pairs,
+    Baseline, BetaDpo, Dpo, Ipo, KtoPair, LabeledLoss, Length, Needs, Nll, Orpo, Out, PairBatch, PairObjective, Pairs,
     Row, TargetUse, Term, WeightedSum,
 };
-use crate::{Error, Parts, Real, Reduction};
+use crate::{Error, Real, Reduction, SumCount};
 
 const IPO: Ipo = Ipo { beta: 0.1, length: Length::Mean };
 
@@ -51,7 +51,7 @@ fn layouts<T: Real>(sample: &Sample<T>, check: impl Fn(PairBatch<'_, T>)) {
 /// A loss that looks at every column.
 struct Everything;
 
-impl LabelledLoss for Everything {
+impl LabeledLoss for Everything {
     fn needs(&self) -> crate::Result<Needs> {
         Ok(Needs { reference: true, lengths: true, rewards: true, target: TargetUse::Required, gold: true })
     }
@@ -133,7 +133,10 @@ fn a_mean_is_a_sum_over_n_and_weights_of_one_over_n() {
         assert_eq!(grad, other);
         let exact: f64 = Dpo::default().each(sample.batch()).unwrap().iter().sum();
         assert!((sum - exact).abs() <= 1e-12 * sum);
-        assert_eq!(PairObjective::<f64>::parts(&Dpo::default(), sample.batch()), Ok(Parts { sum, count: n as f64 }));
+        assert_eq!(
+            PairObjective::<f64>::sum_count(&Dpo::default(), sample.batch()),
+            Ok(SumCount { sum, count: n as f64 })
+        );
     }
 }
 
@@ -177,7 +180,7 @@ fn nothing_sums_to_zero_and_has_no_mean() {
     let nothing = Sample::<f64>::of(0);
     for objective in [&Dpo::default() as &dyn PairObjective<f64>, &IPO, &Orpo::default()] {
         assert_eq!(objective.value(nothing.batch(), Reduction::Sum), Ok(0.0));
-        assert_eq!(objective.parts(nothing.batch()), Ok(Parts { sum: 0.0, count: 0.0 }));
+        assert_eq!(objective.sum_count(nothing.batch()), Ok(SumCount { sum: 0.0, count: 0.0 }));
         assert!(objective.grad(nothing.batch(), Reduction::Sum).unwrap().1.chosen.is_empty());
         assert!(objective.each(nothing.batch()).unwrap().is_empty());
         assert_eq!(
@@ -242,11 +245,12 @@ fn shapes_are_checked_before_anything_is_written() {
 fn masked_pairs_leave_the_bits<T: Real>(objective: &dyn PairObjective<T>) {
     for n in [2, 31, 32, 33, 1023, 1024, 1025, 5000] {
         let sample = Sample::<T>::of(n);
-        let weights = Array1::from_shape_fn(n, |i| T::of(if i % 3 == 1 { 0.0 } else { 0.37 + (i % 5) as f64 }));
+        let weights = Array1::from_shape_fn(n, |i| T::from_f64(if i % 3 == 1 { 0.0 } else { 0.37 + (i % 5) as f64 }));
         let all = |sample: &Sample<T>| {
             let batch = sample.full();
             let mut each = Array1::zeros(n);
-            let sum = objective.run(&batch, Reduction::Weighted(&weights), T::of(0.7), Out::Each(each.view_mut()));
+            let sum =
+                objective.run(&batch, Reduction::Weighted(&weights), T::from_f64(0.7), Out::Each(each.view_mut()));
             let value = objective.value(batch, Reduction::Weighted(&weights));
             (value, sum, each, objective.grad(batch, Reduction::Weighted(&weights)))
         };
@@ -257,7 +261,11 @@ fn masked_pairs_leave_the_bits<T: Real>(objective: &dyn PairObjective<T>) {
             let Sample { policy, reference, lengths, rewards, target, gold } = &mut sample;
             let sides = [policy, reference, lengths, rewards].map(|side| [&mut side.chosen, &mut side.rejected]);
             for column in sides.into_iter().flatten().chain([target, gold]) {
-                column.iter_mut().zip(&weights).filter(|(_, w)| **w == T::zero()).for_each(|(x, _)| *x = T::of(masked));
+                column
+                    .iter_mut()
+                    .zip(&weights)
+                    .filter(|(_, w)| **w == T::zero())
+                    .for_each(|(x, _)| *x = T::from_f64(masked));
             }
             assert_eq!(all(&sample), expected, "{n} pairs, {masked}");
         }
@@ -281,13 +289,13 @@ fn what_is_masked_leaves_the_bits_of_the_others() {
 /// Its slope leaves `f32` where its loss does not.
 struct Steep;
 
-impl LabelledLoss for Steep {
+impl LabeledLoss for Steep {
     fn needs(&self) -> crate::Result<Needs> {
         Ok(Needs::default())
     }
 
     fn given<T: Real, const FMA: bool>(&self, margin: T, _: Row<T>) -> (T, T) {
-        (margin, T::of(1e30) * margin)
+        (margin, T::from_f64(1e30) * margin)
     }
 }
 
@@ -313,7 +321,7 @@ fn what_the_type_cannot_hold_is_an_error() {
     let huge = [-3e38_f32, -3e38];
     let batch = PairBatch::new(Pairs { chosen: aview1(&huge), rejected: aview1(&huge) });
     assert_eq!(nll.value(batch, Reduction::Mean), Ok(3e38));
-    assert_eq!(PairObjective::<f32>::parts(&nll, batch).unwrap().sum, 2.0 * f64::from(3e38_f32));
+    assert_eq!(PairObjective::<f32>::sum_count(&nll, batch).unwrap().sum, 2.0 * f64::from(3e38_f32));
     let error = nll.value(batch, Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "the result at `loss` overflows f32");
     let mut each = Array1::zeros(2);
@@ -332,7 +340,7 @@ fn sums_of_finite_losses_beyond_f64_are_an_error_and_never_infinite() {
     let nll = Nll { length: Length::Sum };
     let message = |result: crate::Result<f64>| result.unwrap_err().to_string();
     assert_eq!(message(nll.value(batch, Reduction::Sum)), "the result at `loss`[1] overflows f64");
-    assert_eq!(message(nll.parts(batch).map(|parts| parts.sum)), "the result at `loss`[1] overflows f64");
+    assert_eq!(message(nll.sum_count(batch).map(|parts| parts.sum)), "the result at `loss`[1] overflows f64");
     let weights = ndarray::array![1.0, 2.0];
     let error = nll.grad(batch, Reduction::Weighted(&weights)).map(|(loss, _)| loss);
     assert_eq!(message(error), "the result at `loss`[1] overflows f64");

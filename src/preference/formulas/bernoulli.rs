@@ -1,6 +1,6 @@
 //! Two Bernoulli distributions that are given by their logits: divergence, and difference of their probabilities.
 
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, math};
 
 /// Up to here the divergence comes from series: beyond, the closed form loses no more than a few digits' last bits.
@@ -8,17 +8,17 @@ const NEAR: f64 = 0.5;
 
 /// `KL(σ(p) ‖ σ(q))`, good to some 40 ulp at the rounded `q - p`, where the two nearly agree and in both tails alike.
 ///
-/// With `P = σ(p)` and `δ = q - p` it is `ln(1 + P (e^δ - 1)) - P δ`; relabelling makes `P <= 1/2`.
+/// With `P = σ(p)` and `δ = q - p` it is `ln(1 + P (e^δ - 1)) - P δ`; relabeling makes `P <= 1/2`.
 #[inline(always)]
 pub(crate) fn divergence<T: Real, const FMA: bool>(p: T, q: T) -> T {
     let (p, q) = if p > T::zero() { (-p, -q) } else { (p, q) };
     let (share, gap) = (math::sigmoid::<T, FMA>(p), q - p);
     // softplus(q) - softplus(p) - P δ; above zero with q taken out of both, so that infinities do not meet
-    let above = (T::one() - share) * q + select(share, p);
-    let rise = if q > T::zero() { above } else { -select(share, gap) };
+    let above = (T::one() - share) * q + mul_or_zero(share, p);
+    let rise = if q > T::zero() { above } else { -mul_or_zero(share, gap) };
     let far = math::softplus::<T, FMA>(-q.abs()) + rise - math::softplus::<T, FMA>(p);
     let near = nearly_equal::<T, FMA>(share, gap);
-    if gap.abs() < T::of(NEAR) { near } else { far }
+    if gap.abs() < T::from_f64(NEAR) { near } else { far }
 }
 
 /// The same for a small gap, as `P (e^δ - 1 - δ)` minus `u - ln(1 + u)`, `u = P (e^δ - 1)`: their leading terms are left
@@ -27,7 +27,7 @@ pub(crate) fn divergence<T: Real, const FMA: bool>(p: T, q: T) -> T {
 fn nearly_equal<T: Real, const FMA: bool>(share: T, gap: T) -> T {
     let exponential = gap * gap * polynomial::<T, FMA>(gap, &EXPONENTIAL);
     let u = share * (gap + exponential);
-    let s = u / (u + T::of(2.0));
+    let s = u / (u + T::from_f64(2.0));
     let square = s * s;
     let logarithm = s * square * polynomial::<T, FMA>(square, &ARTANH);
     // ln(1 + u) = 2 artanh(s), and 2 s - u = -u s
@@ -59,7 +59,7 @@ const ARTANH: [f64; 9] = {
 /// Horner's rule, from the constant term on.
 #[inline(always)]
 fn polynomial<T: Real, const FMA: bool>(x: T, terms: &[f64]) -> T {
-    terms.iter().rev().fold(T::zero(), |sum, &term| math::mul_add::<T, FMA>(sum, x, T::of(term)))
+    terms.iter().rev().fold(T::zero(), |sum, &term| math::mul_add::<T, FMA>(sum, x, T::from_f64(term)))
 }
 
 /// `σ(high) - σ(low)`, `gap = high - low >= 0`, without cancellation.
@@ -98,7 +98,7 @@ mod tests {
             close(divergence::<f64, false>(p, q), expected, 1e-14);
             close(divergence::<f64, true>(p, q), expected, 1e-14);
             close(divergence::<f64, false>(-p, -q), expected, 1e-14);
-            close(divergence::<f32, false>(p as f32, q as f32).wide(), expected, 6e-6);
+            close(divergence::<f32, false>(p as f32, q as f32).as_f64(), expected, 6e-6);
         }
     }
 

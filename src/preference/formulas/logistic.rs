@@ -1,7 +1,7 @@
 //! Losses of one scaled margin that several objectives share, each with its slope.
 
 use crate::preference::{Against, Margin, MarginLoss};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// `softplus(-z)` and its slope `-σ(-z)`.
@@ -26,9 +26,9 @@ pub(crate) fn density<T: Real, const FMA: bool>(x: T) -> T {
 #[inline(always)]
 pub(crate) fn smoothed<T: Real, const FMA: bool>(z: T, label_smoothing: f64) -> (T, T) {
     let (loss, slope) = logistic::<T, FMA>(z);
-    let flip = T::of(label_smoothing);
+    let flip = T::from_f64(label_smoothing);
     let tilt = if z < T::min_value() { T::min_value() } else { z }; // there is no ∞ - ε ∞
-    (loss + select(flip, tilt), slope + flip)
+    (loss + mul_or_zero(flip, tilt), slope + flip)
 }
 
 /// The smoothed logistic loss of the margin of sums, as a part of objectives that find `beta` or the margin themselves.
@@ -51,15 +51,15 @@ impl MarginLoss for Smoothed {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
     }
 }
 
 /// `p softplus(-z) + q softplus(z)` and its slope; a weight of zero selects its term away, at infinity too.
 #[inline(always)]
-pub(crate) fn labelled<T: Real, const FMA: bool>(z: T, p: T, q: T) -> (T, T) {
-    let loss = select(p, math::softplus::<T, FMA>(-z)) + select(q, math::softplus::<T, FMA>(z));
+pub(crate) fn labeled<T: Real, const FMA: bool>(z: T, p: T, q: T) -> (T, T) {
+    let loss = mul_or_zero(p, math::softplus::<T, FMA>(-z)) + mul_or_zero(q, math::softplus::<T, FMA>(z));
     (loss, q * math::sigmoid::<T, FMA>(z) - p * math::sigmoid::<T, FMA>(-z))
 }
 
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(smoothed::<f64, false>(-inf, 0.25), (inf, -0.75));
         for (z, flip) in [(-30.0, 0.1), (0.3, 0.4), (2.0, 0.25), (40.0, 0.499), (1e4, 0.1)] {
             let (loss, slope) = smoothed::<f64, false>(z, flip);
-            let (exact, exact_slope) = labelled::<f64, false>(z, 1.0 - flip, flip);
+            let (exact, exact_slope) = labeled::<f64, false>(z, 1.0 - flip, flip);
             assert!((loss - exact).abs() <= 4e-16 * exact && (slope - exact_slope).abs() <= 2e-16, "{z}, {flip}");
         }
     }
@@ -129,9 +129,9 @@ mod tests {
     #[test]
     fn a_label_of_zero_selects_at_infinity() {
         let inf = f64::INFINITY;
-        assert_eq!(labelled::<f64, false>(inf, 1.0, 0.0), (0.0, 0.0));
-        assert_eq!(labelled::<f64, false>(-inf, 1.0, 0.0), (inf, -1.0));
-        assert_eq!(labelled::<f64, false>(-inf, 0.0, 1.0), (0.0, 0.0));
-        assert_eq!(labelled::<f64, false>(inf, 0.25, 0.75), (inf, 0.75));
+        assert_eq!(labeled::<f64, false>(inf, 1.0, 0.0), (0.0, 0.0));
+        assert_eq!(labeled::<f64, false>(-inf, 1.0, 0.0), (inf, -1.0));
+        assert_eq!(labeled::<f64, false>(-inf, 0.0, 1.0), (0.0, 0.0));
+        assert_eq!(labeled::<f64, false>(inf, 0.25, 0.75), (inf, 0.75));
     }
 }

@@ -5,7 +5,7 @@
 use crate::error::Error;
 use crate::preference::logistic::logistic;
 use crate::preference::{Row, bernoulli, probability};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// How ties come about.
@@ -49,11 +49,11 @@ impl TieModel {
 /// Rao and Kupper: `P_win = σ(d - ln ν)`, `P_tie = (ν²-1) σ(d - ln ν) σ(-d - ln ν)`.
 #[inline(always)]
 fn rao_kupper<T: Real, const FMA: bool>(d: T, nu: f64, tie: T) -> (T, T) {
-    let (lead, far) = (T::of(math::ln::<f64, FMA>(nu)), d.abs());
+    let (lead, far) = (T::from_f64(math::ln::<f64, FMA>(nu)), d.abs());
     let win = logistic::<T, FMA>(d - lead);
     // -ln P_tie = ln(1 + 2 (1 + ν cosh d) / (ν² - 1)), and cosh d = e^(|d| - ln 2) (1 + e^(-2|d|))
     let cosh = (far - T::LN_2()) + math::ln_1p::<T, FMA>(math::exp::<T, FMA>(-(far + far)));
-    let scale = T::of(math::ln::<f64, FMA>(2.0 / ((nu - 1.0) * (nu + 1.0))));
+    let scale = T::from_f64(math::ln::<f64, FMA>(2.0 / ((nu - 1.0) * (nu + 1.0))));
     let even = math::softplus::<T, FMA>(scale + math::softplus::<T, FMA>(lead + cosh));
     let apart = bernoulli::difference::<T, FMA>(lead + far, lead - far, far + far);
     blended(tie, win, (even, if d < T::zero() { -apart } else { apart }))
@@ -64,17 +64,17 @@ fn rao_kupper<T: Real, const FMA: bool>(d: T, nu: f64, tie: T) -> (T, T) {
 fn davidson<T: Real, const FMA: bool>(d: T, nu: f64, tie: T) -> (T, T) {
     let (far, behind) = (d.abs(), d < T::zero());
     // Powers of the loser, e^(-|d|/2) and e^(-|d|): Z over that of the winner is 1 + rest.
-    let half = math::exp::<T, FMA>(T::of(-0.5) * far);
+    let half = math::exp::<T, FMA>(T::from_f64(-0.5) * far);
     let whole = math::exp::<T, FMA>(-far);
-    let between = T::of(nu) * half;
+    let between = T::from_f64(nu) * half;
     let rest = whole + (between + between);
     let inverse = (T::one() + rest).recip();
     let win = (if behind { far } else { T::zero() }) + math::ln_1p::<T, FMA>(rest);
     let lost = (if behind { T::one() } else { whole }) + between;
     // -ln P_tie = ln(1 + cosh(d/2) / ν), and cosh(d/2) = e^(|d|/2 - ln 2) (1 + e^(-|d|))
-    let scale = T::of(math::ln::<f64, FMA>(2.0 * nu));
-    let even = math::softplus::<T, FMA>((T::of(0.5) * far - scale) + math::ln_1p::<T, FMA>(whole));
-    let apart = T::of(-0.5) * math::exp_m1::<T, FMA>(-far) * inverse;
+    let scale = T::from_f64(math::ln::<f64, FMA>(2.0 * nu));
+    let even = math::softplus::<T, FMA>((T::from_f64(0.5) * far - scale) + math::ln_1p::<T, FMA>(whole));
+    let apart = T::from_f64(-0.5) * math::exp_m1::<T, FMA>(-far) * inverse;
     blended(tie, (win, -(lost * inverse)), (even, if behind { -apart } else { apart }))
 }
 
@@ -82,5 +82,5 @@ fn davidson<T: Real, const FMA: bool>(d: T, nu: f64, tie: T) -> (T, T) {
 #[inline(always)]
 fn blended<T: Real>(tie: T, win: (T, T), even: (T, T)) -> (T, T) {
     let rest = T::one() - tie;
-    (select(rest, win.0) + select(tie, even.0), rest * win.1 + tie * even.1)
+    (mul_or_zero(rest, win.0) + mul_or_zero(tie, even.0), rest * win.1 + tie * even.1)
 }

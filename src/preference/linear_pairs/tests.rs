@@ -1,4 +1,4 @@
-//! Against materialised logits, differences, and the chain by hand.
+//! Against materialized logits, differences, and the chain by hand.
 
 use ndarray::{Array1, Array2, Array3, Axis, Ix3, array, aview1};
 
@@ -91,7 +91,7 @@ fn assert_near<'a>(got: impl IntoIterator<Item = &'a f64>, expected: impl IntoIt
 }
 
 #[test]
-fn dpo_and_orpo_equal_those_of_materialised_logits() {
+fn dpo_and_orpo_equal_those_of_materialized_logits() {
     let orpo = orpo();
     let capped = LogitTransform { temperature: 0.7, soft_cap: Some(2.5) };
     let both = [(Alignment::Next, LogitTransform::default()), (Alignment::Same, capped)];

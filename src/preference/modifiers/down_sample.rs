@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Dimension};
 
-use super::desensitised::common_lengths;
+use super::desensitized::common_lengths;
 use crate::preference::Pairs;
 use crate::sequence::TokenMask;
 use crate::{Result, check};

@@ -19,7 +19,7 @@ use crate::{Error, Real, Result, check};
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-2.0_f64, -9.0]), rejected: aview1(&[-5.0, -8.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-3.0, -8.0]), rejected: aview1(&[-5.0, -8.0]) });
-/// let seen = MarginMoments::of(batch, Length::Sum)?; // margins 1 and -1
+/// let seen = MarginMoments::new(batch, Length::Sum)?; // margins 1 and -1
 /// assert_eq!(seen, MarginMoments { mean: 0.0, std: 2.0_f64.sqrt() });
 /// let usual = MarginMoments { mean: 1.0, std: 1.0 }.follow(seen, 0.9)?;
 /// assert_eq!(usual.mean, 0.9);
@@ -46,7 +46,7 @@ impl MarginMoments {
     /// # Errors
     ///
     /// A batch without pairs, reference or, for [`Length::Mean`], lengths; a margin that is not finite.
-    pub fn of<T: Real>(batch: PairBatch<'_, T>, length: Length) -> Result<Self> {
+    pub fn new<T: Real>(batch: PairBatch<'_, T>, length: Length) -> Result<Self> {
         let which = if length == Length::Sum { Which::Margin } else { Which::MeanMargin };
         let margins = Quantity { of: "MarginMoments", which }.each(&batch)?;
         if let Some(pair) = margins.iter().position(|margin| !margin.is_finite()) {
@@ -57,9 +57,9 @@ impl MarginMoments {
             return Err(Error::NothingToAverage { argument: "batch" });
         }
         let n = margins.len() as f64;
-        let largest = margins.iter().fold(0.0_f64, |most, x| most.max(x.wide().abs()));
+        let largest = margins.iter().fold(0.0_f64, |most, x| most.max(x.as_f64().abs()));
         let unit = power_of_two(largest);
-        let margins: Vec<f64> = margins.iter().map(|x| x.wide() / unit).collect();
+        let margins: Vec<f64> = margins.iter().map(|x| x.as_f64() / unit).collect();
         let mean = pairwise(&margins) / n;
         let squares = pairwise(&margins.iter().map(|x| (x - mean) * (x - mean)).collect::<Vec<_>>());
         let (mean, std) = (mean * unit, (squares / (n - 1.0).max(1.0)).sqrt() * unit);
@@ -129,7 +129,7 @@ impl MarginFilter {
     ///
     /// # Errors
     ///
-    /// `keep` out of range; a deviation that is not above 0; a number that is not in `[0, 1)`; those of [`MarginMoments::of`].
+    /// `keep` out of range; a deviation that is not above 0; a number that is not in `[0, 1)`; those of [`MarginMoments::new`].
     pub fn weights<T: Real>(
         &self,
         batch: PairBatch<'_, T>,
@@ -142,13 +142,13 @@ impl MarginFilter {
         let margins = Quantity { of: "MarginFilter", which: Which::Margin }.each(&batch)?;
         let mut keys = Vec::with_capacity(margins.len());
         for (pair, margin) in margins.iter().enumerate() {
-            let z = (margin.wide() - usual.mean) / usual.std;
+            let z = (margin.as_f64() - usual.mean) / usual.std;
             keys.push((-0.5 * z * z - (-uniform(&mut random)?.ln()).ln(), pair));
         }
         keys.sort_by(|a, b| b.0.total_cmp(&a.0));
         let kept = ((self.keep * keys.len() as f64) as usize).max(1).min(keys.len());
         let mut weights = Array1::zeros(margins.len());
-        keys[..kept].iter().for_each(|&(_, pair)| weights[pair] = T::of(1.0 / kept as f64));
+        keys[..kept].iter().for_each(|&(_, pair)| weights[pair] = T::from_f64(1.0 / kept as f64));
         Ok(weights)
     }
 }
@@ -174,11 +174,11 @@ mod tests {
         let sample = Sample::<f64>::of(777);
         let margins =
             (&sample.policy.chosen - &sample.reference.chosen) - (&sample.policy.rejected - &sample.reference.rejected);
-        let moments = MarginMoments::of(sample.batch(), Length::Sum).unwrap();
+        let moments = MarginMoments::new(sample.batch(), Length::Sum).unwrap();
         close(moments.mean, margins.mean().unwrap(), 1e-12);
         close(moments.std, margins.std(1.0), 1e-12);
         let one = Sample::<f32>::of(1);
-        assert_eq!(MarginMoments::of(one.batch(), Length::Mean).unwrap().std, 0.0);
+        assert_eq!(MarginMoments::new(one.batch(), Length::Mean).unwrap().std, 0.0);
     }
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
             let (ahead, zeros) = (Array1::from(vec![3.0 * unit, 1.0 * unit, 2.0 * unit]), Array1::zeros(3));
             let both = Pairs { chosen: zeros.view(), rejected: zeros.view() };
             let batch = PairBatch::new(Pairs { chosen: ahead.view(), rejected: zeros.view() }).reference(both);
-            let seen = MarginMoments::of(batch, Length::Sum).unwrap();
+            let seen = MarginMoments::new(batch, Length::Sum).unwrap();
             assert!((seen.mean / unit - 2.0).abs() < 1e-15 && (seen.std / unit - 1.0).abs() < 1e-15, "{seen:?}");
         }
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn as_many_are_kept_as_were_asked_for_and_the_seed_decides_which() {
         let sample = Sample::<f64>::of(100);
-        let usual = MarginMoments::of(sample.batch(), Length::Sum).unwrap();
+        let usual = MarginMoments::new(sample.batch(), Length::Sum).unwrap();
         let draw = |seed| MarginFilter::default().weights(sample.batch(), usual, generator(seed)).unwrap();
         assert_eq!(draw(1).iter().filter(|&&w| w == 1.0 / 80.0).count(), 80);
         close(draw(1).sum(), 1.0, 1e-13);
@@ -248,7 +248,7 @@ mod tests {
         let lost = [f64::NEG_INFINITY];
         let batch = PairBatch::new(Pairs { chosen: aview1(&lost), rejected: aview1(&[-1.0]) })
             .reference(Pairs { chosen: aview1(&[-1.0]), rejected: aview1(&[-1.0]) });
-        let error = MarginMoments::of(batch, Length::Sum).unwrap_err().to_string();
+        let error = MarginMoments::new(batch, Length::Sum).unwrap_err().to_string();
         assert_eq!(error, "`policy.chosen`[0] is -inf, allowed is finite");
     }
 }

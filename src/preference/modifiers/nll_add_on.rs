@@ -1,4 +1,4 @@
-//! The likelihood terms that peers add to a preference loss, by their names and with their normalisations.
+//! The likelihood terms that peers add to a preference loss, by their names and with their normalizations.
 
 use crate::preference::{Length, Nll, PairConfig, Sft, Term, WeightedSum};
 
@@ -115,7 +115,7 @@ pub enum NllAddOn {
     NllScale {
         /// Its weight.
         nll_scale: f64,
-        /// Its length normalisation.
+        /// Its length normalization.
         length: Length,
     },
 }

@@ -7,7 +7,7 @@ use crate::preference::Pairs;
 use crate::sequence::{TokenMask, sum_tokens};
 use crate::{Error, Real, Result, check};
 
-/// Weighted preference optimisation: pairs that the policy could have sampled count for more.
+/// Weighted preference optimization: pairs that the policy could have sampled count for more.
 ///
 /// ```math
 /// w_i = w(y_i^w)\, w(y_i^l), \qquad
@@ -82,9 +82,9 @@ impl Wpo {
         check::shape("masks.rejected", rejected.shape(), chosen.shape())?;
         let mut weights = chosen + rejected;
         for (pair, weight) in weights.indexed_iter_mut() {
-            let logarithm = weight.wide();
+            let logarithm = weight.as_f64();
             let kept = if self.cap == WeightCap::One { logarithm.min(0.0) } else { logarithm };
-            *weight = T::of(kept.exp());
+            *weight = T::from_f64(kept.exp());
             if logarithm.is_nan() || !weight.is_finite() {
                 return Err(Error::overflow::<T>("weights", pair));
             }

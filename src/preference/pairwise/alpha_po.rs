@@ -1,7 +1,7 @@
 //! AlphaPO: SimPO with a reward of another shape.
 
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Logistic loss of the difference of two rewards `(1 - p^-α) / α`, `p` the geometric mean of the token probabilities.
@@ -71,19 +71,19 @@ impl PairLoss for AlphaPo {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (alpha, beta) = (T::of(self.alpha), T::of(self.beta));
+        let (alpha, beta) = (T::from_f64(self.alpha), T::from_f64(self.beta));
         let (w, l) = (row.policy.chosen / row.lengths.chosen, row.policy.rejected / row.lengths.rejected);
-        let power = Pairs { chosen: -select(alpha, w), rejected: -select(alpha, l) }; // ln p^-α
-        let z = beta * self.difference::<T, FMA>(w - l, power) - T::of(self.gamma);
-        let (flip, kept) = (T::of(self.label_smoothing), T::of(1.0 - self.label_smoothing));
+        let power = Pairs { chosen: -mul_or_zero(alpha, w), rejected: -mul_or_zero(alpha, l) }; // ln p^-α
+        let z = beta * self.difference::<T, FMA>(w - l, power) - T::from_f64(self.gamma);
+        let (flip, kept) = (T::from_f64(self.label_smoothing), T::from_f64(1.0 - self.label_smoothing));
         let (wrong, right) = (math::softplus::<T, FMA>(-z), math::softplus::<T, FMA>(z)); // -ln σ(z), -ln σ(-z)
         // σ(-z) p^-α as one power: either factor alone leaves the type long before their product does.
         let steep = |power: T, log: T| if log == T::infinity() { T::zero() } else { math::exp::<T, FMA>(power - log) };
-        let slope = |power: T| beta * (select(flip, steep(power, wrong)) - kept * steep(power, right));
+        let slope = |power: T| beta * (mul_or_zero(flip, steep(power, wrong)) - kept * steep(power, right));
         let slope = power.map(slope);
         let slope =
             Pairs { chosen: slope.chosen / row.lengths.chosen, rejected: -slope.rejected / row.lengths.rejected };
-        (kept * wrong + select(flip, right), slope)
+        (kept * wrong + mul_or_zero(flip, right), slope)
     }
 }
 
@@ -92,11 +92,11 @@ impl AlphaPo {
     #[inline(always)]
     fn difference<T: Real, const FMA: bool>(&self, margin: T, power: Pairs<T>) -> T {
         let larger = if power.rejected > power.chosen { power.rejected } else { power.chosen };
-        let gap = select(T::of(self.alpha), margin).abs();
+        let gap = mul_or_zero(T::from_f64(self.alpha), margin).abs();
         let fall = -math::exp_m1::<T, FMA>(-gap);
         let sign = if margin < T::zero() { -T::one() } else { T::one() };
         let near = margin * if gap == T::zero() { T::one() } else { fall / gap };
-        let far = sign * fall / T::of(self.alpha.abs());
+        let far = sign * fall / T::from_f64(self.alpha.abs());
         (if gap > T::one() { far } else { near }) * math::exp::<T, FMA>(larger)
     }
 }

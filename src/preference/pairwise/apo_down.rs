@@ -1,4 +1,4 @@
-//! Anchored preference optimisation (APO) that lowers both responses.
+//! Anchored preference optimization (APO) that lowers both responses.
 
 use crate::preference::logistic::density;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
@@ -59,7 +59,7 @@ impl PairLoss for ApoDown {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         let Pairs { chosen, rejected } = row.log_ratios();
         let (u, z) = (beta * chosen, beta * (chosen - rejected));
         let (by_chosen, by_margin) = (density::<T, FMA>(u), density::<T, FMA>(z));

@@ -1,4 +1,4 @@
-//! Anchored preference optimisation (APO) that raises one response and lowers the other.
+//! Anchored preference optimization (APO) that raises one response and lowers the other.
 
 use crate::preference::logistic::density;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
@@ -58,7 +58,7 @@ impl PairLoss for ApoZero {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         let Pairs { chosen: u, rejected: v } = row.log_ratios().map(|ratio| beta * ratio);
         let slope = Pairs { chosen: -(beta * density::<T, FMA>(u)), rejected: beta * density::<T, FMA>(v) };
         (math::sigmoid::<T, FMA>(-u) + math::sigmoid::<T, FMA>(v), slope)

@@ -81,7 +81,7 @@ impl PairLoss for Asft {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (lambda, beta) = (T::of(self.lambda), T::of(self.beta));
+        let (lambda, beta) = (T::from_f64(self.lambda), T::from_f64(self.beta));
         let (w, l) = (row.policy.chosen, row.policy.rejected);
         let (n, k) = (row.lengths.chosen, row.lengths.rejected);
         let (w, l) = match self.length {

@@ -1,4 +1,4 @@
-//! Binary classifier optimisation of a pair (BCO).
+//! Binary classifier optimization of a pair (BCO).
 
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
@@ -65,7 +65,7 @@ impl PairLoss for BcoPair {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, delta) = (T::of(self.beta), T::of(self.delta));
+        let (beta, delta) = (T::from_f64(self.beta), T::from_f64(self.delta));
         let Pairs { chosen: u, rejected: v } = row.log_ratios().map(|ratio| beta * ratio - delta);
         let slope =
             Pairs { chosen: -(beta * math::sigmoid::<T, FMA>(-u)), rejected: beta * math::sigmoid::<T, FMA>(v) };

@@ -1,4 +1,4 @@
-//! Calibrated direct preference optimisation (Cal-DPO).
+//! Calibrated direct preference optimization (Cal-DPO).
 
 use crate::preference::logistic::{logistic, square};
 use crate::preference::{Needs, PairLoss, Pairs, Row};
@@ -63,7 +63,7 @@ impl PairLoss for CalDpo {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (aim, half) = (T::of(0.5 / self.beta), T::of(0.5));
+        let (aim, half) = (T::from_f64(0.5 / self.beta), T::from_f64(0.5));
         let ratios = row.log_ratios();
         let (loss, slope) = logistic::<T, FMA>(ratios.chosen - ratios.rejected);
         let (chosen, rejected) = (square(ratios.chosen, aim), square(ratios.rejected, -aim));

@@ -1,8 +1,8 @@
-//! Chi-squared preference optimisation (χPO).
+//! Chi-squared preference optimization (χPO).
 
 use crate::preference::logistic::clipped;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Logistic loss of the difference of `λ + e^λ`, the link of a mixture of χ² and KL, clipped.
@@ -56,13 +56,13 @@ impl PairLoss for ChiPo {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, clip) = (T::of(self.beta), T::of(self.clip));
+        let (beta, clip) = (T::from_f64(self.beta), T::from_f64(self.clip));
         let Pairs { chosen: w, rejected: l } = row.log_ratios();
         let (gap, larger) = (w - l, if l > w { l } else { w });
         // e^w - e^l = ±e^larger (1 - e^-|gap|)
         let fall = math::exp_m1::<T, FMA>(-gap.abs());
         let fall = if gap < T::zero() { fall } else { -fall };
-        let z = beta * (gap + select(fall, math::exp::<T, FMA>(larger)));
+        let z = beta * (gap + mul_or_zero(fall, math::exp::<T, FMA>(larger)));
         let outside = z.abs() > clip;
         let z = clipped(z, -clip, clip);
         let slope = -beta * math::sigmoid::<T, FMA>(-z);

@@ -1,4 +1,4 @@
-//! Contrastive preference optimisation (CPO): its preference term.
+//! Contrastive preference optimization (CPO): its preference term.
 
 use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
@@ -59,7 +59,7 @@ impl MarginLoss for Cpo {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
     }
 }

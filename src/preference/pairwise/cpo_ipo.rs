@@ -52,7 +52,7 @@ impl MarginLoss for CpoIpo {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        square(margin, T::of(0.5 / self.beta))
+        square(margin, T::from_f64(0.5 / self.beta))
     }
 }
 

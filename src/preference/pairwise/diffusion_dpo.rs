@@ -23,11 +23,11 @@ use crate::{Real, Result, check};
 /// **minus** weighted errors, as log-probabilities. Metrics come from
 /// [`diffusion_metrics`](crate::preference::diffusion_metrics), not from
 /// [`pair_metrics`](crate::preference::pair_metrics). An error is no log-ratio, so no divergence applies to it, and a
-/// [`Scored`](crate::preference::Scored) does not take it:
+/// [`Linked`](crate::preference::Linked) does not take it:
 ///
 /// ```compile_fail
 /// # use loglik::{prelude::*, preference::PairLoss};
-/// Scored { loss: DiffusionDpo::default(), score: JensenShannon }.needs();
+/// Linked { loss: DiffusionDpo::default(), link: JensenShannonLink }.needs();
 /// ```
 ///
 /// # Errors
@@ -71,7 +71,7 @@ impl PairLoss for DiffusionDpo {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let scale = T::of(-0.5 * self.beta);
+        let scale = T::from_f64(-0.5 * self.beta);
         let changes = row.log_ratios();
         let (loss, slope) = scaled(scale, logistic::<T, FMA>(scale * (changes.chosen - changes.rejected)));
         (loss, Pairs { chosen: slope, rejected: -slope })

@@ -1,7 +1,7 @@
 //! DiscoPOP: the log-ratio modulated loss.
 
 use crate::preference::MarginLoss;
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// A blend of the logistic and the exponential loss, in shares that the margin itself decides.
@@ -58,13 +58,13 @@ impl MarginLoss for DiscoPop {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let (beta, tau, z) = (T::of(self.beta), T::of(self.tau), T::of(self.beta) * margin);
+        let (beta, tau, z) = (T::from_f64(self.beta), T::from_f64(self.tau), T::from_f64(self.beta) * margin);
         let (share, rest) = (math::sigmoid::<T, FMA>(z / tau), math::sigmoid::<T, FMA>(-z / tau));
         let (logistic, slope) = (math::softplus::<T, FMA>(-z), math::sigmoid::<T, FMA>(-z));
         // ln w - z, of which the two large parts cancel below zero.
-        let steep = if z < T::zero() { select(T::of(1.0 / self.tau - 1.0), z) } else { -z };
+        let steep = if z < T::zero() { mul_or_zero(T::from_f64(1.0 / self.tau - 1.0), z) } else { -z };
         let exponential = math::exp::<T, FMA>(steep - math::softplus::<T, FMA>(-(z / tau).abs()));
-        let turn = rest / tau * exponential - select(share * rest / tau, logistic); // through the shares
+        let turn = rest / tau * exponential - mul_or_zero(share * rest / tau, logistic); // through the shares
         (rest * logistic + exponential, beta * (turn - exponential - rest * slope))
     }
 }

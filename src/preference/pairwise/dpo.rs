@@ -1,4 +1,4 @@
-//! Direct preference optimisation (DPO).
+//! Direct preference optimization (DPO).
 
 use crate::preference::MarginLoss;
 use crate::preference::logistic::{scaled, smoothed};
@@ -64,7 +64,7 @@ impl MarginLoss for Dpo {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::preference::logistic::{hinge, logistic};
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// DPO with a penalty where the chosen response is less likely than under the reference.
@@ -80,10 +80,10 @@ impl PairLoss for Dpop {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, lambda) = (T::of(self.beta), T::of(self.lambda));
+        let (beta, lambda) = (T::from_f64(self.beta), T::from_f64(self.lambda));
         let Pairs { chosen, rejected } = row.log_ratios();
         let (short, by_short) = hinge(-chosen);
-        let (penalty, by_penalty) = (select(lambda, short), lambda * by_short);
+        let (penalty, by_penalty) = (mul_or_zero(lambda, short), lambda * by_short);
         match self.placement {
             Placement::Inside => {
                 let (loss, slope) = logistic::<T, FMA>(beta * (chosen - rejected - penalty));

@@ -1,9 +1,9 @@
-//! Efficient exact optimisation (EXO) over pairs.
+//! Efficient exact optimization (EXO) over pairs.
 
 use crate::preference::MarginLoss;
 use crate::preference::bernoulli;
 use crate::preference::logistic::{density, scaled};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Reverse KL divergence from the policy's preference to a smoothed label.
@@ -66,9 +66,9 @@ impl MarginLoss for ExoPair {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
         let flip = self.label_smoothing;
-        let aim = T::of(math::ln_1p::<f64, FMA>((1.0 - 2.0 * flip) / flip)); // logit(1 - ε)
-        let (beta, z) = (T::of(self.beta), T::of(self.beta) * margin);
-        let slope = select(density::<T, FMA>(z), z - aim);
+        let aim = T::from_f64(math::ln_1p::<f64, FMA>((1.0 - 2.0 * flip) / flip)); // logit(1 - ε)
+        let (beta, z) = (T::from_f64(self.beta), T::from_f64(self.beta) * margin);
+        let slope = mul_or_zero(density::<T, FMA>(z), z - aim);
         scaled(beta, (bernoulli::divergence::<T, FMA>(z, aim), slope))
     }
 }

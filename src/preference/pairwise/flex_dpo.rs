@@ -2,7 +2,7 @@
 
 use crate::preference::logistic::logistic;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Logistic loss of the two log-ratios, each with a `β` of its own.
@@ -65,9 +65,9 @@ impl PairLoss for FlexDpo {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let beta = Pairs { chosen: T::of(self.beta_chosen), rejected: T::of(self.beta_rejected) };
+        let beta = Pairs { chosen: T::from_f64(self.beta_chosen), rejected: T::from_f64(self.beta_rejected) };
         let Pairs { chosen: w, rejected: l } = row.log_ratios();
-        let (loss, slope) = logistic::<T, FMA>(beta.chosen * w - select(beta.rejected, l));
+        let (loss, slope) = logistic::<T, FMA>(beta.chosen * w - mul_or_zero(beta.rejected, l));
         (loss, Pairs { chosen: beta.chosen * slope, rejected: -(beta.rejected * slope) })
     }
 }

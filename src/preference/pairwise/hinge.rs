@@ -55,7 +55,7 @@ impl MarginLoss for Hinge {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         scaled(beta, hinge(T::one() - beta * margin))
     }
 }

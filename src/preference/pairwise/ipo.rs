@@ -1,4 +1,4 @@
-//! Identity preference optimisation (IPO).
+//! Identity preference optimization (IPO).
 
 use crate::preference::logistic::square;
 use crate::preference::{Length, Margin, MarginLoss};
@@ -62,7 +62,7 @@ impl MarginLoss for Ipo {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        square(margin, T::of(0.5 / self.beta))
+        square(margin, T::from_f64(0.5 / self.beta))
     }
 }
 

@@ -63,7 +63,7 @@ impl PairLoss for NcaPair {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, half) = (T::of(self.beta), T::of(0.5));
+        let (beta, half) = (T::from_f64(self.beta), T::from_f64(0.5));
         let Pairs { chosen: u, rejected: v } = row.log_ratios().map(|ratio| beta * ratio);
         let noise = math::softplus::<T, FMA>(u) + math::softplus::<T, FMA>(v);
         let slope = Pairs {

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Position};
 use crate::preference::logistic::{logistic, scaled};
-use crate::preference::{LabelledLoss, Needs, Pairs, Row};
-use crate::simd::select;
+use crate::preference::{LabeledLoss, Needs, Pairs, Row};
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Logistic loss of the margin above an offset that grows with the gap of the two rewards.
@@ -69,7 +69,7 @@ impl Default for Odpo {
     }
 }
 
-impl LabelledLoss for Odpo {
+impl LabeledLoss for Odpo {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::non_negative("alpha", self.alpha)?;
@@ -78,7 +78,7 @@ impl LabelledLoss for Odpo {
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let (beta, alpha) = (T::of(self.beta), T::of(self.alpha));
+        let (beta, alpha) = (T::from_f64(self.beta), T::from_f64(self.alpha));
         let (chosen, rejected) = (pair.rewards.chosen, pair.rewards.rejected);
         let gap = match self.gap {
             RewardGap::Difference => chosen - rejected,
@@ -88,7 +88,7 @@ impl LabelledLoss for Odpo {
                 math::ln::<T, FMA>(if positive { chosen / rejected } else { T::nan() })
             }
         };
-        scaled(beta, logistic::<T, FMA>(beta * margin - select(alpha, gap)))
+        scaled(beta, logistic::<T, FMA>(beta * margin - mul_or_zero(alpha, gap)))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {

@@ -1,4 +1,4 @@
-//! Odds-ratio preference optimisation (ORPO): the odds-ratio term.
+//! Odds-ratio preference optimization (ORPO): the odds-ratio term.
 
 use crate::error::Error;
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row, odds};
@@ -76,7 +76,7 @@ impl PairLoss for Orpo {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let lambda = T::of(self.lambda);
+        let lambda = T::from_f64(self.lambda);
         let (w, l) = (row.policy.chosen, row.policy.rejected);
         let (n, k) = (row.lengths.chosen, row.lengths.rejected);
         match self.length {

@@ -63,9 +63,9 @@ impl PairLoss for Poft {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, length) = (T::of(self.beta), row.lengths.chosen);
+        let (beta, length) = (T::from_f64(self.beta), row.lengths.chosen);
         let ratio = (row.policy.chosen - row.reference.chosen) / length;
-        let (loss, slope) = logistic::<T, FMA>(beta * ratio + T::of(self.gamma));
+        let (loss, slope) = logistic::<T, FMA>(beta * ratio + T::from_f64(self.gamma));
         (loss, Pairs { chosen: beta * slope / length, rejected: T::zero() })
     }
 }

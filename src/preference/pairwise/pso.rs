@@ -1,4 +1,4 @@
-//! Pairwise sample optimisation (PSO), online: DPO with clipped ratios.
+//! Pairwise sample optimization (PSO), online: DPO with clipped ratios.
 
 use crate::preference::logistic::{clipped, logistic};
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
@@ -59,9 +59,9 @@ impl PairLoss for Pso {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let beta = T::of(self.beta);
-        let low = T::of(math::ln_1p::<f64, FMA>(-self.epsilon));
-        let high = T::of(math::ln_1p::<f64, FMA>(self.epsilon));
+        let beta = T::from_f64(self.beta);
+        let low = T::from_f64(math::ln_1p::<f64, FMA>(-self.epsilon));
+        let high = T::from_f64(math::ln_1p::<f64, FMA>(self.epsilon));
         // The ratio within its bounds, and its slope in the log-probability.
         let clip = |policy: T, reference: T, length: T| {
             let (ratio, slope) = match self.length {

@@ -1,7 +1,7 @@
 //! DPO with a length penalty (R-DPO).
 
 use crate::preference::logistic::{scaled, smoothed};
-use crate::preference::{LabelledLoss, Needs, Row};
+use crate::preference::{LabeledLoss, Needs, Row};
 use crate::{Real, Result, check};
 
 /// Logistic loss of the margin and of the difference in length, by which a longer chosen response need not win as far.
@@ -48,7 +48,7 @@ pub struct RDpo {
     pub label_smoothing: f64,
 }
 
-impl LabelledLoss for RDpo {
+impl LabeledLoss for RDpo {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::finite("alpha", self.alpha)?;
@@ -58,8 +58,8 @@ impl LabelledLoss for RDpo {
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let beta = T::of(self.beta);
-        let longer = T::of(self.alpha) * (pair.lengths.chosen - pair.lengths.rejected);
+        let beta = T::from_f64(self.beta);
+        let longer = T::from_f64(self.alpha) * (pair.lengths.chosen - pair.lengths.rejected);
         scaled(beta, smoothed::<T, FMA>(beta * margin + longer, self.label_smoothing))
     }
 }

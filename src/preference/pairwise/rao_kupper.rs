@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::preference::logistic::scaled;
-use crate::preference::{LabelledLoss, Needs, Row, TargetUse, TieModel, probability};
+use crate::preference::{LabeledLoss, Needs, Row, TargetUse, TieModel, probability};
 use crate::{Real, Result, check};
 
 /// Negative log-likelihood of a comparison that may end in a tie: one wins where it is ahead by more than `ln ν`.
@@ -57,7 +57,7 @@ impl Default for RaoKupper {
 
 const MODEL: TieModel = TieModel::RaoKupper;
 
-impl LabelledLoss for RaoKupper {
+impl LabeledLoss for RaoKupper {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         MODEL.check(self.nu)?;
@@ -66,7 +66,7 @@ impl LabelledLoss for RaoKupper {
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         scaled(beta, MODEL.at::<T, FMA>(beta * margin, self.nu, probability::or_nan(pair.target)))
     }
 

@@ -1,7 +1,7 @@
 //! REBEL: regression of the relative reward.
 
 use crate::preference::logistic::square;
-use crate::preference::{LabelledLoss, Needs, Row};
+use crate::preference::{LabeledLoss, Needs, Row};
 use crate::{Real, Result, check};
 
 /// Squared distance of the change of the margin, over `η`, from the gap of the two rewards.
@@ -48,7 +48,7 @@ impl Default for Rebel {
     }
 }
 
-impl LabelledLoss for Rebel {
+impl LabeledLoss for Rebel {
     fn needs(&self) -> Result<Needs> {
         check::positive("eta", self.eta)?;
         Ok(Needs { reference: true, rewards: true, ..Needs::default() })
@@ -56,7 +56,7 @@ impl LabelledLoss for Rebel {
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let eta = T::of(self.eta);
+        let eta = T::from_f64(self.eta);
         let (loss, slope) = square(margin / eta, pair.rewards.chosen - pair.rewards.rejected);
         (loss, slope / eta)
     }

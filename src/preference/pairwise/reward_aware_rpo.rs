@@ -1,8 +1,8 @@
-//! Reward-aware preference optimisation (RPO of Nemotron-4): the margin follows the gap of the rewards.
+//! Reward-aware preference optimization (RPO of Nemotron-4): the margin follows the gap of the rewards.
 
 use crate::preference::logistic::{density, scaled, square};
-use crate::preference::{LabelledLoss, Length, Needs, Row, bernoulli};
-use crate::simd::select;
+use crate::preference::{LabeledLoss, Length, Needs, Row, bernoulli};
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Distance between the policy's preference and that of a reward model, both as logits.
@@ -62,12 +62,12 @@ pub enum RewardDistance {
     /// From the rewards' preference to the policy's (`rpo_bwd_kl` in NeMo-Aligner).
     BackwardKl,
     /// From the policy's preference to the rewards' (`rpo_fwd_kl`).
-    ForwardKl,
+    ForwardKlLink,
     /// The squared difference of the logits (`rpo_sq`).
     Squared,
 }
 
-impl LabelledLoss for RewardAwareRpo {
+impl LabeledLoss for RewardAwareRpo {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::non_negative("eta", self.eta)?;
@@ -80,8 +80,8 @@ impl LabelledLoss for RewardAwareRpo {
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let beta = T::of(self.beta);
-        let (z, t) = (beta * margin, T::of(self.eta) * (pair.rewards.chosen - pair.rewards.rejected));
+        let beta = T::from_f64(self.beta);
+        let (z, t) = (beta * margin, T::from_f64(self.eta) * (pair.rewards.chosen - pair.rewards.rejected));
         let apart = match self.distance {
             RewardDistance::Squared => square(z, t),
             RewardDistance::BackwardKl => {
@@ -89,7 +89,9 @@ impl LabelledLoss for RewardAwareRpo {
                 let slope = bernoulli::difference::<T, FMA>(high, low, high - low);
                 (bernoulli::divergence::<T, FMA>(t, z), if z > t { slope } else { -slope })
             }
-            RewardDistance::ForwardKl => (bernoulli::divergence::<T, FMA>(z, t), select(density::<T, FMA>(z), z - t)),
+            RewardDistance::ForwardKlLink => {
+                (bernoulli::divergence::<T, FMA>(z, t), mul_or_zero(density::<T, FMA>(z), z - t))
+            }
         };
         scaled(beta, apart)
     }
@@ -104,7 +106,7 @@ mod tests {
 
     const KL: RewardAwareRpo =
         RewardAwareRpo { beta: 0.5, eta: 0.75, distance: RewardDistance::BackwardKl, length: Length::Sum };
-    const FORWARD: RewardAwareRpo = RewardAwareRpo { distance: RewardDistance::ForwardKl, ..KL };
+    const FORWARD: RewardAwareRpo = RewardAwareRpo { distance: RewardDistance::ForwardKlLink, ..KL };
     const SQUARE: RewardAwareRpo = RewardAwareRpo { distance: RewardDistance::Squared, ..KL };
 
     fn rewarded(margin: f64, gap: f64) -> Row<f64> {

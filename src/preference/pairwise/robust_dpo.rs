@@ -2,7 +2,7 @@
 
 use crate::preference::MarginLoss;
 use crate::preference::logistic::logistic;
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// The logistic loss of the clean label, estimated without bias from one that is flipped with a known probability.
@@ -62,10 +62,10 @@ impl MarginLoss for RobustDpo {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let tilt = T::of(self.label_smoothing / (1.0 - 2.0 * self.label_smoothing));
-        let (beta, z) = (T::of(self.beta), T::of(self.beta) * margin);
+        let tilt = T::from_f64(self.label_smoothing / (1.0 - 2.0 * self.label_smoothing));
+        let (beta, z) = (T::from_f64(self.beta), T::from_f64(self.beta) * margin);
         let (loss, slope) = logistic::<T, FMA>(z);
-        (loss - select(tilt, z), beta * (slope - tilt))
+        (loss - mul_or_zero(tilt, z), beta * (slope - tilt))
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
         let (falling, rising, zeros) = (array![-inf, -1.0], array![-1.0, -inf], array![0.0, 0.0]);
         let both = PairBatch::new(Pairs { chosen: falling.view(), rejected: rising.view() })
             .reference(Pairs { chosen: zeros.view(), rejected: zeros.view() });
-        assert!(robust.parts(both).is_err() && robust.value(both, Reduction::Sum).is_err());
+        assert!(robust.sum_count(both).is_err() && robust.value(both, Reduction::Sum).is_err());
         let plain = RobustDpo { beta: 0.5, label_smoothing: 0.0 };
         assert_eq!(at::<f64>(&plain, ratios(-1.0, -inf)), Ok([0.0, 0.0, 0.0]));
     }

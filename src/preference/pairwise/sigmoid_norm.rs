@@ -1,4 +1,4 @@
-//! Length-normalised DPO (`sigmoid_norm` in TRL, `dpo_norm` in open-instruct).
+//! Length-normalized DPO (`sigmoid_norm` in TRL, `dpo_norm` in open-instruct).
 
 use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
@@ -62,7 +62,7 @@ impl MarginLoss for SigmoidNorm {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let beta = T::of(self.beta);
+        let beta = T::from_f64(self.beta);
         scaled(beta, smoothed::<T, FMA>(beta * margin, self.label_smoothing))
     }
 }

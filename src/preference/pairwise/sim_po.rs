@@ -1,4 +1,4 @@
-//! Simple preference optimisation (SimPO).
+//! Simple preference optimization (SimPO).
 
 use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
@@ -80,8 +80,8 @@ impl MarginLoss for SimPo {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        let beta = T::of(self.beta);
-        scaled(beta, smoothed::<T, FMA>(beta * margin - T::of(self.gamma), self.label_smoothing))
+        let beta = T::from_f64(self.beta);
+        scaled(beta, smoothed::<T, FMA>(beta * margin - T::from_f64(self.gamma), self.label_smoothing))
     }
 }
 

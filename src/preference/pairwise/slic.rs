@@ -54,7 +54,7 @@ impl MarginLoss for Slic {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-        hinge(T::of(self.delta) - margin)
+        hinge(T::from_f64(self.delta) - margin)
     }
 }
 

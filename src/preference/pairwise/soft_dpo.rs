@@ -1,8 +1,8 @@
 //! DPO with soft labels: a probability in place of a choice.
 
 use crate::error::Error;
-use crate::preference::logistic::{labelled, scaled};
-use crate::preference::{LabelledLoss, Needs, Row, TargetUse, probability};
+use crate::preference::logistic::{labeled, scaled};
+use crate::preference::{LabeledLoss, Needs, Row, TargetUse, probability};
 use crate::{Real, Result, check};
 
 /// Cross-entropy of the policy's preference to the probability that a judge or an ensemble gives the chosen response.
@@ -51,7 +51,7 @@ impl Default for SoftDpo {
     }
 }
 
-impl LabelledLoss for SoftDpo {
+impl LabeledLoss for SoftDpo {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, target: TargetUse::Required, ..Needs::default() })
@@ -59,8 +59,8 @@ impl LabelledLoss for SoftDpo {
 
     #[inline(always)]
     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let (beta, label) = (T::of(self.beta), probability::or_nan(pair.target));
-        scaled(beta, labelled::<T, FMA>(beta * margin, label, T::one() - label))
+        let (beta, label) = (T::from_f64(self.beta), probability::or_nan(pair.target));
+        scaled(beta, labeled::<T, FMA>(beta * margin, label, T::one() - label))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
@@ -76,7 +76,7 @@ mod tests {
     use crate::preference::{Dpo, PairObjective};
     use crate::testing::close;
 
-    fn labelled(margin: f64, target: f64) -> Row<f64> {
+    fn labeled(margin: f64, target: f64) -> Row<f64> {
         Row { target, ..ratios(margin, 0.0) }
     }
 
@@ -85,23 +85,23 @@ mod tests {
         is_exact(
             &SoftDpo { beta: 0.5 },
             &[
-                (labelled(1.5, 0.75), [0.574_371_006_114_899_9, -0.035_410_650_412_303_51, 0.035_410_650_412_303_51]),
-                (labelled(1.5, 0.0), [1.136_871_006_114_899_9, 0.339_589_349_587_696_5, -0.339_589_349_587_696_5]),
-                (labelled(-40.0, 0.25), [5.000_000_002_061_154, -0.124_999_998_969_423_2, 0.124_999_998_969_423_2]),
-                (labelled(1000.0, 0.75), [125.0, 0.125, -0.125]),
-                (labelled(-1000.0, 0.75), [375.0, -0.375, 0.375]),
+                (labeled(1.5, 0.75), [0.574_371_006_114_899_9, -0.035_410_650_412_303_51, 0.035_410_650_412_303_51]),
+                (labeled(1.5, 0.0), [1.136_871_006_114_899_9, 0.339_589_349_587_696_5, -0.339_589_349_587_696_5]),
+                (labeled(-40.0, 0.25), [5.000_000_002_061_154, -0.124_999_998_969_423_2, 0.124_999_998_969_423_2]),
+                (labeled(1000.0, 0.75), [125.0, 0.125, -0.125]),
+                (labeled(-1000.0, 0.75), [375.0, -0.375, 0.375]),
                 (
-                    labelled(80.0, 1.0),
+                    labeled(80.0, 1.0),
                     [4.248_354_255_291_589e-18, -2.124_177_127_645_794_4e-18, 2.124_177_127_645_794_4e-18],
                 ),
-                (labelled(80.0, 0.0), [40.0, 0.5, -0.5]),
+                (labeled(80.0, 0.0), [40.0, 0.5, -0.5]),
             ],
         );
     }
 
     #[test]
     fn the_gradient_is_that_of_the_value() {
-        let rows = [labelled(1.5, 0.0), labelled(1.5, 0.75), labelled(-20.0, 0.25), labelled(3.0, 1.0)];
+        let rows = [labeled(1.5, 0.0), labeled(1.5, 0.75), labeled(-20.0, 0.25), labeled(3.0, 1.0)];
         slopes_agree_with_differences(&SoftDpo { beta: 0.3 }, &rows);
     }
 
@@ -109,11 +109,11 @@ mod tests {
     fn certain_and_smoothed_labels_are_dpo() {
         for margin in [-40.0, -1.0, 0.0, 7.0] {
             assert_eq!(
-                at::<f64>(&SoftDpo::default(), labelled(margin, 1.0)),
+                at::<f64>(&SoftDpo::default(), labeled(margin, 1.0)),
                 at::<f64>(&Dpo::default(), ratios(margin, 0.0))
             );
             let smooth = Dpo { label_smoothing: 0.25, ..Dpo::default() };
-            let (soft, smooth) = (labelled(margin, 0.75), at::<f64>(&smooth, ratios(margin, 0.0)).unwrap());
+            let (soft, smooth) = (labeled(margin, 0.75), at::<f64>(&smooth, ratios(margin, 0.0)).unwrap());
             for (got, expected) in at::<f64>(&SoftDpo::default(), soft).unwrap().into_iter().zip(smooth) {
                 close(got, expected, 2e-15);
             }
@@ -123,19 +123,19 @@ mod tests {
     #[test]
     fn a_response_of_probability_zero_is_the_exact_limit() {
         let (inf, soft) = (f64::INFINITY, SoftDpo { beta: 0.5 });
-        assert_eq!(at::<f64>(&soft, labelled(-inf, 0.0)), Ok([0.0, 0.0, 0.0]));
-        assert_eq!(at::<f64>(&soft, labelled(-inf, 0.25)), Ok([inf, -0.125, 0.125]));
+        assert_eq!(at::<f64>(&soft, labeled(-inf, 0.0)), Ok([0.0, 0.0, 0.0]));
+        assert_eq!(at::<f64>(&soft, labeled(-inf, 0.25)), Ok([inf, -0.125, 0.125]));
     }
 
     #[test]
     fn a_label_that_is_no_probability_is_named() {
         for (label, shown) in [(1.5, "1.5"), (-1e-9, "-0.000000001")] {
-            let message = refusal(&SoftDpo::default(), labelled(0.0, label));
+            let message = refusal(&SoftDpo::default(), labeled(0.0, label));
             assert_eq!(message, format!("`target`[0] is {shown}, allowed is [0, 1]"));
         }
         let sample = Sample::<f64>::of(2);
         let error = SoftDpo::default().value(sample.batch(), Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "SoftDpo needs `target`");
-        assert_eq!(refusal(&SoftDpo { beta: 0.0 }, labelled(0.0, 0.5)), "`beta` is 0, allowed is finite and > 0");
+        assert_eq!(refusal(&SoftDpo { beta: 0.0 }, labeled(0.0, 0.5)), "`beta` is 0, allowed is finite and > 0");
     }
 }

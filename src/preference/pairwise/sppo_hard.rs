@@ -1,4 +1,4 @@
-//! Self-play preference optimisation (SPPO) with certain labels.
+//! Self-play preference optimization (SPPO) with certain labels.
 
 use crate::preference::logistic::square;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
@@ -58,7 +58,7 @@ impl PairLoss for SppoHard {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let aim = T::of(0.5 / self.beta);
+        let aim = T::from_f64(0.5 / self.beta);
         let ratios = row.log_ratios();
         let (chosen, rejected) = (square(ratios.chosen, aim), square(ratios.rejected, -aim));
         (chosen.0 + rejected.0, Pairs { chosen: chosen.1, rejected: rejected.1 })

@@ -1,4 +1,4 @@
-//! Self-play preference optimisation (SPPO) with probabilities to win.
+//! Self-play preference optimization (SPPO) with probabilities to win.
 
 use crate::error::Error;
 use crate::preference::{Needs, PairLoss, Pairs, Row, probability};
@@ -62,7 +62,7 @@ impl PairLoss for SppoSoft {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, half) = (T::of(self.beta), T::of(0.5));
+        let (beta, half) = (T::from_f64(self.beta), T::from_f64(0.5));
         let gap =
             row.log_ratios().zip(row.rewards).map(|(ratio, win)| ratio - (probability::or_nan(win) - half) / beta);
         (half * (gap.chosen * gap.chosen + gap.rejected * gap.rejected), gap)

@@ -1,10 +1,10 @@
-//! Triple preference optimisation (TPO).
+//! Triple preference optimization (TPO).
 
 use ndarray::{Array1, ArrayViewMut1};
 
 use crate::preference::logistic::smoothed;
 use crate::preference::{Length, Needs, PairBatch, PairLoss, PairObjective, Pairs, Row};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Error, Real, Reduction, Result, check};
 
 /// Logistic loss of the margin without a reference, and the likelihood of a third response, the gold one.
@@ -23,7 +23,7 @@ use crate::{Error, Real, Reduction, Result, check};
 /// gold column does not depend on the pair, and is [`Tpo::gold_grad`]; both are needed for a step. With `alpha` 0 there is
 /// no gold response, and a batch without one will do.
 ///
-/// The default is the paper's and TRL's `sigmoid`; [`Tpo::length_normalised`] is TPO-L (`tpo-l` in TRL): means and a
+/// The default is the paper's and TRL's `sigmoid`; [`Tpo::length_normalized`] is TPO-L (`tpo-l` in TRL): means and a
 /// `gamma`. TRL's `hinge` and `ipo` are other losses of the pair: a sum of theirs and the likelihood of the gold response,
 /// as a batch of its own. No other peer has TPO.
 ///
@@ -76,7 +76,7 @@ impl Default for Tpo {
 impl Tpo {
     /// TPO-L: a margin of means per token that has to be ahead by 0.5. In configurations `length` and `gamma` say so.
     #[must_use]
-    pub fn length_normalised() -> Self {
+    pub fn length_normalized() -> Self {
         Self { gamma: 0.5, length: Length::Mean, ..Self::default() }
     }
 
@@ -106,12 +106,12 @@ impl Tpo {
         let n = batch.len();
         reduction.check(&[n])?;
         check::shape("out", out.shape(), &[n])?;
-        let slope = T::of(-self.alpha);
+        let slope = T::from_f64(-self.alpha);
         match reduction {
             Reduction::Sum => out.fill(slope),
             Reduction::Mean if n == 0 => return Err(Error::NothingToAverage { argument: "batch" }),
-            Reduction::Mean => out.fill(T::of(-self.alpha / n as f64)),
-            Reduction::Weighted(weights) => out.zip_mut_with(weights, |out, &weight| *out = select(weight, slope)),
+            Reduction::Mean => out.fill(T::from_f64(-self.alpha / n as f64)),
+            Reduction::Weighted(weights) => out.zip_mut_with(weights, |out, &weight| *out = mul_or_zero(weight, slope)),
         }
         out.iter().position(|x| !x.is_finite()).map_or(Ok(()), |pair| Err(Error::overflow::<T>("out", pair)))
     }
@@ -128,8 +128,8 @@ impl PairLoss for Tpo {
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let (beta, gamma) = (T::of(self.beta), T::of(self.gamma));
-        let likelihood = select(T::of(self.alpha), row.gold);
+        let (beta, gamma) = (T::from_f64(self.beta), T::from_f64(self.gamma));
+        let likelihood = mul_or_zero(T::from_f64(self.alpha), row.gold);
         let Pairs { chosen: w, rejected: l } = row.policy;
         match self.length {
             Length::Sum => {

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Position};
 use crate::preference::logistic::logistic;
-use crate::preference::reward::centred;
+use crate::preference::reward::centered;
 use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Negative log-likelihood of the choice where the better score wins more often.
@@ -20,7 +20,7 @@ use crate::{Real, Result, check};
 /// [`RatingGap::Scale`] weighs the pair. `c` holds the mean of the two scores near 0, which the likelihood leaves open.
 ///
 /// Without target and at `c = 0` it is [`Dpo`](crate::preference::Dpo) of scores at `beta` 1: `ln 2` for equal scores. TRL
-/// and OpenRLHF have the margin, NeMo-Aligner both; align-anything centres each score by itself.
+/// and OpenRLHF have the margin, NeMo-Aligner both; align-anything centers each score by itself.
 ///
 /// At `c = 0` a score of -inf is the exact limit: chosen, the loss is +inf with gradient -1; rejected, both are 0.
 ///
@@ -35,8 +35,8 @@ use crate::{Real, Result, check};
 /// let scores = PairBatch::new(Pairs { chosen: aview1(&[1.25_f64]), rejected: aview1(&[0.0]) });
 /// let loss = BradleyTerry::default().value(scores, Reduction::Mean)?;
 /// assert!((loss - 0.251_929_081).abs() < 1e-9); // softplus(-1.25)
-/// let centred = BradleyTerry { centring: 0.01, ..BradleyTerry::default() };
-/// let (loss, gradient) = centred.grad(scores.target(aview1(&[1.25])), Reduction::Mean)?;
+/// let centered = BradleyTerry { centring: 0.01, ..BradleyTerry::default() };
+/// let (loss, gradient) = centered.grad(scores.target(aview1(&[1.25])), Reduction::Mean)?;
 /// assert!((loss - 0.708_772_181).abs() < 1e-9); // ln 2 + 0.01 · 1.25²
 /// assert!((gradient.chosen[0] + 0.475).abs() < 1e-12);
 /// # Ok::<(), loglik::Error>(())
@@ -90,10 +90,10 @@ impl PairLoss for BradleyTerry {
             RatingGap::Scale => {
                 let weight = if row.target >= T::zero() { row.target } else { T::nan() };
                 let (loss, slope) = logistic::<T, FMA>(ahead);
-                (select(weight, loss), weight * slope)
+                (mul_or_zero(weight, loss), weight * slope)
             }
         };
-        centred((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
+        centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
@@ -151,9 +151,9 @@ mod tests {
     #[test]
     fn equal_scores_cost_ln_two_and_the_centring_holds_both() {
         assert_eq!(at::<f64>(&BradleyTerry::default(), scores(3.0, 3.0, 0.0)), Ok([LN_2, -0.5, 0.5]));
-        let centred = BradleyTerry { centring: 0.5, ..MARGIN };
-        assert_eq!(at::<f64>(&centred, scores(3.0, 3.0, 0.0)), Ok([LN_2 + 18.0, 5.5, 6.5]));
-        assert_eq!(at::<f64>(&centred, scores(3.0, -3.0, 6.0)), Ok([LN_2, -0.5, 0.5]));
+        let centered = BradleyTerry { centring: 0.5, ..MARGIN };
+        assert_eq!(at::<f64>(&centered, scores(3.0, 3.0, 0.0)), Ok([LN_2 + 18.0, 5.5, 6.5]));
+        assert_eq!(at::<f64>(&centered, scores(3.0, -3.0, 6.0)), Ok([LN_2, -0.5, 0.5]));
     }
 
     #[test]

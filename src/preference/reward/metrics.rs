@@ -3,7 +3,7 @@
 use crate::error::Position;
 use crate::preference::{PairBatch, PairObjective, Pairs, ProcessReward, Row};
 use crate::reduction::joint_mean;
-use crate::{Error, Parts, Real, Result};
+use crate::{Error, Real, Result, SumCount};
 
 /// What the scores of a batch say, in `f64` for every element type.
 ///
@@ -122,13 +122,13 @@ pub fn reward_metrics<T: Real>(batch: PairBatch<'_, T>) -> Result<RewardMetrics>
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let logits = Pairs { chosen: aview1(&[1.5_f64, 0.0, 2.0]), rejected: aview1(&[0.0, 1.0, 2.5]) };
 /// let steps = process_accuracy(PairBatch::new(logits).target(aview1(&[1.0, 0.5, 0.75])))?;
-/// assert_eq!(steps, Parts { sum: 1.0, count: 2.0 });
+/// assert_eq!(steps, SumCount { sum: 1.0, count: 2.0 });
 /// # Ok::<(), loglik::Error>(())
 /// ```
-pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<Parts> {
+pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<SumCount> {
     ProcessReward {}.validate(&batch)?;
-    let labels = batch.columns().target.into_iter().flatten().map(|label| label.wide());
-    let mut parts = Parts::default();
+    let labels = batch.columns().target.into_iter().flatten().map(|label| label.as_f64());
+    let mut parts = SumCount::default();
     for (index, ((right, wrong), label)) in scores(&batch).zip(labels).enumerate() {
         finite(Row::NAMES.policy.chosen, index, right)?;
         finite(Row::NAMES.policy.rejected, index, wrong)?;
@@ -137,7 +137,7 @@ pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<Parts> {
             return Err(Error::Value { argument, position, value: label, allowed: "[0, 1]" });
         }
         let hit = (label > 0.5 && right > wrong) || (label < 0.5 && right < wrong);
-        parts = parts.merge(Parts { sum: f64::from(u8::from(hit)), count: f64::from(u8::from(label != 0.5)) });
+        parts = parts.merge(SumCount { sum: f64::from(u8::from(hit)), count: f64::from(u8::from(label != 0.5)) });
     }
     Ok(parts)
 }
@@ -145,7 +145,7 @@ pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<Parts> {
 /// The policy columns, pair by pair.
 fn scores<T: Real>(batch: &PairBatch<'_, T>) -> impl Iterator<Item = (f64, f64)> {
     let Pairs { chosen, rejected } = batch.columns().policy.map(|side| side.into_iter().flatten());
-    chosen.zip(rejected).map(|(chosen, rejected)| (chosen.wide(), rejected.wide()))
+    chosen.zip(rejected).map(|(chosen, rejected)| (chosen.as_f64(), rejected.as_f64()))
 }
 
 fn finite(argument: &'static str, index: usize, value: f64) -> Result<()> {
@@ -205,8 +205,8 @@ mod tests {
             let steps = PairBatch::new(Pairs { chosen: aview1(&right), rejected: aview1(&wrong) });
             process_accuracy(steps.target(aview1(labels))).unwrap()
         };
-        assert_eq!(hits(&[1.0, 0.25, 0.75, 0.0, 0.5]), Parts { sum: 2.0, count: 4.0 });
-        assert_eq!(hits(&[1.0, 1.0, 0.0, 0.0, 0.0]), Parts { sum: 4.0, count: 5.0 });
+        assert_eq!(hits(&[1.0, 0.25, 0.75, 0.0, 0.5]), SumCount { sum: 2.0, count: 4.0 });
+        assert_eq!(hits(&[1.0, 1.0, 0.0, 0.0, 0.0]), SumCount { sum: 4.0, count: 5.0 });
     }
 
     #[test]
@@ -221,6 +221,6 @@ mod tests {
         assert_eq!(process_accuracy(steps).unwrap_err().to_string(), "ProcessReward needs `target`");
         let error = process_accuracy(steps.target(aview1(&[0.0, 1.5]))).unwrap_err();
         assert_eq!(error.to_string(), "`target`[1] is 1.5, allowed is [0, 1]");
-        assert_eq!(process_accuracy(steps.target(aview1(&[0.0, 1.0]))), Ok(Parts { sum: 0.0, count: 2.0 }));
+        assert_eq!(process_accuracy(steps.target(aview1(&[0.0, 1.0]))), Ok(SumCount { sum: 0.0, count: 2.0 }));
     }
 }

@@ -1,7 +1,7 @@
 //! Process rewards: whether each step of a solution is right.
 
 use crate::error::Error;
-use crate::preference::logistic::labelled;
+use crate::preference::logistic::labeled;
 use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse, probability};
 use crate::{Real, Result};
 
@@ -56,7 +56,7 @@ impl PairLoss for ProcessReward {
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let ahead = row.policy.chosen - row.policy.rejected;
         let right = probability::or_nan(row.target);
-        let (loss, slope) = labelled::<T, FMA>(ahead, right, T::one() - right);
+        let (loss, slope) = labeled::<T, FMA>(ahead, right, T::one() - right);
         (loss, Pairs { chosen: slope, rejected: -slope })
     }
 

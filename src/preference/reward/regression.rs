@@ -47,7 +47,7 @@ impl PairLoss for RewardRegression {
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let gap = row.policy.zip(row.rewards).map(|(score, reward)| score - reward);
-        (T::of(0.5) * (gap.chosen * gap.chosen + gap.rejected * gap.rejected), gap)
+        (T::from_f64(0.5) * (gap.chosen * gap.chosen + gap.rejected * gap.rejected), gap)
     }
 }
 

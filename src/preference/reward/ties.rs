@@ -1,7 +1,7 @@
 //! A reward model of comparisons that may end in a tie.
 
 use crate::error::Error;
-use crate::preference::reward::centred;
+use crate::preference::reward::centered;
 use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse, TieModel, probability};
 use crate::{Real, Result, check};
 
@@ -65,7 +65,7 @@ impl PairLoss for RewardTies {
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let tie = probability::or_nan(row.target);
         let (loss, slope) = self.model.at::<T, FMA>(row.policy.chosen - row.policy.rejected, self.nu, tie);
-        centred((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
+        centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {

@@ -1,7 +1,7 @@
 use ndarray::{Array1, array, aview1, s};
 
 use crate::ratio::{Ddo, RatioObjective, Samples};
-use crate::{Parts, Reduction};
+use crate::{Reduction, SumCount};
 
 const NAN: f64 = f64::NAN;
 
@@ -21,7 +21,7 @@ fn reductions_agree_with_each() {
     near(ddo.value(ratios, Samples::both(Reduction::Sum)).unwrap(), each.real.sum() + each.fake.sum());
     let mean = each.real.sum() / 70_001.0 + each.fake.sum() / 40_000.0;
     near(ddo.value(ratios, Samples::both(Reduction::Mean)).unwrap(), mean);
-    let parts = ddo.parts(ratios).unwrap();
+    let parts = ddo.sum_count(ratios).unwrap();
     near(parts.real.mean().unwrap() + parts.fake.mean().unwrap(), mean);
     let weights = each.real.mapv(|x| x.abs());
     let reductions = Samples { real: Reduction::Weighted(&weights), fake: Reduction::Sum };
@@ -76,7 +76,7 @@ fn nothing_adds_to_zero_and_has_no_mean() {
     let ratios = Samples { real: aview1(&[] as &[f64]), fake: aview1(&[0.0]) };
     let sums = Samples::both(Reduction::Sum);
     assert_eq!(Ddo::default().value(ratios, sums), Ok(std::f64::consts::LN_2));
-    assert_eq!(Ddo::default().parts(ratios).unwrap().real, Parts::default());
+    assert_eq!(Ddo::default().sum_count(ratios).unwrap().real, SumCount::default());
     let error = Ddo::default().value(ratios, Samples { real: Reduction::Mean, ..sums }).unwrap_err();
     assert_eq!(error.to_string(), "`real` holds nothing to average over");
 }
@@ -138,7 +138,7 @@ fn sums_of_finite_losses_beyond_f64_are_an_error_and_never_infinite() {
     let message = "the result at `real`[1] overflows f64";
     assert_eq!(Ddo::default().value(ratios, sums).unwrap_err().to_string(), message);
     assert_eq!(Ddo::default().grad(ratios, sums).unwrap_err().to_string(), message);
-    assert_eq!(Ddo::default().parts(ratios).unwrap_err().to_string(), message);
+    assert_eq!(Ddo::default().sum_count(ratios).unwrap_err().to_string(), message);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn all<T: Lanes + std::ops::Mul<Output = T>, const FMA: bool>(x: T) -> [T; 8] {
     [a, b, c, d, x.tanh_lane::<FMA>(), e, f, x.tanh_slope_lane::<FMA>().1]
 }
 
-/// Writes one function after the other of all numbers, in loops that vectorise; says whether multiply-add is fused.
+/// Writes one function after the other of all numbers, in loops that vectorize; says whether multiply-add is fused.
 struct Each<'a, T> {
     x: &'a [T],
     out: &'a mut [Vec<T>; 8],

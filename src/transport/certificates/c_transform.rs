@@ -66,9 +66,9 @@ pub(super) fn finite<T: Real>(
     takes_part: impl Fn(usize) -> bool,
 ) -> Result<Vec<f64>> {
     match potential.iter().enumerate().position(|(i, u)| !u.is_finite() && takes_part(i)) {
-        None => Ok(potential.iter().map(|u| u.wide()).collect()),
+        None => Ok(potential.iter().map(|u| u.as_f64()).collect()),
         Some(at) => {
-            let value = potential[at].wide();
+            let value = potential[at].as_f64();
             Err(Error::Value { argument, position: at.into(), value, allowed: "finite" })
         }
     }
@@ -76,8 +76,8 @@ pub(super) fn finite<T: Real>(
 
 /// A number of the type that is not above, and at most two roundings below; not finite where it does not fit.
 pub(in crate::transport) fn below<T: Real>(wide: f64) -> T {
-    let near = T::of(wide);
-    if near.wide() > wide { near - near.abs().max(T::min_positive_value()) * T::epsilon() } else { near }
+    let near = T::from_f64(wide);
+    if near.as_f64() > wide { near - near.abs().max(T::min_positive_value()) * T::epsilon() } else { near }
 }
 
 /// Rows that make one job: few enough jobs that their results are little beside what they read.
@@ -178,7 +178,7 @@ mod tests {
         let u = array![1e-9_f32, 1e-9];
         let v = c_transform(Cost::matrix(cost.view()), &u).unwrap();
         for ((i, j), c) in cost.indexed_iter() {
-            assert!(u[i].wide() + v[j].wide() <= c.wide());
+            assert!(u[i].as_f64() + v[j].as_f64() <= c.as_f64());
         }
         assert!((v[0] - 0.3).abs() < 1e-7 && (v[1] - 0.000_999_999).abs() < 1e-9);
     }

@@ -91,7 +91,7 @@ fn check_ways<T: Real>(problem: &TransportProblem<'_, T>, plan: &ArrayRef2<T>, m
     match plan.indexed_iter().find(|&(at, mass)| *mass > T::zero() && is_astray(at)) {
         None => Ok(()),
         Some(((i, j), mass)) => {
-            let (position, value) = (Position(vec![i, j]), mass.wide());
+            let (position, value) = (Position(vec![i, j]), mass.as_f64());
             Err(Error::Value { argument: "plan", position, value, allowed: "0 where the cost is +inf" })
         }
     }

@@ -74,7 +74,7 @@ pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &
     check::shape("directions", &[directions.ncols()], &[seen.dimension()])?;
     let mut best = f64::NEG_INFINITY;
     for (k, direction) in directions.rows().into_iter().enumerate() {
-        let direction: Vec<f64> = direction.iter().map(|x| x.wide()).collect();
+        let direction: Vec<f64> = direction.iter().map(|x| x.as_f64()).collect();
         let largest = direction.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
         if largest == 0.0 || direction.iter().any(|x| !x.is_finite()) {
             let value = direction.iter().copied().find(|x| !x.is_finite()).unwrap_or(0.0);
@@ -189,7 +189,7 @@ impl<'a, T: Real> Seen<'a, T> {
     pub(in crate::transport) fn centroids(&self) -> f64 {
         let total = mass::total(self.x.masses.as_slice().unwrap_or_default());
         let mean = |side: &Cloud<'a, T>, k: usize| {
-            let terms = side.each(|point| point[k].wide()) * side.masses.mapv(|mass| mass / total);
+            let terms = side.each(|point| point[k].as_f64()) * side.masses.mapv(|mass| mass / total);
             reduction::sum(terms.as_slice().unwrap_or_default())
         };
         let along = |k: usize| {
@@ -201,13 +201,13 @@ impl<'a, T: Real> Seen<'a, T> {
 
     /// See [`axis_bound`].
     pub(in crate::transport) fn axes(&self) -> Result<f64> {
-        let along = |k: usize| self.on_a_line(|point| point[k].wide());
+        let along = |k: usize| self.on_a_line(|point| point[k].as_f64());
         Ok(self.combine(&(0..self.dimension()).map(along).collect::<Result<Vec<_>>>()?))
     }
 
     /// The distance of the projections onto a direction.
     fn along(&self, direction: &[f64]) -> Result<f64> {
-        self.on_a_line(|point| point.iter().zip(direction).map(|(x, by)| x.wide() * by).sum())
+        self.on_a_line(|point| point.iter().zip(direction).map(|(x, by)| x.as_f64() * by).sum())
     }
 
     fn on_a_line(&self, at: impl Fn(ArrayView1<'a, T>) -> f64) -> Result<f64> {

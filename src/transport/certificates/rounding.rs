@@ -49,7 +49,7 @@ pub fn round_plan<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>
     for (i, mut out) in rounded.rows_mut().into_iter().enumerate() {
         row_into(i, &mut row);
         rounding.apply(i, &mut row);
-        out.iter_mut().zip(&row).for_each(|(out, &mass)| *out = T::of(mass));
+        out.iter_mut().zip(&row).for_each(|(out, &mass)| *out = T::from_f64(mass));
     }
     Ok(rounded)
 }
@@ -60,7 +60,7 @@ pub(super) fn check_plan<T: Real>(problem: &TransportProblem<'_, T>, plan: &Arra
     match plan.indexed_iter().find(|(_, mass)| !(mass.is_finite() && **mass >= T::zero())) {
         None => Ok(()),
         Some(((i, j), mass)) => {
-            let (position, value) = (Position(vec![i, j]), mass.wide());
+            let (position, value) = (Position(vec![i, j]), mass.as_f64());
             Err(Error::Value { argument: "plan", position, value, allowed: "finite and >= 0" })
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn check_plan<T: Real>(problem: &TransportProblem<'_, T>, plan: &Arra
 
 /// Copies a row of a dense plan.
 pub(super) fn fill<T: Real>(plan: &ArrayRef2<T>, i: usize, out: &mut [f64]) {
-    out.iter_mut().zip(plan.row(i)).for_each(|(out, mass)| *out = mass.wide());
+    out.iter_mut().zip(plan.row(i)).for_each(|(out, mass)| *out = mass.as_f64());
 }
 
 /// What rounds a plan row by row, so that no matrix need exist: two passes over its rows.

@@ -45,7 +45,7 @@ fn check<T: Real>(problem: TransportProblem<'_, T>, exact: f64, next: &mut impl 
     let told = || format!("{problem:?}: {exact}");
     let [n, m] = problem.cost.shape();
     let no_more = |bound: Result<T>, size: f64, name: &str| match bound {
-        Ok(bound) => assert!(bound.wide() <= exact + ROUNDINGS * size, "{name} {bound} of {}", told()),
+        Ok(bound) => assert!(bound.as_f64() <= exact + ROUNDINGS * size, "{name} {bound} of {}", told()),
         Err(error) => assert!(
             matches!(
                 error,
@@ -55,24 +55,24 @@ fn check<T: Real>(problem: TransportProblem<'_, T>, exact: f64, next: &mut impl 
             told()
         ),
     };
-    let mut potentials = |n: usize| Array1::from_shape_simple_fn(n, || T::of((20.0 * next()).floor() - 10.0));
+    let mut potentials = |n: usize| Array1::from_shape_simple_fn(n, || T::from_f64((20.0 * next()).floor() - 10.0));
     let (u, v) = (potentials(n), potentials(m));
     no_more(dual_bound(problem, &u, &v), 1e3, "dual");
     no_more(total_variation_bound(problem), exact, "variation");
     no_more(axis_bound(problem), exact, "axes");
     no_more(centroid_bound(problem), exact, "centroids");
     if let Cost::Points { x, .. } = problem.cost {
-        let direction = Array2::from_shape_fn((1, x.ncols()), |(_, k)| T::of(1.0 + k as f64));
+        let direction = Array2::from_shape_fn((1, x.ncols()), |(_, k)| T::from_f64(1.0 + k as f64));
         no_more(projection_bound(problem, &direction), exact, "projection");
     }
     match product_coupling_cost(problem) {
-        Ok(bound) => assert!(bound.is_finite() && bound.wide() >= exact * (1.0 - ROUNDINGS), "product of {}", told()),
+        Ok(bound) => assert!(bound.is_finite() && bound.as_f64() >= exact * (1.0 - ROUNDINGS), "product of {}", told()),
         Err(error) => assert!(matches!(error, Error::Value { .. } | Error::Overflow { .. }), "{error} of {}", told()),
     }
     for (gap, budget) in [(0.0, 1), (0.0, 9), (0.0, 2_000), (0.05, 2_000)] {
-        match (EmdBounds { gap, budget }.run(problem), exact.is_finite()) {
+        match (EmdBounds { gap, budget }.solve(problem), exact.is_finite()) {
             (Ok(interval), true) => {
-                let (lower, upper) = (interval.lower.wide(), interval.upper.wide());
+                let (lower, upper) = (interval.lower.as_f64(), interval.upper.as_f64());
                 assert!(0.0 <= lower && lower <= exact && exact <= upper, "{interval:?} of {}", told());
             }
             (Err(error), false) => assert!(matches!(error, Error::NoFinitePlan { .. }), "{error} of {}", told()),
@@ -86,10 +86,10 @@ fn search<T: Real>(costs: &[f64], seed: u64, runs: usize) {
     for run in 0..runs {
         let (n, m, total) = (1 + run % 4, 1 + run / 4 % 4, 1 + run % 5);
         let (a, b) = (weights(n, total, &mut next), weights(m, total, &mut next));
-        let narrow = |weights: &[usize]| weights.iter().map(|&w| T::of(w as f64)).collect::<Array1<T>>();
+        let narrow = |weights: &[usize]| weights.iter().map(|&w| T::from_f64(w as f64)).collect::<Array1<T>>();
         let (wide_a, wide_b) = (narrow(&a), narrow(&b));
-        let mut matrix = Array2::from_shape_simple_fn((n, m), || T::of(any(costs, &mut next)));
-        let exact = least(&mut units(&a), &units(&b), &|i, j| matrix[[i, j]].wide());
+        let mut matrix = Array2::from_shape_simple_fn((n, m), || T::from_f64(any(costs, &mut next)));
+        let exact = least(&mut units(&a), &units(&b), &|i, j| matrix[[i, j]].as_f64());
         // Nothing of a place without mass is read.
         for ((i, j), cost) in matrix.indexed_iter_mut() {
             if a[i] == 0 || b[j] == 0 {
@@ -99,7 +99,8 @@ fn search<T: Real>(costs: &[f64], seed: u64, runs: usize) {
         check(TransportProblem::new(wide_a.view(), wide_b.view(), Cost::matrix(matrix.view())), exact, &mut next);
         if run % 4 == 0 {
             let mut points = |weights: &[usize]| {
-                let mut points = Array2::from_shape_simple_fn((weights.len(), 2), || T::of((5.0 * next()).floor()));
+                let mut points =
+                    Array2::from_shape_simple_fn((weights.len(), 2), || T::from_f64((5.0 * next()).floor()));
                 points
                     .rows_mut()
                     .into_iter()
@@ -132,7 +133,7 @@ fn three_by_three_with_dear_ways_is_thirteen_from_both_sides() {
     for far in [1e6, 1e15, 2e15, 1e18, 1e150, 1e300, NEVER] {
         let cost = array![[3.0, 2.0, far], [5.0, 6.0, far], [far, far, 6.0]];
         let problem = TransportProblem::new(one.view(), one.view(), Cost::matrix(cost.view()));
-        let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.run(problem).unwrap();
+        let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.solve(problem).unwrap();
         assert!(
             interval.lower <= 13.0 && 13.0 <= interval.upper && interval.upper - interval.lower < 1e-10,
             "{interval:?}"
@@ -147,7 +148,7 @@ fn masses_at_the_bottom_of_the_type_keep_the_ends_in_order() {
         for cost in [1.0, 1e-10, 1e10, 1e300] {
             let costs = array![[cost, f64::NAN], [2.0 * cost, 0.0], [f64::NAN; 2]];
             let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(costs.view()));
-            let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.run(problem).unwrap();
+            let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.solve(problem).unwrap();
             let exact = 5.0 * (mass * cost);
             let (low, high) = (interval.lower, interval.upper);
             assert!(0.0 <= low && low <= exact && exact <= high, "{mass}, {cost}: {interval:?}");
@@ -203,6 +204,6 @@ fn half_the_mass_from_each_of_two_points_and_none_from_what_is_no_point() {
     assert_eq!(product_coupling_cost(problem), Ok(1.5));
     assert_eq!(plan_cost(problem, &array![[0.5], [0.5], [0.0]]), Ok(1.5));
     assert_eq!(dual_bound(problem, &array![2.0, 1.0, NEVER], &array![0.0]), Ok(1.5));
-    let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.run(problem).unwrap();
+    let interval = EmdBounds { gap: 0.0, ..EmdBounds::default() }.solve(problem).unwrap();
     assert!(interval.lower <= 1.5 && 1.5 <= interval.upper && interval.upper - interval.lower < 1e-12);
 }

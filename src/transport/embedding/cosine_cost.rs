@@ -7,7 +7,7 @@ use crate::{Element, Error, Real, Result, rows};
 
 /// `C_ij = 1 - cos(e_i, e_j)` between the rows of an embedding matrix, in `[0, 2]`.
 ///
-/// Holds the normalised rows, `[V, d]`, made once and used for every batch; the `[V, V]` costs never exist. `C_ii` is
+/// Holds the normalized rows, `[V, d]`, made once and used for every batch; the `[V, V]` costs never exist. `C_ii` is
 /// exactly 0. A cosine that rounds to more than 1 counts as 1, which can only bring the cost nearer to its exact value;
 /// a cost is good to a few units of the last place of 1, so two embeddings closer than that have the cost 0. It is not a
 /// metric: the triangle inequality can fail.
@@ -27,7 +27,7 @@ pub struct CosineCost<T> {
 }
 
 impl<T: Real> CosineCost<T> {
-    /// Normalises the rows of `embeddings`, `[V, d]`: an output head, an input embedding, or a stronger model's.
+    /// Normalizes the rows of `embeddings`, `[V, d]`: an output head, an input embedding, or a stronger model's.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl<T: Real> CosineCost<T> {
         for (i, (from, mut to)) in embeddings.rows().into_iter().zip(directions.rows_mut()).enumerate() {
             let to = to.as_slice_mut().unwrap_or_default();
             rows::copy(from, to);
-            normalise(to).map_err(|bad| bad.at(i))?;
+            normalize(to).map_err(|bad| bad.at(i))?;
         }
         Ok(Self { directions })
     }
@@ -62,12 +62,12 @@ impl<T: Real> CosineCost<T> {
         Some(if i == j { T::zero() } else { (T::one() - cosine).max(T::zero()) })
     }
 
-    /// The normalised rows, contiguous.
+    /// The normalized rows, contiguous.
     pub(super) fn directions(&self) -> ArrayView2<'_, T> {
         self.directions.view()
     }
 
-    /// One normalised row.
+    /// One normalized row.
     pub(super) fn direction(&self, class: usize) -> ArrayView1<'_, T> {
         self.directions.row(class)
     }
@@ -90,16 +90,16 @@ impl Bad {
 }
 
 /// Divides by the largest element first, so that no square overflows or vanishes.
-fn normalise<T: Real>(row: &mut [T]) -> std::result::Result<(), Bad> {
+fn normalize<T: Real>(row: &mut [T]) -> std::result::Result<(), Bad> {
     if let Some(column) = row.iter().position(|x| !x.is_finite()) {
-        return Err(Bad::Element { column, value: row[column].wide() });
+        return Err(Bad::Element { column, value: row[column].as_f64() });
     }
-    let largest = row.iter().fold(0.0, |max: f64, x| max.max(x.wide().abs()));
+    let largest = row.iter().fold(0.0, |max: f64, x| max.max(x.as_f64().abs()));
     if largest == 0.0 {
         return Err(Bad::Zero);
     }
-    let length = row.iter().map(|x| (x.wide() / largest).powi(2)).sum::<f64>().sqrt();
-    row.iter_mut().for_each(|x| *x = T::of(x.wide() / largest / length));
+    let length = row.iter().map(|x| (x.as_f64() / largest).powi(2)).sum::<f64>().sqrt();
+    row.iter_mut().for_each(|x| *x = T::from_f64(x.as_f64() / largest / length));
     Ok(())
 }
 

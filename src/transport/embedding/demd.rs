@@ -50,7 +50,7 @@ pub fn demd<E: Element, I: Target>(
     cost: &CosineCost<E::Real>,
 ) -> Result<Array1<E::Real>> {
     let pass = Pass::new(logits, targets, cost, None, None)?;
-    Ok(pass.values()?.iter().map(|found| E::Real::of(found.cost)).collect())
+    Ok(pass.values()?.iter().map(|found| E::Real::from_f64(found.cost)).collect())
 }
 
 /// [`demd`] and the gradient of its sum in the logits: `q_k (C_ky - D)`.
@@ -75,7 +75,7 @@ pub fn demd_grad<T: Real, E: Element<Real = T>, I: Target>(
     let mut gradient = Array2::zeros(logits.raw_dim());
     let pass = Pass::new(logits, targets, cost, None, None)?;
     let found = pass.gradient(&mut gradient, |_, _: &Found<T>| Slopes { nll: 0.0, cost: 1.0 })?;
-    Ok((found.iter().map(|found| T::of(found.cost)).collect(), gradient))
+    Ok((found.iter().map(|found| T::from_f64(found.cost)).collect(), gradient))
 }
 
 #[cfg(test)]

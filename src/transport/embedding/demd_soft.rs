@@ -53,7 +53,7 @@ pub fn demd_soft<E: Element>(
     cost: &CosineCost<E::Real>,
 ) -> Result<Array1<E::Real>> {
     let found = Pass::soft(logits, targets, cost)?.values()?;
-    Ok(found.iter().map(|found| E::Real::of(found.cost)).collect())
+    Ok(found.iter().map(|found| E::Real::from_f64(found.cost)).collect())
 }
 
 /// [`demd_soft`] and the gradient of its sum in the logits: `q_k ((C p)_k - D)`.
@@ -78,7 +78,7 @@ pub fn demd_soft_grad<T: Real, E: Element<Real = T>>(
     let mut gradient = Array2::zeros(logits.raw_dim());
     let pass = Pass::soft(logits, targets, cost)?;
     let found = pass.gradient(&mut gradient, |_, _: &Found<T>| Slopes { nll: 0.0, cost: 1.0 })?;
-    Ok((found.iter().map(|found| T::of(found.cost)).collect(), gradient))
+    Ok((found.iter().map(|found| T::from_f64(found.cost)).collect(), gradient))
 }
 
 #[cfg(test)]

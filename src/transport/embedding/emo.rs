@@ -1,18 +1,18 @@
-//! Earth mover distance optimisation (EMO): likelihood and expected embedding distance, one scaled to match the other.
+//! Earth mover distance optimization (EMO): likelihood and expected embedding distance, one scaled to match the other.
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use super::CosineCost;
 use super::expected_cost::{Found, Pass, Slopes};
 use crate::error::Position;
-use crate::reduction::{self, narrow};
-use crate::{Element, Error, Parts, Real, Reduction, Result, Target};
+use crate::reduction::{self, to_real};
+use crate::{Element, Error, Real, Reduction, Result, SumCount, Target};
 
 /// Which of the two terms is scaled to the size of the other, by a factor that counts as a constant in the gradient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum EmoMode {
-    /// `½ [M + sg(M / (D + ε)) D]`, whose value is M: language modelling and adaptation to a domain ("EMO-1").
+    /// `½ [M + sg(M / (D + ε)) D]`, whose value is M: language modeling and adaptation to a domain ("EMO-1").
     #[default]
     ScaleDemd,
     /// `sg(D / (M + ε)) M + D`, whose value is 2 D: continued pre-training and instruction tuning ("EMO-2").
@@ -171,7 +171,7 @@ impl Emo {
         let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
         let terms = self.all::<E::Real>(&pass.values()?)?;
         let column = |of: fn(&Term) -> f64| -> Result<Array1<E::Real>> {
-            terms.iter().enumerate().map(|(row, term)| narrow(of(term), "logits", row)).collect()
+            terms.iter().enumerate().map(|(row, term)| to_real(of(term), "logits", row)).collect()
         };
         Ok(EmoTerms {
             loss: column(|term| term.loss)?,
@@ -217,7 +217,7 @@ impl Emo {
         let scale = scale(&pass, reduction)?;
         let found = pass.gradient(out, |row, found| {
             let (nll, cost) = self.slopes(self.term(found).weight);
-            let scale = weights.as_ref().map_or(scale, |weights| weights[row].wide());
+            let scale = weights.as_ref().map_or(scale, |weights| weights[row].as_f64());
             Slopes { nll: scale * nll, cost: scale * cost }
         })?;
         self.reduce(&found, weights.as_deref(), scale)
@@ -228,15 +228,15 @@ impl Emo {
     /// # Errors
     ///
     /// See [`Emo`].
-    pub fn parts<E: Element, I: Target>(
+    pub fn sum_count<E: Element, I: Target>(
         &self,
         logits: &ArrayRef2<E>,
         targets: &ArrayRef1<I>,
         cost: &CosineCost<E::Real>,
-    ) -> Result<Parts> {
+    ) -> Result<SumCount> {
         let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
         let losses: Vec<f64> = self.all::<E::Real>(&pass.values()?)?.iter().map(|term| term.loss).collect();
-        Ok(Parts { sum: finite(reduction::sum(&losses))?, count: pass.kept().filter(|kept| *kept).count() as f64 })
+        Ok(SumCount { sum: finite(reduction::sum(&losses))?, count: pass.kept().filter(|kept| *kept).count() as f64 })
     }
 }
 
@@ -286,7 +286,7 @@ impl Emo {
     /// Every row, unless the factor of one does not fit the type.
     fn all<T: Real>(&self, found: &[Found<T>]) -> Result<Vec<Term>> {
         let terms: Vec<Term> = found.iter().map(|found| self.term(found)).collect();
-        match terms.iter().position(|term| !T::of(term.weight).is_finite()) {
+        match terms.iter().position(|term| !T::from_f64(term.weight).is_finite()) {
             Some(row) => Err(Error::overflow::<T>("logits", row)),
             None => Ok(terms),
         }
@@ -303,9 +303,9 @@ impl Emo {
     fn reduce<T: Real>(&self, found: &[Found<T>], weights: Option<&[T]>, scale: f64) -> Result<T> {
         let mut losses: Vec<f64> = self.all(found)?.iter().map(|term| term.loss).collect();
         if let Some(weights) = weights {
-            losses.iter_mut().zip(weights).for_each(|(loss, w)| *loss *= w.wide());
+            losses.iter_mut().zip(weights).for_each(|(loss, w)| *loss *= w.as_f64());
         }
-        narrow(finite(scale * reduction::sum(&losses))?, "logits", Position::default())
+        to_real(finite(scale * reduction::sum(&losses))?, "logits", Position::default())
     }
 }
 

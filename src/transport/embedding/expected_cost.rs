@@ -218,12 +218,12 @@ impl<'a, E: Element> Pass<'a, E> {
                 let Some(goal) = goals[r] else { continue };
                 let logits = rows::part(self.logits.row(job.first + r), range.clone(), &mut logits);
                 let cosines = cosines.as_slice_mut().unwrap_or_default();
-                let (max, mass) = (job.found[r].sum.max, E::Real::of(goal.mass));
+                let (max, mass) = (job.found[r].sum.max, E::Real::from_f64(goal.mass));
                 if let Some(k) = job.found[r].top_of(logits).filter(|k| start + k != goal.class) {
-                    job.found[r].top = Some(Top { class: start + k, cost: lanes::cost(cosines[k], mass).wide() });
+                    job.found[r].top = Some(Top { class: start + k, cost: lanes::cost(cosines[k], mass).as_f64() });
                     cosines[k] = mass;
                 }
-                job.found[r].others += dispatch(ExpectedCost { logits, cosines, max, mass }).wide();
+                job.found[r].others += dispatch(ExpectedCost { logits, cosines, max, mass }).as_f64();
             }
         }
     }
@@ -243,7 +243,7 @@ impl<'a, E: Element> Pass<'a, E> {
         general_mat_mul(one, &directions, &block.t(), zero, out);
         for (mut row, goal) in out.rows_mut().into_iter().zip(goals) {
             if let Some(goal) = goal.filter(|goal| classes.contains(&goal.class)) {
-                row[goal.class - classes.start] = E::Real::of(goal.mass);
+                row[goal.class - classes.start] = E::Real::from_f64(goal.mass);
             }
         }
     }
@@ -262,12 +262,12 @@ impl<'a, E: Element> Pass<'a, E> {
         };
         let Slopes { nll, cost } = slopes(index, found);
         let total = 1.0 + found.sum.others;
-        let (base, per_cost) = (E::Real::of((nll - cost * found.cost) / total), E::Real::of(cost / total));
-        let (logits, mass) = (self.logits.row(index), E::Real::of(goal.mass));
+        let (base, per_cost) = (E::Real::from_f64((nll - cost * found.cost) / total), E::Real::from_f64(cost / total));
+        let (logits, mass) = (self.logits.row(index), E::Real::from_f64(goal.mass));
         let complement = found.sum.complement(logits[goal.class].real());
         // `C_y - D` is the difference of what is left without the class, where nothing cancels near certainty.
         let beside = found.others + found.top.map_or(0.0, |top| top.cost / total);
-        let at_class = E::Real::of(-nll * complement + cost * found.prob * (complement * goal.own - beside));
+        let at_class = E::Real::from_f64(-nll * complement + cost * found.prob * (complement * goal.own - beside));
         let largest = per_cost.abs() * mass;
         if !(base.abs() + largest + largest + at_class.abs()).is_finite() {
             found.fault = Some(Fault::Overflow);
@@ -281,7 +281,7 @@ impl<'a, E: Element> Pass<'a, E> {
         if let Some(top) = found.top {
             // And so is `C_t - D`.
             let above = found.sum.others / total * top.cost - found.others - found.prob * goal.own;
-            row[top.class] = E::Real::of((nll + cost * above) / total);
+            row[top.class] = E::Real::from_f64((nll + cost * above) / total);
         }
     }
 
@@ -291,7 +291,7 @@ impl<'a, E: Element> Pass<'a, E> {
             Some(Fault::Overflow) => Error::overflow::<E::Real>("logits", row),
             Some(Fault::Mass) => Error::overflow::<E::Real>("targets", row),
             Some(Fault::Target(class)) => {
-                let value = self.goals.distribution(row).map_or(f64::NAN, |targets| targets[class].wide());
+                let value = self.goals.distribution(row).map_or(f64::NAN, |targets| targets[class].as_f64());
                 let position = Position(vec![row, class]);
                 Error::Value { argument: "targets", position, value, allowed: "finite and >= 0" }
             }

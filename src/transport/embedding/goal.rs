@@ -27,7 +27,7 @@ pub(super) struct Goal {
     pub(super) own: f64,
 }
 
-/// The goals of neighbouring rows, and where their distributions lie in the embedding: `Σ p_j e_j` of each.
+/// The goals of neighboring rows, and where their distributions lie in the embedding: `Σ p_j e_j` of each.
 pub(super) struct Aims<T> {
     pub(super) goals: Vec<Result<Option<Goal>, Fault>>,
     pub(super) directions: Array2<T>,
@@ -88,16 +88,16 @@ fn of_distributions<T: Real>(cost: &CosineCost<T>, all: &Rows<'_, T>, first: usi
         }
         let directions = cost.directions();
         general_mat_mul(T::one(), &part, &directions.slice(s![range, ..]), T::zero(), &mut product);
-        others.zip_mut_with(&product, |sum, &x| *sum += x.wide());
+        others.zip_mut_with(&product, |sum, &x| *sum += x.as_f64());
     }
     let mut directions = Array2::zeros((rows, width));
     let rows = directions.rows_mut().into_iter().zip(others.rows()).zip(found);
     let goals = rows.map(|((mut to, others), found)| {
         let Weights { top, largest, rest } = found?;
         let direction = cost.direction(top);
-        let along: f64 = others.iter().zip(direction).map(|(x, e)| x * e.wide()).sum();
+        let along: f64 = others.iter().zip(direction).map(|(x, e)| x * e.as_f64()).sum();
         for ((to, &x), e) in to.iter_mut().zip(others).zip(direction) {
-            *to = T::of(x + largest * e.wide());
+            *to = T::from_f64(x + largest * e.as_f64());
         }
         Ok(Some(Goal { class: top, mass: largest + rest, own: (rest - along).max(0.0) }))
     });
@@ -118,7 +118,7 @@ impl Weights {
             if !(weight >= T::zero() && weight.is_finite()) {
                 return Err(Fault::Target(class));
             }
-            let (largest, smaller) = match weight.wide() {
+            let (largest, smaller) = match weight.as_f64() {
                 weight if weight > found.largest => (weight, found.largest),
                 weight => (found.largest, weight),
             };
@@ -129,6 +129,6 @@ impl Weights {
             found.rest += smaller;
         }
         // Products and differences of what follows are no larger than twice the mass.
-        if T::of(4.0 * (found.largest + found.rest)).is_finite() { Ok(found) } else { Err(Fault::Mass) }
+        if T::from_f64(4.0 * (found.largest + found.rest)).is_finite() { Ok(found) } else { Err(Fault::Mass) }
     }
 }

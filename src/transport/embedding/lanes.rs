@@ -1,4 +1,4 @@
-//! The two vectorised loops over a row of logits and its cosines with the target.
+//! The two vectorized loops over a row of logits and its cosines with the target.
 
 use crate::Real;
 use crate::math::{exp, mul_add};

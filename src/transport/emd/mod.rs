@@ -52,7 +52,7 @@ use crate::{Error, Real, Result, reduction};
 /// - [`Error::Empty`](crate::Error::Empty): a side without places; [`Error::NoMass`](crate::Error::NoMass): one whose weights
 ///   are all zero.
 /// - [`Error::Unbalanced`](crate::Error::Unbalanced): totals that differ by more than 6e-8 (n + m + 16) of the larger,
-///   as sums in `f32` may; [`normalised`](crate::transport::normalised) mends it.
+///   as sums in `f32` may; [`normalized`](crate::transport::normalized) mends it.
 /// - [`Error::Overflow`](crate::Error::Overflow): the result does not fit.
 /// - [`Error::Unfinished`](crate::Error::Unfinished): a million and two thousand steps for each place were not enough; no
 ///   such problem is known to us.
@@ -72,9 +72,13 @@ use crate::{Error, Real, Result, reduction};
 /// Dantzig, *Application of the simplex method to a transportation problem*, 1951; strongly feasible trees: Cunningham,
 /// Mathematical Programming 11, 1976; Ahuja, Magnanti and Orlin, *Network Flows*, 1993, chapter 11.
 pub fn emd<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    T::emd(problem)
+}
+
+pub(super) fn least_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
     let (_, primal) = solve::plan(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
-    reduction::narrow(primal, "cost", Position::default())
+    reduction::to_real(primal, "cost", Position::default())
 }
 
 /// [`emd`] with a plan that attains it, and potentials that prove it.
@@ -104,9 +108,9 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 ///
 /// By the envelope theorem the slope in the cost is the plan, and those in the weights are the potentials. Along the
 /// simplex, where a weight grows at the expense of another, potentials count up to a constant of each side only: they come
-/// centred, with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
+/// centered, with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
 /// only forbidden ways join it to mass, and 0 where a cost of its ways is not a number, or the slope does not fit the type.
-/// Where several plans or pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalised gradients.
+/// Where several plans or pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalized gradients.
 ///
 /// # Errors
 ///
@@ -126,7 +130,7 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 pub fn emd_grad<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
     let masses = problem.held_masses()?.scaled();
     let solved = solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
-    let (a, b) = (centred(&solved.u, &masses.a)?, centred(&solved.v, &masses.b)?);
+    let (a, b) = (centered(&solved.u, &masses.a)?, centered(&solved.v, &masses.b)?);
     let solution = EmdSolution::<T>::new(solved)?;
     Ok((solution.cost, TransportGradient { a, b, cost: solution.plan.to_dense() }))
 }
@@ -151,19 +155,19 @@ pub struct EmdSolution<T> {
 
 impl<T: Real> EmdSolution<T> {
     fn new(solved: Solved) -> Result<Self> {
-        let narrow = |x| reduction::narrow(x, "cost", Position::default());
+        let to_real = |x| reduction::to_real(x, "cost", Position::default());
         // Both rounded downwards, so that they are feasible in the type of the caller too.
         let all = |potentials: Vec<f64>| potentials.into_iter().map(fitting_below).collect::<Result<Array1<T>>>();
         let flows =
-            solved.plan.flows().iter().map(|flow| Flow { from: flow.from, to: flow.to, mass: T::of(flow.mass) });
+            solved.plan.flows().iter().map(|flow| Flow { from: flow.from, to: flow.to, mass: T::from_f64(flow.mass) });
         let flows = flows.filter(|flow| flow.mass > T::zero()).collect();
         Ok(Self {
-            cost: narrow(solved.primal)?,
+            cost: to_real(solved.primal)?,
             plan: Plan::new(solved.plan.shape(), flows),
             u: all(solved.u)?,
             v: all(solved.v)?,
-            dual: narrow(solved.dual)?,
-            gap: narrow(solved.gap)?,
+            dual: to_real(solved.dual)?,
+            gap: to_real(solved.gap)?,
         })
     }
 }
@@ -171,9 +175,9 @@ impl<T: Real> EmdSolution<T> {
 /// Slopes of a transport cost in everything that it depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransportGradient<T> {
-    /// In the weights `a`, `[n]`, centred over the places with mass: only differences count.
+    /// In the weights `a`, `[n]`, centered over the places with mass: only differences count.
     pub a: Array1<T>,
-    /// In the weights `b`, `[m]`, centred in the same way.
+    /// In the weights `b`, `[m]`, centered in the same way.
     pub b: Array1<T>,
     /// In the cost, `[n, m]`: the plan.
     pub cost: Array2<T>,
@@ -186,10 +190,10 @@ fn fitting_below<T: Real>(potential: f64) -> Result<T> {
 }
 
 /// Less their mean over the places with mass.
-fn centred<T: Real>(potentials: &[f64], masses: &[f64]) -> Result<Array1<T>> {
+fn centered<T: Real>(potentials: &[f64], masses: &[f64]) -> Result<Array1<T>> {
     let held: Vec<f64> = potentials.iter().zip(masses).filter(|(_, mass)| **mass > 0.0).map(|(u, _)| *u).collect();
     let mean = reduction::sum(&held.iter().map(|u| u / held.len() as f64).collect::<Vec<_>>());
-    potentials.iter().map(|&u| fit(u, T::of(u - mean))).collect()
+    potentials.iter().map(|&u| fit(u, T::from_f64(u - mean))).collect()
 }
 
 /// What has become of a potential in the type of the caller, which must hold it if it was a number.

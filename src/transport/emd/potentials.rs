@@ -37,7 +37,7 @@ impl Potentials {
             all
         };
         let mut all = from(&|_| first);
-        if let Some([row_parts, column_parts]) = simplex.parts(cost) {
+        if let Some([row_parts, column_parts]) = simplex.sum_count(cost) {
             let zeros = heaviest_of_each(&column_parts, |k| masses.b[columns[k]], first);
             let apart = from(&|row| zeros[row_parts[row]]);
             if dual(masses, &apart.u, &apart.v) > dual(masses, &all.u, &all.v) {
@@ -112,7 +112,7 @@ impl Slope {
     }
 
     fn is_number<T: Real>(self) -> bool {
-        self.is_known && T::of(self.least).is_finite()
+        self.is_known && T::from_f64(self.least).is_finite()
     }
 
     /// Only a matrix forbids ways; points that far away have no cost that fits the type.

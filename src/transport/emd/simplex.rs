@@ -236,7 +236,7 @@ impl<'a, T: Real> Simplex<'a, T> {
 
     /// The parts of the tree that idle arcs drawn near hold together, if there are any: to which of them each row and each
     /// column belongs. Nothing says how their potentials stand to each other but that they must be feasible.
-    pub(super) fn parts(&self, cost: &Cost<'_, T>) -> Option<[Vec<usize>; 2]> {
+    pub(super) fn sum_count(&self, cost: &Cost<'_, T>) -> Option<[Vec<usize>; 2]> {
         if !self.is_drawn {
             return None;
         }

@@ -103,7 +103,7 @@ impl Ends {
 
     /// In the type of the caller and its own units, rounded outwards; `tiny` is what numbers below the normal ones may have
     /// lost in all. A lower end of zero that is exact stays.
-    pub(super) fn narrow<T: Real>(self, unit: f64, tiny: f64) -> Result<EmdInterval<T>> {
+    pub(super) fn to_real<T: Real>(self, unit: f64, tiny: f64) -> Result<EmdInterval<T>> {
         let Self { lower_by, upper_by, passes, .. } = self;
         let outwards = |end: f64| if end == 0.0 { T::zero() } else { below::<T>(scaled_below(end, unit, tiny)) };
         let (lower, upper) = (outwards(self.lower), T::zero() - outwards(-self.upper));

@@ -19,7 +19,7 @@ use crate::{Real, Result, check};
 ///
 /// The cheapest come first and the search ends as soon as the gap is closed: the product coupling, the c-transform of
 /// nothing, and for points the distances along axes; then a greedy plan; then stages of Sinkhorn's iteration with falling
-/// regularisation, each begun from the last, whose plan is rounded to a feasible one above and whose potential is
+/// regularization, each begun from the last, whose plan is rounded to a feasible one above and whose potential is
 /// c-transformed below; then the network simplex, begun from those potentials, for as long as the budget lasts. Each of its
 /// trees is feasible, so that it too gives bounds wherever it is stopped.
 ///
@@ -50,7 +50,7 @@ use crate::{Real, Result, check};
 /// let (x, y) = (wave(40, 0.0), wave(50, 0.5)); // points in the plane
 /// let (a, b) = (Array1::from_elem(40, 1.0 / 40.0), Array1::from_elem(50, 1.0 / 50.0));
 /// let problem = TransportProblem::new(a.view(), b.view(), Cost::points(x.view(), y.view(), GroundCost::Euclidean));
-/// let interval = EmdBounds { gap: 0.05, ..EmdBounds::default() }.run(problem)?;
+/// let interval = EmdBounds { gap: 0.05, ..EmdBounds::default() }.solve(problem)?;
 /// let exact = emd(problem)?;
 /// assert!(interval.lower <= exact && exact <= interval.upper);
 /// assert!(interval.upper - interval.lower <= 0.05 * interval.upper);
@@ -59,7 +59,7 @@ use crate::{Real, Result, check};
 ///
 /// # References
 ///
-/// Rounding and falling regularisation: Altschuler, Weed and Rigollet, NeurIPS 2017,
+/// Rounding and falling regularization: Altschuler, Weed and Rigollet, NeurIPS 2017,
 /// [arXiv:1705.09634](https://arxiv.org/abs/1705.09634); Schmitzer, SIAM J. Sci. Comput. 41, 2019,
 /// [arXiv:1610.06519](https://arxiv.org/abs/1610.06519).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,7 +85,7 @@ impl EmdBounds {
     /// # Errors
     ///
     /// See [`EmdBounds`].
-    pub fn run<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<EmdInterval<T>> {
+    pub fn solve<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<EmdInterval<T>> {
         check::non_negative("gap", self.gap)?;
         check::parameter("budget", self.budget as f64, ">= 1", self.budget >= 1)?;
         let masses = problem.held_masses()?.scaled();

@@ -14,12 +14,12 @@ use crate::{Error, Position, Real, Result};
 const ROUNDS: usize = 30;
 const AGREED: f64 = 0.01;
 
-/// By what the regularisation falls from one stage to the next, and the share of the width that a stage may leave if another
+/// By what the regularization falls from one stage to the next, and the share of the width that a stage may leave if another
 /// is to follow.
 const FALL: f64 = 3.0;
 const ENOUGH: f64 = 0.8;
 
-/// The range of the costs over the first regularisation.
+/// The range of the costs over the first regularization.
 const COARSE: f64 = 16.0;
 
 /// One call: the problem, what is known, and what may still be spent.
@@ -78,7 +78,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
             }
             step(&mut self)?;
         }
-        self.ends.narrow(self.unit, self.roundings * f64::from_bits(1))
+        self.ends.to_real(self.unit, self.roundings * f64::from_bits(1))
     }
 
     /// Some plan must have been found: where ways are forbidden, the product is not one. The gap cannot become smaller than what
@@ -183,7 +183,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         Simplex::new(&self.problem.cost, &self.masses, Some(&all))
     }
 
-    /// Stages of Sinkhorn's iteration with falling regularisation, each from where the last has ended, for as long as what
+    /// Stages of Sinkhorn's iteration with falling regularization, each from where the last has ended, for as long as what
     /// they prove by themselves becomes much narrower.
     fn entropic(&mut self) -> Result<()> {
         let (mut regularization, mut width) = (self.range / COARSE, f64::INFINITY);
@@ -219,7 +219,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         let Spent { cost, astray, .. } = rounded_cost(&self.held, &self.masses, plan_row);
         // What rounding spreads goes everywhere, so that forbidden ways leave nothing of it.
         let upper = if astray.is_none() { cost } else { f64::INFINITY };
-        let f: Vec<f64> = self.held.rows.iter().map(|&i| solution.f[i].wide()).collect();
+        let f: Vec<f64> = self.held.rows.iter().map(|&i| solution.f[i].as_f64()).collect();
         self.ends.passes += solution.iterations + 4;
         let lower = self.prove_from(&f, LowerBound::Sinkhorn { regularization });
         self.ends.press(upper, self.margin(self.size), UpperBound::Sinkhorn { regularization });

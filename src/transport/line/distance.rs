@@ -59,7 +59,7 @@ pub fn wasserstein_1d_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p:
         _ => {
             share_out(&mut sides);
             let (x, y, _) = level(&sides[0], &sides[1]);
-            longest(&x, &y, slack(&sides[0], &sides[1], T::epsilon().wide())).distance.abs()
+            longest(&x, &y, slack(&sides[0], &sides[1], T::epsilon().as_f64())).distance.abs()
         }
     })
 }
@@ -82,7 +82,7 @@ pub fn wasserstein_1d_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p:
 /// # Errors
 ///
 /// As [`wasserstein_1d_distance`]; [`Error::Overflow`](crate::Error::Overflow) also where a potential does not fit, which at
-/// large p it may not where neighbouring points are many times as far apart as the measures.
+/// large p it may not where neighboring points are many times as far apart as the measures.
 ///
 /// # Examples
 ///
@@ -113,7 +113,7 @@ pub fn wasserstein_1d_distance_grad<T: Real>(
         _ => {
             share_out(&mut sides);
             let (x, y, _) = level(&sides[0], &sides[1]);
-            let way = longest(&x, &y, slack(&sides[0], &sides[1], T::epsilon().wide()));
+            let way = longest(&x, &y, slack(&sides[0], &sides[1], T::epsilon().as_f64()));
             (way.distance.abs(), gradient_of_way(way, &x, &y))
         }
     };

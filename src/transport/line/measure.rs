@@ -9,7 +9,7 @@ use crate::{Error, Real, Result, check, parallel, reduction};
 ///
 /// `points` are `[n]` on a line and `[n, d]` in `d` dimensions, `weights` are `[n]`. Points are finite, in any order, and
 /// may repeat. Weights are finite and `>= 0`; without them each point holds `1/n`. A point of weight zero takes no part:
-/// not even its NaN is seen. The total is whatever the weights sum to; nothing is normalised.
+/// not even its NaN is seen. The total is whatever the weights sum to; nothing is normalized.
 ///
 /// # Examples
 ///
@@ -88,9 +88,9 @@ impl Atoms {
     pub(super) fn new<T: Real>(measure: Measure<'_, T>, names: &Names) -> Result<Self> {
         measure.check_masses(names)?;
         let finite = |i: usize, point: &T| match point.is_finite() {
-            true => Ok(point.wide() + 0.0),
+            true => Ok(point.as_f64() + 0.0),
             false => {
-                let (argument, value) = (names.points, point.wide());
+                let (argument, value) = (names.points, point.as_f64());
                 Err(Error::Value { argument, position: i.into(), value, allowed: "finite" })
             }
         };
@@ -103,7 +103,7 @@ impl Atoms {
                 let both = measure.points.iter().zip(weights).enumerate();
                 let held = both.filter(|(_, (_, w))| **w > T::zero());
                 Ok(Self::Weighted(
-                    held.map(|(i, (point, w))| Ok((finite(i, point)?, w.wide()))).collect::<Result<_>>()?,
+                    held.map(|(i, (point, w))| Ok((finite(i, point)?, w.as_f64()))).collect::<Result<_>>()?,
                 ))
             }
         }

@@ -3,7 +3,7 @@
 use super::longest::Way;
 use super::merge::Side;
 use super::power::Power;
-use super::slopes::{End, centred, potentials, slopes};
+use super::slopes::{End, centered, potentials, slopes};
 use crate::{Result, check};
 
 /// The order of a distance.
@@ -78,7 +78,7 @@ impl Root {
             return [of_points, still(x, y)];
         }
         let of_sum = potentials(x, y, Self::power(self.p, self.unit), end);
-        let of_weights = of_sum.map(|side| centred(side.into_iter().map(|f| self.unit * self.slope(f)).collect()));
+        let of_weights = of_sum.map(|side| centered(side.into_iter().map(|f| self.unit * self.slope(f)).collect()));
         [of_points, of_weights]
     }
 }

@@ -31,7 +31,7 @@ pub struct MeasureGradient<T> {
 /// move together, so that each potential is determined up to a constant: each is given with the mean 0 over the points
 /// that hold mass, and pushed through a softmax the constant drops out. Measures without weights have this gradient, too.
 ///
-/// Where the distance is not differentiable this is one of its generalised gradients. Of points in one place the lighter
+/// Where the distance is not differentiable this is one of its generalized gradients. Of points in one place the lighter
 /// ones, then those that came first, are served first. With `p = 1` a point that stays where it is has the slope 0. Where
 /// both quantile functions jump at once (everywhere, if both sides have as many points of equal weight) the potentials
 /// are the mean of the slopes to both sides, that is what a central difference gives.
@@ -70,7 +70,7 @@ pub fn wasserstein_1d_grad<T: Real>(
     let value = fitting(cost(&left, &right, power))?;
     let (x_sorted, y_sorted, unit) = level(&left, &right);
     let slopes = slopes(&x_sorted, &y_sorted, unit, power);
-    let potentials = potentials(&x_sorted, &y_sorted, power, End::Open).map(centred);
+    let potentials = potentials(&x_sorted, &y_sorted, power, End::Open).map(centered);
     let [in_x, in_y] = laid((x, y), places, slopes, potentials)?;
     Ok((value, in_x, in_y))
 }
@@ -105,7 +105,7 @@ fn original<T: Real>(measure: &Measure<'_, T>, places: Vec<usize>) -> Vec<usize>
 fn scatter<T: Real>(n: usize, places: &[usize], values: &[f64], argument: &'static str) -> Result<Array1<T>> {
     let mut laid = Array1::zeros(n);
     for (&place, &value) in places.iter().zip(values) {
-        laid[place] = T::of(value) + T::zero(); // never -0
+        laid[place] = T::from_f64(value) + T::zero(); // never -0
         if !laid[place].is_finite() {
             return Err(Error::overflow::<T>(argument, place));
         }
@@ -198,7 +198,7 @@ fn rises(
 }
 
 /// Less their mean.
-pub(super) fn centred(mut values: Vec<f64>) -> Vec<f64> {
+pub(super) fn centered(mut values: Vec<f64>) -> Vec<f64> {
     let mean = reduction::sum(&values) / values.len() as f64;
     values.iter_mut().for_each(|value| *value -= mean);
     values

@@ -30,7 +30,7 @@ use crate::{Error, Real, Result, parallel, reduction, simd};
 /// - [`Error::Shape`]: weights of another length than their points.
 /// - [`Error::Empty`]: no points. [`Error::NoMass`]: weights that are all zero.
 /// - [`Error::Unbalanced`]: the totals differ by more than 6e-8 (n + m + 16) of the larger, as sums in `f32` may;
-///   [`normalised`](crate::transport::normalised) mends it.
+///   [`normalized`](crate::transport::normalized) mends it.
 /// - [`Error::Overflow`]: the result or a total does not fit the type.
 ///
 /// # Examples
@@ -57,7 +57,7 @@ pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> 
 
 /// The value in the type of the caller, which must hold it.
 pub(super) fn fitting<T: Real>(cost: f64) -> Result<T> {
-    let value = T::of(cost) + T::zero();
+    let value = T::from_f64(cost) + T::zero();
     if value.is_finite() { Ok(value) } else { Err(Error::overflow::<T>("x.points", Position::default())) }
 }
 
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "`x.weights` sums to 1 and `y.weights` to 1.5, allowed is a relative difference of 1.3e-6; \
-             `transport::normalised` divides weights by their sum"
+             `transport::normalized` divides weights by their sum"
         );
         let (points, weights) = (array![0.0_f32, 1.0], array![0.5_f32, 0.500_000_5]);
         let nearly = Measure::weighted(points.view(), weights.view());

@@ -14,7 +14,7 @@ const RIDGE: f64 = 1e-12;
 /// How much larger than the least so far an error may be after an extrapolation: the way down is not monotone.
 const SLACK: f64 = 2.0;
 
-/// How far an extrapolation may lead, in units of the regularisation and beside the residual: where the iteration is not yet
+/// How far an extrapolation may lead, in units of the regularization and beside the residual: where the iteration is not yet
 /// linear, differences point far and wrong.
 const REACH: f64 = 4.0;
 

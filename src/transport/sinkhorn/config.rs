@@ -35,10 +35,10 @@ use crate::{Error, Real, Result, check};
 /// which for totals of 1 tends to the balanced problem as ρ grows. (For other totals `a ⊗ b` keeps to the literature, and the
 /// limit is larger by `ε m (m - 1 - ln m)`.)
 ///
-/// Potentials are updated in the log domain, so that nothing overflows at any regularisation: each round takes one exponential
+/// Potentials are updated in the log domain, so that nothing overflows at any regularization: each round takes one exponential
 /// for each cost, of an exponent formed in `f64`, and looks at each cost once. Costs between points are formed where
 /// they are needed: nothing of `[n, m]` exists. Rows of costs go to threads; the bits do not depend on how many.
-/// Rounds start at a regularisation of the range of the costs, which falls by `scaling` from stage to stage; for unbalanced
+/// Rounds start at a regularization of the range of the costs, which falls by `scaling` from stage to stage; for unbalanced
 /// problems each round also moves the best constant from one potential to the other. From 16 rounds before, each is
 /// extrapolated, which at a small ε takes a tenth of the rounds. Iteration stops once
 /// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited to
@@ -98,7 +98,7 @@ pub struct Sinkhorn {
     pub max_iterations: usize,
     /// ρ, by which marginals are bound to the weights, `> 0`; exactly where there is none. Default none.
     pub marginal_penalty: Option<f64>,
-    /// By what the regularisation falls from stage to stage, `(0, 1]`; 1 leaves all stages out but the last. Default 0.25,
+    /// By what the regularization falls from stage to stage, `(0, 1]`; 1 leaves all stages out but the last. Default 0.25,
     /// which takes the fewest rounds on points in the plane.
     pub scaling: f64,
 }
@@ -175,10 +175,10 @@ impl Sinkhorn {
         check::shape("g", g.shape(), &[problem.b.len()])?;
         let Kernel { gibbs, a, b } = self.kernel(&problem, &masses)?;
         if let Some(&at) = b.places.iter().find(|&&j| !g[j].is_finite()) {
-            let value = g[at].wide();
+            let value = g[at].as_f64();
             return Err(Error::Value { argument: "g", position: at.into(), value, allowed: "finite" });
         }
-        let from: Vec<f64> = b.places.iter().map(|&j| g[j].wide()).collect();
+        let from: Vec<f64> = b.places.iter().map(|&j| g[j].as_f64()).collect();
         let settled = if flat::is_flat(&gibbs, self.regularization) {
             self.flat(gibbs, a, b, Some(&from))
         } else {
@@ -240,7 +240,7 @@ impl Sinkhorn {
         (Settled::alternating(rounds, self.regularization), report)
     }
 
-    /// Rounds at a regularisation far above the costs, from this potential of `b`.
+    /// Rounds at a regularization far above the costs, from this potential of `b`.
     pub(super) fn flat<'a, T: Real>(
         &self,
         mut gibbs: Gibbs<'a, T>,

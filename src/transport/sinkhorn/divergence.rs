@@ -23,7 +23,7 @@ use crate::{Error, Real, Result};
 ///   - \tfrac12 \mathrm{OT}_\varepsilon(b, b) + \tfrac{\varepsilon}{2} \Bigl(\sum a - \sum b\Bigr)^2
 /// ```
 ///
-/// `>= 0`, and 0 only between equal measures, to within the square of the marginal error: unlike `OT_ε`, whose minimiser is
+/// `>= 0`, and 0 only between equal measures, to within the square of the marginal error: unlike `OT_ε`, whose minimizer is
 /// shrunk. It tends to exact transport as ε falls and to a distance of kernel means as it grows (for the squared ground
 /// cost, to the squared distance of the means). The last term is there for unbalanced problems, without which it is zero.
 ///

@@ -1,4 +1,4 @@
-//! Rounds where the regularisation is far above the costs: all of the plan is near the product of the weights, and only its
+//! Rounds where the regularization is far above the costs: all of the plan is near the product of the weights, and only its
 //! deviations from that are looked at.
 
 use super::gibbs::{self, Gibbs};
@@ -8,7 +8,7 @@ use super::stages::Report;
 use crate::simd::dispatch;
 use crate::{Real, parallel};
 
-/// The regularisation over the range of the costs from which rounds are flat. Above it the potentials, which are no larger
+/// The regularization over the range of the costs from which rounds are flat. Above it the potentials, which are no larger
 /// than the costs, are so far below ε that beside it they would lose digits.
 const FLAT: f64 = 16.0;
 
@@ -49,7 +49,7 @@ pub(super) fn is_flat<T: Real>(gibbs: &Gibbs<'_, T>, regularization: f64) -> boo
     !gibbs.forbids && regularization >= FLAT * gibbs.range
 }
 
-/// The regularisation itself, or a smaller one whose problem has the same solution to every digit, at which no quotient is
+/// The regularization itself, or a smaller one whose problem has the same solution to every digit, at which no quotient is
 /// subnormal.
 pub(super) fn within_reach<T: Real>(gibbs: &Gibbs<'_, T>, regularization: f64, penalty: Option<f64>) -> f64 {
     let largest = gibbs.range.max(gibbs.base.abs()).max(penalty.unwrap_or(0.0));

@@ -21,7 +21,7 @@ const NEAR: Range<f64> = 1.0 / 2048.0..2048.0;
 /// Beyond it, exponents are no numbers.
 const LARGEST_EXPONENT: f64 = 1e300;
 
-/// The costs between places that take part, and the regularisation that makes exponents of them. Exponents are formed in `f64`
+/// The costs between places that take part, and the regularization that makes exponents of them. Exponents are formed in `f64`
 /// and are near zero where there is mass, so that in `f32` they lose nothing by being rounded before their exponential is
 /// taken.
 pub(super) struct Gibbs<'a, T> {
@@ -74,13 +74,13 @@ impl<T: Real> Scratch<T> {
 
     /// Adds a multiple of the row to these columns.
     pub(super) fn deposit(&self, factor: f64, columns: &mut [f64]) {
-        dispatch(Deposit { masses: &self.masses, factor: factor * T::SCALE.wide(), columns });
+        dispatch(Deposit { masses: &self.masses, factor: factor * T::SCALE.as_f64(), columns });
     }
 
     /// A multiple of the row, exactly zero where nothing is.
     pub(super) fn write(&self, factor: f64, mut write: impl FnMut(usize, f64)) {
         for (j, &mass) in self.masses.iter().enumerate() {
-            write(j, factor * (mass * T::SCALE).wide());
+            write(j, factor * (mass * T::SCALE).as_f64());
         }
     }
 }
@@ -106,7 +106,7 @@ impl<'a, T: Real> Gibbs<'a, T> {
         Self { cost, rows: CostRows::of_columns(&cost, &self.places), places: b.places.clone(), ..*self }
     }
 
-    /// Costs of another regularisation.
+    /// Costs of another regularization.
     pub(super) fn set_regularization(&mut self, regularization: f64) {
         self.inverse = 1.0 / regularization;
     }
@@ -184,7 +184,7 @@ impl<'a, T: Real> Gibbs<'a, T> {
         let affine = self.affine(shift);
         let blocks = costs.chunks(BLOCK).zip(exponents.chunks(BLOCK)).zip(masses.chunks_mut(BLOCK));
         let sums = blocks.map(|((costs, exponents), out)| {
-            dispatch(Exponentials { costs, exponents, affine, out }).wide() * T::SCALE.wide()
+            dispatch(Exponentials { costs, exponents, affine, out }).as_f64() * T::SCALE.as_f64()
         });
         sums.sum()
     }

@@ -66,7 +66,7 @@ pub(super) fn of_places<T: Real>(
     cost: &Cost<'_, T>,
     position: impl Fn(usize) -> Position,
 ) -> Result<Array1<T>> {
-    let other = |wide: f64| match T::of(wide) {
+    let other = |wide: f64| match T::from_f64(wide) {
         value if value.is_finite() || (wide == f64::INFINITY && matches!(cost, Cost::Matrix(_))) => value,
         _ => T::zero(),
     };
@@ -79,7 +79,7 @@ pub(super) fn of_places<T: Real>(
 
 /// A number in the type of the caller, which must hold it.
 pub(super) fn fit<T: Real>(argument: &'static str, wide: f64, position: impl Into<Position>) -> Result<T> {
-    let value = T::of(wide);
+    let value = T::from_f64(wide);
     if value.is_finite() { Ok(value) } else { Err(Error::overflow::<T>(argument, position)) }
 }
 

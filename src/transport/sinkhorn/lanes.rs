@@ -19,7 +19,7 @@ pub(super) struct Affine {
 impl Affine {
     #[inline(always)]
     fn at<C: Real, const FMA: bool>(&self, cost: C, exponent: f64) -> f64 {
-        mul_add::<f64, FMA>(self.base - cost.wide(), self.inverse, exponent + self.shift)
+        mul_add::<f64, FMA>(self.base - cost.as_f64(), self.inverse, exponent + self.shift)
     }
 }
 
@@ -42,7 +42,7 @@ impl<C: Real, T: Real> Exponentials<'_, C, T> {
     ) {
         for i in 0..LANES {
             let x = affine.at::<C, FMA>(costs[i], exponents[i]);
-            let (mantissa, power) = T::of(if x > TOP { TOP } else { x }).exp_parts_lane::<FMA>();
+            let (mantissa, power) = T::from_f64(if x > TOP { TOP } else { x }).exp_parts_lane::<FMA>();
             out[i] = mantissa * power;
             sums[i] += out[i];
         }
@@ -112,7 +112,7 @@ impl<T: Real> Kernel for Deposit<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (column, mass) in self.columns.iter_mut().zip(self.masses) {
-            *column = mul_add::<f64, FMA>(self.factor, mass.wide(), *column);
+            *column = mul_add::<f64, FMA>(self.factor, mass.as_f64(), *column);
         }
     }
 }
@@ -135,12 +135,12 @@ impl<C: Real, T: Real> Kernel for Spent<'_, C, T> {
         let (masses, last) = self.masses.as_chunks::<LANES>();
         for (costs, masses) in costs.iter().zip(masses) {
             for i in 0..LANES {
-                let mass = masses[i].wide() * T::SCALE.wide();
+                let mass = masses[i].as_f64() * T::SCALE.as_f64();
                 sums[i] = mul_add::<f64, FMA>(mass, above(costs[i], self.base), sums[i]);
             }
         }
         for (i, (&cost, mass)) in last_costs.iter().zip(last).enumerate() {
-            sums[i] += (mass.wide() * T::SCALE.wide()) * above(cost, self.base);
+            sums[i] += (mass.as_f64() * T::SCALE.as_f64()) * above(cost, self.base);
         }
         join(sums, |a, b| a + b)
     }
@@ -149,7 +149,7 @@ impl<C: Real, T: Real> Kernel for Spent<'_, C, T> {
 /// `C - base`, 0 where the way is forbidden.
 #[inline(always)]
 fn above<C: Real>(cost: C, base: f64) -> f64 {
-    if cost < C::infinity() { cost.wide() - base } else { 0.0 }
+    if cost < C::infinity() { cost.as_f64() - base } else { 0.0 }
 }
 
 /// `e^(v_j - C_j/ε) - 1` of columns, where costs hardly matter beside ε; returns their mean by the shares.
@@ -203,7 +203,7 @@ impl<C: Real> Kernel for Ends<'_, C> {
         for (i, &cost) in rest.iter().enumerate() {
             (low[i], high[i]) = (lesser(cost, low[i]), larger(cost, high[i]));
         }
-        (join(low, lesser).wide(), join(high, larger).wide())
+        (join(low, lesser).as_f64(), join(high, larger).as_f64())
     }
 }
 
@@ -321,41 +321,44 @@ mod tests {
 
     /// Costs and exponents of which every seventh is -inf.
     fn sample<C: Real>(n: usize) -> (Vec<C>, Vec<f64>) {
-        let costs = (0..n).map(|i| C::of(2.0 + (0.7 * i as f64).sin())).collect();
+        let costs = (0..n).map(|i| C::from_f64(2.0 + (0.7 * i as f64).sin())).collect();
         let exponents = (0..n).map(|i| if i % 7 == 3 { f64::NEG_INFINITY } else { (1.3 * i as f64).cos() });
         (costs, exponents.collect())
     }
 
     fn check<C: Real, T: Real>() {
-        let tolerance = 10.0 * T::epsilon().wide(); // exponents are rounded to the type
+        let tolerance = 10.0 * T::epsilon().as_f64(); // exponents are rounded to the type
         for (level, n) in available().into_iter().flat_map(|level| LENGTHS.map(|n| (level, n))) {
             let (costs, exponents) = sample::<C>(n);
-            let at = |i: usize| (0.25 - costs[i].wide()) * 3.0 + exponents[i];
+            let at = |i: usize| (0.25 - costs[i].as_f64()) * 3.0 + exponents[i];
             let mut masses = vec![T::zero(); n];
             let kernel = Exponentials { costs: &costs, exponents: &exponents, affine: AFFINE, out: &mut masses };
             let sum = run_at(level, kernel) * T::SCALE;
             let exact: Vec<f64> = (0..n).map(|i| (at(i) - 1.5).exp()).collect();
-            close(sum.wide(), exact.iter().sum(), tolerance);
+            close(sum.as_f64(), exact.iter().sum(), tolerance);
             for (mass, exact) in masses.iter().zip(&exact) {
-                assert!((mass.wide() * T::SCALE.wide() - exact).abs() <= tolerance * exact + 1e-50, "{level:?}, {n}");
+                assert!(
+                    (mass.as_f64() * T::SCALE.as_f64() - exact).abs() <= tolerance * exact + 1e-50,
+                    "{level:?}, {n}"
+                );
             }
             let largest = run_at(level, Largest { costs: &costs, exponents: &exponents, affine: AFFINE });
             let expected = (0..n).map(at).fold(f64::NEG_INFINITY, f64::max);
             assert!(largest == expected || (largest - expected).abs() < 1e-14, "{level:?}, {n}");
             let mut columns = vec![0.5; n];
-            run_at(level, Deposit { masses: &masses, factor: 2.0 * T::SCALE.wide(), columns: &mut columns });
+            run_at(level, Deposit { masses: &masses, factor: 2.0 * T::SCALE.as_f64(), columns: &mut columns });
             columns.iter().zip(&exact).for_each(|(column, exact)| close(*column, 0.5 + 2.0 * exact, tolerance));
             let spent = run_at(level, Spent { masses: &masses, costs: &costs, base: 0.25 });
-            close(spent, exact.iter().zip(&costs).map(|(mass, cost)| mass * (cost.wide() - 0.25)).sum(), tolerance);
+            close(spent, exact.iter().zip(&costs).map(|(mass, cost)| mass * (cost.as_f64() - 0.25)).sum(), tolerance);
             let ends = run_at(level, Ends(&costs));
-            let fold = |start, op: fn(f64, f64) -> f64| costs.iter().map(|c| c.wide()).fold(start, op);
+            let fold = |start, op: fn(f64, f64) -> f64| costs.iter().map(|c| c.as_f64()).fold(start, op);
             assert_eq!(ends, (fold(f64::INFINITY, f64::min), fold(f64::NEG_INFINITY, f64::max)));
             let mut raised = vec![-7.0; n];
             run_at(level, Raise { costs: &costs, affine: AFFINE, largest: &mut raised });
             let mut sums = vec![1.0; n];
             run_at(level, AddBelow { costs: &costs, affine: AFFINE, largest: &raised, sums: &mut sums });
             for (i, cost) in costs.iter().enumerate() {
-                let x = (0.25 - cost.wide()) * 3.0 - 1.5;
+                let x = (0.25 - cost.as_f64()) * 3.0 - 1.5;
                 close(raised[i], x.max(-7.0), 1e-14);
                 close(sums[i], 1.0 + (x - x.max(-7.0)).exp(), 1e-14);
             }

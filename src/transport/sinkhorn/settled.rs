@@ -129,7 +129,7 @@ impl<'a, T: Real> Settled<'a, T> {
     pub(super) fn plan(&self) -> Array2<T> {
         let mut plan = Array2::zeros((self.a.count, self.b.count));
         let rows = chosen(plan.axis_iter_mut(Axis(0)), &self.a.places);
-        self.for_each_row(rows, |out, row| row.write(|j, mass| out[self.b.places[j]] = T::of(mass)));
+        self.for_each_row(rows, |out, row| row.write(|j, mass| out[self.b.places[j]] = T::from_f64(mass)));
         plan
     }
 
@@ -144,7 +144,7 @@ impl<'a, T: Real> Settled<'a, T> {
 
     /// The gradient in the points of the first side: `Σ_j P_ij ∇C(x_i, y_j)`, as costs are between points.
     pub(super) fn slopes(&self, x: ArrayView2<'_, T>, y: ArrayView2<'_, T>, ground: GroundCost) -> Array2<f64> {
-        let axis = |k: usize| self.b.places.iter().map(|&j| y[[j, k]].wide()).collect::<Vec<_>>();
+        let axis = |k: usize| self.b.places.iter().map(|&j| y[[j, k]].as_f64()).collect::<Vec<_>>();
         let axes: Vec<Vec<f64>> = (0..y.ncols()).map(axis).collect();
         let mut slopes = Array2::zeros(x.dim());
         self.for_each_row(chosen(slopes.axis_iter_mut(Axis(0)), &self.a.places), |out, mut row| {
@@ -153,7 +153,7 @@ impl<'a, T: Real> Settled<'a, T> {
                 *out = dispatch(Slope {
                     weights: &weights,
                     axis,
-                    from: from.wide(),
+                    from: from.as_f64(),
                     is_sign: ground == GroundCost::Manhattan,
                 });
             }

@@ -1,4 +1,4 @@
-//! When to stop: rounds until the marginals agree, first at a large regularisation and then at smaller ones.
+//! When to stop: rounds until the marginals agree, first at a large regularization and then at smaller ones.
 
 use super::Sinkhorn;
 
@@ -11,7 +11,7 @@ pub(super) trait Rounds {
     /// Makes use of what the round has found about the other side.
     fn advance(&mut self);
 
-    /// Goes on with another regularisation; potentials, in its units, become larger by the factor.
+    /// Goes on with another regularization; potentials, in its units, become larger by the factor.
     fn set_regularization(&mut self, factor: f64, regularization: f64);
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Report {
 const STAGE_TOLERANCE: f64 = 0.05;
 
 impl Sinkhorn {
-    /// The regularisations of the stages: from the range of the costs down to the own.
+    /// The regularizations of the stages: from the range of the costs down to the own.
     pub(super) fn stages(&self, range: f64) -> Vec<f64> {
         let count = ((self.regularization / range).ln() / self.scaling.ln()).floor();
         let count = if count > 0.0 && self.scaling < 1.0 { count as usize } else { 0 };

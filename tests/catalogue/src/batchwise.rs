@@ -3,8 +3,8 @@
 use loglik::diagnostics::{Ches, displacement, log_gradient_ratio};
 use loglik::logits::log_collision;
 use loglik::preference::{
-    AlphaDivergence, AlphaDpo, Aot, AotUnpaired, Baseline, BetaDpo, Divergence, Dpo, DrDpo, ForwardKl, KtoPair, Length,
-    MarginMoments, PairObjective, Pairs, Scored, Sft,
+    AlphaDpo, AlphaLink, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKlLink, KtoPair, Length, Link, Linked,
+    MarginMoments, PairObjective, Pairs, Sft,
 };
 use loglik::sequence::TokenMask;
 use loglik::{Real, Reduction};
@@ -49,15 +49,15 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("detached factors", pairs, |call, out| {
             batch(call, |batch| {
                 let beta = BetaDpo::default().beta_of(batch, Reduction::Mean);
-                out.scalar("beta", beta.map(T::of));
-                let usual = MarginMoments::of(batch, Length::Mean);
-                out.scalar("std", usual.clone().map(|usual| T::of(usual.std)));
+                out.scalar("beta", beta.map(T::from_f64));
+                let usual = MarginMoments::new(batch, Length::Mean);
+                out.scalar("std", usual.clone().map(|usual| T::from_f64(usual.std)));
                 let usual = usual.unwrap_or_default();
                 let offset =
                     AlphaDpo { beta: knob(2.0), gamma: knob(0.5), alpha: knob(0.1), label_smoothing: knob(0.0), usual };
                 out.array("offsets", offset.offsets_of(batch));
                 out.array("weights", robust().weights_of(batch));
-                out.scalar("baseline", kto().baselines_of(batch, Reduction::Mean).map(|kept| T::of(kept.chosen)));
+                out.scalar("baseline", kto().baselines_of(batch, Reduction::Mean).map(|kept| T::from_f64(kept.chosen)));
             });
         })
         .forming(&["margin"]),
@@ -65,33 +65,33 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             run(
                 call,
                 out,
-                &Scored { loss: Dpo { beta: knob(0.01), label_smoothing: knob(0.1) }, score: ForwardKl },
+                &Linked { loss: Dpo { beta: knob(0.01), label_smoothing: knob(0.1) }, link: ForwardKlLink },
                 Reduction::Mean,
             );
         }),
         Entry::new("Dpo scored by an alpha divergence", pairs, |call, out| {
-            let score = AlphaDivergence { alpha: knob(0.8) };
+            let link = AlphaLink { alpha: knob(0.8) };
             run(
                 call,
                 out,
-                &Scored { loss: Dpo { beta: knob(0.1), label_smoothing: knob(0.1) }, score },
+                &Linked { loss: Dpo { beta: knob(0.1), label_smoothing: knob(0.1) }, link },
                 Reduction::Mean,
             );
         }),
         Entry::new("Dpo scored by name", pairs, |call, out| {
-            let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: knob(1.1) };
+            let link = Link::AlphaDivergence { f_alpha_divergence_coef: knob(1.1) };
             run(
                 call,
                 out,
-                &Scored { loss: Dpo { beta: knob(0.1), label_smoothing: knob(0.1) }, score },
+                &Linked { loss: Dpo { beta: knob(0.1), label_smoothing: knob(0.1) }, link },
                 Reduction::Mean,
             );
         }),
         Entry::new("displacement and gradient ratio", pairs, |call, out| {
             let columns: Vec<_> = (0..4).map(|i| call.real::<Ix1>(i)).collect();
             let moved = displacement(&columns[0], &columns[2]);
-            out.scalar("rate", moved.clone().map(|moved| T::of(moved.rate)));
-            out.scalar("change", moved.map(|moved| T::of(moved.mean_change)));
+            out.scalar("rate", moved.clone().map(|moved| T::from_f64(moved.rate)));
+            out.scalar("change", moved.map(|moved| T::from_f64(moved.mean_change)));
             let side = |i: usize| Pairs { chosen: columns[i].view(), rejected: columns[i + 1].view() };
             out.array("ratio", log_gradient_ratio(side(0), side(2)));
         })

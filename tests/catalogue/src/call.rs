@@ -1,6 +1,6 @@
 //! One call of a public function with arrays of any layout, and everything that it gives back.
 
-use loglik::{Parts, Real, Result};
+use loglik::{Real, Result, SumCount};
 use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, ArrayViewMut, Dimension, IxDyn, arr0};
 
 use super::knobs::turned;
@@ -31,7 +31,8 @@ impl Inputs {
 
     /// The arguments in memory of this layout, then the call.
     pub fn call<T: Real>(&self, layout: Layout, function: fn(&Call<T>, &mut Results<T>)) -> Results<T> {
-        let reals: Vec<_> = self.reals.iter().map(|x| Laid::new(x.mapv(T::of).view(), layout, T::nan())).collect();
+        let reals: Vec<_> =
+            self.reals.iter().map(|x| Laid::new(x.mapv(T::from_f64).view(), layout, T::nan())).collect();
         let classes: Vec<_> = self.classes.iter().map(|x| Laid::new(x.view(), layout, i64::MIN)).collect();
         let masks: Vec<_> = self.masks.iter().map(|x| Laid::new(x.view(), layout, true)).collect();
         let call = Call {
@@ -83,7 +84,7 @@ impl<T: Real> Call<'_, T> {
 
     /// A buffer in the layout of the call, full of what must not survive.
     pub fn buffer<D: Dimension>(&self, shape: D) -> Laid<T, D> {
-        Laid::new(Array::from_elem(shape, T::of(-777.0)).view(), self.layout, T::nan())
+        Laid::new(Array::from_elem(shape, T::from_f64(-777.0)).view(), self.layout, T::nan())
     }
 
     /// Calls `f` with such a buffer and hands over what stands in it afterwards.
@@ -136,9 +137,9 @@ impl<T: Real> Results<T> {
     }
 
     /// Sum and count; kept as `value` scaled to the element type, under `sum` and `count`.
-    pub fn parts(&mut self, result: Result<Parts>) {
-        self.scalar("parts: sum", result.clone().map(|parts| T::of(parts.sum)));
-        self.scalar("parts: count", result.map(|parts| T::of(parts.count)));
+    pub fn sum_count(&mut self, result: Result<SumCount>) {
+        self.scalar("parts: sum", result.clone().map(|parts| T::from_f64(parts.sum)));
+        self.scalar("parts: count", result.map(|parts| T::from_f64(parts.count)));
     }
 
     /// A value and the gradients that came with it, by the real inputs `first`, `first + 1`, ...
@@ -196,7 +197,7 @@ impl<T: Real> Results<T> {
 }
 
 fn same<T: Real>(left: &Result<ArrayD<T>>, right: &Result<ArrayD<T>>) -> bool {
-    let bits = |x: &T| x.wide().to_bits();
+    let bits = |x: &T| x.as_f64().to_bits();
     match (left, right) {
         (Ok(left), Ok(right)) => left.shape() == right.shape() && left.iter().map(bits).eq(right.iter().map(bits)),
         (Err(left), Err(right)) => left.to_string() == right.to_string(),

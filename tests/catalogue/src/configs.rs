@@ -2,11 +2,11 @@
 
 use loglik::preference::{
     AlphaDpo, AlphaPo, Aot, AotUnpaired, ApoDown, ApoZero, Asft, Baseline, BcoPair, BetaDpo, BradleyTerry, CalDpo,
-    ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Divergence, Dpo, Dpop, DrDpo, ExoPair, FlexDpo,
-    Hinge, Ipo, KtoPair, Length, MarginMoments, NcaPair, Nll, Odpo, Orpo, PairConfig, Placement, Poft, ProcessReward,
-    Pso, RDpo, RaoKupper, RatingGap, Rebel, RewardAwareRpo, RewardDistance, RewardGap, RewardRegression, RewardTies,
-    RobustDpo, ScorableConfig, Scored, Sft, SigmoidNorm, SimPer, SimPo, Slic, SoftDpo, SppoHard, SppoSoft, TieModel,
-    Tpo,
+    ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, Dpop, DrDpo, ExoPair, FlexDpo, Hinge, Ipo,
+    KtoPair, Length, Link, LinkableConfig, Linked, MarginMoments, NcaPair, Nll, Odpo, Orpo, PairConfig, Placement,
+    Poft, ProcessReward, Pso, RDpo, RaoKupper, RatingGap, Rebel, RewardAwareRpo, RewardDistance, RewardGap,
+    RewardRegression, RewardTies, RobustDpo, Sft, SigmoidNorm, SimPer, SimPo, Slic, SoftDpo, SppoHard, SppoSoft,
+    TieModel, Tpo,
 };
 
 use crate::random::Random;
@@ -66,7 +66,7 @@ impl Picks {
 
 /// Each objective but the weighted sum.
 pub fn every(p: &mut Picks) -> Vec<PairConfig> {
-    [margins(p), labelled(p), sides(p), whole_batches(p)].concat()
+    [margins(p), labeled(p), sides(p), whole_batches(p)].concat()
 }
 
 fn margins(p: &mut Picks) -> Vec<PairConfig> {
@@ -77,49 +77,49 @@ fn margins(p: &mut Picks) -> Vec<PairConfig> {
         PairConfig::Slic(Slic { delta: p.positive(), length: p.length() }),
         PairConfig::Ipo(Ipo { beta: p.positive(), length: p.length() }),
         PairConfig::ExoPair(ExoPair { beta: p.positive(), label_smoothing: p.smoothing() }),
-        PairConfig::Discopop(DiscoPop { beta: p.positive(), tau: p.one_of(&[0.05, 0.5, 1.0]) }),
+        PairConfig::DiscoPop(DiscoPop { beta: p.positive(), tau: p.one_of(&[0.05, 0.5, 1.0]) }),
         PairConfig::SigmoidNorm(SigmoidNorm { beta: p.positive(), label_smoothing: p.smoothing() }),
         PairConfig::Cpo(Cpo { beta: p.positive(), label_smoothing: p.smoothing(), length: p.length() }),
         PairConfig::CpoHinge(CpoHinge { beta: p.positive(), length: p.length() }),
         PairConfig::CpoIpo(CpoIpo { beta: p.positive(), length: p.length() }),
-        PairConfig::Simpo(SimPo { beta: p.positive(), gamma: p.weight(), label_smoothing: p.smoothing() }),
-        PairConfig::Alphapo(AlphaPo {
+        PairConfig::SimPo(SimPo { beta: p.positive(), gamma: p.weight(), label_smoothing: p.smoothing() }),
+        PairConfig::AlphaPo(AlphaPo {
             alpha: 0.1 * p.finite(),
             beta: p.positive(),
             gamma: p.weight(),
             label_smoothing: p.smoothing(),
         }),
-        PairConfig::Rdpo(RDpo { beta: p.positive(), alpha: p.finite(), label_smoothing: p.smoothing() }),
+        PairConfig::RDpo(RDpo { beta: p.positive(), alpha: p.finite(), label_smoothing: p.smoothing() }),
         PairConfig::FlexDpo(FlexDpo { beta_chosen: p.positive(), beta_rejected: p.weight() }),
-        PairConfig::Chipo(ChiPo { beta: 0.01 * p.positive(), clip: p.positive() }),
+        PairConfig::ChiPo(ChiPo { beta: 0.01 * p.positive(), clip: p.positive() }),
         PairConfig::Poft(Poft { beta: p.positive(), gamma: p.finite() }),
         PairConfig::Pso(Pso { beta: p.positive(), epsilon: p.one_of(&[0.1, 0.5]), length: p.length() }),
-        PairConfig::Scored(Scored { loss: scorable(p), score: divergence(p) }),
+        PairConfig::Linked(Linked { loss: scorable(p), link: divergence(p) }),
     ]
 }
 
-fn scorable(p: &mut Picks) -> ScorableConfig {
+fn scorable(p: &mut Picks) -> LinkableConfig {
     match p.random.below(4) {
-        0 => ScorableConfig::Sigmoid(p.dpo()),
-        1 => ScorableConfig::Hinge(Hinge { beta: p.positive() }),
-        2 => ScorableConfig::Ipo(Ipo { beta: p.positive(), length: p.length() }),
-        _ => ScorableConfig::SigmoidNorm(SigmoidNorm { beta: p.positive(), label_smoothing: p.smoothing() }),
+        0 => LinkableConfig::Sigmoid(p.dpo()),
+        1 => LinkableConfig::Hinge(Hinge { beta: p.positive() }),
+        2 => LinkableConfig::Ipo(Ipo { beta: p.positive(), length: p.length() }),
+        _ => LinkableConfig::SigmoidNorm(SigmoidNorm { beta: p.positive(), label_smoothing: p.smoothing() }),
     }
 }
 
-fn divergence(p: &mut Picks) -> Divergence {
+fn divergence(p: &mut Picks) -> Link {
     match p.random.below(4) {
-        0 => Divergence::ReverseKl,
-        1 => Divergence::ForwardKl,
-        2 => Divergence::JsDivergence,
-        _ => Divergence::AlphaDivergence { f_alpha_divergence_coef: p.finite() },
+        0 => Link::ReverseKl,
+        1 => Link::ForwardKl,
+        2 => Link::JsDivergence,
+        _ => Link::AlphaDivergence { f_alpha_divergence_coef: p.finite() },
     }
 }
 
 /// Those that look at rewards, targets or ties.
-fn labelled(p: &mut Picks) -> Vec<PairConfig> {
+fn labeled(p: &mut Picks) -> Vec<PairConfig> {
     let gap = p.one_of(&[RewardGap::Log, RewardGap::Difference]);
-    let distance = p.one_of(&[RewardDistance::BackwardKl, RewardDistance::ForwardKl, RewardDistance::Squared]);
+    let distance = p.one_of(&[RewardDistance::BackwardKl, RewardDistance::ForwardKlLink, RewardDistance::Squared]);
     let rating = p.one_of(&[RatingGap::Margin, RatingGap::Scale]);
     let model = p.one_of(&[TieModel::RaoKupper, TieModel::Davidson]);
     vec![
@@ -157,7 +157,7 @@ fn sides(p: &mut Picks) -> Vec<PairConfig> {
         PairConfig::CalDpo(CalDpo { beta: p.positive() }),
         PairConfig::Dpop(Dpop { beta: p.positive(), lambda: p.weight(), placement }),
         PairConfig::Asft(Asft { lambda: p.positive(), beta: p.one_of(&[1.0, tempered]), length }),
-        PairConfig::Simper(SimPer { length: Length::Mean }),
+        PairConfig::SimPer(SimPer { length: Length::Mean }),
         PairConfig::Tpo(Tpo { beta: p.positive(), alpha, gamma, label_smoothing: p.smoothing(), length: p.length() }),
         PairConfig::Orpo(Orpo { lambda: p.positive(), length: p.length() }),
         PairConfig::Nll(Nll { length: p.length() }),

@@ -56,7 +56,7 @@ macro_rules! methods {
         let (x, targets) = ($call.real::<Ix2>(0), $call.class::<Ix1>(0));
         $out.scalar("value", $loss.value(&x, &targets, $reduction));
         $out.array("each", $loss.each(&x, &targets));
-        $out.parts($loss.parts(&x, &targets));
+        $out.sum_count($loss.sum_count(&x, &targets));
         let terms = $loss.terms(&x, &targets);
         $out.array("nll", terms.clone().map(|terms| terms.nll));
         $out.array("weight", terms.map(|terms| terms.weight));

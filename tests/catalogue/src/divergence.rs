@@ -64,7 +64,7 @@ fn dense<T: Real>(call: &Call<T>, out: &mut Results<T>, divergence: &dyn Categor
     let reduction = Reduction::Weighted(&*weights);
     out.scalar("value", divergence.value(p, q, reduction));
     out.array("each", divergence.each(p, q));
-    out.parts(divergence.parts(p, q));
+    out.sum_count(divergence.sum_count(p, q));
     out.grad("", [0, 1], divergence.grad(p, q, reduction).map(|(value, g)| (value, [g.p, g.q])));
     out.grad("grad: ", [0], divergence.grad_p(p, q, reduction).map(|(value, g)| (value, [g])));
     out.grad("grad: ", [1], divergence.grad_q(p, q, reduction).map(|(value, g)| (value, [g])));
@@ -103,7 +103,7 @@ fn masked<T: Real>(call: &Call<T>, out: &mut Results<T>) {
     let (x, y, mask) = (call.real::<Ix3>(0), call.real::<Ix3>(1), call.mask::<Ix2>(0));
     let (p, q) = (Categorical::Logits(&*x), Categorical::Logits(&*y));
     out.array("each", KlDivergence.each_masked(p, q, &mask));
-    out.parts(KlDivergence.parts_masked(p, q, &mask));
+    out.sum_count(KlDivergence.sum_count_masked(p, q, &mask));
 }
 
 fn masked_sparse<T: Real>(call: &Call<T>, out: &mut Results<T>) {
@@ -112,7 +112,7 @@ fn masked_sparse<T: Real>(call: &Call<T>, out: &mut Results<T>) {
     let teacher = SparseTeacher { indices: classes.view(), log_probs: log_probs.view() };
     let sparse = SparseDivergence::<KlDivergence> { tail: Tail::Bucket, ..Default::default() };
     out.array("each", sparse.each_masked(teacher, &x, &mask));
-    out.parts(sparse.parts_masked(teacher, &x, &mask));
+    out.sum_count(sparse.sum_count_masked(teacher, &x, &mask));
 }
 
 fn sparse<T: Real>(call: &Call<T>, out: &mut Results<T>, sparse: &SparseDivergence<impl ClassDivergence>) {
@@ -122,7 +122,7 @@ fn sparse<T: Real>(call: &Call<T>, out: &mut Results<T>, sparse: &SparseDivergen
     let reduction = Reduction::Weighted(&*weights);
     out.scalar("value", sparse.value(teacher, &x, reduction));
     out.array("each", sparse.each(teacher, &x));
-    out.parts(sparse.parts(teacher, &x));
+    out.sum_count(sparse.sum_count(teacher, &x));
     out.grad("", [0], sparse.grad(teacher, &x, reduction).map(|(value, g)| (value, [g])));
     let into = call.into(x.raw_dim(), |mut to| sparse.grad_into(teacher, &x, reduction, &mut to));
     out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));

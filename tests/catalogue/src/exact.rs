@@ -49,7 +49,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 }
 
 fn interval<T: Real>(out: &mut Results<T>, problem: TransportProblem<'_, T>) {
-    let interval = EmdBounds { gap: knob(0.05), budget: 60 }.run(problem);
+    let interval = EmdBounds { gap: knob(0.05), budget: 60 }.solve(problem);
     out.scalar("lower", interval.clone().map(|interval| interval.lower));
     out.scalar("upper", interval.map(|interval| interval.upper));
 }

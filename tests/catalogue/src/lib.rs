@@ -1,5 +1,5 @@
 //! Every public function once, as a call that tests can repeat: in every layout, with any number of threads, at
-//! neighbouring points, with broken arguments.
+//! neighboring points, with broken arguments.
 
 #![allow(missing_docs, unreachable_pub)] // a tool of the tests of this crate alone
 

@@ -1,14 +1,14 @@
 //! Densities, and what one watches of logits.
 
-use loglik::diagnostics::{Normalisation, TokenStats, TopK};
+use loglik::diagnostics::{TokenStats, TopK, TopKNormalization};
 use loglik::likelihood::{
-    Gaussian, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into, bernoulli_nll_parts,
-    gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into, gaussian_nll_parts, poisson_nll,
-    poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into, poisson_nll_parts, quasi_poisson_nll,
-    quasi_poisson_nll_each, quasi_poisson_nll_grad, quasi_poisson_nll_grad_into, quasi_poisson_nll_parts,
-    shared_gaussian_nll, shared_gaussian_nll_each, shared_gaussian_nll_grad, shared_gaussian_nll_parts,
-    weighted_bernoulli_nll, weighted_bernoulli_nll_each, weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into,
-    weighted_bernoulli_nll_parts,
+    GaussianArguments, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into,
+    bernoulli_nll_sum_count, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into,
+    gaussian_nll_sum_count, poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into,
+    poisson_nll_sum_count, quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad,
+    quasi_poisson_nll_grad_into, quasi_poisson_nll_sum_count, shared_gaussian_nll, shared_gaussian_nll_each,
+    shared_gaussian_nll_grad, shared_gaussian_nll_sum_count, weighted_bernoulli_nll, weighted_bernoulli_nll_each,
+    weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into, weighted_bernoulli_nll_sum_count,
 };
 use loglik::{Real, Reduction};
 use ndarray::{ArrayViewMut2, Ix1, Ix2};
@@ -39,7 +39,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let (mean, log_variance, x) = (call.real::<Ix2>(0), call.real::<Ix1>(1), call.real::<Ix2>(2));
             out.scalar("value", shared_gaussian_nll(&mean, &log_variance, &x, Reduction::Mean));
             out.array("each", shared_gaussian_nll_each(&mean, &log_variance, &x));
-            out.parts(shared_gaussian_nll_parts(&mean, &log_variance, &x));
+            out.sum_count(shared_gaussian_nll_sum_count(&mean, &log_variance, &x));
             let result = shared_gaussian_nll_grad(&mean, &log_variance, &x, Reduction::Mean);
             out.array("grad 0", result.clone().map(|(_, gradient)| gradient.mean));
             out.array("grad 1", result.clone().map(|(_, gradient)| gradient.log_variance));
@@ -51,7 +51,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let reduction = Reduction::Weighted(&weights);
             out.scalar("value", weighted_bernoulli_nll(&logits, &x, &positive, reduction));
             out.array("each", weighted_bernoulli_nll_each(&logits, &x, &positive));
-            out.parts(weighted_bernoulli_nll_parts(&logits, &x, &positive));
+            out.sum_count(weighted_bernoulli_nll_sum_count(&logits, &x, &positive));
             let result = weighted_bernoulli_nll_grad(&logits, &x, &positive, reduction);
             out.grad("", [0], result.map(|(value, g)| (value, [g])));
             let grad_into =
@@ -64,15 +64,17 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let reduction = Reduction::Weighted(&weights);
             out.scalar("value", quasi_poisson_nll(&log_rate, &x, reduction));
             out.array("each", quasi_poisson_nll_each(&log_rate, &x));
-            out.parts(quasi_poisson_nll_parts(&log_rate, &x));
+            out.sum_count(quasi_poisson_nll_sum_count(&log_rate, &x));
             out.grad("", [0], quasi_poisson_nll_grad(&log_rate, &x, reduction).map(|(value, g)| (value, [g])));
             let into = call.into(x.raw_dim(), |mut to| quasi_poisson_nll_grad_into(&log_rate, &x, reduction, &mut to));
             out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));
         })
         .without(By::Weights(2), &[0, 1], Seen::Reduced),
         Entry::new("TopK", rows, |call, out| {
-            for (name, normalisation) in [("raw", Normalisation::Raw), ("renormalised", Normalisation::Renormalised)] {
-                let stats = TopK { k: 3, normalisation }.of(&call.real::<Ix2>(0));
+            for (name, normalization) in
+                [("raw", TopKNormalization::Raw), ("renormalized", TopKNormalization::Renormalized)]
+            {
+                let stats = TopK { k: 3, normalization }.each(&call.real::<Ix2>(0));
                 out.array(&format!("entropy, {name}"), stats.clone().map(|stats| stats.entropy));
                 out.array(&format!("mass, {name}"), stats.map(|stats| stats.mass));
             }
@@ -80,7 +82,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("TokenStats", tokens, |call, out| {
             let stats = TokenStats { top_k: Some(3), ignore_index: Some(1) };
             let each = stats.each(&call.real::<Ix2>(0), &call.class::<Ix1>(0));
-            let flags = |of: bool| T::of(f64::from(u8::from(of)));
+            let flags = |of: bool| T::from_f64(f64::from(u8::from(of)));
             out.array("log_prob", each.clone().map(|each| each.log_prob));
             out.array("max", each.clone().map(|each| each.max));
             out.array("log_sum_exp", each.clone().map(|each| each.log_sum_exp));
@@ -88,7 +90,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("correct", each.clone().map(|each| each.correct.mapv(flags)));
             out.array("mass", each.clone().map(|each| each.top_k_mass.expect("it is asked for")));
             out.array("kept", each.clone().map(|each| each.kept.mapv(flags)));
-            out.scalar("nll", each.and_then(|each| each.means()).map(|means| T::of(means.nll)));
+            out.scalar("nll", each.and_then(|each| each.means()).map(|means| T::from_f64(means.nll)));
         })
         .without(By::Class(0, 1), &[0], Seen::All),
     ]
@@ -98,12 +100,12 @@ fn gaussian<T: Real>(call: &Call<T>, out: &mut Results<T>, reduction: Reduction<
     let (mean, log_variance, x) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix2>(2));
     out.scalar("value", gaussian_nll(&mean, &log_variance, &x, reduction));
     out.array("each", gaussian_nll_each(&mean, &log_variance, &x));
-    out.parts(gaussian_nll_parts(&mean, &log_variance, &x));
+    out.sum_count(gaussian_nll_sum_count(&mean, &log_variance, &x));
     let result = gaussian_nll_grad(&mean, &log_variance, &x, reduction);
     out.grad("", [0, 1, 2], result.map(|(value, g)| (value, [g.mean, g.log_variance, g.x])));
     let buffer = || call.buffer(mean.raw_dim());
     let (mut a, mut b, mut c) = (buffer(), buffer(), buffer());
-    let to = Gaussian { mean: a.view_mut(), log_variance: b.view_mut(), x: c.view_mut() };
+    let to = GaussianArguments { mean: a.view_mut(), log_variance: b.view_mut(), x: c.view_mut() };
     let result = gaussian_nll_grad_into(&mean, &log_variance, &x, reduction, to);
     out.grad("into: ", [0, 1, 2], result.map(|value| (value, [a, b, c].map(|buffer| buffer.view().to_owned()))));
 }
@@ -112,7 +114,7 @@ fn bernoulli<T: Real>(call: &Call<T>, out: &mut Results<T>, reduction: Reduction
     let (logits, x) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
     out.scalar("value", bernoulli_nll(&logits, &x, reduction));
     out.array("each", bernoulli_nll_each(&logits, &x));
-    out.parts(bernoulli_nll_parts(&logits, &x));
+    out.sum_count(bernoulli_nll_sum_count(&logits, &x));
     out.grad("", [0], bernoulli_nll_grad(&logits, &x, reduction).map(|(value, g)| (value, [g])));
     let into = call.into(x.raw_dim(), |mut to| bernoulli_nll_grad_into(&logits, &x, reduction, &mut to));
     out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));
@@ -122,7 +124,7 @@ fn poisson<T: Real>(call: &Call<T>, out: &mut Results<T>, reduction: Reduction<T
     let (log_rate, x) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
     out.scalar("value", poisson_nll(&log_rate, &x, reduction));
     out.array("each", poisson_nll_each(&log_rate, &x));
-    out.parts(poisson_nll_parts(&log_rate, &x));
+    out.sum_count(poisson_nll_sum_count(&log_rate, &x));
     out.grad("", [0], poisson_nll_grad(&log_rate, &x, reduction).map(|(value, g)| (value, [g])));
     let into = call.into(x.raw_dim(), |mut to| poisson_nll_grad_into(&log_rate, &x, reduction, &mut to));
     out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));

@@ -104,7 +104,7 @@ fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &LinearCrossEntropy,
     let (head, targets) = (LinearHead::new(weight).bias(bias), call.class::<Ix2>(0));
     out.scalar("value", loss.value(&hidden, head, &targets, reduction));
     out.array("each", loss.each(&hidden, head, &targets));
-    out.parts(loss.parts(&hidden, head, &targets));
+    out.sum_count(loss.sum_count(&hidden, head, &targets));
     let graded = loss.grad(&hidden, head, &targets, reduction);
     out.scalar("grad: value", graded.clone().map(|(value, _)| value));
     gradients(out, "", graded.map(|(_, g)| all_three(g)));

@@ -110,15 +110,16 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("into: grad 0", into.map(|(_, to)| to));
         }),
         Entry::new("VocabularyShard, log-probabilities", tokens, |call, out| {
-            let log_probs = |sum: &LogSumExp<T>| T::of(sum.log_prob().unwrap_or_default());
+            let log_probs = |sum: &LogSumExp<T>| T::from_f64(sum.log_prob().unwrap_or_default());
             let whole = merged(call);
             out.array("log_prob", whole.clone().map(|whole| whole.map(log_probs)));
-            out.array("others", whole.map(|whole| whole.map(|sum| T::of(sum.others()))));
+            out.array("others", whole.map(|whole| whole.map(|sum| T::from_f64(sum.others()))));
         })
         .forming(&["logits"]),
         Entry::new("VocabularyShard, backward", tokens, |call, out| {
             let cotangent = call.real::<Ix2>(1);
-            let log_probs = |whole: Array2<LogSumExp<T>>| whole.map(|sum| T::of(sum.log_prob().unwrap_or_default()));
+            let log_probs =
+                |whole: Array2<LogSumExp<T>>| whole.map(|sum| T::from_f64(sum.log_prob().unwrap_or_default()));
             out.scalar("value", merged(call).map(|whole| dot(&log_probs(whole), cotangent)));
             let backward = |shard: VocabularyShard, x: ArrayView3<T>, whole: &Array2<LogSumExp<T>>| {
                 shard.backward(&x, &call.class::<Ix2>(0), whole, &cotangent)
@@ -202,7 +203,7 @@ macro_rules! methods {
         let (x, targets) = ($call.real::<Ix3>(0), $targets);
         $out.scalar("value", $loss.value(&x, &targets, $reduction));
         $out.array("each", $loss.each(&x, &targets));
-        $out.parts($loss.parts(&x, &targets));
+        $out.sum_count($loss.sum_count(&x, &targets));
         $out.grad("", [0], $loss.grad(&x, &targets, $reduction).map(|(value, gradient)| (value, [gradient])));
         let into = $call.into(x.raw_dim(), |mut to| $loss.grad_into(&x, &targets, $reduction, &mut to));
         $out.grad("into: ", [0], into.map(|(value, gradient)| (value, [gradient])));

@@ -1,9 +1,9 @@
 //! Pairwise objectives of a batch that holds everything: functions of the margin and of labels.
 
 use loglik::preference::{
-    AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, ExoPair, FlexDpo, Hinge, JensenShannon,
-    Length, Odpo, PairBatch, PairObjective, Pairs, Poft, Pso, RDpo, RaoKupper, Rebel, RewardAwareRpo, RewardDistance,
-    RewardGap, RobustDpo, Scored, SigmoidNorm, SimPo, Slic, SoftDpo,
+    AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, ExoPair, FlexDpo, Hinge,
+    JensenShannonLink, Length, Linked, Odpo, PairBatch, PairObjective, Pairs, Poft, Pso, RDpo, RaoKupper, Rebel,
+    RewardAwareRpo, RewardDistance, RewardGap, RobustDpo, SigmoidNorm, SimPo, Slic, SoftDpo,
 };
 use loglik::{Real, Reduction};
 use ndarray::Ix1;
@@ -41,10 +41,10 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         "Rebel": Rebel { eta: knob(2.0) },
         "SoftDpo": SoftDpo { beta: knob(0.3) },
         "RewardAwareRpo, backward": reward_aware(RewardDistance::BackwardKl, Length::Sum),
-        "RewardAwareRpo, forward": reward_aware(RewardDistance::ForwardKl, Length::Mean),
+        "RewardAwareRpo, forward": reward_aware(RewardDistance::ForwardKlLink, Length::Mean),
         "RewardAwareRpo, squared": reward_aware(RewardDistance::Squared, Length::Sum),
         "RaoKupper": RaoKupper { beta: knob(0.3), nu: knob(2.0) },
-        "RaoKupper scored by Jensen-Shannon": Scored { loss: RaoKupper { beta: knob(0.3), nu: knob(2.0) }, score: JensenShannon },
+        "RaoKupper scored by Jensen-Shannon": Linked { loss: RaoKupper { beta: knob(0.3), nu: knob(2.0) }, link: JensenShannonLink },
         "Davidson": Davidson { beta: knob(0.3), nu: knob(2.0) },
         "Poft": Poft { beta: knob(1.5), gamma: knob(0.25) },
         "DiffusionDpo": DiffusionDpo { beta: knob(0.5) },

@@ -42,7 +42,7 @@ fn call<T: Real>(entry: &Entry<T>, inputs: &Inputs, layout: Layout) -> Outcome<T
 
 /// Whether everything that goes in is finite in the type of the call.
 fn is_finite<T: Real>(inputs: &Inputs) -> bool {
-    inputs.reals.iter().flatten().all(|&x| T::of(x).is_finite())
+    inputs.reals.iter().flatten().all(|&x| T::from_f64(x).is_finite())
 }
 
 /// Everything that is wrong with a call: a panic, NaN or an infinite slope, an infinity from finite numbers, values that differ
@@ -116,8 +116,8 @@ fn ways<T: Real>(entry: &Entry<T>, results: &Results<T>) -> Vec<String> {
         // A value before the losses of single examples is the first of a way of computing, of which an entry may have two.
         let is_first = first.is_none() || name == "value" && names.get(i + 1) == Some(&"each");
         let first = if is_first { first.insert(other) } else { first.get_or_insert(other) };
-        let few = if entry.may_round { 16.0 * T::epsilon().wide() } else { 0.0 };
-        let same = |(x, y): (&T, &T)| x == y || (x.wide() - y.wide()).abs() <= few * x.wide().abs();
+        let few = if entry.may_round { 16.0 * T::epsilon().as_f64() } else { 0.0 };
+        let same = |(x, y): (&T, &T)| x == y || (x.as_f64() - y.as_f64()).abs() <= few * x.as_f64().abs();
         match (first, other) {
             (Ok(first), Ok(other)) if !first.iter().zip(other).all(same) => {
                 found.push(format!("value and {name} differ"));
@@ -147,7 +147,7 @@ fn misplaced<T: Real>(entry: &Entry<T>, error: &Error, inputs: &Inputs) -> Optio
     }
     let same = |x: f64| x == value || (x.is_nan() && value.is_nan());
     let holds = |array: &ndarray::ArrayD<f64>| {
-        array.ndim() == position.len() && array.get(position.as_slice()).is_some_and(|&x| same(T::of(x).wide()))
+        array.ndim() == position.len() && array.get(position.as_slice()).is_some_and(|&x| same(T::from_f64(x).as_f64()))
     };
     // What is wrong with a whole row is told by the row, and by a number that stands for it.
     let is_of_row = ["row", "sum", "pivot", "mass"].iter().any(|word| allowed.contains(word));

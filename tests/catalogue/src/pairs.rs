@@ -1,7 +1,7 @@
 //! Pairwise objectives.
 
 use loglik::preference::{
-    Dpo, Ipo, JensenShannon, Length, Nll, Orpo, Out, PairBatch, PairObjective, Pairs, ReverseKl, Scored, Term,
+    Dpo, Ipo, JensenShannonLink, Length, Linked, Nll, Orpo, Out, PairBatch, PairObjective, Pairs, ReverseKlLink, Term,
     WeightedSum, pair_metrics,
 };
 use loglik::{Real, Reduction};
@@ -46,14 +46,14 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         })
         .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
         Entry::new("Dpo scored by reverse KL", pairs, |call, out| {
-            run(call, out, &Scored { loss: dpo(0.2), score: ReverseKl }, Reduction::Mean);
+            run(call, out, &Linked { loss: dpo(0.2), link: ReverseKlLink }, Reduction::Mean);
         }),
         Entry::new("Dpo scored by Jensen-Shannon", pairs, |call, out| {
-            run(call, out, &Scored { loss: dpo(0.2), score: JensenShannon }, Reduction::Sum);
+            run(call, out, &Linked { loss: dpo(0.2), link: JensenShannonLink }, Reduction::Sum);
         }),
         Entry::new("Ipo of means scored by Jensen-Shannon", pairs, |call, out| {
             let loss = Ipo { beta: knob(0.4), length: Length::Mean };
-            run(call, out, &Scored { loss, score: JensenShannon }, Reduction::Mean);
+            run(call, out, &Linked { loss, link: JensenShannonLink }, Reduction::Mean);
         }),
         Entry::new("WeightedSum", pairs, |call, out| {
             let terms: [(f64, Boxed<T>); 3] = [
@@ -67,10 +67,10 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("pair_metrics", pairs, |call, out| {
             batch(call, |batch| {
                 let metrics = pair_metrics(batch, 0.3);
-                out.scalar("chosen", metrics.clone().map(|m| T::of(m.reward_chosen)));
-                out.scalar("rejected", metrics.clone().map(|m| T::of(m.reward_rejected)));
-                out.scalar("margin", metrics.clone().map(|m| T::of(m.margin)));
-                out.scalar("accuracy", metrics.map(|m| T::of(m.accuracy)));
+                out.scalar("chosen", metrics.clone().map(|m| T::from_f64(m.reward_chosen)));
+                out.scalar("rejected", metrics.clone().map(|m| T::from_f64(m.reward_rejected)));
+                out.scalar("margin", metrics.clone().map(|m| T::from_f64(m.margin)));
+                out.scalar("accuracy", metrics.map(|m| T::from_f64(m.accuracy)));
             });
         }),
     ]
@@ -110,7 +110,7 @@ pub(super) fn methods<T: Real>(
     batch: PairBatch<'_, T>,
     reduction: Reduction<T>,
 ) {
-    out.parts(objective.parts(batch));
+    out.sum_count(objective.sum_count(batch));
     routes(call, out, objective, batch, reduction);
 }
 
@@ -146,7 +146,7 @@ fn added<T: Real>(
     chosen.view_mut().fill(T::zero());
     rejected.view_mut().fill(T::zero());
     let to = Out::AddGrad(Pairs { chosen: chosen.view_mut(), rejected: rejected.view_mut() });
-    let result = objective.run(&batch, reduction, T::of(2.0), to);
+    let result = objective.run(&batch, reduction, T::from_f64(2.0), to);
     out.grad(
         "added twice: ",
         [0, 1],

@@ -2,7 +2,7 @@
 
 use loglik::Real;
 use loglik::diagnostics::{
-    Amd, Mixtures, Normaliser, SampleGaussians, SampleMetrics, amv, amv_each, best_of_n, kde_nll,
+    Amd, AmdNormalizer, Mixtures, SampleGaussians, SampleMetrics, amv, amv_each, best_of_n, kde_nll,
 };
 use loglik::likelihood::{imle, imle_grad};
 use ndarray::{Ix2, Ix3, Ix4};
@@ -14,7 +14,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("imle", clouds, |call, out| {
             let (samples, truth) = (call.real::<Ix4>(0), call.real::<Ix3>(1));
             out.scalar("value", imle(&samples, &truth).map(|found| found.loss));
-            out.scalar("nearest", imle(&samples, &truth).map(|found| T::of(found.nearest as f64)));
+            out.scalar("nearest", imle(&samples, &truth).map(|found| T::from_f64(found.nearest as f64)));
             out.grad("", [0], imle_grad(&samples, &truth).map(|(found, gradient)| (found.loss, [gradient])));
         }),
         Entry::new("best_of_n", clouds, |call, out| {
@@ -26,9 +26,9 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let (weights, means) = (call.real::<Ix2>(0), call.real::<Ix3>(1));
             let (covariances, truth) = (call.real::<Ix4>(2), call.real::<Ix2>(3));
             let mixtures = Mixtures { weights: weights.view(), means: means.view(), covariances: covariances.view() };
-            for (name, normaliser) in [("omitted", Normaliser::Omitted), ("included", Normaliser::Included)] {
-                out.scalar(&format!("amd, {name}"), Amd { normaliser }.value(mixtures, &truth));
-                out.array(&format!("amd of each, {name}"), Amd { normaliser }.each(mixtures, &truth));
+            for (name, normalizer) in [("omitted", AmdNormalizer::Omitted), ("included", AmdNormalizer::Included)] {
+                out.scalar(&format!("amd, {name}"), Amd { normalizer }.value(mixtures, &truth));
+                out.array(&format!("amd of each, {name}"), Amd { normalizer }.each(mixtures, &truth));
             }
             out.scalar("amv", amv(mixtures));
             out.array("amv of each", amv_each(mixtures));
@@ -41,7 +41,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let fit = SampleGaussians::fit(&samples, 1e-3);
             out.array("means", fit.clone().map(|fit| fit.means));
             out.array("covariances", fit.map(|fit| fit.covariances));
-            let scores = SampleMetrics { jitter: 1e-3, ..SampleMetrics::default() }.of(&samples, &truth);
+            let scores = SampleMetrics { jitter: 1e-3, ..SampleMetrics::default() }.value(&samples, &truth);
             out.scalar("amd", scores.clone().map(|scores| scores.amd));
             out.scalar("amv", scores.clone().map(|scores| scores.amv));
             out.scalar("ade", scores.clone().map(|scores| scores.ade));

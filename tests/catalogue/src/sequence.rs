@@ -42,8 +42,11 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("causal_shift", padded, |call, out| {
             let (tokens, mask) = (call.class::<Ix2>(0), call.mask::<Ix2>(0));
             let shifted = causal_shift(&tokens, TokenMask::padded(mask.view()));
-            out.array("targets", shifted.clone().map(|shifted| shifted.targets.mapv(|target| T::of(target as f64))));
-            out.array("mask", shifted.map(|shifted| shifted.mask.mapv(|keep| T::of(f64::from(u8::from(keep))))));
+            out.array(
+                "targets",
+                shifted.clone().map(|shifted| shifted.targets.mapv(|target| T::from_f64(target as f64))),
+            );
+            out.array("mask", shifted.map(|shifted| shifted.mask.mapv(|keep| T::from_f64(f64::from(u8::from(keep))))));
         }),
     ]
 }

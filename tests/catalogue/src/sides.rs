@@ -44,15 +44,15 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("Tpo", everything, |call, out| {
             tpo(call, out, Tpo { beta: knob(0.3), alpha: knob(0.5), ..Tpo::default() })
         }),
-        Entry::new("Tpo, length-normalised", everything, |call, out| {
-            tpo(call, out, Tpo { beta: knob(2.0), label_smoothing: knob(0.1), ..Tpo::length_normalised() });
+        Entry::new("Tpo, length-normalized", everything, |call, out| {
+            tpo(call, out, Tpo { beta: knob(2.0), label_smoothing: knob(0.1), ..Tpo::length_normalized() });
         }),
         Entry::new("reward_metrics", everything, |call, out| {
             batch(call, |batch| {
                 let metrics = reward_metrics(batch);
-                out.scalar("mean", metrics.clone().map(|m| T::of(m.mean)));
-                out.scalar("deviation", metrics.clone().map(|m| T::of(m.deviation)));
-                out.scalar("margin", metrics.map(|m| T::of(m.margin)));
+                out.scalar("mean", metrics.clone().map(|m| T::from_f64(m.mean)));
+                out.scalar("deviation", metrics.clone().map(|m| T::from_f64(m.deviation)));
+                out.scalar("margin", metrics.map(|m| T::from_f64(m.margin)));
             });
         }),
     ]);

@@ -155,9 +155,9 @@ fn line_grad<T: Real>(
     let result = grad(Measure::weighted(x.view(), v.view()), Measure::weighted(y.view(), w.view()));
     let back = |weights: &Array1<T>, gradient: &MeasureGradient<T>| {
         // Halves of the slopes, so that the difference of two large ones stays in the type.
-        let halves = gradient.weights.mapv(|f| T::of(0.5) * f);
+        let halves = gradient.weights.mapv(|f| T::from_f64(0.5) * f);
         let mean: T = weights.iter().zip(&halves).map(|(&w, &f)| w * f).sum();
-        (weights * &halves.mapv(|f| f - mean)).mapv(|slope| T::of(2.0) * slope)
+        (weights * &halves.mapv(|f| f - mean)).mapv(|slope| T::from_f64(2.0) * slope)
     };
     let gradients = |x: MeasureGradient<T>, y: MeasureGradient<T>| {
         let (in_v, in_w) = (back(&v, &x), back(&w, &y));
@@ -169,8 +169,8 @@ fn line_grad<T: Real>(
 fn softmax<T: Real>(logits: ArrayView1<'_, T>) -> Array1<T> {
     let max = logits.iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });
     let weights = logits.mapv(|x| (x - max).exp());
-    let total = weights.iter().map(|w| w.wide()).sum::<f64>();
-    weights.mapv(|w| T::of(w.wide() / total))
+    let total = weights.iter().map(|w| w.as_f64()).sum::<f64>();
+    weights.mapv(|w| T::from_f64(w.as_f64() / total))
 }
 
 fn sliced_distance<T: Real>(call: &Call<T>, out: &mut Results<T>, p: f64) {
@@ -214,7 +214,7 @@ fn emo<T: Real>(call: &Call<T>, out: &mut Results<T>, mode: EmoMode, shift: EmoC
     let emo = Emo { mode, cost: shift, ignore_index: Some(6) };
     out.scalar("value", emo.value(&x, &targets, &cost, reduction));
     out.array("each", emo.each(&x, &targets, &cost));
-    out.parts(emo.parts(&x, &targets, &cost));
+    out.sum_count(emo.sum_count(&x, &targets, &cost));
     let terms = emo.terms(&x, &targets, &cost);
     out.array("mle", terms.clone().map(|terms| terms.mle));
     out.array("demd", terms.clone().map(|terms| terms.demd));
@@ -230,9 +230,9 @@ fn ddo<T: Real>(call: &Call<T>, out: &mut Results<T>, reductions: Samples<Reduct
     let (real, fake) = (call.real::<Ix1>(0), call.real::<Ix1>(1));
     let samples = Samples { real: real.view(), fake: fake.view() };
     out.scalar("value", ddo.value(samples, reductions));
-    let parts = ddo.parts(samples);
-    out.scalar("sum of real", parts.clone().map(|parts| T::of(parts.real.sum)));
-    out.scalar("sum of fake", parts.map(|parts| T::of(parts.fake.sum)));
+    let parts = ddo.sum_count(samples);
+    out.scalar("sum of real", parts.clone().map(|parts| T::from_f64(parts.real.sum)));
+    out.scalar("sum of fake", parts.map(|parts| T::from_f64(parts.fake.sum)));
     out.scalar("accuracy on real", ddo.accuracy(samples).map(|accuracy| accuracy.real));
     out.scalar("accuracy on fake", ddo.accuracy(samples).map(|accuracy| accuracy.fake));
     let each = ddo.each(samples);

@@ -2,7 +2,7 @@
 
 use loglik::Real;
 use loglik::preference::{
-    AlphaDivergence, Aot, AotUnpaired, BcoPair, Dpo, ForwardKl, JensenShannon, PairConfig, Scored, Sft, Term,
+    AlphaLink, Aot, AotUnpaired, BcoPair, Dpo, ForwardKlLink, JensenShannonLink, Linked, PairConfig, Sft, Term,
     WeightedSum,
 };
 use serde_json::Value;
@@ -37,9 +37,9 @@ pub fn dpo_f_divergence<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     with_batch(case, |batch, _| {
         match divergence {
             "reverse_kl" => give(case, &loss, batch)?,
-            "forward_kl" => give(case, &Scored { loss, score: ForwardKl }, batch)?,
-            "js_divergence" => give(case, &Scored { loss, score: JensenShannon }, batch)?,
-            "alpha_divergence" => give(case, &Scored { loss, score: AlphaDivergence { alpha } }, batch)?,
+            "forward_kl" => give(case, &Linked { loss, link: ForwardKlLink }, batch)?,
+            "js_divergence" => give(case, &Linked { loss, link: JensenShannonLink }, batch)?,
+            "alpha_divergence" => give(case, &Linked { loss, link: AlphaLink { alpha } }, batch)?,
             other => return Err(format!("unknown divergence {other:?}").into()),
         }
         give_rewards(case, batch, beta)

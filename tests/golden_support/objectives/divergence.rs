@@ -1,7 +1,7 @@
 //! Divergences between distributions over classes.
 
 use loglik::divergence::{
-    AmariDivergence, Categorical::Logits, Categorical::Transformed, CategoricalDivergence, GeneralisedJsd,
+    AmariDivergence, Categorical::Logits, Categorical::Transformed, CategoricalDivergence, GeneralizedJsd,
     InterpolatedJsd, JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare,
     RenyiDivergence, ReverseKlDivergence, SquaredHellinger, TotalVariation,
 };
@@ -42,7 +42,7 @@ fn divergence<T: Real>(case: &Case<T>, kind: &str) -> Result<Divergence<T>, Fail
         "kl" => Box::new(KlDivergence),
         "reverse_kl" => Box::new(ReverseKlDivergence),
         "jensen_shannon" => Box::new(JensenShannonDivergence),
-        "generalised_jsd" => Box::new(GeneralisedJsd { beta: beta()? }),
+        "generalised_jsd" => Box::new(GeneralizedJsd { beta: beta()? }),
         "interpolated_jsd" => Box::new(InterpolatedJsd { beta: beta()? }),
         "amari" => Box::new(AmariDivergence { alpha: alpha()? }),
         "renyi" => Box::new(RenyiDivergence { alpha: alpha()? }),
@@ -62,7 +62,7 @@ pub fn generalized_jsd<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let transform = LogitTransform { temperature, soft_cap: None };
     let (teacher, student) = (case.input::<Ix2>("teacher_logits")?, case.input::<Ix2>("student_logits")?);
     let (teacher, student) = (Transformed(&*teacher, transform), Transformed(&*student, transform));
-    let (loss, grad) = GeneralisedJsd { beta }.grad_q(teacher, student, Reduction::Sum)?;
+    let (loss, grad) = GeneralizedJsd { beta }.grad_q(teacher, student, Reduction::Sum)?;
     case.give_scalar("loss", loss);
     case.give("grad.student_logits", &grad);
     if beta == 0.5 {

@@ -10,12 +10,12 @@ use super::{Case, Failure};
 pub fn normal<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let (mean, x): (ArrayD<T>, ArrayD<T>) = (case.input("mean")?, case.input("x")?);
     let std = case.wide("std").ok_or("input `std` is missing")?;
-    let log_variance = std.mapv(|std| T::of(2.0 * std.ln()));
+    let log_variance = std.mapv(|std| T::from_f64(2.0 * std.ln()));
     case.give("nll", &nll::gaussian_nll_each(&mean, &log_variance, &x)?);
     let (_, gradient) = nll::gaussian_nll_grad(&mean, &log_variance, &x, Reduction::Sum)?;
     case.give("grad.mean", &gradient.mean);
     case.give("grad.x", &gradient.x);
-    let by_std = Zip::from(&gradient.log_variance).and(std).map_collect(|&slope, &std| slope * T::of(2.0 / std));
+    let by_std = Zip::from(&gradient.log_variance).and(std).map_collect(|&slope, &std| slope * T::from_f64(2.0 / std));
     case.give("grad.std", &by_std);
     Ok(())
 }

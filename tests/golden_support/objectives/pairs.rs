@@ -78,9 +78,9 @@ pub(super) fn give<T: Real>(
 
 pub(super) fn give_rewards<T: Real>(case: &Case<T>, batch: PairBatch<'_, T>, beta: f64) -> Result<(), Failure> {
     let metrics = pair_metrics(batch, beta)?;
-    case.give_scalar("reward_chosen_mean", T::of(metrics.reward_chosen));
-    case.give_scalar("reward_rejected_mean", T::of(metrics.reward_rejected));
-    case.give_scalar("reward_margin_mean", T::of(metrics.margin));
-    case.give_scalar("reward_accuracy", T::of(metrics.accuracy));
+    case.give_scalar("reward_chosen_mean", T::from_f64(metrics.reward_chosen));
+    case.give_scalar("reward_rejected_mean", T::from_f64(metrics.reward_rejected));
+    case.give_scalar("reward_margin_mean", T::from_f64(metrics.margin));
+    case.give_scalar("reward_accuracy", T::from_f64(metrics.accuracy));
     Ok(())
 }

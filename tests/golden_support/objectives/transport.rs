@@ -27,7 +27,7 @@ pub fn emd<T: Real>(case: &Case<T>) -> Result<(), Failure> {
 pub fn sinkhorn<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let (a, b, cost) = (case.input::<Ix1>("a")?, case.input::<Ix1>("b")?, case.input::<Ix2>("cost")?);
     let regularization = case.number("regularization")?.ok_or("sinkhorn has no default for `regularization`")?;
-    let sinkhorn = Sinkhorn { regularization, tolerance: T::epsilon().wide().max(1e-13), ..Sinkhorn::default() };
+    let sinkhorn = Sinkhorn { regularization, tolerance: T::epsilon().as_f64().max(1e-13), ..Sinkhorn::default() };
     let solution = sinkhorn.solve(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
     case.give("plan", &solution.plan());
     case.give_scalar("transport_cost", solution.transport_cost);

@@ -50,7 +50,7 @@ fn agrees_with_itself<E: Element>(of: fn(f64) -> E, calls: usize) {
         let (x, cap, tau) = (draw.logits(shape, of), draw.scale(), draw.scale());
         let targets = Array1::from_shape_fn(shape.0, |_| (draw.unit() * shape.1 as f64) as usize);
         let (temperature, soft_cap) = draw.pick(&[(tau, None), (1.0, Some(cap)), (tau, Some(cap))]);
-        if temperature == 1.0 && soft_cap.is_none_or(|cap| E::Real::of(cap).is_infinite()) {
+        if temperature == 1.0 && soft_cap.is_none_or(|cap| E::Real::from_f64(cap).is_infinite()) {
             continue; // a cap beyond the type is none
         }
         let class_weights = (call % 5 == 0).then(|| (0..shape.1).map(|_| draw.pick(&[0.0, 0.5, 2.0])).collect());
@@ -59,7 +59,7 @@ fn agrees_with_itself<E: Element>(of: fn(f64) -> E, calls: usize) {
         let (value, graded) = (loss.value(&x, &targets, Reduction::Sum), loss.grad(&x, &targets, Reduction::Sum));
         match (&value, &graded) {
             (Ok(value), Ok((same, gradient))) => {
-                assert_eq!(value.wide().to_bits(), same.wide().to_bits(), "{loss:?} of {x:?}, {targets}");
+                assert_eq!(value.as_f64().to_bits(), same.as_f64().to_bits(), "{loss:?} of {x:?}, {targets}");
                 assert!(gradient.iter().all(|slope| slope.is_finite()), "{loss:?} of {x:?}, {targets}");
             }
             (Err(error), Ok(_)) => panic!("{error}: {loss:?} of {x:?}, {targets}"),
@@ -70,7 +70,7 @@ fn agrees_with_itself<E: Element>(of: fn(f64) -> E, calls: usize) {
         assert_eq!(loss.value(&other, &targets, Reduction::Sum), value, "{loss:?} of {x:?}");
         assert_eq!(loss.grad(&other, &targets, Reduction::Sum), graded, "{loss:?} of {x:?}");
         let transform = LogitTransform { temperature, soft_cap };
-        let cotangent = Array1::from_shape_fn(shape.0, |_| E::Real::of(draw.pick(&[0.0, -1.0, 3.0, 1e30])));
+        let cotangent = Array1::from_shape_fn(shape.0, |_| E::Real::from_f64(draw.pick(&[0.0, -1.0, 3.0, 1e30])));
         if let Ok(gradient) = transform.token_log_probs_backward(&x, &targets, &cotangent) {
             assert!(gradient.iter().all(|slope| slope.is_finite()), "{transform:?} of {x:?}, {targets}, {cotangent}");
         }

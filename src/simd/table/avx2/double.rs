@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::super::super::Lanes;
-use super::super::super::fetch::{fetch_page_ahead as fetch_ahead, fetch_page_ahead};
+use super::super::super::prefetch::{fetch_page_ahead as fetch_ahead, fetch_page_ahead};
 use super::super::formats::double::*;
 use super::super::{POWERS, kernels};
 use super::{SIDE, across};

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m128i, __m256, _mm_loadu_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_slli_epi32,
 };
 
-use super::super::super::fetch::fetch_page_ahead as fetch_ahead;
+use super::super::super::prefetch::fetch_page_ahead as fetch_ahead;
 use super::super::half_sum;
 use super::SIDE;
 use super::single::{CHUNK, State, splat_shift};

@@ -11,7 +11,7 @@ use std::arch::x86_64::{
 };
 
 use super::super::super::Lanes;
-use super::super::super::fetch::{fetch_ahead, fetch_page_ahead};
+use super::super::super::prefetch::{fetch_ahead, fetch_page_ahead};
 use super::super::formats::double::*;
 use super::super::{POWERS, kernels, seen_by_bits};
 use super::{SIDE, by_slope};

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m256i, __m512, _mm256_loadu_si256, _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_slli_epi32,
 };
 
-use super::super::super::fetch::fetch_ahead;
+use super::super::super::prefetch::fetch_ahead;
 use super::super::half_sum;
 use super::SIDE;
 use super::single::{CHUNK, State, splat_shift};

@@ -295,7 +295,7 @@ fn reductions_agree_and_ignored_rows_are_never_looked_at() {
     close([mean], [(each[0] + each[2]) / 2.0], 1e-15);
     assert_eq!(gradient.row(1), Array1::<f64>::zeros(5));
     close(gradient.row(2).to_owned(), whole.row(2).mapv(|g| g / 2.0), 1e-14);
-    let parts = ONE.parts(&logits, &targets, &cost).unwrap();
+    let parts = ONE.sum_count(&logits, &targets, &cost).unwrap();
     assert_eq!(parts.count, 2.0);
     close([parts.mean().unwrap()], [mean], 1e-15);
     assert_eq!(ONE.each(&logits, &targets, &cost).unwrap(), array![each[0], 0.0, each[2]]);
@@ -313,7 +313,7 @@ fn nothing_to_average_is_an_error_and_nothing_to_add_is_zero() {
     let (logits, cost) = (array![[f64::NAN, 0.0, 0.0]], three());
     let (loss, gradient) = ONE.grad(&logits, &array![-100], &cost, Reduction::Sum).unwrap();
     assert_eq!((loss, gradient), (0.0, Array2::zeros((1, 3))));
-    assert_eq!(ONE.parts(&logits, &array![-100], &cost), Ok(Parts::default()));
+    assert_eq!(ONE.sum_count(&logits, &array![-100], &cost), Ok(SumCount::default()));
     let error = ONE.value(&logits, &array![-100], &cost, Reduction::Mean).unwrap_err();
     assert_eq!(error.to_string(), "`targets` holds nothing to average over");
     assert_eq!(ONE.value(&Array2::<f64>::zeros((0, 3)), &Array1::<i32>::zeros(0), &cost, Reduction::Sum), Ok(0.0));

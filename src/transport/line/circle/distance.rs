@@ -49,7 +49,7 @@ pub fn wasserstein_circle_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>
         Order::Finite(p) => best_root(&ring, p).0.value(),
         _ => {
             share_out(&mut ring.sides);
-            best_way(&ring, T::epsilon().wide()).0.distance.abs()
+            best_way(&ring, T::epsilon().as_f64()).0.distance.abs()
         }
     };
     fitting(distance * ring.back(1.0))
@@ -93,7 +93,7 @@ pub fn wasserstein_circle_distance_grad<T: Real>(
         }
         _ => {
             share_out(&mut ring.sides);
-            let (way, starts) = best_way(&ring, T::epsilon().wide());
+            let (way, starts) = best_way(&ring, T::epsilon().as_f64());
             let (x, y, _) = ring.turned(starts);
             (way.distance.abs(), starts, gradient_of_way(way, &x, &y))
         }

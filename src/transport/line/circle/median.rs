@@ -4,7 +4,7 @@ use super::Start;
 use crate::reduction::Total;
 use crate::transport::line::merge::{Side, Sorted};
 
-/// The difference of the distribution functions between two neighbouring points.
+/// The difference of the distribution functions between two neighboring points.
 struct Arc {
     height: f64,
     length: f64,

@@ -9,7 +9,7 @@ mod search;
 use super::measure::Atoms;
 use super::merge::{Side, Sorted, Sum, level, walk};
 use super::power::Power;
-use super::slopes::{self, End, MeasureGradient, centred, potentials, slopes};
+use super::slopes::{self, End, MeasureGradient, centered, potentials, slopes};
 use super::wasserstein_1d::fitting;
 use crate::error::Position;
 use crate::transport::Measure;
@@ -96,7 +96,7 @@ pub fn wasserstein_circle_grad<T: Real>(
     let starts = ring.best(power);
     let (from, to, unit) = ring.turned(starts);
     let value = fitting(unit * cost(&from, &to, power) * ring.back(p))?;
-    let gradient = [slopes(&from, &to, unit, power), potentials(&from, &to, power, End::Closed).map(centred)];
+    let gradient = [slopes(&from, &to, unit, power), potentials(&from, &to, power, End::Closed).map(centered)];
     ring.laid((x, y), places, value, starts, gradient, [p - 1.0, p])
 }
 

@@ -57,7 +57,7 @@ impl Tangents<'_> {
     }
 
     /// Where to look next: where the slope would be zero if it were linear, where the tangents meet, which is the end of the
-    /// search if both belong to neighbouring pieces, and half way, so that every third step halves what is left.
+    /// search if both belong to neighboring pieces, and half way, so that every third step halves what is left.
     fn probe(&self, low: &Tangent, high: &Tangent, turn: usize) -> f64 {
         let (width, bend) = (high.shift - low.shift, high.slope - low.slope);
         let step = match turn % 3 {

@@ -30,7 +30,7 @@ fn sample(random: &mut impl FnMut() -> f64, n: usize, grid: bool) -> Points {
 }
 
 /// The least cost over all pairs of atoms that may start together, on the universal cover: every vertex of the
-/// function that the search minimises.
+/// function that the search minimizes.
 fn least_of_all_starts(x: &Points, y: &Points, p: f64, period: f64) -> f64 {
     let sorted = |points: &Points| {
         let mut atoms: Vec<_> = points.0.iter().map(|x| x.rem_euclid(period)).zip(points.1.iter().copied()).collect();
@@ -140,7 +140,7 @@ fn the_search_finds_what_the_median_does() {
 }
 
 #[test]
-fn neighbours_across_the_cut_are_as_near_as_they_are() {
+fn neighbors_across_the_cut_are_as_near_as_they_are() {
     let near = 2_f64.powi(-40);
     for p in POWERS {
         for (left, right) in

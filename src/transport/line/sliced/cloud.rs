@@ -31,12 +31,12 @@ impl Cloud {
         let place = |row: usize| places.as_ref().map_or(row, |places| places[row]);
         let held = places.as_ref().map_or(measure.points.nrows(), Vec::len);
         let points =
-            Array2::from_shape_fn((held, measure.points.ncols()), |(i, j)| measure.points[[place(i), j]].wide());
+            Array2::from_shape_fn((held, measure.points.ncols()), |(i, j)| measure.points[[place(i), j]].as_f64());
         if let Some(((i, j), &value)) = points.indexed_iter().find(|(_, value)| !value.is_finite()) {
             let position = Position(vec![place(i), j]);
             return Err(Error::Value { argument: names.points, position, value, allowed: "finite" });
         }
-        let masses = measure.weights.map(|weights| (0..held).map(|i| weights[place(i)].wide()).collect());
+        let masses = measure.weights.map(|weights| (0..held).map(|i| weights[place(i)].as_f64()).collect());
         Ok(Self { points, masses, places })
     }
 
@@ -86,7 +86,7 @@ impl Cloud {
         for (i, gradient) in gradient.rows().into_iter().enumerate() {
             let place = self.places.as_ref().map_or(i, |places| places[i]);
             for (j, (to, &slope)) in out.row_mut(place).iter_mut().zip(gradient).enumerate() {
-                *to = T::of(slope) + T::zero(); // never -0
+                *to = T::from_f64(slope) + T::zero(); // never -0
                 if !to.is_finite() {
                     return Err(Error::overflow::<T>(argument, Position(vec![place, j])));
                 }

@@ -39,20 +39,20 @@ pub fn directions<T: Real>(k: usize, d: usize, mut random: impl FnMut() -> f64) 
             let radius = (-2.0 * (-share).ln_1p()).max(f64::EPSILON).sqrt();
             pair.iter_mut().zip([turn.cos(), turn.sin()]).for_each(|(to, side)| *to = radius * side);
         }
-        normalise(unit);
+        normalize(unit);
     }
     bad.map_or(Ok(()), |number| check::parameter("random", number, "[0, 1)", false))?;
-    Ok(units.mapv(T::of))
+    Ok(units.mapv(T::from_f64))
 }
 
 /// The rows divided by their lengths, in `f64`.
 pub(super) fn units<T: Real>(argument: &'static str, directions: &ArrayRef2<T>) -> Result<Array2<f64>> {
-    let mut units = directions.mapv(T::wide);
+    let mut units = directions.mapv(T::as_f64);
     if let Some(((i, j), &value)) = units.indexed_iter().find(|(_, value)| !value.is_finite()) {
         return Err(Error::Value { argument, position: Position(vec![i, j]), value, allowed: "finite" });
     }
     for (i, unit) in units.rows_mut().into_iter().enumerate() {
-        if !normalise(unit) {
+        if !normalize(unit) {
             return Err(Error::Value {
                 argument,
                 position: i.into(),
@@ -65,7 +65,7 @@ pub(super) fn units<T: Real>(argument: &'static str, directions: &ArrayRef2<T>) 
 }
 
 /// Divides by the length, whose square neither overflows nor vanishes; false for a vector of zeros.
-pub(super) fn normalise(mut vector: ArrayViewMut1<'_, f64>) -> bool {
+pub(super) fn normalize(mut vector: ArrayViewMut1<'_, f64>) -> bool {
     let largest = vector.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
     if largest == 0.0 {
         return false;

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Axis, Ix2};
 
 use super::{SlicedWasserstein, Slices, fitting};
 use crate::transport::Measure;
-use crate::transport::line::sliced::directions::normalise;
+use crate::transport::line::sliced::directions::normalize;
 use crate::{Error, Real, Result};
 
 /// The slice along one direction, and its gradient in the points.
@@ -93,7 +93,7 @@ impl SlicedWasserstein {
         };
         Ok(MaxSlice {
             value: fitting(cost)?,
-            direction: unit.mapv(T::of),
+            direction: unit.mapv(T::from_f64),
             x: laid(&slices.x, &slopes[0], x.points.raw_dim(), "x.points")?,
             y: laid(&slices.y, &slopes[1], y.points.raw_dim(), "y.points")?,
         })
@@ -110,13 +110,13 @@ impl Slices {
     /// A direction along which the slice is larger, as the caller's type holds it.
     fn uphill<T: Real>(&self, cost: f64, slopes: &[Vec<f64>; 2]) -> Option<Array2<f64>> {
         let mut towards = self.x.weighted_sum(&slopes[0]) + self.y.weighted_sum(&slopes[1]);
-        if !normalise(towards.row_mut(0)) {
+        if !normalize(towards.row_mut(0)) {
             return None;
         }
         let mut share = 1.0;
         for _ in 0..HALVINGS {
-            let mut next = (&self.directions * (1.0 - share) + &towards * share).mapv(|x| T::of(x).wide());
-            if normalise(next.row_mut(0)) {
+            let mut next = (&self.directions * (1.0 - share) + &towards * share).mapv(|x| T::from_f64(x).as_f64());
+            if normalize(next.row_mut(0)) {
                 let [x, y] = [&self.x, &self.y].map(|cloud| (cloud, cloud.projections(next.view())));
                 if self.cost([x.0.atoms(x.1.row(0)), y.0.atoms(y.1.row(0))]) > cost {
                     return Some(next);

@@ -38,7 +38,7 @@ const ROUND: usize = 8 * BLOCK;
 ///
 /// The points of x are `[n, d]`, those of y `[m, d]`, `directions` are `[k, d]`. Only their direction counts: each is
 /// divided by its Euclidean length, so unit vectors may be given as they are. [`directions`] draws some. Masses are as in
-/// [`Measure`]: nothing is normalised, and a point of weight zero is never looked at. No root is taken but by
+/// [`Measure`]: nothing is normalized, and a point of weight zero is never looked at. No root is taken but by
 /// [`distance`](Self::distance), [`distances`](Self::distances) and [`distance_grad`](Self::distance_grad).
 ///
 /// Every slice is exact, as [`wasserstein_1d`](super::wasserstein_1d()), from one sort: `O(k (n + m) (d + log(n + m)))` time,
@@ -126,7 +126,7 @@ impl SlicedWasserstein {
     /// ```
     ///
     /// `γˡ` is the optimal plan along a direction. Where projections fall together, and at `p = 1` where points stay, this is
-    /// one of the generalised gradients, as in [`wasserstein_1d_grad`](super::wasserstein_1d_grad).
+    /// one of the generalized gradients, as in [`wasserstein_1d_grad`](super::wasserstein_1d_grad).
     ///
     /// # Errors
     ///
@@ -215,7 +215,7 @@ impl Slices {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<Self> {
-        Self::checked(Worth::Distance(order, T::epsilon().wide()), x, y, directions)
+        Self::checked(Worth::Distance(order, T::epsilon().as_f64()), x, y, directions)
     }
 
     fn checked<T: Real>(

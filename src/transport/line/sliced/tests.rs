@@ -121,7 +121,7 @@ fn the_ascent_never_falls_and_says_what_its_direction_gives() {
 
 #[test]
 fn the_ascent_finds_the_axis_of_the_largest_variance() {
-    // Two centred clouds, one of them stretched: along a direction W_2² is (σ - 1)² for spread σ.
+    // Two centered clouds, one of them stretched: along a direction W_2² is (σ - 1)² for spread σ.
     let x = Array2::from_shape_fn((400, 3), |(i, j)| ((i * (j + 2) * 7 + j) as f64).sin());
     let y = &x * &array![[1.0, 3.0, 1.0]];
     let slice = SlicedWasserstein::default()

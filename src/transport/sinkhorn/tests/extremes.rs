@@ -40,7 +40,7 @@ fn search<T: Real>(seed: u64) -> usize {
     let mut answers = 0;
     for _ in 0..4_000 {
         let (n, m) = (1 + (3.0 * next()) as usize, 1 + (3.0 * next()) as usize);
-        let mut weights = |n: usize| Array1::from_shape_simple_fn(n, || T::of(any(&WEIGHTS, &mut next)));
+        let mut weights = |n: usize| Array1::from_shape_simple_fn(n, || T::from_f64(any(&WEIGHTS, &mut next)));
         let (a, mut b) = (weights(n), weights(m));
         let sinkhorn = Sinkhorn {
             regularization: any(&REGULARIZATIONS, &mut next),
@@ -49,12 +49,12 @@ fn search<T: Real>(seed: u64) -> usize {
             ..Sinkhorn::default()
         };
         if sinkhorn.marginal_penalty.is_none() {
-            let total = |weights: &Array1<T>| weights.iter().map(|w| w.wide()).sum::<f64>();
+            let total = |weights: &Array1<T>| weights.iter().map(|w| w.as_f64()).sum::<f64>();
             let by = total(&a) / total(&b);
-            b.mapv_inplace(|weight| T::of(weight.wide() * by));
+            b.mapv_inplace(|weight| T::from_f64(weight.as_f64() * by));
         }
-        let costs = Array2::from_shape_simple_fn((n, m), || T::of(any(&COSTS, &mut next)));
-        let mut points = |n: usize| Array2::from_shape_simple_fn((n, 2), || T::of(any(&COORDINATES, &mut next)));
+        let costs = Array2::from_shape_simple_fn((n, m), || T::from_f64(any(&COSTS, &mut next)));
+        let mut points = |n: usize| Array2::from_shape_simple_fn((n, 2), || T::from_f64(any(&COORDINATES, &mut next)));
         let (x, y) = (points(n), points(m));
         let ground = any(&super::GROUNDS, &mut next);
         for cost in [Cost::matrix(costs.view()), Cost::points(x.view(), y.view(), ground)] {

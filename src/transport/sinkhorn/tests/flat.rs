@@ -1,4 +1,4 @@
-//! Regularisations far above the costs, at which the plan tends to the product of the weights.
+//! Regularizations far above the costs, at which the plan tends to the product of the weights.
 
 use ndarray::{Array2, array};
 
@@ -191,7 +191,7 @@ fn a_divergence_tends_to_the_squared_distance_of_the_means() {
 }
 
 #[test]
-fn costs_that_are_all_one_are_the_value_at_any_regularisation() {
+fn costs_that_are_all_one_are_the_value_at_any_regularization() {
     let (a, b) = (array![0.25, 0.75], array![0.5, 0.25, 0.25]);
     for (cost, regularization) in [(3.0, 1e-3), (3.0, 0.05), (-7.0, 1e30), (0.0, 1e300), (1e-300, 1.0)] {
         let costs = Array2::from_elem((2, 3), cost);

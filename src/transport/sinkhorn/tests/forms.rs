@@ -40,13 +40,13 @@ fn bits<T: Real>(problem: TransportProblem<'_, T>) -> Vec<u64> {
         let divergence = SinkhornDivergence { sinkhorn: Sinkhorn { max_iterations: 5, ..sinkhorn } };
         numbers.push(divergence.value(problem).unwrap());
     }
-    numbers.into_iter().map(|x| x.wide().to_bits()).collect()
+    numbers.into_iter().map(|x| x.as_f64().to_bits()).collect()
 }
 
 fn layouts_leave_no_trace<T: Real>() {
     let ((a, x), (b, y)) = (cloud(45, 2, 14), cloud(1_100, 2, 15));
-    let (a, b) = (a.mapv(T::of), (b.mapv(T::of)));
-    let (x, y) = (x.mapv(T::of), y.mapv(T::of));
+    let (a, b) = (a.mapv(T::from_f64), (b.mapv(T::from_f64)));
+    let (x, y) = (x.mapv(T::from_f64), y.mapv(T::from_f64));
     let columns = |array: &Array2<T>| {
         let mut other = Array2::zeros(array.raw_dim().f());
         other.assign(array);

@@ -1,4 +1,4 @@
-//! Where weights, penalties, regularisation and costs end.
+//! Where weights, penalties, regularization and costs end.
 
 use ndarray::{Array1, Array2, array, s};
 
@@ -98,7 +98,7 @@ fn costs_of_any_size_give_the_same_plan() {
 }
 
 #[test]
-fn a_large_regularisation_leaves_the_product() {
+fn a_large_regularization_leaves_the_product() {
     let small = Small::new();
     let solution = sharp(1e9).solve(small.points(GroundCost::SquaredEuclidean)).unwrap();
     let product = Array2::from_shape_fn((4, 3), |(i, j)| small.a[i] * small.b[j]);

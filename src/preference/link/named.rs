@@ -1,6 +1,6 @@
 //! A divergence that is chosen at run time, by the name that TRL gives it.
 
-use crate::preference::{AlphaDivergence, ForwardKl, JensenShannon, Pairs, ReverseKl, Score};
+use crate::preference::{AlphaLink, ForwardKlLink, JensenShannonLink, Pairs, RatioLink, ReverseKlLink};
 use crate::{Real, Result};
 
 /// One of the scores, by TRL's name for its divergence.
@@ -15,8 +15,8 @@ use crate::{Real, Result};
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
-/// let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.5 };
-/// let loss = Scored { loss: Dpo::default(), score }.value(batch, Reduction::Mean)?;
+/// let link = Link::AlphaDivergence { f_alpha_divergence_coef: 0.5 };
+/// let loss = Linked { loss: Dpo::default(), link }.value(batch, Reduction::Mean)?;
 /// assert!((loss - 0.627_812_546).abs() < 1e-9);
 /// # Ok::<(), loglik::Error>(())
 /// ```
@@ -27,15 +27,15 @@ use crate::{Real, Result};
     serde(tag = "f_divergence_type", rename_all = "snake_case", deny_unknown_fields)
 )]
 #[non_exhaustive]
-pub enum Divergence {
+pub enum Link {
     /// Plain DPO.
     #[default]
     ReverseKl,
-    /// [`ForwardKl`].
+    /// [`ForwardKlLink`].
     ForwardKl,
-    /// [`JensenShannon`].
+    /// [`JensenShannonLink`].
     JsDivergence,
-    /// [`AlphaDivergence`].
+    /// [`AlphaLink`].
     AlphaDivergence {
         /// `α` in TRL's convention. Default 0.5.
         #[cfg_attr(feature = "serde", serde(default = "half"))]
@@ -45,13 +45,13 @@ pub enum Divergence {
 
 #[cfg(feature = "serde")]
 fn half() -> f64 {
-    AlphaDivergence::default().alpha
+    AlphaLink::default().alpha
 }
 
-impl Score for Divergence {
+impl RatioLink for Link {
     fn check(&self) -> Result<()> {
         match *self {
-            Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => AlphaDivergence { alpha }.check(),
+            Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => AlphaLink { alpha }.check(),
             _ => Ok(()),
         }
     }
@@ -59,21 +59,21 @@ impl Score for Divergence {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         match *self {
-            Self::ReverseKl => ReverseKl.at::<T, FMA>(ratio),
-            Self::ForwardKl => ForwardKl.at::<T, FMA>(ratio),
-            Self::JsDivergence => JensenShannon.at::<T, FMA>(ratio),
-            Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => AlphaDivergence { alpha }.at::<T, FMA>(ratio),
+            Self::ReverseKl => ReverseKlLink.at::<T, FMA>(ratio),
+            Self::ForwardKl => ForwardKlLink.at::<T, FMA>(ratio),
+            Self::JsDivergence => JensenShannonLink.at::<T, FMA>(ratio),
+            Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => AlphaLink { alpha }.at::<T, FMA>(ratio),
         }
     }
 
     #[inline(always)]
     fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
         match *self {
-            Self::ReverseKl => ReverseKl.difference::<T, FMA>(ratios),
-            Self::ForwardKl => ForwardKl.difference::<T, FMA>(ratios),
-            Self::JsDivergence => JensenShannon.difference::<T, FMA>(ratios),
+            Self::ReverseKl => ReverseKlLink.difference::<T, FMA>(ratios),
+            Self::ForwardKl => ForwardKlLink.difference::<T, FMA>(ratios),
+            Self::JsDivergence => JensenShannonLink.difference::<T, FMA>(ratios),
             Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => {
-                AlphaDivergence { alpha }.difference::<T, FMA>(ratios)
+                AlphaLink { alpha }.difference::<T, FMA>(ratios)
             }
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::Reduction;
     use crate::preference::testing::Sample;
-    use crate::preference::{Dpo, Ipo, LabelledLoss, Length, PairObjective, Scored};
+    use crate::preference::{Dpo, Ipo, LabeledLoss, Length, Linked, PairObjective};
 
     #[test]
     fn each_name_is_its_score() {
@@ -98,13 +98,13 @@ mod tests {
         };
         type Same<'a> = &'a dyn Fn(&dyn PairObjective<f64>, &dyn PairObjective<f64>);
 
-        fn check<L: LabelledLoss + Copy>(loss: L, same: Same<'_>) {
-            let named = |score| Scored { loss, score };
-            same(&named(Divergence::ReverseKl), &Scored { loss, score: ReverseKl });
-            same(&named(Divergence::ForwardKl), &Scored { loss, score: ForwardKl });
-            same(&named(Divergence::JsDivergence), &Scored { loss, score: JensenShannon });
-            let alpha = Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.3 };
-            same(&named(alpha), &Scored { loss, score: AlphaDivergence { alpha: 0.3 } });
+        fn check<L: LabeledLoss + Copy>(loss: L, same: Same<'_>) {
+            let named = |link| Linked { loss, link };
+            same(&named(Link::ReverseKl), &Linked { loss, link: ReverseKlLink });
+            same(&named(Link::ForwardKl), &Linked { loss, link: ForwardKlLink });
+            same(&named(Link::JsDivergence), &Linked { loss, link: JensenShannonLink });
+            let alpha = Link::AlphaDivergence { f_alpha_divergence_coef: 0.3 };
+            same(&named(alpha), &Linked { loss, link: AlphaLink { alpha: 0.3 } });
         }
         check(Dpo::default(), &same);
         check(Ipo { beta: 0.1, length: Length::Mean }, &same);
@@ -113,11 +113,11 @@ mod tests {
     #[test]
     fn at_a_ratio_each_name_is_its_score_too() {
         for ratio in [-0.75, 0.5] {
-            let at = |score: Divergence| score.at::<f64, false>(ratio);
-            assert_eq!(at(Divergence::ReverseKl), (ratio, 1.0));
-            assert_eq!(at(Divergence::ForwardKl), ForwardKl.at::<f64, false>(ratio));
-            assert_eq!(at(Divergence::JsDivergence), JensenShannon.at::<f64, false>(ratio));
-            let (score, slope) = at(Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.25 });
+            let at = |link: Link| link.at::<f64, false>(ratio);
+            assert_eq!(at(Link::ReverseKl), (ratio, 1.0));
+            assert_eq!(at(Link::ForwardKl), ForwardKlLink.at::<f64, false>(ratio));
+            assert_eq!(at(Link::JsDivergence), JensenShannonLink.at::<f64, false>(ratio));
+            let (score, slope) = at(Link::AlphaDivergence { f_alpha_divergence_coef: 0.25 });
             assert!((score - (1.0 - (-0.75 * ratio).exp()) / 0.75).abs() < 1e-15);
             assert!((slope - (-0.75 * ratio).exp()).abs() < 1e-15);
         }
@@ -125,18 +125,18 @@ mod tests {
 
     #[test]
     fn a_coefficient_out_of_range_is_named() {
-        let score = Divergence::AlphaDivergence { f_alpha_divergence_coef: f64::NAN };
-        assert_eq!(score.check().unwrap_err().to_string(), "`alpha` is NaN, allowed is finite");
-        assert_eq!(Divergence::JsDivergence.check(), Ok(()));
+        let link = Link::AlphaDivergence { f_alpha_divergence_coef: f64::NAN };
+        assert_eq!(link.check().unwrap_err().to_string(), "`alpha` is NaN, allowed is finite");
+        assert_eq!(Link::JsDivergence.check(), Ok(()));
     }
 
     #[cfg(feature = "serde")]
     #[test]
     fn names_are_those_of_trl() {
-        let read = |text| serde_json::from_str::<Divergence>(text);
-        assert_eq!(read(r#"{"f_divergence_type": "js_divergence"}"#).unwrap(), Divergence::JsDivergence);
+        let read = |text| serde_json::from_str::<Link>(text);
+        assert_eq!(read(r#"{"f_divergence_type": "js_divergence"}"#).unwrap(), Link::JsDivergence);
         let alpha = read(r#"{"f_divergence_type": "alpha_divergence"}"#).unwrap();
-        assert_eq!(alpha, Divergence::AlphaDivergence { f_alpha_divergence_coef: 0.5 });
+        assert_eq!(alpha, Link::AlphaDivergence { f_alpha_divergence_coef: 0.5 });
         assert!(read(r#"{"f_divergence_type": "kl"}"#).is_err());
     }
 }

@@ -9,7 +9,7 @@ use super::model::Model;
 /// How long and how fast.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Steps of the optimiser.
+    /// Steps of the optimizer.
     pub steps: u32,
     /// The largest step size of Adam.
     pub rate: f32,
@@ -20,7 +20,7 @@ pub struct Pace {
 /// Runs Adam from `model` on.
 ///
 /// `gradient` gives the gradient of one batch; `look` sees the number of steps done and the model.
-pub fn optimise(
+pub fn optimize(
     mut model: Model,
     pace: Pace,
     bar: &ProgressBar,

@@ -1,22 +1,22 @@
 //! Divergences other than reverse KL: what happens to a log-ratio before the margin is formed.
 
-mod divergence;
-mod scorable;
+mod linkable;
+mod named;
 
-pub use divergence::Divergence;
-pub use scorable::ScorableConfig;
+pub use linkable::LinkableConfig;
+pub use named::Link;
 
 use crate::error::Error;
-use crate::preference::{LabelledLoss, Length, Needs, PairLoss, Pairs, Row};
-use crate::simd::select;
+use crate::preference::{LabeledLoss, Length, Needs, PairLoss, Pairs, Row};
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// A score of the log-ratio `λ = log π - log ρ`: the `f'(e^λ)` of an f-divergence, shifted so that `s(0) = 0`.
-pub trait Score: Sync {
-    /// Score and slope at one log-ratio.
+pub trait RatioLink: Sync {
+    /// RatioLink and slope at one log-ratio.
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T);
 
-    /// `s(λ_w) - s(λ_l)` and both slopes: from [`Score::at`], unless the difference can be had without cancellation.
+    /// `s(λ_w) - s(λ_l)` and both slopes: from [`RatioLink::at`], unless the difference can be had without cancellation.
     #[inline(always)]
     fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
         let (chosen, rejected) = (self.at::<T, FMA>(ratios.chosen), self.at::<T, FMA>(ratios.rejected));
@@ -32,9 +32,9 @@ pub trait Score: Sync {
 /// Reverse KL, the divergence of plain DPO: `s(λ) = λ`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct ReverseKl;
+pub struct ReverseKlLink;
 
-impl Score for ReverseKl {
+impl RatioLink for ReverseKlLink {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         (ratio, T::one())
@@ -47,13 +47,13 @@ impl Score for ReverseKl {
 /// is formed without the cancellation of the two logarithms and is good to 5 ulp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct JensenShannon;
+pub struct JensenShannonLink;
 
-impl Score for JensenShannon {
+impl RatioLink for JensenShannonLink {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         // (1 + e^-|λ|) / 2 = 1 + expm1(-|λ|) / 2
-        let half = T::of(0.5) * math::exp_m1::<T, FMA>(-ratio.abs());
+        let half = T::from_f64(0.5) * math::exp_m1::<T, FMA>(-ratio.abs());
         let negative = if ratio < T::zero() { ratio } else { T::zero() };
         (negative - half.ln_1p_near_lane::<FMA>(), math::sigmoid::<T, FMA>(-ratio))
     }
@@ -66,9 +66,9 @@ impl Score for JensenShannon {
 /// infinity or NaN. The difference of two scores is formed from the larger power and the gap of the log-ratios, to 5 ulp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct ForwardKl;
+pub struct ForwardKlLink;
 
-impl Score for ForwardKl {
+impl RatioLink for ForwardKlLink {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         power::<T, FMA>(-T::one(), ratio)
@@ -82,36 +82,36 @@ impl Score for ForwardKl {
 
 /// An alpha divergence, in TRL's convention: `s(λ) = (e^((α-1)λ) - 1) / (α - 1)`, `s'(λ) = e^((α-1)λ)`.
 ///
-/// `α = 1` is reverse KL and `α = 0` forward KL, each the exact limit of its neighbours. The paper, its code and TRL before
+/// `α = 1` is reverse KL and `α = 0` forward KL, each the exact limit of its neighbors. The paper, its code and TRL before
 /// 2026 call `1 - α` what is `α` here; both agree at the default ½. TRL cuts the exponent at 80 (11 in half precision), so
 /// that very unlikely responses stop counting; here nothing is cut, and what leaves the type is an overflow, unless the slope
 /// of the loss is 0 there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
-pub struct AlphaDivergence {
+pub struct AlphaLink {
     /// `α`, finite. Default 0.5 (TRL's `f_alpha_divergence_coef`).
     pub alpha: f64,
 }
 
-impl Default for AlphaDivergence {
+impl Default for AlphaLink {
     fn default() -> Self {
         Self { alpha: 0.5 }
     }
 }
 
-impl Score for AlphaDivergence {
+impl RatioLink for AlphaLink {
     fn check(&self) -> Result<()> {
         check::finite("alpha", self.alpha)
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
-        power::<T, FMA>(T::of(self.alpha - 1.0), ratio)
+        power::<T, FMA>(T::from_f64(self.alpha - 1.0), ratio)
     }
 
     #[inline(always)]
     fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
-        powers::<T, FMA>(T::of(self.alpha - 1.0), ratios)
+        powers::<T, FMA>(T::from_f64(self.alpha - 1.0), ratios)
     }
 }
 
@@ -123,7 +123,7 @@ const LINEAR: f64 = 1e-30;
 fn power<T: Real, const FMA: bool>(c: T, ratio: T) -> (T, T) {
     let exponent = c * ratio;
     let (score, slope) = (math::exp_m1::<T, FMA>(exponent) / c, math::exp::<T, FMA>(exponent));
-    if c.abs() < T::of(LINEAR) { (ratio, T::one()) } else { (score, slope) }
+    if c.abs() < T::from_f64(LINEAR) { (ratio, T::one()) } else { (score, slope) }
 }
 
 /// `(e^(cλ_w) - e^(cλ_l)) / c` and both slopes.
@@ -133,38 +133,38 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
     let slopes = ratios.map(|ratio| math::exp::<T, FMA>(c * ratio));
     let larger = if slopes.chosen < slopes.rejected { slopes.rejected } else { slopes.chosen };
     let share = -math::exp_m1::<T, FMA>(-(c * gap).abs());
-    let size = select(share, larger) / c.abs();
+    let size = mul_or_zero(share, larger) / c.abs();
     let difference = if gap < T::zero() { -size } else { size };
-    let linear = c.abs() < T::of(LINEAR);
+    let linear = c.abs() < T::from_f64(LINEAR);
     (if linear { gap } else { difference }, if linear { ratios.map(|_| T::one()) } else { slopes })
 }
 
-/// A loss of the margin whose log-ratios pass through a [`Score`] first: f-DPO and its relatives.
+/// A loss of the margin whose log-ratios pass through a [`RatioLink`] first: f-DPO and its relatives.
 ///
 /// ```math
 /// L = \ell\Big(\frac{s(\lambda^w)}{n_w} - \frac{s(\lambda^l)}{n_l} - t\Big), \qquad \lambda = \log\pi - \log\rho
 /// ```
 ///
-/// Score first, then length, then margin, then the batch's offset `t`. It takes every [`LabelledLoss`], of which the
+/// RatioLink first, then length, then margin, then the batch's offset `t`. It takes every [`LabeledLoss`], of which the
 /// [`MarginLoss`](crate::preference::MarginLoss) is one, and is none itself, so that scores cannot be stacked:
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
-/// let once = Scored { loss: Dpo::default(), score: JensenShannon };
-/// let twice = Scored { loss: once, score: JensenShannon };
-/// twice.needs(); // `Scored<..>` is no `LabelledLoss`
+/// let once = Linked { loss: Dpo::default(), link: JensenShannonLink };
+/// let twice = Linked { loss: once, link: JensenShannonLink };
+/// twice.needs(); // `Linked<..>` is no `LabeledLoss`
 /// ```
 ///
 /// Losses that treat each side by itself, and functions of the whole batch, take no score, as their constants would count:
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
-/// Scored { loss: Nll { length: Length::Sum }, score: ForwardKl }.needs(); // a loss of one side
+/// Linked { loss: Nll { length: Length::Sum }, link: ForwardKlLink }.needs(); // a loss of one side
 /// ```
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
-/// Scored { loss: Aot::default(), score: ForwardKl }.needs(); // a function of the whole batch
+/// Linked { loss: Aot::default(), link: ForwardKlLink }.needs(); // a function of the whole batch
 /// ```
 ///
 /// # Examples
@@ -173,7 +173,7 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
-/// let loss = Scored { loss: Dpo::default(), score: JensenShannon }.value(batch, Reduction::Mean)?;
+/// let loss = Linked { loss: Dpo::default(), link: JensenShannonLink }.value(batch, Reduction::Mean)?;
 /// assert!((loss - 0.660_556_499).abs() < 1e-9);
 /// # Ok::<(), loglik::Error>(())
 /// ```
@@ -187,26 +187,26 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 /// Wang et al., ICLR 2024, [arXiv:2309.16240](https://arxiv.org/abs/2309.16240).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Scored<L, S> {
+pub struct Linked<L, S> {
     /// The loss of the margin.
     pub loss: L,
     /// The divergence, as a score of the log-ratio.
-    pub score: S,
+    pub link: S,
 }
 
-impl<L: LabelledLoss, S: Score> PairLoss for Scored<L, S> {
+impl<L: LabeledLoss, S: RatioLink> PairLoss for Linked<L, S> {
     fn needs(&self) -> Result<Needs> {
-        self.score.check()?;
-        LabelledLoss::needs(&self.loss)
+        self.link.check()?;
+        LabeledLoss::needs(&self.loss)
     }
 
     #[inline(always)]
     fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        scored_pair::<T, L, S, FMA>(&self.loss, &self.score, row)
+        linked_pair::<T, L, S, FMA>(&self.loss, &self.link, row)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        LabelledLoss::explain(&self.loss, row, position)
+        LabeledLoss::explain(&self.loss, row, position)
     }
 
     fn name(&self) -> &'static str {
@@ -216,23 +216,23 @@ impl<L: LabelledLoss, S: Score> PairLoss for Scored<L, S> {
 
 /// The one place where a margin is formed, and where its slope is handed back to the two sides.
 #[inline(always)]
-pub(crate) fn scored_pair<T: Real, L: LabelledLoss, S: Score, const FMA: bool>(
+pub(crate) fn linked_pair<T: Real, L: LabeledLoss, S: RatioLink, const FMA: bool>(
     loss: &L,
-    score: &S,
+    link: &S,
     row: Row<T>,
 ) -> (T, Pairs<T>) {
     let ratios = row.log_ratios();
     match loss.length() {
         Length::Sum => {
-            let (margin, slopes) = score.difference::<T, FMA>(ratios);
+            let (margin, slopes) = link.difference::<T, FMA>(ratios);
             let (loss, slope) = loss.given::<T, FMA>(margin, row);
-            (loss, Pairs { chosen: select(slope, slopes.chosen), rejected: -select(slope, slopes.rejected) })
+            (loss, Pairs { chosen: mul_or_zero(slope, slopes.chosen), rejected: -mul_or_zero(slope, slopes.rejected) })
         }
         Length::Mean => {
             let Pairs { chosen: n, rejected: k } = row.lengths;
-            let (chosen, rejected) = (score.at::<T, FMA>(ratios.chosen), score.at::<T, FMA>(ratios.rejected));
+            let (chosen, rejected) = (link.at::<T, FMA>(ratios.chosen), link.at::<T, FMA>(ratios.rejected));
             let (loss, slope) = loss.given::<T, FMA>(chosen.0 / n - rejected.0 / k, row);
-            (loss, Pairs { chosen: select(slope, chosen.1) / n, rejected: -(select(slope, rejected.1) / k) })
+            (loss, Pairs { chosen: mul_or_zero(slope, chosen.1) / n, rejected: -(mul_or_zero(slope, rejected.1) / k) })
         }
     }
 }
@@ -265,19 +265,19 @@ mod tests {
     #[test]
     fn jensen_shannon_is_that_of_exact_arithmetic() {
         for (ratio, score, slope) in JENSEN_SHANNON {
-            for (s, d) in [JensenShannon.at::<f64, false>(ratio), JensenShannon.at::<f64, true>(ratio)] {
+            for (s, d) in [JensenShannonLink.at::<f64, false>(ratio), JensenShannonLink.at::<f64, true>(ratio)] {
                 close(s, score, 1e-15);
                 close(d, slope, 1e-15);
             }
-            let (s, d) = JensenShannon.at::<f32, false>(ratio as f32);
-            close(s.wide(), score, 4e-7);
+            let (s, d) = JensenShannonLink.at::<f32, false>(ratio as f32);
+            close(s.as_f64(), score, 4e-7);
             if slope > 1e-30 {
-                close(d.wide(), slope, 4e-7);
+                close(d.as_f64(), slope, 4e-7);
             }
         }
         let inf = f64::INFINITY;
-        assert_eq!(JensenShannon.at::<f64, false>(-inf), (-inf, 1.0));
-        assert_eq!(JensenShannon.at::<f64, false>(inf), (LN_2, 0.0));
+        assert_eq!(JensenShannonLink.at::<f64, false>(-inf), (-inf, 1.0));
+        assert_eq!(JensenShannonLink.at::<f64, false>(inf), (LN_2, 0.0));
     }
 
     #[test]
@@ -289,7 +289,7 @@ mod tests {
             (0.757_599_035_317_169_1, -0.041_290_897_217_811_54, 0.011_830_040_119_564_084),
             (0.520_410_231_262_183_8, -0.007_401_428_423_239_138, 0.039_842_586_859_252_384),
         ];
-        let scored = Scored { loss: Dpo::default(), score: JensenShannon };
+        let scored = Linked { loss: Dpo::default(), link: JensenShannonLink };
         for ((p, r), (loss, chosen, rejected)) in policy.iter().zip(reference).zip(expected) {
             let ratios = [p[0] - r[0], p[1] - r[1]];
             let (a, b, c) = pair::<f64>(&scored, one(&ratios, &[0.0], &[1.0]));
@@ -301,12 +301,12 @@ mod tests {
 
     #[test]
     fn the_gradient_is_that_of_the_value() {
-        agrees_with_differences(&Scored { loss: Dpo::default(), score: JensenShannon });
-        agrees_with_differences(&Scored { loss: Ipo { beta: 0.1, length: Length::Mean }, score: JensenShannon });
+        agrees_with_differences(&Linked { loss: Dpo::default(), link: JensenShannonLink });
+        agrees_with_differences(&Linked { loss: Ipo { beta: 0.1, length: Length::Mean }, link: JensenShannonLink });
         for alpha in [0.9, 0.97, 1.0, 1.04] {
-            agrees_with_differences(&Scored { loss: Dpo::default(), score: AlphaDivergence { alpha } });
+            agrees_with_differences(&Linked { loss: Dpo::default(), link: AlphaLink { alpha } });
             let mean = Ipo { beta: 0.5, length: Length::Mean };
-            agrees_with_differences(&Scored { loss: mean, score: AlphaDivergence { alpha: 0.98 } });
+            agrees_with_differences(&Linked { loss: mean, link: AlphaLink { alpha: 0.98 } });
         }
     }
 
@@ -324,8 +324,8 @@ mod tests {
             (0.835_303_686_317_940_9, -0.105_790_783_743_263_85, 0.030_309_567_006_044_11),
             (0.223_735_541_352_700_07, -0.009_469_695_337_949_84, 0.148_130_958_226_962_25),
         ];
-        let by_forward = Scored { loss: Dpo::default(), score: ForwardKl };
-        let by_alpha = Scored { loss: Dpo::default(), score: AlphaDivergence::default() };
+        let by_forward = Linked { loss: Dpo::default(), link: ForwardKlLink };
+        let by_alpha = Linked { loss: Dpo::default(), link: AlphaLink::default() };
         for (i, ratio) in ratios.iter().enumerate() {
             for (got, expected) in [
                 (pair::<f64>(&by_forward, one(ratio, &[0.0], &[1.0])), forward[i]),
@@ -343,9 +343,8 @@ mod tests {
         let sample = Sample::<f64>::of(40);
         let (policy, reference) = (sample.policy.map(|side| side * 0.1), sample.reference.map(|side| side * 0.1));
         let batch = crate::preference::PairBatch::new(policy.view()).reference(reference.view());
-        let grad =
-            |alpha| Scored { loss: Dpo::default(), score: AlphaDivergence { alpha } }.grad(batch, Reduction::Sum);
-        let forward = Scored { loss: Dpo::default(), score: ForwardKl }.grad(batch, Reduction::Sum).unwrap();
+        let grad = |alpha| Linked { loss: Dpo::default(), link: AlphaLink { alpha } }.grad(batch, Reduction::Sum);
+        let forward = Linked { loss: Dpo::default(), link: ForwardKlLink }.grad(batch, Reduction::Sum).unwrap();
         assert_eq!(grad(0.0).unwrap(), forward);
         let reverse = Dpo::default().grad(batch, Reduction::Sum).unwrap();
         assert_eq!(grad(1.0).unwrap(), reverse);
@@ -360,7 +359,8 @@ mod tests {
     #[test]
     fn a_difference_of_powers_keeps_its_digits() {
         // e^30 (1 - e^-1e-9)
-        let (difference, slopes) = ForwardKl.difference::<f64, false>(Pairs { chosen: -30.0 + 1e-9, rejected: -30.0 });
+        let (difference, slopes) =
+            ForwardKlLink.difference::<f64, false>(Pairs { chosen: -30.0 + 1e-9, rejected: -30.0 });
         let gap = (-30.0 + 1e-9) - -30.0_f64;
         close(difference, 30.0_f64.exp() * -(-gap).exp_m1(), 3e-15);
         assert!(slopes.chosen < slopes.rejected);
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_power_beyond_the_type_is_an_overflow_or_does_not_count() {
-        let forward = Scored { loss: Dpo::default(), score: ForwardKl };
+        let forward = Linked { loss: Dpo::default(), link: ForwardKlLink };
         // The chosen response is ruled out: loss and slope are beyond the type.
         let error = forward.value(one(&[-800.0_f64, -1.0], &[0.0], &[1.0]), Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "the result at `policy.chosen`[0] overflows f64");
@@ -388,9 +388,9 @@ mod tests {
         assert_eq!(pair::<f32>(&forward, one(&[-1.0, -400.0], &[0.0], &[1.0])), (0.0, 0.0, 0.0));
         // Both: their difference is not known.
         assert!(forward.value(one(&[-800.0_f64, -800.0], &[0.0], &[1.0]), Reduction::Sum).is_ok_and(|x| x == LN_2));
-        let above = Scored { loss: Dpo::default(), score: AlphaDivergence { alpha: 2.0 } };
+        let above = Linked { loss: Dpo::default(), link: AlphaLink { alpha: 2.0 } };
         assert_eq!(pair::<f64>(&above, one(&[-inf, -1.0], &[0.0], &[1.0])).1, 0.0);
-        let wild = Scored { loss: Dpo::default(), score: AlphaDivergence { alpha: f64::NAN } };
+        let wild = Linked { loss: Dpo::default(), link: AlphaLink { alpha: f64::NAN } };
         let error = wild.value(one(&[-1.0_f64, -1.0], &[0.0], &[1.0]), Reduction::Sum).unwrap_err().to_string();
         assert_eq!(error, "`alpha` is NaN, allowed is finite");
     }
@@ -399,7 +399,7 @@ mod tests {
     fn reverse_kl_is_the_plain_loss() {
         let sample = Sample::<f32>::of(100);
         let ipo = Ipo { beta: 0.1, length: Length::Mean };
-        let scored = Scored { loss: ipo, score: ReverseKl };
+        let scored = Linked { loss: ipo, link: ReverseKlLink };
         assert_eq!(scored.grad(sample.full(), Reduction::Mean), ipo.grad(sample.full(), Reduction::Mean));
     }
 
@@ -407,7 +407,7 @@ mod tests {
     fn messages_name_the_inner_loss() {
         let sample = Sample::<f32>::of(1);
         let batch = crate::preference::PairBatch::new(sample.policy.view());
-        let error = Scored { loss: Dpo::default(), score: JensenShannon }.value(batch, Reduction::Sum).unwrap_err();
+        let error = Linked { loss: Dpo::default(), link: JensenShannonLink }.value(batch, Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "Dpo needs `reference`");
     }
 }

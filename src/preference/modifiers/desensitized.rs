@@ -4,17 +4,17 @@ use ndarray::{Array, ArrayRef, ArrayRef1, ArrayView, Dimension};
 
 use crate::preference::Pairs;
 use crate::sequence::{Sequences, TokenMask, sum_tokens, sum_tokens_backward};
-use crate::simd::select;
+use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// Length desensitisation: `α` times the tokens beyond the length that both responses of a pair have.
+/// Length desensitization: `α` times the tokens beyond the length that both responses of a pair have.
 ///
 /// ```math
 /// \ell = \sum_{t \le n} \log p_t + \alpha \sum_{t > n} \log p_t, \qquad n = \min(n_w, n_l)
 /// ```
 ///
 /// `t` counts the scored tokens of a response. With `α` 1 it is the plain sum, with `α` 0 the longer response is cut. The
-/// sums stand in for those of [`sum_tokens`] before any objective, and [`LengthDesensitised::backward`] for its way back.
+/// sums stand in for those of [`sum_tokens`] before any objective, and [`LengthDesensitized::backward`] for its way back.
 ///
 /// TRL applies it to policy and reference; LLaMA-Factory, ms-swift and TRL's older versions to the policy alone, which leaves
 /// a constant in the margin. Here it is applied to what is given.
@@ -28,7 +28,7 @@ use crate::{Real, Result, check};
 /// let tokens = Pairs { chosen: array![[-1.0_f64, -2.0, -4.0]], rejected: array![[-3.0_f64, -9.0, -9.0]] };
 /// let scored = Pairs { chosen: array![[true, true, true]], rejected: array![[true, false, false]] };
 /// let masks = scored.view().map(TokenMask::padded);
-/// let rule = LengthDesensitised { alpha: 0.5 };
+/// let rule = LengthDesensitized { alpha: 0.5 };
 /// let sums = rule.sums(tokens.view(), masks.clone())?;
 /// assert_eq!((sums.chosen.sums[0], sums.rejected.sums[0]), (-1.0 + 0.5 * -6.0, -3.0));
 /// let slopes = rule.backward(masks, Pairs { chosen: &array![2.0], rejected: &array![1.0] })?;
@@ -42,13 +42,13 @@ use crate::{Real, Result, check};
 /// [arXiv:2409.06411](https://arxiv.org/abs/2409.06411).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct LengthDesensitised {
+pub struct LengthDesensitized {
     /// How much the tokens beyond the common length count, in `[0, 1]`: TRL's `ld_alpha`, off by default there.
     pub alpha: f64,
 }
 
-impl LengthDesensitised {
-    /// Desensitised sum and whole length of each response.
+impl LengthDesensitized {
+    /// Desensitized sum and whole length of each response.
     ///
     /// # Errors
     ///
@@ -61,13 +61,13 @@ impl LengthDesensitised {
         let common = self.common(&masks)?;
         let side = |tokens: &ArrayRef<T, D>, mask: &TokenMask<'_, D>, common: &ArrayRef<bool, D>| {
             let mut head = sum_tokens(tokens, mask.replaced(common.view()))?;
-            let lengths = mask.lengths().mapv(|n| T::of(n as f64));
+            let lengths = mask.lengths().mapv(|n| T::from_f64(n as f64));
             if self.alpha > 0.0 {
-                let (whole, alpha) = (sum_tokens(tokens, mask.clone())?, T::of(self.alpha));
-                let rest = T::of(1.0 - self.alpha);
+                let (whole, alpha) = (sum_tokens(tokens, mask.clone())?, T::from_f64(self.alpha));
+                let rest = T::from_f64(1.0 - self.alpha);
                 // Where a token is ruled out so is the response, by however little it counts: `alpha` may round to 0.
                 let blend = |head: T, whole: T| {
-                    if whole.is_infinite() { whole } else { select(rest, head) + alpha * whole }
+                    if whole.is_infinite() { whole } else { mul_or_zero(rest, head) + alpha * whole }
                 };
                 head.sums.zip_mut_with(&whole.sums, |head, &whole| *head = blend(*head, whole));
             }
@@ -83,7 +83,7 @@ impl LengthDesensitised {
     ///
     /// # Errors
     ///
-    /// Those of [`LengthDesensitised::sums`] and [`sum_tokens_backward`].
+    /// Those of [`LengthDesensitized::sums`] and [`sum_tokens_backward`].
     pub fn backward<T: Real, D: Dimension>(
         &self,
         masks: Pairs<TokenMask<'_, D>>,
@@ -92,7 +92,7 @@ impl LengthDesensitised {
         let common = self.common(&masks)?;
         let side = |mask: TokenMask<'_, D>, common: &ArrayRef<bool, D>, cotangent: &ArrayRef1<T>| {
             let mut slopes = sum_tokens_backward(mask, cotangent)?;
-            let alpha = T::of(self.alpha);
+            let alpha = T::from_f64(self.alpha);
             slopes.zip_mut_with(common, |slope, &both| *slope = if both { *slope } else { alpha * *slope });
             Ok(slopes)
         };
@@ -135,10 +135,10 @@ mod tests {
         let (tokens, scored) = sample();
         let masks = scored.view().map(TokenMask::padded);
         let plain = sum_tokens(&tokens.chosen, masks.chosen).unwrap();
-        let whole = LengthDesensitised { alpha: 1.0 }.sums(tokens.view(), masks).unwrap();
+        let whole = LengthDesensitized { alpha: 1.0 }.sums(tokens.view(), masks).unwrap();
         assert_eq!(whole.chosen, plain);
-        let cut = LengthDesensitised { alpha: 0.0 }.sums(tokens.view(), masks).unwrap();
-        let half = LengthDesensitised { alpha: 0.5 }.sums(tokens.view(), masks).unwrap();
+        let cut = LengthDesensitized { alpha: 0.0 }.sums(tokens.view(), masks).unwrap();
+        let half = LengthDesensitized { alpha: 0.5 }.sums(tokens.view(), masks).unwrap();
         for i in 0..4 {
             let n = masks.chosen.lengths()[i].min(masks.rejected.lengths()[i]);
             let kept: Vec<f64> = (0..9).filter(|&t| scored.chosen[[i, t]]).map(|t| tokens.chosen[[i, t]]).collect();
@@ -153,7 +153,7 @@ mod tests {
     fn the_gradient_meets_the_central_difference() {
         let (tokens, scored) = sample();
         let masks = scored.view().map(TokenMask::padded);
-        let rule = LengthDesensitised { alpha: 0.3 };
+        let rule = LengthDesensitized { alpha: 0.3 };
         let weights = Pairs { chosen: array![1.0, -2.0, 0.5, 3.0], rejected: array![0.25, 1.0, -1.0, 2.0] };
         let loss = |tokens: &Pairs<Array2<f64>>| {
             let sums = rule.sums(tokens.view(), masks).unwrap();
@@ -187,7 +187,7 @@ mod tests {
             chosen: TokenMask::packed(scored.chosen.view(), &[0, 1, 4]).unwrap(),
             rejected: TokenMask::packed(scored.rejected.view(), &[0, 2, 3]).unwrap(),
         };
-        let sums = LengthDesensitised { alpha: 0.25 }.sums(tokens.view(), masks).unwrap();
+        let sums = LengthDesensitized { alpha: 0.25 }.sums(tokens.view(), masks).unwrap();
         assert_eq!(sums.chosen.sums, array![-1.0, -2.0 + 0.25 * -12.0]);
         assert_eq!(sums.rejected.sums, array![-1.25, -1.0]);
         assert_eq!(sums.chosen.lengths, array![1.0, 3.0]);
@@ -200,7 +200,7 @@ mod tests {
         let masks = scored.view().map(TokenMask::padded);
         let sums = |alpha, tail, masked| {
             let tokens = Pairs { chosen: array![[-1.0, tail]], rejected: array![[-2.0, masked]] };
-            LengthDesensitised { alpha }.sums(tokens.view(), masks).map(|sums| sums.chosen.sums[0])
+            LengthDesensitized { alpha }.sums(tokens.view(), masks).map(|sums| sums.chosen.sums[0])
         };
         assert_eq!(sums(0.5, -inf, f64::NAN), Ok(-inf));
         assert_eq!(sums(0.0, f64::NAN, f64::NAN), Ok(-1.0));
@@ -208,7 +208,7 @@ mod tests {
         for alpha in [5e-324, 1e-60, 1.0 - f64::EPSILON, 1.0] {
             assert_eq!(sums(alpha, -inf, 0.0), Ok(-inf), "{alpha}");
             let tokens = Pairs { chosen: array![[-1.0_f32, f32::NEG_INFINITY]], rejected: array![[-2.0, 0.0]] };
-            let narrow = LengthDesensitised { alpha }.sums(tokens.view(), masks).unwrap();
+            let narrow = LengthDesensitized { alpha }.sums(tokens.view(), masks).unwrap();
             assert_eq!(narrow.chosen.sums[0], f32::NEG_INFINITY, "{alpha}"); // also where it rounds to 0 or 1
         }
     }
@@ -218,7 +218,7 @@ mod tests {
         let scored = Pairs { chosen: array![[true], [true]], rejected: array![[true]] };
         let masks = scored.view().map(TokenMask::padded);
         let tokens = Pairs { chosen: array![[-1.0], [-1.0]], rejected: array![[-1.0]] };
-        let message = |alpha| LengthDesensitised { alpha }.sums(tokens.view(), masks).unwrap_err().to_string();
+        let message = |alpha| LengthDesensitized { alpha }.sums(tokens.view(), masks).unwrap_err().to_string();
         assert_eq!(message(1.5), "`alpha` is 1.5, allowed is [0, 1]");
         assert_eq!(message(1.0), "`masks.rejected` has shape [1], expected [2]");
     }

@@ -5,7 +5,7 @@ use crate::Real;
 
 /// `factor · x`, 0 where the factor is, whatever `x` is.
 #[inline(always)]
-pub(crate) fn select<T: Real>(factor: T, x: T) -> T {
+pub(crate) fn mul_or_zero<T: Real>(factor: T, x: T) -> T {
     if factor == T::zero() { T::zero() } else { factor * x }
 }
 
@@ -20,13 +20,13 @@ impl<T: Real> Kernel for Weigh<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (value, &weight) in self.values.iter_mut().zip(self.weights) {
-            *value = select(weight, *value);
+            *value = mul_or_zero(weight, *value);
         }
     }
 }
 
 /// Multiplies each value by its weight. One of zero leaves a zero, even of NaN.
-pub(crate) fn weigh<T: Real>(values: &mut [T], weights: &[T]) {
+pub(crate) fn mul_or_zero_all<T: Real>(values: &mut [T], weights: &[T]) {
     dispatch(Weigh { values, weights });
 }
 

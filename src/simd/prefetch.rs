@@ -1,6 +1,6 @@
 //! Asking for memory before it is needed.
 
-/// Bytes of a page, at whose end the hardware stops to fetch ahead.
+/// Bytes of a page, at whose end the hardware stops to prefetch ahead.
 #[cfg(target_arch = "x86_64")]
 const PAGE: usize = 4096;
 

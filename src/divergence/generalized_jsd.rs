@@ -5,7 +5,7 @@ use super::mixture::Mixture;
 use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence, Sides};
 use crate::{Real, Result, check};
 
-/// The generalised Jensen-Shannon divergence of GKD, with its ends as TRL, Liger and ms-swift define them.
+/// The generalized Jensen-Shannon divergence of GKD, with its ends as TRL, Liger and ms-swift define them.
 ///
 /// ```math
 /// D = \beta \operatorname{KL}(p \Vert m) + (1 - \beta) \operatorname{KL}(q \Vert m), \quad m = \beta p + (1 - \beta) q,
@@ -24,7 +24,7 @@ use crate::{Real, Result, check};
 /// # use loglik::{prelude::*, ndarray::array};
 /// use Categorical::Logits;
 /// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0_f64, 0.0, 0.0]]);
-/// let at = |beta| GeneralisedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);
+/// let at = |beta| GeneralizedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);
 /// assert!((at(0.0)? - 0.840_333_82).abs() < 1e-8);
 /// assert!(at(1e-6)? < 1e-6);
 /// # Ok::<(), loglik::Error>(())
@@ -36,18 +36,18 @@ use crate::{Real, Result, check};
 /// [arXiv:2306.13649](https://arxiv.org/abs/2306.13649).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
-pub struct GeneralisedJsd {
+pub struct GeneralizedJsd {
     /// Share of the teacher in the mixture, in `[0, 1]`. Default 0.5 (TRL).
     pub beta: f64,
 }
 
-impl Default for GeneralisedJsd {
+impl Default for GeneralizedJsd {
     fn default() -> Self {
         Self { beta: 0.5 }
     }
 }
 
-impl ClassDivergence for GeneralisedJsd {
+impl ClassDivergence for GeneralizedJsd {
     fn check(&self) -> Result<()> {
         unit(self.beta)
     }
@@ -93,7 +93,7 @@ impl ClassDivergence for GeneralisedJsd {
 /// # References
 ///
 /// As asked for in [ms-swift#10213](https://github.com/modelscope/ms-swift/pull/10213), against the jump of
-/// [`GeneralisedJsd`].
+/// [`GeneralizedJsd`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct InterpolatedJsd {
