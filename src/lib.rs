@@ -56,6 +56,7 @@ mod compiled;
 mod error;
 mod gemm;
 mod parallel;
+mod pointwise;
 mod real;
 mod reduction;
 mod rows;

@@ -22,6 +22,10 @@ pub trait Real:
     + crate::simd::Lanes
     + crate::simd::Exponentials
     + crate::transport::Compiled
+    + crate::pointwise::Choose
+    + crate::preference::Compiled
+    + crate::preference::InType
+    + crate::ratio::Compiled
 {
     /// `"f32"` or `"f64"`, for messages.
     const NAME: &'static str;

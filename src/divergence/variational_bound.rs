@@ -42,6 +42,8 @@ pub struct VariationalBound<G> {
 }
 
 impl<G: Generator> RatioLoss for VariationalBound<G> {
+    crate::compile_loops!(RatioLoss);
+
     fn check(&self) -> Result<()> {
         self.generator.check()
     }

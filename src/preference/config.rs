@@ -1,5 +1,6 @@
 //! Any objective of this room as one value, to be written to and read from a configuration.
 
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
 use crate::preference::objective::forward;
 use crate::preference::*; // each objective
 use crate::{Real, Reduction, Result, SumCount};
@@ -181,17 +182,8 @@ configurations! {
     }
 }
 
-forward!(PairConfig, |this| this.objective());
-
-/// An objective in one element type.
-#[cfg(debug_assertions)]
-type Chosen<T> = for<'a> fn(&'a PairConfig) -> &'a dyn PairObjective<T>;
-
-/// Compiles the kernels of all objectives here, so that without optimization other crates (each binary of the tests)
-/// link them and do not compile them again.
-#[cfg(debug_assertions)]
-#[used]
-static KERNELS: (Chosen<f32>, Chosen<f64>) = (PairConfig::objective, PairConfig::objective);
+compile_objective!(PairConfig);
+forward!(BatchObjective { validate_batch, run_batch, sum_count_of_batch } for PairConfig, |this| this.objective::<T>());
 
 #[cfg(all(test, feature = "serde"))]
 mod tests {

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::preference::link::{ReverseKlLink, linked_pair};
+use crate::preference::loops::{Loops, Margins, PairLoops};
 use crate::preference::{Pairs, Row};
 use crate::{Real, Result};
 
@@ -26,6 +27,8 @@ use crate::{Real, Result};
 /// struct Exponential;
 ///
 /// impl MarginLoss for Exponential {
+///     loglik::compile_loops!(MarginLoss);
+///
 ///     fn check(&self) -> Result<()> {
 ///         Ok(())
 ///     }
@@ -51,11 +54,16 @@ pub trait MarginLoss: Sync {
         Margin::default()
     }
 
+    #[doc(hidden)]
+    fn margin_loops(&self) -> Loops<'_, Margins>;
+
     /// Loss and slope at one margin, in `T`.
     ///
     /// Keep it free of branches, so that the loop over it vectorizes, and exact at ±inf: an infinite loss with a finite
     /// slope is a value, a NaN or an infinite slope becomes an error that names the pair.
-    fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T);
+    fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T)
+    where
+        Self: Sized;
 }
 
 /// A loss of the margin and of what else the batch says of the pair: a label, rewards, lengths.
@@ -72,10 +80,12 @@ pub trait MarginLoss: Sync {
 /// struct Regression;
 ///
 /// impl LabeledLoss for Regression {
+///     loglik::compile_loops!(LabeledLoss);
+///
 ///     fn needs(&self) -> Result<Needs> {
 ///         Ok(Needs { reference: true, rewards: true, ..Needs::default() })
 ///     }
-///     fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+///     fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
 ///         let gap = margin - (pair.rewards.chosen - pair.rewards.rejected);
 ///         (gap * gap, gap + gap)
 ///     }
@@ -96,15 +106,25 @@ pub trait LabeledLoss: Sync {
         Length::Sum
     }
 
+    #[doc(hidden)]
+    fn labeled_loops(&self) -> Loops<'_, Margins>;
+
     /// Loss and slope at the margin of this pair, of which the rest is constant. See [`MarginLoss::at`].
     ///
     /// A label out of range has the loss NaN, which [`LabeledLoss::explain`] then puts into words.
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T);
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T)
+    where
+        Self: Sized;
 
     /// See [`PairLoss::explain`].
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
         let _ = (row, position);
         None
+    }
+
+    /// The name in messages: that of the type, unless said otherwise.
+    fn name(&self) -> &'static str {
+        name_of::<Self>()
     }
 }
 
@@ -114,14 +134,17 @@ impl<L: MarginLoss> LabeledLoss for L {
         Ok(self.margin().needs())
     }
 
-    #[inline(always)]
     fn length(&self) -> Length {
         self.margin().length
     }
 
+    fn labeled_loops(&self) -> Loops<'_, Margins> {
+        self.margin_loops()
+    }
+
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        self.at::<T, FMA>(margin - pair.target)
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+        MarginLoss::at::<T, FMA>(self, margin - pair.target)
     }
 }
 
@@ -130,10 +153,15 @@ pub trait PairLoss: Sync {
     /// Checks the hyper-parameters and says what the batch must hold.
     fn needs(&self) -> Result<Needs>;
 
+    #[doc(hidden)]
+    fn pair_loops(&self) -> PairLoops<'_>;
+
     /// Loss and its two derivatives with respect to the policy's log-probabilities.
     ///
     /// What [`PairLoss::needs`] does not ask for is neutral in `row`: 1 for lengths, 0 for the rest.
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>);
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>)
+    where
+        Self: Sized;
 
     /// The error for a pair that has no finite gradient or no loss, where this objective knows better than "not finite":
     /// a log-probability above 0, say. Called for such pairs alone; `position` is the pair's place in the batch.
@@ -144,10 +172,15 @@ pub trait PairLoss: Sync {
 
     /// The name in messages: that of the type, unless said otherwise.
     fn name(&self) -> &'static str {
-        let path = std::any::type_name::<Self>();
-        let path = path.split('<').next().unwrap_or(path);
-        path.rsplit("::").next().unwrap_or(path)
+        name_of::<Self>()
     }
+}
+
+/// The name of a type, without its path and its arguments.
+fn name_of<L: ?Sized>() -> &'static str {
+    let path = std::any::type_name::<L>();
+    let path = path.split('<').next().unwrap_or(path);
+    path.rsplit("::").next().unwrap_or(path)
 }
 
 impl<L: LabeledLoss> PairLoss for L {
@@ -156,12 +189,20 @@ impl<L: LabeledLoss> PairLoss for L {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         linked_pair::<T, L, ReverseKlLink, FMA>(self, &ReverseKlLink, row)
+    }
+
+    fn pair_loops(&self) -> PairLoops<'_> {
+        PairLoops::of_margin(self.labeled_loops(), None, self.length())
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
         LabeledLoss::explain(self, row, position)
+    }
+
+    fn name(&self) -> &'static str {
+        LabeledLoss::name(self)
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::ArrayView1;
 
 use crate::error::Position;
-use crate::preference::columns::sources;
+use crate::preference::columns::arrays;
 use crate::preference::{Needs, PairBatch, Row};
 use crate::reduction::{BLOCK, Total, joint_mean};
 use crate::simd::{Kernel, LANES, dispatch};
@@ -137,7 +137,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     }
     let held = batch.columns();
     let (reference, lengths) = (held.reference.chosen.is_some(), held.lengths.chosen.is_some());
-    let sources = sources(&batch, Needs { reference, lengths, ..Needs::default() });
+    let sources = arrays(&batch, Needs { reference, lengths, ..Needs::default() });
     let neutral = Row { lengths: Row::NAMES.lengths.map(|_| 1.0), ..Row::default() };
     let columns = sources.zip(neutral).map(|(source, neutral)| match source {
         None => Column::Absent(neutral),

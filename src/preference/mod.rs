@@ -25,32 +25,37 @@
 //! A new objective is one file in `pairwise/`: the struct, its `check`, and loss and slope at one margin. Everything
 //! else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the driver's.
 
+#[doc(hidden)]
+pub mod batch_objective;
 mod batchwise;
 mod columns;
+mod compiled;
 mod config;
 mod context;
 mod diffusion_metrics;
-mod driver;
 mod formulas;
-mod inspect;
-mod kernel;
 mod linear_pairs;
 mod link;
 mod logit_pairs;
+#[doc(hidden)]
+pub mod loops;
 mod loss;
+mod margin;
 mod metrics;
 mod modifiers;
 mod objective;
 mod pairs;
 mod pairwise;
+mod pass;
 mod reward;
 mod row;
-mod scale;
 #[cfg(test)]
 mod testing;
 mod weighted_sum;
 
+pub use batch_objective::InType;
 pub use batchwise::*;
+pub use compiled::Compiled;
 pub use config::PairConfig;
 pub use diffusion_metrics::{DiffusionMetrics, diffusion_metrics};
 pub use formulas::TieModel;

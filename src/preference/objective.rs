@@ -2,12 +2,8 @@
 
 use ndarray::{Array1, ArrayViewMut1};
 
-use crate::error::Position;
-use crate::preference::driver;
-use crate::preference::kernel::Block;
-use crate::preference::{Needs, PairBatch, PairLoss, Pairs, PairsMut, TargetUse};
-use crate::reduction::to_real;
-use crate::{Error, Real, Reduction, Result, SumCount, check};
+use crate::preference::{PairBatch, PairLoss, Pairs, PairsMut};
+use crate::{Real, Reduction, Result, SumCount, check};
 
 /// Where [`PairObjective::run`] puts what it finds beside the loss. Arrays have one entry for each pair, in any layout.
 #[derive(Debug)]
@@ -128,68 +124,28 @@ pub trait PairObjective<T: Real> {
 
 impl<T: Real, L: PairLoss> PairObjective<T> for L {
     fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        checked_needs(self, batch).map(|_| ())
+        T::validate_pairs(self, batch)
     }
 
     fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        let total = run_wide(self, batch, reduction, scale, out)?;
-        to_real(total, "loss", Position::default())
+        T::run_pairs(self, batch, reduction, scale, out)
     }
 
     fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        let sum = run_wide(self, &batch, Reduction::Sum, T::one(), Out::Nothing)?;
-        Ok(SumCount { sum, count: batch.len() as f64 })
+        T::sum_count_of_pairs(self, batch)
     }
 }
 
-/// What the objective needs, once hyper-parameters, shapes and presence have been checked.
-pub(super) fn checked_needs<T: Real, L: PairLoss>(loss: &L, batch: &PairBatch<'_, T>) -> Result<Needs> {
-    let needs = loss.needs()?;
-    batch.check_shapes()?;
-    let held = batch.columns();
-    let target = needs.target == TargetUse::Required;
-    let required = [
-        (needs.reference, held.reference.chosen.is_some(), "reference"),
-        (needs.lengths, held.lengths.chosen.is_some(), "lengths"),
-        (needs.rewards, held.rewards.chosen.is_some(), "rewards"),
-        (target, held.target.is_some(), "target"),
-        (needs.gold, held.gold.is_some(), "gold"),
-    ];
-    match required.iter().find(|(required, present, _)| *required && !present) {
-        None => Ok(needs),
-        Some(&(_, _, argument)) => Err(Error::Missing { objective: loss.name(), argument }),
-    }
-}
-
-/// All checks, then the pass; the value still in `f64`.
-pub(super) fn run_wide<T: Real, L: PairLoss>(
-    loss: &L,
-    batch: &PairBatch<'_, T>,
-    reduction: Reduction<'_, T>,
-    scale: T,
-    out: Out<'_, T>,
-) -> Result<f64> {
-    let needs = checked_needs(loss, batch)?;
-    check::finite("scale", scale.as_f64())?;
-    reduction.check(&[batch.len()])?;
-    out.check_shapes(batch.len())?;
-    if matches!(reduction, Reduction::Mean) && batch.is_empty() {
-        return Err(Error::NothingToAverage { argument: "batch" });
-    }
-    let block: &dyn Block<T> = loss;
-    driver::run(block, needs, batch, reduction, scale, out)
-}
-
-/// Implements [`PairObjective`] for what holds another objective, by asking that one.
+/// Implements a trait with the three methods of [`PairObjective`] for what holds another objective, by asking that one.
 macro_rules! forward {
-    ($holder:ty, |$this:ident| $objective:expr) => {
-        impl<T: Real> PairObjective<T> for $holder {
-            fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+    ($trait:ident { $validate:ident, $run:ident, $sum_count:ident } for $holder:ty, |$this:ident| $objective:expr) => {
+        impl<T: Real> $trait<T> for $holder {
+            fn $validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
                 let $this = self;
-                $objective.validate(batch)
+                PairObjective::<T>::validate($objective, batch)
             }
 
-            fn run(
+            fn $run(
                 &self,
                 batch: &PairBatch<'_, T>,
                 reduction: Reduction<'_, T>,
@@ -197,18 +153,18 @@ macro_rules! forward {
                 out: Out<'_, T>,
             ) -> Result<T> {
                 let $this = self;
-                $objective.run(batch, reduction, scale, out)
+                PairObjective::<T>::run($objective, batch, reduction, scale, out)
             }
 
-            fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
+            fn $sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
                 let $this = self;
-                $objective.sum_count(batch)
+                PairObjective::<T>::sum_count($objective, batch)
             }
         }
     };
 }
 pub(super) use forward;
 
-forward!(Box<dyn PairObjective<T>>, |this| this.as_ref());
-forward!(Box<dyn PairObjective<T> + Send + Sync>, |this| this.as_ref());
-forward!(&dyn PairObjective<T>, |this| **this);
+forward!(PairObjective { validate, run, sum_count } for Box<dyn PairObjective<T>>, |this| this.as_ref());
+forward!(PairObjective { validate, run, sum_count } for Box<dyn PairObjective<T> + Send + Sync>, |this| this.as_ref());
+forward!(PairObjective { validate, run, sum_count } for &dyn PairObjective<T>, |this| *this);

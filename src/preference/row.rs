@@ -70,13 +70,6 @@ impl<T> Row<T> {
         Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths, rewards, target, gold }
     }
 
-    /// The entries, to be changed.
-    pub(crate) fn as_mut(&mut self) -> Row<&mut T> {
-        let Self { policy, reference, lengths, rewards, target, gold } = self;
-        let (lengths, rewards) = (lengths.as_mut(), rewards.as_mut());
-        Row { policy: policy.as_mut(), reference: reference.as_mut(), lengths, rewards, target, gold }
-    }
-
     /// Both rows side by side.
     pub(crate) fn zip<U>(self, other: Row<U>) -> Row<(T, U)> {
         Row {
@@ -86,6 +79,19 @@ impl<T> Row<T> {
             rewards: self.rewards.zip(other.rewards),
             target: (self.target, other.target),
             gold: (self.gold, other.gold),
+        }
+    }
+
+    /// The row of these entries, in the order of [`Row::into_array`].
+    #[inline(always)]
+    pub(crate) fn from_array([w, l, r, q, n, k, s, t, target, gold]: [T; 10]) -> Self {
+        Self {
+            policy: Pairs { chosen: w, rejected: l },
+            reference: Pairs { chosen: r, rejected: q },
+            lengths: Pairs { chosen: n, rejected: k },
+            rewards: Pairs { chosen: s, rejected: t },
+            target,
+            gold,
         }
     }
 

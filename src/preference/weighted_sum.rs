@@ -73,58 +73,86 @@ impl<O> WeightedSum<O> {
     }
 }
 
+/// The terms, whatever their objectives are: weight and objective.
+pub(super) type Terms<'a, T> = [(f64, &'a dyn PairObjective<T>)];
+
+impl<O> WeightedSum<O> {
+    fn terms<T: Real>(&self) -> Vec<(f64, &dyn PairObjective<T>)>
+    where
+        O: PairObjective<T>,
+    {
+        self.terms.iter().map(|term| (term.weight, &term.objective as &dyn PairObjective<T>)).collect()
+    }
+}
+
 impl<T: Real, O: PairObjective<T>> PairObjective<T> for WeightedSum<O> {
     fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        if self.terms.is_empty() {
-            return Err(Error::Empty { argument: "terms" });
-        }
-        self.terms.iter().try_for_each(|term| {
-            check::non_negative("weight", term.weight)?;
-            check::parameter(
-                "weight",
-                term.weight,
-                "finite in the element type",
-                T::from_f64(term.weight).is_finite(),
-            )?;
-            term.objective.validate(batch)
-        })
+        T::validate_sum(&self.terms(), batch)
     }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, mut out: Out<'_, T>) -> Result<T> {
-        self.validate(batch)?;
-        out.check_shapes(batch.len())?;
-        let mut values = Vec::with_capacity(self.terms.len());
-        for (index, term) in self.terms.iter().enumerate() {
-            let scale = finite_total(scale.as_f64() * term.weight, || true, "loss")?;
-            let scale = to_real(scale, "loss", Position::default())?;
-            let run = |out: Out<'_, T>| term.objective.run(batch, reduction, scale, out);
-            let value = match &mut out {
-                Out::Nothing => run(Out::Nothing),
-                Out::Each(each) if index > 0 => add_each(each.view_mut(), run),
-                Out::Each(each) => run(Out::Each(each.view_mut())),
-                Out::Grad(grad) if index == 0 => run(Out::Grad(grad.view_mut())),
-                Out::Grad(grad) | Out::AddGrad(grad) => run(Out::AddGrad(grad.view_mut())),
-            };
-            values.push(value?.as_f64());
-        }
-        to_real(total_of(&values, values.iter().sum(), "loss")?, "loss", Position::default())
+    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        T::run_sum(&self.terms(), batch, reduction, scale, out)
     }
 
     fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        self.validate(&batch)?;
-        let kept = self.terms.iter().filter(|term| term.weight > 0.0);
-        let sums = kept.map(|term| {
-            let parts = term.objective.sum_count(batch)?;
-            let what = "parts, since its terms have other counts: merge those of each term";
-            match parts.count == batch.len() as f64 {
-                true => Ok((term.weight, parts.sum)),
-                false => Err(Error::NotSeparable { objective: "WeightedSum", what }),
-            }
-        });
-        let (weights, sums): (Vec<f64>, Vec<f64>) = sums.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        let sum = weights.iter().zip(&sums).map(|(weight, sum)| weight * sum).sum();
-        Ok(SumCount { sum: total_of(&sums, sum, "loss")?, count: batch.len() as f64 })
+        T::sum_count_of_sum(&self.terms(), batch)
     }
+}
+
+/// [`PairObjective::validate`] of a sum.
+pub(super) fn validate<T: Real>(terms: &Terms<'_, T>, batch: &PairBatch<'_, T>) -> Result<()> {
+    if terms.is_empty() {
+        return Err(Error::Empty { argument: "terms" });
+    }
+    terms.iter().try_for_each(|&(weight, objective)| {
+        check::non_negative("weight", weight)?;
+        check::parameter("weight", weight, "finite in the element type", T::from_f64(weight).is_finite())?;
+        objective.validate(batch)
+    })
+}
+
+/// [`PairObjective::run`] of a sum.
+pub(super) fn run<T: Real>(
+    terms: &Terms<'_, T>,
+    batch: &PairBatch<'_, T>,
+    reduction: Reduction<'_, T>,
+    scale: T,
+    mut out: Out<'_, T>,
+) -> Result<T> {
+    validate(terms, batch)?;
+    out.check_shapes(batch.len())?;
+    let mut values = Vec::with_capacity(terms.len());
+    for (index, &(weight, objective)) in terms.iter().enumerate() {
+        let scale = finite_total(scale.as_f64() * weight, || true, "loss")?;
+        let scale = to_real(scale, "loss", Position::default())?;
+        let run = |out: Out<'_, T>| objective.run(batch, reduction, scale, out);
+        let value = match &mut out {
+            Out::Nothing => run(Out::Nothing),
+            Out::Each(each) if index > 0 => add_each(each.view_mut(), run),
+            Out::Each(each) => run(Out::Each(each.view_mut())),
+            Out::Grad(grad) if index == 0 => run(Out::Grad(grad.view_mut())),
+            Out::Grad(grad) | Out::AddGrad(grad) => run(Out::AddGrad(grad.view_mut())),
+        };
+        values.push(value?.as_f64());
+    }
+    to_real(total_of(&values, values.iter().sum(), "loss")?, "loss", Position::default())
+}
+
+/// [`PairObjective::sum_count`] of a sum.
+pub(super) fn sum_count<T: Real>(terms: &Terms<'_, T>, batch: PairBatch<'_, T>) -> Result<SumCount> {
+    validate(terms, &batch)?;
+    let kept = terms.iter().filter(|(weight, _)| *weight > 0.0);
+    let sums = kept.map(|&(weight, objective)| {
+        let parts = objective.sum_count(batch)?;
+        let what = "parts, since its terms have other counts: merge those of each term";
+        match parts.count == batch.len() as f64 {
+            true => Ok((weight, parts.sum)),
+            false => Err(Error::NotSeparable { objective: "WeightedSum", what }),
+        }
+    });
+    let (weights, sums): (Vec<f64>, Vec<f64>) = sums.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let sum = weights.iter().zip(&sums).map(|(weight, sum)| weight * sum).sum();
+    Ok(SumCount { sum: total_of(&sums, sum, "loss")?, count: batch.len() as f64 })
 }
 
 /// Adds the losses of another term to those that are there.

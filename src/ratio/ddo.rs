@@ -121,6 +121,8 @@ impl Ddo {
 }
 
 impl RatioLoss for Ddo {
+    crate::compile_loops!(RatioLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("alpha", self.alpha)?;
         check::positive("beta", self.beta)

@@ -1,5 +1,6 @@
 //! The author's side: what an objective of log-ratios is at one sample.
 
+use crate::ratio::loops::RatioLoops;
 use crate::{Real, Result};
 
 /// A separable loss of log-ratios: everything that is not the loss itself is the driver's.
@@ -16,9 +17,16 @@ pub trait RatioLoss: Sync {
     /// [`Error::Parameter`](crate::Error::Parameter) where one is not.
     fn check(&self) -> Result<()>;
 
+    #[doc(hidden)]
+    fn ratio_loops(&self) -> RatioLoops<'_>;
+
     /// Loss and slope at the log-ratio of a real sample.
-    fn real<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T);
+    fn real<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T)
+    where
+        Self: Sized;
 
     /// Loss and slope at the log-ratio of a generated sample.
-    fn fake<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T);
+    fn fake<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T)
+    where
+        Self: Sized;
 }

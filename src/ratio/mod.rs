@@ -11,6 +11,8 @@
 //! struct LeastSquares;
 //!
 //! impl RatioLoss for LeastSquares {
+//!     loglik::compile_loops!(RatioLoss);
+//!
 //!     fn check(&self) -> Result<()> {
 //!         Ok(())
 //!     }
@@ -29,15 +31,18 @@
 //! # Ok::<(), loglik::Error>(())
 //! ```
 
+mod compiled;
 mod ddo;
-mod driver;
 mod global;
-mod kernel;
+#[doc(hidden)]
+pub mod loops;
 mod loss;
 mod objective;
 mod optimum;
+mod pass;
 mod samples;
 
+pub use compiled::Compiled;
 pub use ddo::Ddo;
 pub use loss::RatioLoss;
 pub use objective::{RatioObjective, RatioOut};

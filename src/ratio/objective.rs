@@ -3,7 +3,6 @@
 use ndarray::{Array1, ArrayView1, ArrayViewMut1};
 
 use crate::error::Position;
-use crate::ratio::driver::{self, Side};
 use crate::ratio::{RatioLoss, Samples};
 use crate::reduction::{to_real, total_of};
 use crate::{Real, Reduction, Result, SumCount};
@@ -106,13 +105,7 @@ impl<T: Real, L: RatioLoss> RatioObjective<T> for L {
         reductions: Samples<Reduction<'_, T>>,
         out: Samples<RatioOut<'_, T>>,
     ) -> Result<Samples<f64>> {
-        self.check()?;
-        driver::check(Side::Real, ratios.real, reductions.real, &out.real)?;
-        driver::check(Side::Fake, ratios.fake, reductions.fake, &out.fake)?;
-        Ok(Samples {
-            real: driver::run(self, Side::Real, ratios.real, reductions.real, out.real)?,
-            fake: driver::run(self, Side::Fake, ratios.fake, reductions.fake, out.fake)?,
-        })
+        T::run_ratios(self, ratios, reductions, out)
     }
 }
 
@@ -121,3 +114,6 @@ fn total<T: Real>(sides: Samples<f64>) -> Result<T> {
     let Samples { real, fake } = sides;
     to_real(total_of(&[real, fake], real + fake, "real")?, "real", Position::default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use ndarray::Array1;
 
 use crate::preference::logistic::smoothed;
-use crate::preference::objective::run_wide;
+use crate::preference::pass::run_wide;
 use crate::preference::{MarginMoments, Needs, Out, PairBatch, PairLoss, Pairs, Row};
 use crate::{Real, Reduction, Result, check};
 
@@ -91,6 +91,8 @@ impl AlphaDpo {
 }
 
 impl PairLoss for AlphaDpo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::label_smoothing(self.label_smoothing)?;
@@ -102,7 +104,7 @@ impl PairLoss for AlphaDpo {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let Row { policy, lengths, .. } = row;
         let margin = policy.chosen / lengths.chosen - policy.rejected / lengths.rejected - self.offset(row);
         let beta = T::from_f64(self.beta);
@@ -113,12 +115,14 @@ impl PairLoss for AlphaDpo {
 }
 
 impl PairLoss for Offset<'_> {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         self.0.needs()
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         (self.0.offset(row), Pairs { chosen: T::zero(), rejected: T::zero() })
     }
 
@@ -141,6 +145,8 @@ mod tests {
     struct Frozen;
 
     impl MarginLoss for Frozen {
+        crate::compile_loops!(MarginLoss);
+
         fn check(&self) -> Result<()> {
             Ok(())
         }
@@ -148,7 +154,7 @@ mod tests {
             Margin { against: Against::Nothing, length: Length::Mean }
         }
         fn at<T: Real, const FMA: bool>(&self, margin: T) -> (T, T) {
-            Dpo { beta: 2.0, label_smoothing: 0.1 }.at::<T, FMA>(margin)
+            MarginLoss::at::<T, FMA>(&Dpo { beta: 2.0, label_smoothing: 0.1 }, margin)
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::quantity::Which;
 use super::ranked::{Ranked, Side};
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
 use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Real, Reduction, Result, SumCount};
@@ -70,7 +71,8 @@ impl Aot {
     }
 }
 
-forward!(Aot, |this| this.ranked());
+compile_objective!(Aot);
+forward!(BatchObjective { validate_batch, run_batch, sum_count_of_batch } for Aot, |this| &this.ranked());
 
 #[cfg(test)]
 mod tests {

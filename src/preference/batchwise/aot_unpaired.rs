@@ -2,6 +2,7 @@
 
 use super::quantity::Which;
 use super::ranked::{Ranked, Side};
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
 use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Real, Reduction, Result, SumCount};
@@ -62,7 +63,8 @@ impl AotUnpaired {
     }
 }
 
-forward!(AotUnpaired, |this| this.ranked());
+compile_objective!(AotUnpaired);
+forward!(BatchObjective { validate_batch, run_batch, sum_count_of_batch } for AotUnpaired, |this| &this.ranked());
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use super::quantity::{Quantity, Which, first_infinite};
 use crate::error::{Error, Position};
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
 use crate::preference::logistic::Smoothed;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective};
 use crate::{Real, Reduction, Result, SumCount, check};
@@ -97,8 +98,10 @@ impl BetaDpo {
     }
 }
 
-impl<T: Real> PairObjective<T> for BetaDpo {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+compile_objective!(BetaDpo);
+
+impl<T: Real> BatchObjective<T> for BetaDpo {
+    fn validate_batch(&self, batch: &PairBatch<'_, T>) -> Result<()> {
         self.at(self.beta).check()?;
         check::non_negative("alpha", self.alpha)?;
         check::finite("baseline", self.baseline)?;
@@ -106,8 +109,8 @@ impl<T: Real> PairObjective<T> for BetaDpo {
         Self::MARGIN.validate(batch)
     }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.validate(batch)?;
+    fn run_batch(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        self.validate_batch(batch)?;
         out.check_shapes(batch.len())?;
         if scale == T::zero() {
             return Ok(out.nothing());
@@ -116,8 +119,8 @@ impl<T: Real> PairObjective<T> for BetaDpo {
         self.at(beta).run(batch, reduction, scale, out)
     }
 
-    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        self.validate(&batch)?;
+    fn sum_count_of_batch(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
+        self.validate_batch(&batch)?;
         Err(Error::NotSeparable { objective: "BetaDpo", what: "parts" })
     }
 }

@@ -4,7 +4,8 @@ use ndarray::Array1;
 
 use super::quantity::{counts, infinite_at, total_weight};
 use crate::error::{Error, Position};
-use crate::preference::objective::checked_needs;
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
+use crate::preference::pass::{self, validate};
 use crate::preference::{Dpo, Out, PairBatch, PairLoss, PairObjective, Row};
 use crate::reduction::{finite_total, pairwise, to_real};
 use crate::{Real, Reduction, Result, SumCount, check};
@@ -76,26 +77,47 @@ struct Soft<T> {
     shares: Array1<T>,
 }
 
+/// The objective over any loss.
+struct SoftMinimum<'a> {
+    loss: &'a dyn PairLoss,
+    beta_prime: f64,
+}
+
 impl<L: PairLoss> DrDpo<L> {
+    fn soft_minimum(&self) -> SoftMinimum<'_> {
+        SoftMinimum { loss: &self.loss, beta_prime: self.beta_prime }
+    }
+
     /// The weight of each pair, `p`: not negative, with a sum of 1.
     ///
     /// # Errors
     ///
     /// Those of the objective.
     pub fn weights_of<T: Real>(&self, batch: PairBatch<'_, T>) -> Result<Array1<T>> {
-        Ok(self.soft(&batch, Reduction::Mean, 1.0)?.shares)
+        T::dr_dpo_weights(&self.loss, self.beta_prime, batch)
     }
+}
 
+/// [`DrDpo::weights_of`].
+pub(in crate::preference) fn weights<T: Real>(
+    loss: &dyn PairLoss,
+    beta_prime: f64,
+    batch: PairBatch<'_, T>,
+) -> Result<Array1<T>> {
+    Ok(SoftMinimum { loss, beta_prime }.soft(&batch, Reduction::Mean, 1.0)?.shares)
+}
+
+impl SoftMinimum<'_> {
     /// The soft minimum, and each share times `factor`.
     fn soft<T: Real>(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, factor: f64) -> Result<Soft<T>> {
-        self.validate(batch)?;
+        self.validate_batch(batch)?;
         let weights = match reduction {
             Reduction::Sum | Reduction::Mean => Array1::ones(batch.len()),
             Reduction::Weighted(weights) => weights.to_owned(),
         };
         let kept = Array1::from_shape_fn(batch.len(), |i| if counts(reduction, i) { T::one() } else { T::zero() });
         let mut losses = Array1::zeros(batch.len());
-        self.loss.run(batch, Reduction::Weighted(&kept), T::one(), Out::Each(losses.view_mut()))?;
+        pass::run(self.loss, batch, Reduction::Weighted(&kept), T::one(), Out::Each(losses.view_mut()))?;
         let pairs = || weights.iter().zip(&losses).filter(|(w, _)| **w > T::zero());
         let least = pairs().map(|(_, loss)| loss.as_f64()).fold(f64::INFINITY, f64::min);
         if !least.is_finite() {
@@ -124,14 +146,16 @@ fn endless<T: Real>(batch: &PairBatch<'_, T>, pair: usize) -> Error {
         .unwrap_or_else(|| Error::overflow::<T>(Row::NAMES.policy.chosen, pair))
 }
 
-impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+compile_objective!(SoftMinimum<'_>);
+
+impl<T: Real> BatchObjective<T> for SoftMinimum<'_> {
+    fn validate_batch(&self, batch: &PairBatch<'_, T>) -> Result<()> {
         check::positive("beta_prime", self.beta_prime)?;
-        checked_needs(&self.loss, batch).map(|_| ())
+        validate(self.loss, batch)
     }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.validate(batch)?;
+    fn run_batch(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        self.validate_batch(batch)?;
         check::finite("scale", scale.as_f64())?;
         out.check_shapes(batch.len())?;
         let weight = match (total_weight(batch, reduction)?, reduction) {
@@ -150,15 +174,29 @@ impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
             if let Some(pair) = soft.shares.iter().position(|share| share.is_infinite()) {
                 return Err(Error::overflow::<T>("weights", pair)); // a share of all weights, which may be beyond the type
             }
-            self.loss.run(batch, Reduction::Weighted(&soft.shares), scale, out)?;
+            pass::run(self.loss, batch, Reduction::Weighted(&soft.shares), scale, out)?;
         }
         let value = finite_total(scale.as_f64() * weight * soft.value, || true, "loss")?;
         to_real(value, "loss", Position::default())
     }
 
-    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        self.validate(&batch)?;
+    fn sum_count_of_batch(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
+        self.validate_batch(&batch)?;
         Err(Error::NotSeparable { objective: "DrDpo", what: "parts" })
+    }
+}
+
+impl<T: Real, L: PairLoss> PairObjective<T> for DrDpo<L> {
+    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+        PairObjective::<T>::validate(&self.soft_minimum(), batch)
+    }
+
+    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        self.soft_minimum().run(batch, reduction, scale, out)
+    }
+
+    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
+        self.soft_minimum().sum_count(batch)
     }
 }
 

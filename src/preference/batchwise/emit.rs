@@ -3,7 +3,7 @@
 use ndarray::Array1;
 
 use crate::error::Error;
-use crate::preference::scale::{Mode, Scale};
+use crate::pointwise::{Mode, Scale};
 use crate::preference::{Out, Pairs, Row};
 use crate::{Real, Result};
 
@@ -14,15 +14,11 @@ pub(super) fn gradient<T: Real>(from: &Pairs<Array1<T>>, out: Out<'_, T>) -> Res
         Out::Grad(out) => (out, Mode::Set),
         Out::AddGrad(out) => (out, Mode::Add),
     };
-    let slices = from.as_ref().map(|side| side.as_slice().unwrap_or_default());
     let mut spare = vec![T::zero(); from.chosen.len()];
     let scale = Scale { weights: None, factor: T::one() };
-    if scale.write_both(
-        slices,
-        Pairs { chosen: out.chosen.view_mut(), rejected: out.rejected.view_mut() },
-        mode,
-        &mut spare,
-    ) {
+    let mut write = |from: &Array1<T>, to| scale.write(from.as_slice().unwrap_or_default(), to, mode, &mut spare);
+    let is_finite = [write(&from.chosen, &mut out.chosen), write(&from.rejected, &mut out.rejected)];
+    if is_finite == [true; 2] {
         return Ok(());
     }
     let names = Row::<&str>::NAMES.policy;

@@ -5,6 +5,7 @@ use ndarray::Array1;
 use super::emit;
 use super::quantity::{Quantity, Which, total_weight};
 use crate::error::Error;
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
 use crate::preference::{Needs, Out, PairBatch, PairLoss, PairObjective, Pairs, Row};
 use crate::reduction::pairwise;
 use crate::{Real, Reduction, Result, SumCount, check, math};
@@ -73,12 +74,14 @@ struct Given {
 }
 
 impl PairLoss for Given {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, half) = (T::from_f64(self.beta), T::from_f64(0.5));
         let baselines = self.baselines.map(T::from_f64);
         // How far each response is on its own side: its loss is σ of the opposite.
@@ -133,14 +136,16 @@ impl KtoPair {
     }
 }
 
-impl<T: Real> PairObjective<T> for KtoPair {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+compile_objective!(KtoPair);
+
+impl<T: Real> BatchObjective<T> for KtoPair {
+    fn validate_batch(&self, batch: &PairBatch<'_, T>) -> Result<()> {
         check::positive("beta", self.beta)?;
         Self::CHOSEN.validate(batch)
     }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.validate(batch)?;
+    fn run_batch(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        self.validate_batch(batch)?;
         out.check_shapes(batch.len())?;
         if scale == T::zero() {
             return Ok(out.nothing());
@@ -158,8 +163,8 @@ impl<T: Real> PairObjective<T> for KtoPair {
         Ok(value)
     }
 
-    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        self.validate(&batch)?;
+    fn sum_count_of_batch(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
+        self.validate_batch(&batch)?;
         Err(Error::NotSeparable { objective: "KtoPair", what: "parts" })
     }
 }

@@ -20,3 +20,5 @@ pub use dr_dpo::DrDpo;
 pub use kto_pair::{Baseline, KtoPair};
 pub(super) use quantity::{Quantity, Which, infinite_at};
 pub use sft::Sft;
+
+pub(super) use dr_dpo::weights as dr_dpo_weights;

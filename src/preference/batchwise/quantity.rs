@@ -3,7 +3,7 @@
 use ndarray::Array1;
 
 use crate::error::Error;
-use crate::preference::objective::{checked_needs, run_wide};
+use crate::preference::pass::{run_wide, validate};
 use crate::preference::{Needs, Out, PairBatch, PairLoss, Pairs, Row};
 use crate::reduction::{pairwise, total_of};
 use crate::{Real, Reduction, Result};
@@ -36,6 +36,8 @@ pub(in crate::preference) enum Which {
 }
 
 impl PairLoss for Quantity {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         let reference = !matches!(self.which, Which::PolicyGap | Which::ChosenLength);
         let lengths = matches!(self.which, Which::MeanMargin | Which::ChosenLength);
@@ -43,7 +45,7 @@ impl PairLoss for Quantity {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let Row { policy, reference, lengths, .. } = row;
         let Pairs { chosen, rejected } = row.log_ratios();
         let number = match self.which {
@@ -66,7 +68,7 @@ impl PairLoss for Quantity {
 impl Quantity {
     /// Shapes, and that the batch holds what the number is made of.
     pub(in crate::preference) fn validate<T: Real>(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        checked_needs(self, batch).map(|_| ())
+        validate(self, batch)
     }
 
     /// The number of each pair.

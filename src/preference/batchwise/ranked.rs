@@ -6,9 +6,10 @@ use super::emit;
 use super::quantity::{COMPARED, Quantity, Which, infinite_at};
 use crate::error::Error;
 use crate::parallel::ascending;
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
 use crate::preference::logistic::Smoothed;
-use crate::preference::objective::run_wide;
-use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective, Pairs};
+use crate::preference::pass::run_wide;
+use crate::preference::{Against, MarginLoss, Out, PairBatch, Pairs};
 use crate::reduction::to_real;
 use crate::{Real, Reduction, Result, SumCount};
 
@@ -45,14 +46,16 @@ impl Ranked {
     }
 }
 
-impl<T: Real> PairObjective<T> for Ranked {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+compile_objective!(Ranked);
+
+impl<T: Real> BatchObjective<T> for Ranked {
+    fn validate_batch(&self, batch: &PairBatch<'_, T>) -> Result<()> {
         self.loss.check()?;
         Quantity { of: self.of, which: Which::Margin }.validate(batch)
     }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.validate(batch)?;
+    fn run_batch(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        self.validate_batch(batch)?;
         out.check_shapes(batch.len())?;
         if let Reduction::Weighted(_) = reduction {
             return Err(Error::NotSeparable { objective: self.of, what: "weights of single pairs" });
@@ -88,8 +91,8 @@ impl<T: Real> PairObjective<T> for Ranked {
         to_real(total, "loss", crate::error::Position::default())
     }
 
-    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        self.validate(&batch)?;
+    fn sum_count_of_batch(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
+        self.validate_batch(&batch)?;
         Err(Error::NotSeparable { objective: self.of, what: "parts" })
     }
 }

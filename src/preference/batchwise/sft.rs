@@ -2,6 +2,7 @@
 
 use super::quantity::{Quantity, Which, total_weight};
 use crate::error::{Error, Position};
+use crate::preference::batch_objective::{BatchObjective, compile_objective};
 use crate::preference::{Length, Nll, Out, PairBatch, PairObjective};
 use crate::reduction::to_real;
 use crate::{Real, Reduction, Result, SumCount, check};
@@ -49,13 +50,15 @@ impl Sft {
     const NLL: Nll = Nll { length: Length::Sum };
 }
 
-impl<T: Real> PairObjective<T> for Sft {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
+compile_objective!(Sft);
+
+impl<T: Real> BatchObjective<T> for Sft {
+    fn validate_batch(&self, batch: &PairBatch<'_, T>) -> Result<()> {
         Self::LENGTH.validate(batch)
     }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.validate(batch)?;
+    fn run_batch(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
+        self.validate_batch(batch)?;
         check::finite("scale", scale.as_f64())?;
         out.check_shapes(batch.len())?;
         let total = total_weight(batch, reduction)?;
@@ -75,8 +78,8 @@ impl<T: Real> PairObjective<T> for Sft {
         Self::NLL.run(batch, reduction, scale, out)
     }
 
-    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        self.validate(&batch)?;
+    fn sum_count_of_batch(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
+        self.validate_batch(&batch)?;
         let sum = Self::NLL.sum_count(batch)?.sum;
         Ok(SumCount { sum, count: Self::LENGTH.sum(&batch, Reduction::Sum)? })
     }

@@ -40,6 +40,8 @@ pub(crate) struct Smoothed {
 }
 
 impl MarginLoss for Smoothed {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         check::label_smoothing(self.label_smoothing)

@@ -1,9 +1,8 @@
 //! Losses of the margin under a divergence, both of which a configuration names.
 
-use crate::preference::{
-    DiscoPop, Dpo, ExoPair, Hinge, Ipo, Link, Linked, Out, PairBatch, PairObjective, RobustDpo, SigmoidNorm,
-};
-use crate::{Real, Reduction, Result, SumCount};
+use crate::preference::loops::{Loops, Margins};
+use crate::preference::{DiscoPop, Dpo, ExoPair, Hinge, Ipo, LabeledLoss, Length, Needs, RobustDpo, Row, SigmoidNorm};
+use crate::{Real, Result};
 
 /// A loss of the margin that a configuration may put under another divergence, by the name that it has in
 /// [`PairConfig`](crate::preference::PairConfig).
@@ -32,41 +31,49 @@ pub enum LinkableConfig {
     SigmoidNorm(SigmoidNorm),
 }
 
-impl Linked<LinkableConfig, Link> {
-    /// Calls `f` with the objective itself.
-    fn with<T: Real, R>(&self, f: impl FnOnce(&dyn PairObjective<T>) -> R) -> R {
-        let link = self.link;
-        match self.loss {
-            LinkableConfig::Sigmoid(loss) => f(&Linked { loss, link }),
-            LinkableConfig::Robust(loss) => f(&Linked { loss, link }),
-            LinkableConfig::Hinge(loss) => f(&Linked { loss, link }),
-            LinkableConfig::Ipo(loss) => f(&Linked { loss, link }),
-            LinkableConfig::ExoPair(loss) => f(&Linked { loss, link }),
-            LinkableConfig::DiscoPop(loss) => f(&Linked { loss, link }),
-            LinkableConfig::SigmoidNorm(loss) => f(&Linked { loss, link }),
+/// Asks the loss itself.
+macro_rules! ask {
+    ($this:ident, |$loss:ident| $answer:expr) => {
+        match $this {
+            LinkableConfig::Sigmoid($loss) => $answer,
+            LinkableConfig::Robust($loss) => $answer,
+            LinkableConfig::Hinge($loss) => $answer,
+            LinkableConfig::Ipo($loss) => $answer,
+            LinkableConfig::ExoPair($loss) => $answer,
+            LinkableConfig::DiscoPop($loss) => $answer,
+            LinkableConfig::SigmoidNorm($loss) => $answer,
         }
-    }
+    };
 }
 
-impl<T: Real> PairObjective<T> for Linked<LinkableConfig, Link> {
-    fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()> {
-        self.with(|objective| objective.validate(batch))
+impl LabeledLoss for LinkableConfig {
+    fn needs(&self) -> Result<Needs> {
+        ask!(self, |loss| LabeledLoss::needs(loss))
     }
 
-    fn run(&self, batch: &PairBatch<'_, T>, reduction: Reduction<'_, T>, scale: T, out: Out<'_, T>) -> Result<T> {
-        self.with(|objective| objective.run(batch, reduction, scale, out))
+    fn length(&self) -> Length {
+        ask!(self, |loss| LabeledLoss::length(loss))
     }
 
-    fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
-        self.with(|objective| objective.sum_count(batch))
+    fn labeled_loops(&self) -> Loops<'_, Margins> {
+        ask!(self, |loss| loss.labeled_loops())
+    }
+
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+        ask!(self, |loss| LabeledLoss::at::<T, FMA>(loss, margin, pair))
+    }
+
+    fn name(&self) -> &'static str {
+        ask!(self, |loss| LabeledLoss::name(loss))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Reduction;
     use crate::preference::testing::Sample;
-    use crate::preference::{JensenShannonLink, Length};
+    use crate::preference::{JensenShannonLink, Link, Linked, PairObjective};
 
     #[test]
     fn each_named_loss_is_scored() {

@@ -7,18 +7,27 @@ pub use linkable::LinkableConfig;
 pub use named::Link;
 
 use crate::error::Error;
+use crate::preference::loops::{LinkLoops, PairLoops};
 use crate::preference::{LabeledLoss, Length, Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// A score of the log-ratio `λ = log π - log ρ`: the `f'(e^λ)` of an f-divergence, shifted so that `s(0) = 0`.
 pub trait RatioLink: Sync {
-    /// RatioLink and slope at one log-ratio.
-    fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T);
+    #[doc(hidden)]
+    fn link_loops(&self) -> LinkLoops<'_>;
+
+    /// Score and slope at one log-ratio.
+    fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T)
+    where
+        Self: Sized;
 
     /// `s(λ_w) - s(λ_l)` and both slopes: from [`RatioLink::at`], unless the difference can be had without cancellation.
     #[inline(always)]
-    fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>) {
+    fn difference<T: Real, const FMA: bool>(&self, ratios: Pairs<T>) -> (T, Pairs<T>)
+    where
+        Self: Sized,
+    {
         let (chosen, rejected) = (self.at::<T, FMA>(ratios.chosen), self.at::<T, FMA>(ratios.rejected));
         (chosen.0 - rejected.0, Pairs { chosen: chosen.1, rejected: rejected.1 })
     }
@@ -35,6 +44,8 @@ pub trait RatioLink: Sync {
 pub struct ReverseKlLink;
 
 impl RatioLink for ReverseKlLink {
+    crate::compile_loops!(RatioLink);
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         (ratio, T::one())
@@ -50,6 +61,8 @@ impl RatioLink for ReverseKlLink {
 pub struct JensenShannonLink;
 
 impl RatioLink for JensenShannonLink {
+    crate::compile_loops!(RatioLink);
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         // (1 + e^-|λ|) / 2 = 1 + expm1(-|λ|) / 2
@@ -69,6 +82,8 @@ impl RatioLink for JensenShannonLink {
 pub struct ForwardKlLink;
 
 impl RatioLink for ForwardKlLink {
+    crate::compile_loops!(RatioLink);
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         power::<T, FMA>(-T::one(), ratio)
@@ -100,6 +115,8 @@ impl Default for AlphaLink {
 }
 
 impl RatioLink for AlphaLink {
+    crate::compile_loops!(RatioLink);
+
     fn check(&self) -> Result<()> {
         check::finite("alpha", self.alpha)
     }
@@ -201,8 +218,12 @@ impl<L: LabeledLoss, S: RatioLink> PairLoss for Linked<L, S> {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         linked_pair::<T, L, S, FMA>(&self.loss, &self.link, row)
+    }
+
+    fn pair_loops(&self) -> PairLoops<'_> {
+        PairLoops::of_margin(self.loss.labeled_loops(), Some(self.link.link_loops()), self.loss.length())
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
@@ -210,7 +231,7 @@ impl<L: LabeledLoss, S: RatioLink> PairLoss for Linked<L, S> {
     }
 
     fn name(&self) -> &'static str {
-        self.loss.name()
+        LabeledLoss::name(&self.loss)
     }
 }
 
@@ -225,13 +246,13 @@ pub(crate) fn linked_pair<T: Real, L: LabeledLoss, S: RatioLink, const FMA: bool
     match loss.length() {
         Length::Sum => {
             let (margin, slopes) = link.difference::<T, FMA>(ratios);
-            let (loss, slope) = loss.given::<T, FMA>(margin, row);
+            let (loss, slope) = loss.at::<T, FMA>(margin, row);
             (loss, Pairs { chosen: mul_or_zero(slope, slopes.chosen), rejected: -mul_or_zero(slope, slopes.rejected) })
         }
         Length::Mean => {
             let Pairs { chosen: n, rejected: k } = row.lengths;
             let (chosen, rejected) = (link.at::<T, FMA>(ratios.chosen), link.at::<T, FMA>(ratios.rejected));
-            let (loss, slope) = loss.given::<T, FMA>(chosen.0 / n - rejected.0 / k, row);
+            let (loss, slope) = loss.at::<T, FMA>(chosen.0 / n - rejected.0 / k, row);
             (loss, Pairs { chosen: mul_or_zero(slope, chosen.1) / n, rejected: -(mul_or_zero(slope, rejected.1) / k) })
         }
     }

@@ -49,6 +49,8 @@ fn half() -> f64 {
 }
 
 impl RatioLink for Link {
+    crate::compile_loops!(RatioLink);
+
     fn check(&self) -> Result<()> {
         match *self {
             Self::AlphaDivergence { f_alpha_divergence_coef: alpha } => AlphaLink { alpha }.check(),

@@ -61,6 +61,8 @@ impl Default for AlphaPo {
 }
 
 impl PairLoss for AlphaPo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::finite("alpha", self.alpha)?;
         check::positive("beta", self.beta)?;
@@ -70,7 +72,7 @@ impl PairLoss for AlphaPo {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (alpha, beta) = (T::from_f64(self.alpha), T::from_f64(self.beta));
         let (w, l) = (row.policy.chosen / row.lengths.chosen, row.policy.rejected / row.lengths.rejected);
         let power = Pairs { chosen: -mul_or_zero(alpha, w), rejected: -mul_or_zero(alpha, l) }; // ln p^-α

@@ -52,13 +52,15 @@ impl Default for ApoDown {
 }
 
 impl PairLoss for ApoDown {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let beta = T::from_f64(self.beta);
         let Pairs { chosen, rejected } = row.log_ratios();
         let (u, z) = (beta * chosen, beta * (chosen - rejected));

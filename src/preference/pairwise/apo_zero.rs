@@ -51,13 +51,15 @@ impl Default for ApoZero {
 }
 
 impl PairLoss for ApoZero {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let beta = T::from_f64(self.beta);
         let Pairs { chosen: u, rejected: v } = row.log_ratios().map(|ratio| beta * ratio);
         let slope = Pairs { chosen: -(beta * density::<T, FMA>(u)), rejected: beta * density::<T, FMA>(v) };

@@ -73,6 +73,8 @@ impl Default for Asft {
 }
 
 impl PairLoss for Asft {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("lambda", self.lambda)?;
         check::positive("beta", self.beta)?;
@@ -80,7 +82,7 @@ impl PairLoss for Asft {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (lambda, beta) = (T::from_f64(self.lambda), T::from_f64(self.beta));
         let (w, l) = (row.policy.chosen, row.policy.rejected);
         let (n, k) = (row.lengths.chosen, row.lengths.rejected);

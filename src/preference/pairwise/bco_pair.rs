@@ -57,6 +57,8 @@ impl Default for BcoPair {
 }
 
 impl PairLoss for BcoPair {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::finite("delta", self.delta)?;
@@ -64,7 +66,7 @@ impl PairLoss for BcoPair {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, delta) = (T::from_f64(self.beta), T::from_f64(self.delta));
         let Pairs { chosen: u, rejected: v } = row.log_ratios().map(|ratio| beta * ratio - delta);
         let slope =

@@ -56,13 +56,15 @@ impl Default for CalDpo {
 }
 
 impl PairLoss for CalDpo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (aim, half) = (T::from_f64(0.5 / self.beta), T::from_f64(0.5));
         let ratios = row.log_ratios();
         let (loss, slope) = logistic::<T, FMA>(ratios.chosen - ratios.rejected);

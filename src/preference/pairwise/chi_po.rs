@@ -48,6 +48,8 @@ pub struct ChiPo {
 }
 
 impl PairLoss for ChiPo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::positive("clip", self.clip)?;
@@ -55,7 +57,7 @@ impl PairLoss for ChiPo {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, clip) = (T::from_f64(self.beta), T::from_f64(self.clip));
         let Pairs { chosen: w, rejected: l } = row.log_ratios();
         let (gap, larger) = (w - l, if l > w { l } else { w });

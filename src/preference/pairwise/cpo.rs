@@ -48,6 +48,8 @@ pub struct Cpo {
 }
 
 impl MarginLoss for Cpo {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         check::label_smoothing(self.label_smoothing)

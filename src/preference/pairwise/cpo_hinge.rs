@@ -43,6 +43,8 @@ pub struct CpoHinge {
 }
 
 impl MarginLoss for CpoHinge {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)
     }

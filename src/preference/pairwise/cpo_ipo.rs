@@ -42,6 +42,8 @@ pub struct CpoIpo {
 }
 
 impl MarginLoss for CpoIpo {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)
     }

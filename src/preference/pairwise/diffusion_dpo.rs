@@ -64,13 +64,15 @@ impl Default for DiffusionDpo {
 }
 
 impl PairLoss for DiffusionDpo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let scale = T::from_f64(-0.5 * self.beta);
         let changes = row.log_ratios();
         let (loss, slope) = scaled(scale, logistic::<T, FMA>(scale * (changes.chosen - changes.rejected)));

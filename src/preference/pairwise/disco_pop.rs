@@ -51,6 +51,8 @@ impl Default for DiscoPop {
 }
 
 impl MarginLoss for DiscoPop {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         check::parameter("tau", self.tau, "(0, 1]", self.tau > 0.0 && self.tau <= 1.0)

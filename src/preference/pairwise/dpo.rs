@@ -57,6 +57,8 @@ impl Default for Dpo {
 }
 
 impl MarginLoss for Dpo {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         check::label_smoothing(self.label_smoothing)

@@ -72,6 +72,8 @@ impl Default for Dpop {
 }
 
 impl PairLoss for Dpop {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::non_negative("lambda", self.lambda)?;
@@ -79,7 +81,7 @@ impl PairLoss for Dpop {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, lambda) = (T::from_f64(self.beta), T::from_f64(self.lambda));
         let Pairs { chosen, rejected } = row.log_ratios();
         let (short, by_short) = hinge(-chosen);

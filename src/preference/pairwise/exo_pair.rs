@@ -57,6 +57,8 @@ impl Default for ExoPair {
 }
 
 impl MarginLoss for ExoPair {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         let flip = self.label_smoothing;

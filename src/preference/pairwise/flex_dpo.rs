@@ -57,6 +57,8 @@ impl FlexDpo {
 }
 
 impl PairLoss for FlexDpo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta_chosen", self.beta_chosen)?;
         check::non_negative("beta_rejected", self.beta_rejected)?;
@@ -64,7 +66,7 @@ impl PairLoss for FlexDpo {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let beta = Pairs { chosen: T::from_f64(self.beta_chosen), rejected: T::from_f64(self.beta_rejected) };
         let Pairs { chosen: w, rejected: l } = row.log_ratios();
         let (loss, slope) = logistic::<T, FMA>(beta.chosen * w - mul_or_zero(beta.rejected, l));

@@ -49,6 +49,8 @@ impl Default for Hinge {
 }
 
 impl MarginLoss for Hinge {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)
     }

@@ -52,6 +52,8 @@ pub struct Ipo {
 }
 
 impl MarginLoss for Ipo {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)
     }

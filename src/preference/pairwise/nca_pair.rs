@@ -56,13 +56,15 @@ impl Default for NcaPair {
 }
 
 impl PairLoss for NcaPair {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, half) = (T::from_f64(self.beta), T::from_f64(0.5));
         let Pairs { chosen: u, rejected: v } = row.log_ratios().map(|ratio| beta * ratio);
         let noise = math::softplus::<T, FMA>(u) + math::softplus::<T, FMA>(v);

@@ -45,12 +45,14 @@ pub struct Nll {
 }
 
 impl PairLoss for Nll {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         Ok(Needs { lengths: self.length == Length::Mean, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let share = match self.length {
             Length::Sum => T::one(),
             Length::Mean => row.lengths.chosen.recip(),

@@ -70,6 +70,8 @@ impl Default for Odpo {
 }
 
 impl LabeledLoss for Odpo {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::non_negative("alpha", self.alpha)?;
@@ -77,7 +79,7 @@ impl LabeledLoss for Odpo {
     }
 
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let (beta, alpha) = (T::from_f64(self.beta), T::from_f64(self.alpha));
         let (chosen, rejected) = (pair.rewards.chosen, pair.rewards.rejected);
         let gap = match self.gap {

@@ -69,13 +69,15 @@ impl Default for Orpo {
 }
 
 impl PairLoss for Orpo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("lambda", self.lambda)?;
         Ok(Needs { lengths: self.length == Length::Mean, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let lambda = T::from_f64(self.lambda);
         let (w, l) = (row.policy.chosen, row.policy.rejected);
         let (n, k) = (row.lengths.chosen, row.lengths.rejected);

@@ -55,6 +55,8 @@ impl Default for Poft {
 }
 
 impl PairLoss for Poft {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::finite("gamma", self.gamma)?;
@@ -62,7 +64,7 @@ impl PairLoss for Poft {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, length) = (T::from_f64(self.beta), row.lengths.chosen);
         let ratio = (row.policy.chosen - row.reference.chosen) / length;
         let (loss, slope) = logistic::<T, FMA>(beta * ratio + T::from_f64(self.gamma));

@@ -51,6 +51,8 @@ pub struct Pso {
 }
 
 impl PairLoss for Pso {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::parameter("epsilon", self.epsilon, "(0, 1)", self.epsilon > 0.0 && self.epsilon < 1.0)?;
@@ -58,7 +60,7 @@ impl PairLoss for Pso {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let beta = T::from_f64(self.beta);
         let low = T::from_f64(math::ln_1p::<f64, FMA>(-self.epsilon));
         let high = T::from_f64(math::ln_1p::<f64, FMA>(self.epsilon));

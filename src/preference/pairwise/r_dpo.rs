@@ -49,6 +49,8 @@ pub struct RDpo {
 }
 
 impl LabeledLoss for RDpo {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::finite("alpha", self.alpha)?;
@@ -57,7 +59,7 @@ impl LabeledLoss for RDpo {
     }
 
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let beta = T::from_f64(self.beta);
         let longer = T::from_f64(self.alpha) * (pair.lengths.chosen - pair.lengths.rejected);
         scaled(beta, smoothed::<T, FMA>(beta * margin + longer, self.label_smoothing))

@@ -58,6 +58,8 @@ impl Default for RaoKupper {
 const MODEL: TieModel = TieModel::RaoKupper;
 
 impl LabeledLoss for RaoKupper {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         MODEL.check(self.nu)?;
@@ -65,7 +67,7 @@ impl LabeledLoss for RaoKupper {
     }
 
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let beta = T::from_f64(self.beta);
         scaled(beta, MODEL.at::<T, FMA>(beta * margin, self.nu, probability::or_nan(pair.target)))
     }

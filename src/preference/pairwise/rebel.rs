@@ -49,13 +49,15 @@ impl Default for Rebel {
 }
 
 impl LabeledLoss for Rebel {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("eta", self.eta)?;
         Ok(Needs { reference: true, rewards: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let eta = T::from_f64(self.eta);
         let (loss, slope) = square(margin / eta, pair.rewards.chosen - pair.rewards.rejected);
         (loss, slope / eta)

@@ -68,6 +68,8 @@ pub enum RewardDistance {
 }
 
 impl LabeledLoss for RewardAwareRpo {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::non_negative("eta", self.eta)?;
@@ -79,7 +81,7 @@ impl LabeledLoss for RewardAwareRpo {
     }
 
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let beta = T::from_f64(self.beta);
         let (z, t) = (beta * margin, T::from_f64(self.eta) * (pair.rewards.chosen - pair.rewards.rejected));
         let apart = match self.distance {

@@ -55,6 +55,8 @@ impl Default for RobustDpo {
 }
 
 impl MarginLoss for RobustDpo {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         check::label_smoothing(self.label_smoothing)

@@ -51,6 +51,8 @@ pub struct SigmoidNorm {
 }
 
 impl MarginLoss for SigmoidNorm {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         check::label_smoothing(self.label_smoothing)

@@ -49,12 +49,14 @@ impl Default for SimPer {
 }
 
 impl PairLoss for SimPer {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         Ok(Needs { lengths: self.length == Length::Mean, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let Pairs { chosen, rejected } = row.policy;
         match self.length {
             Length::Sum => {

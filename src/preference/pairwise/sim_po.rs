@@ -68,6 +68,8 @@ impl SimPo {
 }
 
 impl MarginLoss for SimPo {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("beta", self.beta)?;
         check::non_negative("gamma", self.gamma)?;

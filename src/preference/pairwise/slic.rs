@@ -44,6 +44,8 @@ pub struct Slic {
 }
 
 impl MarginLoss for Slic {
+    crate::compile_loops!(MarginLoss);
+
     fn check(&self) -> Result<()> {
         check::positive("delta", self.delta)
     }

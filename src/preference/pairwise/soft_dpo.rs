@@ -52,13 +52,15 @@ impl Default for SoftDpo {
 }
 
 impl LabeledLoss for SoftDpo {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, target: TargetUse::Required, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let (beta, label) = (T::from_f64(self.beta), probability::or_nan(pair.target));
         scaled(beta, labeled::<T, FMA>(beta * margin, label, T::one() - label))
     }

@@ -51,13 +51,15 @@ impl Default for SppoHard {
 }
 
 impl PairLoss for SppoHard {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let aim = T::from_f64(0.5 / self.beta);
         let ratios = row.log_ratios();
         let (chosen, rejected) = (square(ratios.chosen, aim), square(ratios.rejected, -aim));

@@ -55,13 +55,15 @@ impl Default for SppoSoft {
 }
 
 impl PairLoss for SppoSoft {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         Ok(Needs { reference: true, rewards: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, half) = (T::from_f64(self.beta), T::from_f64(0.5));
         let gap =
             row.log_ratios().zip(row.rewards).map(|(ratio, win)| ratio - (probability::or_nan(win) - half) / beta);

@@ -118,6 +118,8 @@ impl Tpo {
 }
 
 impl PairLoss for Tpo {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         check::non_negative("alpha", self.alpha)?;
@@ -127,7 +129,7 @@ impl PairLoss for Tpo {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let (beta, gamma) = (T::from_f64(self.beta), T::from_f64(self.gamma));
         let likelihood = mul_or_zero(T::from_f64(self.alpha), row.gold);
         let Pairs { chosen: w, rejected: l } = row.policy;

@@ -73,6 +73,8 @@ impl Default for BradleyTerry {
 }
 
 impl PairLoss for BradleyTerry {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::non_negative("centring", self.centring)?;
         let target = match self.gap {
@@ -83,7 +85,7 @@ impl PairLoss for BradleyTerry {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let ahead = row.policy.chosen - row.policy.rejected;
         let (loss, slope) = match self.gap {
             RatingGap::Margin => logistic::<T, FMA>(ahead - row.target),

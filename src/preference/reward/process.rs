@@ -48,12 +48,14 @@ use crate::{Real, Result};
 pub struct ProcessReward {}
 
 impl PairLoss for ProcessReward {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         Ok(Needs { target: TargetUse::Required, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let ahead = row.policy.chosen - row.policy.rejected;
         let right = probability::or_nan(row.target);
         let (loss, slope) = labeled::<T, FMA>(ahead, right, T::one() - right);

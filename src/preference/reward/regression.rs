@@ -40,12 +40,14 @@ use crate::{Real, Result};
 pub struct RewardRegression {}
 
 impl PairLoss for RewardRegression {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         Ok(Needs { rewards: true, ..Needs::default() })
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let gap = row.policy.zip(row.rewards).map(|(score, reward)| score - reward);
         (T::from_f64(0.5) * (gap.chosen * gap.chosen + gap.rejected * gap.rejected), gap)
     }

@@ -55,6 +55,8 @@ impl Default for RewardTies {
 }
 
 impl PairLoss for RewardTies {
+    crate::compile_loops!(PairLoss);
+
     fn needs(&self) -> Result<Needs> {
         check::non_negative("centring", self.centring)?;
         self.model.check(self.nu)?;
@@ -62,7 +64,7 @@ impl PairLoss for RewardTies {
     }
 
     #[inline(always)]
-    fn pair<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
+    fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let tie = probability::or_nan(row.target);
         let (loss, slope) = self.model.at::<T, FMA>(row.policy.chosen - row.policy.rejected, self.nu, tie);
         centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)

@@ -52,11 +52,13 @@ fn layouts<T: Real>(sample: &Sample<T>, check: impl Fn(PairBatch<'_, T>)) {
 struct Everything;
 
 impl LabeledLoss for Everything {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> crate::Result<Needs> {
         Ok(Needs { reference: true, lengths: true, rewards: true, target: TargetUse::Required, gold: true })
     }
 
-    fn given<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let gap = margin - pair.lengths.chosen / pair.lengths.rejected - pair.target * pair.rewards.chosen + pair.gold;
         (gap * gap + pair.rewards.rejected, gap + gap)
     }
@@ -290,11 +292,13 @@ fn what_is_masked_leaves_the_bits_of_the_others() {
 struct Steep;
 
 impl LabeledLoss for Steep {
+    crate::compile_loops!(LabeledLoss);
+
     fn needs(&self) -> crate::Result<Needs> {
         Ok(Needs::default())
     }
 
-    fn given<T: Real, const FMA: bool>(&self, margin: T, _: Row<T>) -> (T, T) {
+    fn at<T: Real, const FMA: bool>(&self, margin: T, _: Row<T>) -> (T, T) {
         (margin, T::from_f64(1e30) * margin)
     }
 }

@@ -1,0 +1,152 @@
+//! The loops of pair losses as the pass over a batch sees them: of both sides, of the margin, of a link.
+
+use crate::Real;
+use crate::pointwise::{Block, Choose, Pointwise, apply};
+use crate::preference::margin::Margined;
+use crate::preference::{LabeledLoss, Length, PairLoss, Pairs, RatioLink, Row};
+
+pub use crate::pointwise::Loops;
+
+/// Numbers that a pair has: the columns of a batch, in the order of [`Row::into_array`].
+pub(crate) const ROW: usize = 10;
+
+/// The same, and the margin after them.
+const ROW_AND_MARGIN: usize = ROW + 1;
+
+/// Loops over whole pairs: loss and slopes of both sides.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides;
+
+/// Loops over margins, after the columns of the batch: loss and slope.
+#[derive(Clone, Copy, Debug)]
+pub struct Margins;
+
+/// Loops over log-ratios: a link and its slope.
+#[derive(Clone, Copy, Debug)]
+pub struct Ratios;
+
+/// Loops over two log-ratios: the difference of their links and both slopes.
+#[derive(Clone, Copy, Debug)]
+pub struct Differences;
+
+/// A loss by element, as a function of plain numbers.
+struct AtRow<'l, L>(&'l L);
+
+impl<L: PairLoss> Pointwise<ROW, 2> for AtRow<'_, L> {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, x: [T; ROW]) -> (T, [T; 2]) {
+        let (loss, slope) = self.0.at::<T, FMA>(Row::from_array(x));
+        (loss, [slope.chosen, slope.rejected])
+    }
+}
+
+struct AtMargin<'l, L>(&'l L);
+
+impl<L: LabeledLoss> Pointwise<ROW_AND_MARGIN, 1> for AtMargin<'_, L> {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, x: [T; ROW_AND_MARGIN]) -> (T, [T; 1]) {
+        let [a, b, c, d, e, f, g, h, i, j, margin] = x;
+        let (loss, slope) = self.0.at::<T, FMA>(margin, Row::from_array([a, b, c, d, e, f, g, h, i, j]));
+        (loss, [slope])
+    }
+}
+
+struct AtRatio<'l, L>(&'l L);
+
+impl<L: RatioLink> Pointwise<1, 1> for AtRatio<'_, L> {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, [ratio]: [T; 1]) -> (T, [T; 1]) {
+        let (link, slope) = self.0.at::<T, FMA>(ratio);
+        (link, [slope])
+    }
+}
+
+struct AtDifference<'l, L>(&'l L);
+
+impl<L: RatioLink> Pointwise<2, 2> for AtDifference<'_, L> {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, [chosen, rejected]: [T; 2]) -> (T, [T; 2]) {
+        let (difference, slopes) = self.0.difference::<T, FMA>(Pairs { chosen, rejected });
+        (difference, [slopes.chosen, slopes.rejected])
+    }
+}
+
+impl<T: Real, L: PairLoss> Block<T, Sides> for L {
+    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
+        apply::<T, _, ROW, 2>(&AtRow(self), columns, loss, slopes, is_steep);
+    }
+}
+
+impl<T: Real, L: LabeledLoss> Block<T, Margins> for L {
+    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
+        apply::<T, _, ROW_AND_MARGIN, 1>(&AtMargin(self), columns, loss, slopes, is_steep);
+    }
+}
+
+impl<T: Real, L: RatioLink> Block<T, Ratios> for L {
+    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
+        apply::<T, _, 1, 1>(&AtRatio(self), columns, loss, slopes, is_steep);
+    }
+}
+
+impl<T: Real, L: RatioLink> Block<T, Differences> for L {
+    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
+        apply::<T, _, 2, 2>(&AtDifference(self), columns, loss, slopes, is_steep);
+    }
+}
+
+/// The loops of a [`RatioLink`].
+#[derive(Clone, Copy)]
+#[allow(missing_debug_implementations)] // addresses of code
+pub struct LinkLoops<'a> {
+    pub(super) ratios: Loops<'a, Ratios>,
+    pub(super) differences: Loops<'a, Differences>,
+}
+
+impl<'a> LinkLoops<'a> {
+    /// The loops of this link.
+    pub fn of<L: RatioLink>(link: &'a L) -> Self {
+        Self { ratios: Loops::of(link), differences: Loops::of(link) }
+    }
+}
+
+/// The loops of a [`PairLoss`].
+#[derive(Clone, Copy)]
+#[allow(missing_debug_implementations)] // addresses of code
+pub struct PairLoops<'a>(Kind<'a>);
+
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Sides(Loops<'a, Sides>),
+    Margin { loss: Loops<'a, Margins>, link: Option<LinkLoops<'a>>, length: Length },
+}
+
+impl<'a> PairLoops<'a> {
+    /// Of a loss that treats each side by itself.
+    #[must_use]
+    pub fn of_sides(loops: Loops<'a, Sides>) -> Self {
+        Self(Kind::Sides(loops))
+    }
+
+    /// Of a loss of the margin, whose log-ratios may go through a link first.
+    pub(super) fn of_margin(loss: Loops<'a, Margins>, link: Option<LinkLoops<'a>>, length: Length) -> Self {
+        Self(Kind::Margin { loss, link, length })
+    }
+
+    /// Calls `f` with the loops in one element type.
+    pub(super) fn with<T: Real + Choose, R>(self, f: impl FnOnce(&dyn Block<T>) -> R) -> R {
+        match self.0 {
+            Kind::Sides(loops) => f(&BothSides(loops.get::<T>())),
+            Kind::Margin { loss, link, length } => f(&Margined { loss: loss.get::<T>(), link, length }),
+        }
+    }
+}
+
+/// Loops over whole pairs, as the pass sees them.
+struct BothSides<'a, T>(&'a dyn Block<T, Sides>);
+
+impl<T: Real> Block<T> for BothSides<'_, T> {
+    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
+        self.0.run(columns, loss, slopes, is_steep);
+    }
+}
