@@ -39,7 +39,12 @@ impl Columns {
 
     /// With what labeled losses look at: rewards, of which the chosen one is larger, and probabilities.
     fn judged(&self) -> PairBatch<'_, f32> {
-        self.batch().rewards(self.rewards.view()).target(self.target.view())
+        self.batch()
+            .rewards(self.rewards.view())
+            .offset(self.target.view())
+            .soft_label(self.target.view())
+            .tie_probability(self.target.view())
+            .rating_gap(self.target.view())
     }
 
     /// What one would write by hand: mean of `softplus(-z)`, and its gradient pushed to two vectors.
@@ -99,7 +104,7 @@ fn margins(criterion: &mut Criterion) {
         ("rebel", &Rebel::default()),
         ("soft_dpo", &SoftDpo::default()),
         ("reward_aware_rpo/backward", &reward_aware(RewardDistance::BackwardKl)),
-        ("reward_aware_rpo/forward", &reward_aware(RewardDistance::ForwardKlLink)),
+        ("reward_aware_rpo/forward", &reward_aware(RewardDistance::ForwardKl)),
         ("rao_kupper", &RaoKupper::default()),
         ("davidson", &Davidson::default()),
         ("poft", &Poft::default()),
@@ -147,7 +152,13 @@ fn sides(criterion: &mut Criterion) {
         let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
         let shares = Columns::new(n).policy.map(|side| side / -60.0);
         let batch = || {
-            let batch = columns.batch().rewards(shares.view()).target(shares.chosen.view());
+            let batch = columns
+                .batch()
+                .rewards(shares.view())
+                .offset(shares.chosen.view())
+                .soft_label(shares.chosen.view())
+                .tie_probability(shares.chosen.view())
+                .rating_gap(shares.chosen.view());
             batch.gold(columns.reference.chosen.view())
         };
         group.throughput(Throughput::Elements(n as u64));

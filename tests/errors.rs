@@ -19,7 +19,7 @@ const fn shared_between_threads<T: Send + Sync>() {}
 
 /// Every public type can be sent to and shared between threads.
 const _: () = {
-    use loglik::preference::{Against, Margin, Needs, PairMetrics, Row, TargetUse};
+    use loglik::preference::{Against, LabelUse, Margin, Needs, PairMetrics, Row};
     use loglik::prelude::*;
     use ndarray::{ArrayView1, Ix1, Ix2, Ix3};
 
@@ -57,7 +57,7 @@ const _: () = {
     )>();
     shared_between_threads::<WeightedSum<Box<dyn PairObjective<f64> + Send + Sync>>>();
     shared_between_threads::<Term<PairConfig>>();
-    shared_between_threads::<(Length, Against, Margin, Needs, TargetUse, Row<f64>, Out<'_, f64>)>();
+    shared_between_threads::<(Length, Against, Margin, Needs, LabelUse, Row<f64>, Out<'_, f64>)>();
     shared_between_threads::<(KlDivergence, RenyiDivergence, SparseDivergence<KlDivergence>, Tail)>();
     shared_between_threads::<(Categorical<'_, f64, Ix2>, SparseTeacher<'_, f64, i64>, Sides<f64>)>();
     shared_between_threads::<Measure<'_, f64>>();

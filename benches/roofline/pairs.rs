@@ -38,7 +38,7 @@ pub(crate) fn run<T: Real>(roofline: &mut Roofline) {
     let plain = (4, alone.1.reference(both(2)));
     let lengths = (6, plain.1.lengths(both(4)));
     let rewards = (6, plain.1.rewards(both(6)));
-    let soft = (5, plain.1.target(data.row(8)));
+    let soft = (5, plain.1.soft_label(data.row(8)));
     let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
     let sums = Length::Sum;
     let objectives: [Row<'_, T>; 25] = [

@@ -15,10 +15,10 @@ impl<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize> Block<T> for O
 }
 
 /// One call with slopes: the weighted sum, and the slopes.
-fn slopes_of<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize>(
+fn slopes_of<'a, T: Real, F: Pointwise<N, G>, const N: usize, const G: usize>(
     function: &F,
-    columns: [Column<'_, T>; N],
-    weights: Option<ArrayView1<'_, T>>,
+    columns: [Column<'a, T>; N],
+    weights: Option<ArrayView1<'a, T>>,
     factor: T,
 ) -> Result<(f64, [Array1<T>; G])> {
     let n = columns.iter().find_map(Column::given).map_or(0, |array| array.len());

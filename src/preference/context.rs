@@ -3,6 +3,7 @@
 use ndarray::{Array1, ArrayRef1, ArrayView1};
 
 use crate::logits::LogitTransform;
+use crate::preference::label::Labels;
 use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::Sequences;
 use crate::{Error, Real, Reduction, Result, check};
@@ -12,7 +13,7 @@ use crate::{Error, Real, Reduction, Result, check};
 pub(super) struct Context<'a, T> {
     pub(super) reference: Option<PairsView<'a, T>>,
     pub(super) rewards: Option<PairsView<'a, T>>,
-    pub(super) target: Option<ArrayView1<'a, T>>,
+    pub(super) labels: Labels<'a, T>,
     pub(super) gold: Option<ArrayView1<'a, T>>,
     pub(super) transform: LogitTransform,
 }
@@ -20,7 +21,13 @@ pub(super) struct Context<'a, T> {
 impl<'a, T: Real> Context<'a, T> {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Self { reference: None, rewards: None, target: None, gold: None, transform: LogitTransform::default() }
+        Self {
+            reference: None,
+            rewards: None,
+            labels: Labels::none(),
+            gold: None,
+            transform: LogitTransform::default(),
+        }
     }
 
     /// The pairs as an objective sees them.
@@ -34,9 +41,7 @@ impl<'a, T: Real> Context<'a, T> {
         if let Some(Pairs { chosen, rejected }) = &self.rewards {
             batch = batch.rewards(Pairs { chosen: chosen.view(), rejected: rejected.view() });
         }
-        if let Some(target) = &self.target {
-            batch = batch.target(target.view());
-        }
+        batch = batch.labels(&self.labels);
         match &self.gold {
             None => batch,
             Some(gold) => batch.gold(gold.view()),

@@ -1,7 +1,7 @@
 //! Metrics of training on denoising errors, with the signs of Diffusion-DPO.
 
 use crate::error::Position;
-use crate::preference::{DiffusionDpo, PairBatch, PairObjective, Pairs, Row, pair_metrics};
+use crate::preference::{DiffusionDpo, LabelUse, PairBatch, PairObjective, Pairs, Row, pair_metrics};
 use crate::reduction::joint_mean;
 use crate::{Error, Real, Result};
 
@@ -73,7 +73,7 @@ impl DiffusionMetrics {
 /// ```
 pub fn diffusion_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<DiffusionMetrics> {
     DiffusionDpo { beta }.validate(&batch)?;
-    let held = batch.columns();
+    let held = batch.columns(LabelUse::Unused);
     let Row { policy, reference, .. } = held.zip(Row::NAMES);
     for pair in 0..batch.len() {
         for (column, argument) in [policy.chosen, policy.rejected, reference.chosen, reference.rejected] {

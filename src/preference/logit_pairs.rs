@@ -5,6 +5,7 @@ use num_traits::Zero;
 
 use crate::logits::LogitTransform;
 use crate::preference::context::{Context, of_chosen, of_rejected, weights};
+use crate::preference::label::Label;
 use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::{Responses, Sequences};
 use crate::{Element, Reduction, Result, Target, check};
@@ -91,9 +92,27 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
         self
     }
 
-    /// Adds one number for each pair, as [`PairBatch::target`] has it.
-    pub fn target(mut self, target: ArrayView1<'a, E::Real>) -> Self {
-        self.context.target = Some(target);
+    /// Adds an offset, as [`PairBatch::offset`] has it.
+    pub fn offset(mut self, offset: ArrayView1<'a, E::Real>) -> Self {
+        self.context.labels = self.context.labels.with(Label::Offset, offset);
+        self
+    }
+
+    /// Adds soft labels, as [`PairBatch::soft_label`] has them.
+    pub fn soft_label(mut self, soft_label: ArrayView1<'a, E::Real>) -> Self {
+        self.context.labels = self.context.labels.with(Label::SoftLabel, soft_label);
+        self
+    }
+
+    /// Adds probabilities of a tie, as [`PairBatch::tie_probability`] has them.
+    pub fn tie_probability(mut self, tie_probability: ArrayView1<'a, E::Real>) -> Self {
+        self.context.labels = self.context.labels.with(Label::TieProbability, tie_probability);
+        self
+    }
+
+    /// Adds gaps of ratings, as [`PairBatch::rating_gap`] has them.
+    pub fn rating_gap(mut self, rating_gap: ArrayView1<'a, E::Real>) -> Self {
+        self.context.labels = self.context.labels.with(Label::RatingGap, rating_gap);
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::preference::link::{ReverseKlLink, linked_pair};
 use crate::preference::loops::{Loops, Margins, PairLoops};
-use crate::preference::{Pairs, Row};
+use crate::preference::{Label, LabelUse, Pairs, Row};
 use crate::{Real, Result};
 
 /// A loss of one number: the margin by which the policy prefers the chosen response.
@@ -12,7 +12,7 @@ use crate::{Real, Result};
 /// m = \Big(\frac{\log\pi^w - \log\rho^w}{n_w} - \frac{\log\pi^l - \log\rho^l}{n_l}\Big) - t
 /// ```
 ///
-/// Without a reference (`ρ`) or lengths (`n`) in [`MarginLoss::margin`] those are 0 and 1; `t` is the batch's target, 0
+/// Without a reference (`ρ`) or lengths (`n`) in [`MarginLoss::margin`] those are 0 and 1; `t` is the batch's offset, 0
 /// where it has none. Implement it for a struct of hyper-parameters, and that struct is a
 /// [`PairObjective`](crate::preference::PairObjective): batching, reduction, weights, threads and vector instructions
 /// are there already. A loss of the margin that also looks at labels, rewards or lengths is a [`LabeledLoss`], one that
@@ -68,7 +68,7 @@ pub trait MarginLoss: Sync {
 
 /// A loss of the margin and of what else the batch says of the pair: a label, rewards, lengths.
 ///
-/// The margin is that of a [`MarginLoss`] without the offset: `target` means what this loss says it means. A
+/// The margin is that of a [`MarginLoss`] without the offset: the label is the one that [`Needs`] asks for. A
 /// [`Linked`](crate::preference::Linked) takes every such loss.
 ///
 /// # Examples
@@ -144,7 +144,7 @@ impl<L: MarginLoss> LabeledLoss for L {
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        MarginLoss::at::<T, FMA>(self, margin - pair.target)
+        MarginLoss::at::<T, FMA>(self, margin - pair.label)
     }
 }
 
@@ -235,7 +235,7 @@ impl Margin {
             reference: self.against == Against::Reference,
             lengths: self.length == Length::Mean,
             rewards: false,
-            target: TargetUse::Optional,
+            label: LabelUse::Optional(Label::Offset),
             gold: false,
         }
     }
@@ -271,20 +271,8 @@ pub struct Needs {
     pub lengths: bool,
     /// What a judge gives the responses.
     pub rewards: bool,
-    /// The number for each pair.
-    pub target: TargetUse,
+    /// The number of each pair.
+    pub label: LabelUse,
     /// The log-probability of a third response.
     pub gold: bool,
-}
-
-/// What an objective does with the batch's target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TargetUse {
-    /// It is not looked at.
-    #[default]
-    Unused,
-    /// It is used where there is one, and is 0 otherwise.
-    Optional,
-    /// There must be one.
-    Required,
 }

@@ -4,7 +4,7 @@ use ndarray::ArrayView1;
 
 use crate::error::Position;
 use crate::preference::columns::arrays;
-use crate::preference::{Needs, PairBatch, Row};
+use crate::preference::{LabelUse, Needs, PairBatch, Row};
 use crate::reduction::{BLOCK, Total, joint_mean};
 use crate::simd::{Kernel, LANES, dispatch};
 use crate::{Error, Real, Result, check, math};
@@ -135,7 +135,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     if batch.is_empty() {
         return Err(Error::NothingToAverage { argument: "batch" });
     }
-    let held = batch.columns();
+    let held = batch.columns(LabelUse::Unused);
     let (reference, lengths) = (held.reference.chosen.is_some(), held.lengths.chosen.is_some());
     let sources = arrays(&batch, Needs { reference, lengths, ..Needs::default() });
     let neutral = Row { lengths: Row::NAMES.lengths.map(|_| 1.0), ..Row::default() };

@@ -3,6 +3,7 @@
 use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayViewMut, ArrayViewMut1, Data, DataMut, Dimension};
 
 use crate::preference::Row;
+use crate::preference::label::{Label, LabelUse, Labels};
 use crate::{Real, Result, check};
 
 /// Two of one thing: one for the chosen and one for the rejected response of each pair.
@@ -80,7 +81,10 @@ impl<T, S: Data<Elem = T>, D: Dimension> Pairs<ArrayBase<S, D>> {
 /// | reference | log-probabilities of both under the model that the policy is compared with: a frozen copy, the policy that generated the responses (REBEL, PSO), other models (PoFT) | 0 |
 /// | lengths | numbers of scored tokens of both | 1 |
 /// | rewards | what a judge gives both: rewards, or probabilities to win | 0 |
-/// | target | one number, of which the objective says the meaning: an offset of the margin in nats and before `beta` (all losses of the margin alone), a soft label, the probability of a tie | 0 |
+/// | offset | an offset of the margin, in nats and before `beta` (all losses of the margin alone) | 0 |
+/// | soft_label | the probability that the chosen response is the better one | 0 |
+/// | tie_probability | the probability that neither is | 0 |
+/// | rating_gap | how much better a judge rates the chosen response | 0 |
 /// | gold | the policy's log-probability of a third response, whose likelihood is part of the loss (TPO) | 0 |
 ///
 /// Log-probabilities are **sums** over the scored tokens of a response, also where an objective averages: it then
@@ -103,14 +107,14 @@ pub struct PairBatch<'a, T> {
     reference: Option<PairsView<'a, T>>,
     lengths: Option<PairsView<'a, T>>,
     rewards: Option<PairsView<'a, T>>,
-    target: Option<ArrayView1<'a, T>>,
+    labels: Labels<'a, T>,
     gold: Option<ArrayView1<'a, T>>,
 }
 
 impl<'a, T: Real> PairBatch<'a, T> {
     /// A batch that holds the policy's log-probabilities alone: those with respect to which gradients are taken.
     pub fn new(policy: PairsView<'a, T>) -> Self {
-        Self { policy, reference: None, lengths: None, rewards: None, target: None, gold: None }
+        Self { policy, reference: None, lengths: None, rewards: None, labels: Labels::none(), gold: None }
     }
 
     /// Adds the log-probabilities of the same responses under the reference model, which are constants.
@@ -133,10 +137,29 @@ impl<'a, T: Real> PairBatch<'a, T> {
         self
     }
 
-    /// Adds one number for each pair, whose meaning is the objective's: for a margin loss the offset, in nats and before
-    /// `beta`, that is subtracted from the margin; elsewhere a soft label or the probability of a tie.
-    pub fn target(mut self, target: ArrayView1<'a, T>) -> Self {
-        self.target = Some(target);
+    /// Adds an offset for each pair, in nats and before `beta`, that a loss of the margin alone subtracts from the margin.
+    pub fn offset(mut self, offset: ArrayView1<'a, T>) -> Self {
+        self.labels = self.labels.with(Label::Offset, offset);
+        self
+    }
+
+    /// Adds the probability, for each pair, that the chosen response is the better one: the soft label of
+    /// [`SoftDpo`](crate::preference::SoftDpo) and [`ProcessReward`](crate::preference::ProcessReward).
+    pub fn soft_label(mut self, soft_label: ArrayView1<'a, T>) -> Self {
+        self.labels = self.labels.with(Label::SoftLabel, soft_label);
+        self
+    }
+
+    /// Adds the probability, for each pair, that neither response is the better one, for the losses with ties.
+    pub fn tie_probability(mut self, tie_probability: ArrayView1<'a, T>) -> Self {
+        self.labels = self.labels.with(Label::TieProbability, tie_probability);
+        self
+    }
+
+    /// Adds how much better a judge rates the chosen response of each pair, for
+    /// [`BradleyTerry`](crate::preference::BradleyTerry).
+    pub fn rating_gap(mut self, rating_gap: ArrayView1<'a, T>) -> Self {
+        self.labels = self.labels.with(Label::RatingGap, rating_gap);
         self
     }
 
@@ -145,6 +168,12 @@ impl<'a, T: Real> PairBatch<'a, T> {
     /// [`PairObjective`](crate::preference::PairObjective): see [`Tpo::gold_grad`](crate::preference::Tpo::gold_grad).
     pub fn gold(mut self, gold: ArrayView1<'a, T>) -> Self {
         self.gold = Some(gold);
+        self
+    }
+
+    /// With these labels.
+    pub(super) fn labels(mut self, labels: &'a Labels<'_, T>) -> Self {
+        self.labels = labels.held().fold(Labels::none(), |all, (label, numbers)| all.with(label, numbers));
         self
     }
 
@@ -172,12 +201,12 @@ impl<'a, T: Real> PairBatch<'a, T> {
         both(Row::NAMES.reference, self.reference)?;
         both(Row::NAMES.lengths, self.lengths)?;
         both(Row::NAMES.rewards, self.rewards)?;
-        self.target.map_or(Ok(()), |target| same(Row::NAMES.target, target))?;
+        self.labels.held().try_for_each(|(label, numbers)| same(label.name(), numbers))?;
         self.gold.map_or(Ok(()), |gold| same(Row::NAMES.gold, gold))
     }
 
-    /// The columns of the batch, `None` where it has none.
-    pub(crate) fn columns(&self) -> Row<Option<ArrayView1<'_, T>>> {
+    /// The columns of the batch, with the label that is asked for; `None` where it has none.
+    pub(crate) fn columns(&self, label: LabelUse) -> Row<Option<ArrayView1<'_, T>>> {
         let both = |side: Option<PairsView<'a, T>>| match side {
             None => Pairs { chosen: None, rejected: None },
             Some(side) => side.map(Some),
@@ -187,7 +216,7 @@ impl<'a, T: Real> PairBatch<'a, T> {
             reference: both(self.reference),
             lengths: both(self.lengths),
             rewards: both(self.rewards),
-            target: self.target,
+            label: label.label().and_then(|label| self.labels.get(label)),
             gold: self.gold,
         }
         .map(|column| column.map(ArrayView1::reborrow))

@@ -4,7 +4,7 @@ use crate::error::Position;
 use crate::pointwise::{self, COLUMNS, Call, Mode, Output, Words};
 use crate::preference::columns::columns;
 use crate::preference::loops::ROW;
-use crate::preference::{Needs, Out, PairBatch, PairLoss, Row, TargetUse};
+use crate::preference::{Label, Needs, Out, PairBatch, PairLoss, Row};
 use crate::reduction::to_real;
 use crate::{Error, Real, Reduction, Result, SumCount, check};
 
@@ -17,13 +17,13 @@ pub(super) fn validate<T: Real>(loss: &dyn PairLoss, batch: &PairBatch<'_, T>) -
 fn checked_needs<T: Real>(loss: &dyn PairLoss, batch: &PairBatch<'_, T>) -> Result<Needs> {
     let needs = loss.needs()?;
     batch.check_shapes()?;
-    let held = batch.columns();
-    let target = needs.target == TargetUse::Required;
+    let held = batch.columns(needs.label);
+    let label = needs.label.required();
     let required = [
         (needs.reference, held.reference.chosen.is_some(), "reference"),
         (needs.lengths, held.lengths.chosen.is_some(), "lengths"),
         (needs.rewards, held.rewards.chosen.is_some(), "rewards"),
-        (target, held.target.is_some(), "target"),
+        (label.is_some(), held.label.is_some(), label.map_or("label", Label::name)),
         (needs.gold, held.gold.is_some(), "gold"),
     ];
     match required.iter().find(|(required, present, _)| *required && !present) {

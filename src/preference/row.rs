@@ -14,8 +14,8 @@ pub struct Row<T> {
     pub lengths: Pairs<T>,
     /// What a judge gives each response, 0 where there is none.
     pub rewards: Pairs<T>,
-    /// The pair's own number, 0 where there is none.
-    pub target: T,
+    /// The pair's own number, of the meaning that the objective asks for, 0 where there is none.
+    pub label: T,
     /// Log-probability of a third response, 0 where there is none.
     pub gold: T,
 }
@@ -27,7 +27,7 @@ impl Row<&'static str> {
         reference: Pairs { chosen: "reference.chosen", rejected: "reference.rejected" },
         lengths: Pairs { chosen: "lengths.chosen", rejected: "lengths.rejected" },
         rewards: Pairs { chosen: "rewards.chosen", rejected: "rewards.rejected" },
-        target: "target",
+        label: "label",
         gold: "gold",
     };
 
@@ -41,7 +41,7 @@ impl Row<&'static str> {
             reference: log_prob,
             lengths: length,
             rewards: reward,
-            target: "finite",
+            label: "finite",
             gold: log_prob.chosen,
         }
     };
@@ -51,13 +51,13 @@ impl<T> Row<T> {
     /// `f` of every entry, in a fixed order.
     #[inline(always)]
     pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> Row<U> {
-        let Self { policy, reference, lengths, rewards, target, gold } = self;
+        let Self { policy, reference, lengths, rewards, label, gold } = self;
         Row {
             policy: policy.map(&mut f),
             reference: reference.map(&mut f),
             lengths: lengths.map(&mut f),
             rewards: rewards.map(&mut f),
-            target: f(target),
+            label: f(label),
             gold: f(gold),
         }
     }
@@ -65,9 +65,9 @@ impl<T> Row<T> {
     /// The entries, borrowed.
     #[inline(always)]
     pub(crate) fn as_ref(&self) -> Row<&T> {
-        let Self { policy, reference, lengths, rewards, target, gold } = self;
+        let Self { policy, reference, lengths, rewards, label, gold } = self;
         let (lengths, rewards) = (lengths.as_ref(), rewards.as_ref());
-        Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths, rewards, target, gold }
+        Row { policy: policy.as_ref(), reference: reference.as_ref(), lengths, rewards, label, gold }
     }
 
     /// Both rows side by side.
@@ -77,28 +77,28 @@ impl<T> Row<T> {
             reference: self.reference.zip(other.reference),
             lengths: self.lengths.zip(other.lengths),
             rewards: self.rewards.zip(other.rewards),
-            target: (self.target, other.target),
+            label: (self.label, other.label),
             gold: (self.gold, other.gold),
         }
     }
 
     /// The row of these entries, in the order of [`Row::into_array`].
     #[inline(always)]
-    pub(crate) fn from_array([w, l, r, q, n, k, s, t, target, gold]: [T; 10]) -> Self {
+    pub(crate) fn from_array([w, l, r, q, n, k, s, t, label, gold]: [T; 10]) -> Self {
         Self {
             policy: Pairs { chosen: w, rejected: l },
             reference: Pairs { chosen: r, rejected: q },
             lengths: Pairs { chosen: n, rejected: k },
             rewards: Pairs { chosen: s, rejected: t },
-            target,
+            label,
             gold,
         }
     }
 
     /// The entries, in the order of [`Row::map`].
     pub(crate) fn into_array(self) -> [T; 10] {
-        let Self { policy: p, reference: r, lengths: n, rewards: s, target, gold } = self;
-        [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, s.chosen, s.rejected, target, gold]
+        let Self { policy: p, reference: r, lengths: n, rewards: s, label, gold } = self;
+        [p.chosen, p.rejected, r.chosen, r.rejected, n.chosen, n.rejected, s.chosen, s.rejected, label, gold]
     }
 }
 

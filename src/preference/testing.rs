@@ -12,7 +12,8 @@ pub(crate) struct Sample<T> {
     pub(crate) reference: Pairs<Array1<T>>,
     pub(crate) lengths: Pairs<Array1<T>>,
     pub(crate) rewards: Pairs<Array1<T>>,
-    pub(crate) target: Array1<T>,
+    /// For every label: those of any one meaning are used by an objective.
+    pub(crate) label: Array1<T>,
     pub(crate) gold: Array1<T>,
 }
 
@@ -32,12 +33,12 @@ impl<T: Real> Sample<T> {
             reference: log_probs(30),
             lengths: lengths.map(|side| side.mapv(|x| x.round())),
             rewards: Pairs { chosen: column(50, 0.5, 4.0), rejected: column(51, -3.0, 0.25) },
-            target: column(40, -2.0, 2.0),
+            label: column(40, -2.0, 2.0),
             gold: column(60, -60.0, -0.3),
         }
     }
 
-    /// Everything but the target.
+    /// Everything but labels.
     pub(crate) fn batch(&self) -> PairBatch<'_, T> {
         PairBatch::new(self.policy.view())
             .reference(self.reference.view())
@@ -47,7 +48,7 @@ impl<T: Real> Sample<T> {
 
     /// Everything.
     pub(crate) fn full(&self) -> PairBatch<'_, T> {
-        self.batch().target(self.target.view()).gold(self.gold.view())
+        self.batch().offset(self.label.view()).gold(self.gold.view())
     }
 }
 
@@ -59,7 +60,7 @@ pub(crate) fn one<'a, T: Real>(policy: &'a [T; 2], reference: &'a [T; 1], length
         .lengths(both(length))
 }
 
-/// The gradient must be that of the value, for each reduction and with the target too.
+/// The gradient must be that of the value, for each reduction and with the offset too.
 pub(crate) fn agrees_with_differences(objective: &dyn PairObjective<f64>) {
     let sample = Sample::<f64>::of(7);
     let weights = Array1::from_iter((0..7).map(|i| 0.25 * f64::from(i)));
@@ -117,7 +118,10 @@ pub(crate) fn at<T: Real>(objective: &dyn PairObjective<T>, row: Row<f64>) -> Re
         .reference(views.reference)
         .lengths(views.lengths)
         .rewards(views.rewards)
-        .target(views.target)
+        .offset(views.label)
+        .soft_label(views.label)
+        .tie_probability(views.label)
+        .rating_gap(views.label)
         .gold(views.gold);
     let (loss, grad) = objective.grad(batch, Reduction::Sum)?;
     assert_eq!(objective.value(batch, Reduction::Sum)?, loss);
@@ -144,7 +148,7 @@ pub(crate) fn is_exact(objective: &(impl PairObjective<f64> + PairObjective<f32>
     }
 }
 
-/// Three pairs of which the values of many objectives are published; rewards and targets are zero.
+/// Three pairs of which the values of many objectives are published; rewards and labels are zero.
 pub(crate) fn three_pairs() -> [Row<f64>; 3] {
     let both = |chosen: [f64; 3], rejected: [f64; 3]| Pairs { chosen, rejected };
     let policy = both([-12.5, -30.25, -8.0], [-14.25, -28.5, -20.0]);

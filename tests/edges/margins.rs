@@ -18,7 +18,10 @@ fn pair<T: Real>(objective: &dyn PairObjective<T>, policy: [f64; 2], reference: 
         .reference(Pairs { chosen: aview1(&reference[0]), rejected: aview1(&reference[1]) })
         .lengths(Pairs { chosen: aview1(&one), rejected: aview1(&one) })
         .rewards(Pairs { chosen: aview1(&one), rejected: aview1(&zero) })
-        .target(aview1(&half));
+        .offset(aview1(&half))
+        .soft_label(aview1(&half))
+        .tie_probability(aview1(&half))
+        .rating_gap(aview1(&half));
     let (loss, slope) = objective.grad(batch, Reduction::Mean)?;
     assert_eq!(objective.value(batch, Reduction::Mean)?, loss);
     Ok([loss, slope.chosen[0], slope.rejected[0]])
@@ -40,7 +43,7 @@ fn all<T: Real>() -> Vec<Box<dyn PairObjective<T>>> {
         Box::new(Rebel { eta: 1.0 }),
         Box::new(SoftDpo { beta: 0.5 }),
         Box::new(reward_aware(RewardDistance::BackwardKl)),
-        Box::new(reward_aware(RewardDistance::ForwardKlLink)),
+        Box::new(reward_aware(RewardDistance::ForwardKl)),
         Box::new(reward_aware(RewardDistance::Squared)),
         Box::new(RaoKupper { beta: 0.5, nu: 3.0 }),
         Box::new(Davidson { beta: 0.5, nu: 3.0 }),
@@ -87,7 +90,7 @@ fn modulation_holds_at_a_margin_of_minus_two_thousand() {
     let [loss, chosen, rejected] = pair::<f32>(&disco, [-2000.0, 0.0], [0.0, 0.0]).unwrap();
     assert_narrow("slope of the chosen", chosen, -0.1);
     assert_narrow("slope of the rejected", rejected, 0.1);
-    assert_narrow("loss", loss, 200.05); // with the target of ½ nat
+    assert_narrow("loss", loss, 200.05); // with the offset of ½ nat
 }
 
 /// TRL: infinite losses and gradients.

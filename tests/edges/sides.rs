@@ -19,7 +19,10 @@ fn pair<T: Real>(objective: &dyn PairObjective<T>, policy: [f64; 2], reference: 
         .reference(Pairs { chosen: aview1(&reference[0]), rejected: aview1(&reference[1]) })
         .lengths(both)
         .rewards(both)
-        .target(aview1(&half))
+        .offset(aview1(&half))
+        .soft_label(aview1(&half))
+        .tie_probability(aview1(&half))
+        .rating_gap(aview1(&half))
         .gold(aview1(&gold));
     let (loss, slope) = objective.grad(batch, Reduction::Mean)?;
     assert_eq!(objective.value(batch, Reduction::Mean)?, loss);

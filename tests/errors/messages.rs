@@ -207,9 +207,9 @@ fn what_an_objective_misses_is_named() {
         (&SimPer::default(), bare, "SimPer needs `lengths`"),
         (&Tpo::default(), bare, "Tpo needs `gold`"),
         (&Tpo::length_normalized(), bare.gold(aview1(&[0.0])), "Tpo needs `lengths`"),
-        (&BradleyTerry { gap: RatingGap::Scale, centring: 0.0 }, bare, "BradleyTerry needs `target`"),
+        (&BradleyTerry { gap: RatingGap::Scale, centring: 0.0 }, bare, "BradleyTerry needs `rating_gap`"),
         (&RewardRegression {}, bare, "RewardRegression needs `rewards`"),
-        (&ProcessReward {}, bare, "ProcessReward needs `target`"),
+        (&ProcessReward {}, bare, "ProcessReward needs `soft_label`"),
     ];
     of_both.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
     let (referred, measured) = (bare.reference(both), bare.reference(both).lengths(both));
@@ -231,7 +231,7 @@ fn what_an_objective_misses_is_named() {
         (&FlexDpo { beta_chosen: 0.1, beta_rejected: 0.1 }, bare, "FlexDpo needs `reference`"),
         (&ChiPo { beta: 0.1, clip: 2.0 }, bare, "ChiPo needs `reference`"),
         (&Rebel::default(), measured, "Rebel needs `rewards`"),
-        (&SoftDpo::default(), measured, "SoftDpo needs `target`"),
+        (&SoftDpo::default(), measured, "SoftDpo needs `soft_label`"),
         (&reward_aware, referred, "RewardAwareRpo needs `lengths`"),
         (&reward_aware, measured, "RewardAwareRpo needs `rewards`"),
         (&RaoKupper::default(), bare, "RaoKupper needs `reference`"),

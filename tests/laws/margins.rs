@@ -85,7 +85,7 @@ proptest! {
         let simpo = |gamma| SimPo { beta, gamma, label_smoothing: 0.1 };
         assert_same((&simpo(0.0), pairs.batch()), (&cpo, pairs.batch()), 1e-15);
         let offset = Array1::from_elem(N, gamma / beta);
-        assert_same((&simpo(gamma), pairs.batch()), (&cpo, pairs.batch().target(offset.view())), 1e-13);
+        assert_same((&simpo(gamma), pairs.batch()), (&cpo, pairs.batch().offset(offset.view())), 1e-13);
         let expected = mean_margins(&pairs).mapv(|m| softplus(gamma - beta * m));
         let ratio = SimPo::from_ratio(beta, gamma / beta);
         assert_all_near(&ratio.each(pairs.batch()).unwrap(), &expected, 1e-13);
@@ -117,7 +117,7 @@ proptest! {
         let longer = &pairs.lengths.chosen - &pairs.lengths.rejected;
         let r_dpo = |alpha| RDpo { beta, alpha, label_smoothing: 0.0 };
         let offset = &longer * (-alpha / beta);
-        assert_same((&r_dpo(alpha), pairs.batch()), (&plain(beta), pairs.batch().target(offset.view())), 1e-12);
+        assert_same((&r_dpo(alpha), pairs.batch()), (&plain(beta), pairs.batch().offset(offset.view())), 1e-12);
         assert_same((&r_dpo(0.0), pairs.batch()), (&plain(beta), pairs.batch()), 1e-15);
         let base = Array1::from_elem(N, 0.5);
         let rewards = Pairs { chosen: &base + &gaps, rejected: base.clone() };
@@ -128,7 +128,7 @@ proptest! {
         ] {
             let offset = f * (alpha / beta);
             let odpo = Odpo { beta, alpha, gap };
-            let target = pairs.batch().target(offset.view());
+            let target = pairs.batch().offset(offset.view());
             assert_same((&odpo, pairs.batch().rewards(rewards.view())), (&plain(beta), target), 1e-12);
         }
     }
@@ -148,9 +148,9 @@ proptest! {
         let batch = pairs.batch().rewards(Pairs { chosen: logit.view(), rejected: zero.view() });
         let rpo = |distance| RewardAwareRpo { beta, eta: 1.0, distance, length: Length::Sum };
         let exo = ExoPair { beta, label_smoothing: 1.0 - label };
-        assert_same((&rpo(RewardDistance::ForwardKlLink), batch), (&exo, batch), 1e-11);
+        assert_same((&rpo(RewardDistance::ForwardKl), batch), (&exo, batch), 1e-11);
         let labels = Array1::from_elem(N, label);
-        let soft = SoftDpo { beta }.each(pairs.batch().target(labels.view())).unwrap();
+        let soft = SoftDpo { beta }.each(pairs.batch().soft_label(labels.view())).unwrap();
         let entropy = -label * label.ln() - (1.0 - label) * (1.0 - label).ln();
         let backward = rpo(RewardDistance::BackwardKl);
         assert_all_near(&backward.each(batch).unwrap(), &(soft - entropy), 1e-12);
@@ -193,7 +193,7 @@ proptest! {
         let ones = Array1::ones(N);
         let all = |objective: &dyn PairObjective<f64>| {
             let p = |batch| objective.each(batch).unwrap().mapv(|loss: f64| (-loss).exp());
-            p(pairs.batch()) + p(pairs.swapped().batch()) + p(pairs.batch().target(ones.view()))
+            p(pairs.batch()) + p(pairs.swapped().batch()) + p(pairs.batch().tie_probability(ones.view()))
         };
         assert_all_near(&all(&RaoKupper { beta, nu }), &ones, 1e-13);
         assert_all_near(&all(&Davidson { beta, nu }), &ones, 1e-13);
@@ -206,10 +206,10 @@ proptest! {
     fn a_tie_does_not_care_who_is_who_and_a_half_tie_is_half_of_each(pairs in batches(), beta in 0.05..1.0_f64, nu in 1.001..9.0_f64) {
         let (ones, half, swapped) = (Array1::ones(N), Array1::from_elem(N, 0.5), pairs.swapped());
         for objective in [&RaoKupper { beta, nu } as &dyn PairObjective<f64>, &Davidson { beta, nu }] {
-            let tie = objective.each(pairs.batch().target(ones.view())).unwrap();
-            assert_all_near(&objective.each(swapped.batch().target(ones.view())).unwrap(), &tie, 1e-13);
+            let tie = objective.each(pairs.batch().tie_probability(ones.view())).unwrap();
+            assert_all_near(&objective.each(swapped.batch().tie_probability(ones.view())).unwrap(), &tie, 1e-13);
             let expected = 0.5 * (tie + objective.each(pairs.batch()).unwrap());
-            assert_all_near(&objective.each(pairs.batch().target(half.view())).unwrap(), &expected, 1e-13);
+            assert_all_near(&objective.each(pairs.batch().tie_probability(half.view())).unwrap(), &expected, 1e-13);
         }
     }
 
@@ -220,7 +220,7 @@ proptest! {
             .reference(Pairs { chosen: pairs.reference.chosen.view(), rejected: zero.view() })
             .lengths(pairs.lengths.view());
         let (poft, norm) = (Poft { beta: 1.5, gamma }, SigmoidNorm { beta: 1.5, label_smoothing: 0.0 });
-        let expected = norm.grad(one.target(offset.view()), Sum).unwrap();
+        let expected = norm.grad(one.offset(offset.view()), Sum).unwrap();
         let (loss, slope) = poft.grad(pairs.batch(), Sum).unwrap();
         assert_near(loss, expected.0, 1e-13);
         assert_all_near(&slope.chosen, &expected.1.chosen, 1e-13);
@@ -256,14 +256,14 @@ proptest! {
     #[test]
     fn a_certain_label_is_dpo_and_reverse_kl_changes_no_labeled_loss(pairs in batches(), beta in 0.05..2.0_f64, labels in numbers(N, 0.0, 1.0)) {
         let ones = Array1::ones(N);
-        assert_same((&SoftDpo { beta }, pairs.batch().target(ones.view())), (&plain(beta), pairs.batch()), 1e-15);
-        let batch = pairs.batch().target(labels.view());
+        assert_same((&SoftDpo { beta }, pairs.batch().soft_label(ones.view())), (&plain(beta), pairs.batch()), 1e-15);
+        let batch = pairs.batch().soft_label(labels.view());
         let scored = Linked { loss: SoftDpo { beta }, link: ReverseKlLink };
         prop_assert_eq!(scored.grad(batch, Mean).unwrap(), SoftDpo { beta }.grad(batch, Mean).unwrap());
         // Swapped answers with the opposite label are the same comparison.
         let opposite = 1.0 - &labels;
         let swapped = pairs.swapped();
-        let other = SoftDpo { beta }.each(swapped.batch().target(opposite.view())).unwrap();
+        let other = SoftDpo { beta }.each(swapped.batch().soft_label(opposite.view())).unwrap();
         assert_all_near(&other, &SoftDpo { beta }.each(batch).unwrap(), 1e-12);
     }
 
@@ -287,13 +287,13 @@ proptest! {
             &Rebel { eta: 2.0 },
             &SoftDpo { beta: 0.3 },
             &reward_aware(RewardDistance::BackwardKl),
-            &reward_aware(RewardDistance::ForwardKlLink),
+            &reward_aware(RewardDistance::ForwardKl),
             &RaoKupper { beta: 0.3, nu: 3.0 },
             &Davidson { beta: 0.3, nu: 3.0 },
             &DiffusionDpo { beta: 0.3 },
         ];
         for objective in objectives {
-            let with = |pairs: &Owned| objective.grad(pairs.batch().rewards(rewards).target(gaps.view()), Sum).unwrap();
+            let with = |pairs: &Owned| objective.grad(pairs.batch().rewards(rewards).offset(gaps.view()).soft_label(gaps.view()).tie_probability(gaps.view()), Sum).unwrap();
             let (got, expected) = (with(&moved), with(&pairs));
             assert_near(got.0, expected.0, 1e-9);
             assert_all_near(&got.1.chosen, &expected.1.chosen, 1e-10);

@@ -195,7 +195,7 @@ proptest! {
         let dpo = Dpo { beta, label_smoothing: 0.0 };
         let offset = lambda * &short;
         let inside = Dpop { beta, lambda, placement: Placement::Inside }.each(pairs.batch()).unwrap();
-        assert_all_near(&inside, &dpo.each(pairs.batch().target(offset.view())).unwrap(), 1e-12);
+        assert_all_near(&inside, &dpo.each(pairs.batch().offset(offset.view())).unwrap(), 1e-12);
         let outside = Dpop { beta, lambda, placement: Placement::Outside }.each(pairs.batch()).unwrap();
         assert_all_near(&outside, &(dpo.each(pairs.batch()).unwrap() + offset), 1e-12);
     }
@@ -243,9 +243,9 @@ proptest! {
         let uniform = scores.reference(Pairs { chosen: zero.view(), rejected: zero.view() });
         let dpo = Dpo { beta: 1.0, label_smoothing: 0.0 };
         let auxiliary = (&pairs.policy.chosen + &pairs.policy.rejected).mapv(|sum| centring * sum * sum);
-        let margin = BradleyTerry { gap: RatingGap::Margin, centring }.each(scores.target(target.view())).unwrap();
-        assert_all_near(&margin, &(dpo.each(uniform.target(target.view())).unwrap() + &auxiliary), 1e-12);
-        let scale = BradleyTerry { gap: RatingGap::Scale, centring }.each(scores.target(target.view())).unwrap();
+        let margin = BradleyTerry { gap: RatingGap::Margin, centring }.each(scores.rating_gap(target.view())).unwrap();
+        assert_all_near(&margin, &(dpo.each(uniform.offset(target.view())).unwrap() + &auxiliary), 1e-12);
+        let scale = BradleyTerry { gap: RatingGap::Scale, centring }.each(scores.rating_gap(target.view())).unwrap();
         assert_all_near(&scale, &(&target * dpo.each(uniform).unwrap() + &auxiliary), 1e-12);
         let metrics = reward_metrics(scores).unwrap();
         assert_near(centring * metrics.centring, auxiliary.mean().unwrap(), 1e-13);
@@ -253,7 +253,7 @@ proptest! {
 
     #[test]
     fn scores_with_ties_are_a_policy_without_a_reference(pairs in batches(), ties in numbers(N, 0.0, 1.0), nu in 1.1..5.0_f64) {
-        let (scores, zero) = (PairBatch::new(pairs.policy.view()).target(ties.view()), Array1::zeros(N));
+        let (scores, zero) = (PairBatch::new(pairs.policy.view()).tie_probability(ties.view()), Array1::zeros(N));
         let uniform = scores.reference(Pairs { chosen: zero.view(), rejected: zero.view() });
         let own = RewardTies { nu, ..RewardTies::default() }.grad(scores, Mean).unwrap();
         prop_assert_eq!(own, RaoKupper { beta: 1.0, nu }.grad(uniform, Mean).unwrap());
@@ -277,14 +277,14 @@ proptest! {
 
     #[test]
     fn a_step_is_a_choice_between_two_classes(pairs in batches(), labels in numbers(N, 0.0, 1.0)) {
-        let steps = PairBatch::new(pairs.policy.view()).target(labels.view());
+        let steps = PairBatch::new(pairs.policy.view()).soft_label(labels.view());
         let (sum, slope) = ProcessReward {}.grad(steps, Sum).unwrap();
         let ahead = &pairs.policy.chosen - &pairs.policy.rejected;
         assert_all_near(&slope.chosen, &(ahead.mapv(sigmoid) - &labels), 1e-13);
         prop_assert_eq!(&slope.chosen, &-&slope.rejected);
         // The other class with the other label is the same step.
         let (swapped, opposite) = (pairs.swapped(), 1.0 - &labels);
-        let other = ProcessReward {}.value(PairBatch::new(swapped.policy.view()).target(opposite.view()), Sum).unwrap();
+        let other = ProcessReward {}.value(PairBatch::new(swapped.policy.view()).soft_label(opposite.view()), Sum).unwrap();
         assert_near(sum, other, 1e-13);
     }
 }

@@ -54,7 +54,10 @@ fn batch<T: Real>(columns: &[Array1<T>]) -> PairBatch<'_, T> {
         .reference(both(2))
         .lengths(both(4))
         .rewards(both(6))
-        .target(columns[8].view())
+        .offset(columns[8].view())
+        .soft_label(columns[8].view())
+        .tie_probability(columns[8].view())
+        .rating_gap(columns[8].view())
         .gold(columns[9].view())
 }
 
@@ -84,7 +87,12 @@ impl Expected {
             let batch = PairBatch::new(both(0)).reference(both(2)).lengths(both(4)).rewards(both(6));
             let (mut chosen, mut rejected) = ([0.0], [0.0]);
             let to = Pairs { chosen: (&mut chosen[..]).into(), rejected: (&mut rejected[..]).into() };
-            let loss = objective.run(&batch.target(one(8)).gold(one(9)), Reduction::Sum, 1.0, Out::Grad(to));
+            let loss = objective.run(
+                &batch.offset(one(8)).soft_label(one(8)).tie_probability(one(8)).rating_gap(one(8)).gold(one(9)),
+                Reduction::Sum,
+                1.0,
+                Out::Grad(to),
+            );
             [loss.unwrap(), chosen[0], rejected[0]]
         })
     }

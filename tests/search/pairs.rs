@@ -17,9 +17,18 @@ const NAMES: [&str; 10] = [
     "lengths.rejected",
     "rewards.chosen",
     "rewards.rejected",
-    "target",
+    "label",
     "gold",
 ];
+
+/// What messages call the column of labels, by what they mean.
+const LABELS: [&str; 4] = ["offset", "soft_label", "tie_probability", "rating_gap"];
+
+/// The column that a message names.
+fn column_of(argument: &str) -> Option<usize> {
+    let name = if LABELS.contains(&argument) { "label" } else { argument };
+    NAMES.iter().position(|known| *known == name)
+}
 
 /// Numbers of pairs: one, around groups of lanes, around a block, several blocks.
 const SIZES: [usize; 10] = [1, 2, 31, 32, 33, 1, 1023, 1024, 1025, 2600];
@@ -117,7 +126,12 @@ fn is_finite(bits: &u64) -> bool {
 fn run<T: Real>(objective: &dyn PairObjective<T>, columns: &[ArrayView1<'_, T>], by: Reduction<'_, T>) -> [Found; 3] {
     let both = |i: usize| Pairs { chosen: columns[i].view(), rejected: columns[i + 1].view() };
     let batch = PairBatch::new(both(0)).reference(both(2)).lengths(both(4)).rewards(both(6));
-    let batch = batch.target(columns[8].view()).gold(columns[9].view());
+    let batch = batch
+        .offset(columns[8].view())
+        .soft_label(columns[8].view())
+        .tie_probability(columns[8].view())
+        .rating_gap(columns[8].view())
+        .gold(columns[9].view());
     let value = objective.value(batch, by).map(|value| (value, []));
     let grad = objective.grad(batch, by).map(|(value, grad)| (value, grad.chosen.into_iter().chain(grad.rejected)));
     let mut each = Array1::zeros(batch.len());
@@ -129,7 +143,7 @@ fn run<T: Real>(objective: &dyn PairObjective<T>, columns: &[ArrayView1<'_, T>],
 fn is_of_the_input<T: Real>(error: &Error, batch: &Batch<T>, counts: impl Fn(usize) -> bool) -> bool {
     match error {
         Error::Value { argument, position, value, .. } => {
-            let column = NAMES.iter().position(|name| name == argument);
+            let column = column_of(argument);
             let place = column.zip(position.0.first());
             place.is_some_and(|(column, &pair)| {
                 let x = batch.columns[column][pair].as_f64();
@@ -138,7 +152,7 @@ fn is_of_the_input<T: Real>(error: &Error, batch: &Batch<T>, counts: impl Fn(usi
         }
         Error::Overflow { argument, position, .. } => {
             let known = ["loss", "out", "out.chosen", "out.rejected", "beta"];
-            (known.contains(argument) || NAMES.contains(argument))
+            (known.contains(argument) || column_of(argument).is_some())
                 && position.0.first().is_none_or(|&pair| counts(pair))
         }
         Error::Parameter { argument: name, .. } => *name != "scale",

@@ -165,7 +165,7 @@ mod tests {
         let weights = Array1::from_shape_fn(200, |i| 0.25 * (i % 5) as f64);
         for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Weighted(&weights)] {
             let (loss, grad) = FULL.grad(sample.batch(), reduction).unwrap();
-            let (same, frozen) = Frozen.grad(sample.batch().target(offsets.view()), reduction).unwrap();
+            let (same, frozen) = Frozen.grad(sample.batch().offset(offsets.view()), reduction).unwrap();
             close(loss, same, 1e-13);
             assert!((grad.chosen - frozen.chosen).iter().all(|d| d.abs() < 1e-13));
             assert!((grad.rejected - frozen.rejected).iter().all(|d| d.abs() < 1e-13));

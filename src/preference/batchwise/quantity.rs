@@ -4,7 +4,7 @@ use ndarray::Array1;
 
 use crate::error::Error;
 use crate::preference::pass::{run_wide, validate};
-use crate::preference::{Needs, Out, PairBatch, PairLoss, Pairs, Row};
+use crate::preference::{LabelUse, Needs, Out, PairBatch, PairLoss, Pairs, Row};
 use crate::reduction::{pairwise, total_of};
 use crate::{Real, Reduction, Result};
 
@@ -138,7 +138,7 @@ pub(in crate::preference) fn infinite_at<T: Real>(
     index: usize,
     allowed: &'static str,
 ) -> Option<Error> {
-    let Row { policy, reference, gold, .. } = batch.columns().zip(Row::NAMES);
+    let Row { policy, reference, gold, .. } = batch.columns(LabelUse::Unused).zip(Row::NAMES);
     let entries = [policy.chosen, policy.rejected, reference.chosen, reference.rejected, gold];
     let values = entries.into_iter().filter_map(|(column, argument)| Some((column?[index].as_f64(), argument)));
     let (value, argument) = { values }.find(|(value, _)| value.is_infinite())?;

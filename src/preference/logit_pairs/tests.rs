@@ -206,7 +206,7 @@ fn every_layout_gives_the_same_bits() {
 fn the_batch_serves_what_else_is_asked_of_one_forward_pass() {
     let case = Case::new(Alignment::Same);
     let offset = array![1.5, -0.5];
-    let pairs = case.pairs().target(offset.view());
+    let pairs = case.pairs().offset(offset.view());
     let sequences = pairs.sequences().unwrap();
     assert_eq!(sequences.chosen.lengths, array![3.0, 1.0]);
     let loss = pairs.value(&DPO, Reduction::Mean).unwrap();

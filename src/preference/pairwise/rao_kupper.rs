@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::preference::logistic::scaled;
-use crate::preference::{LabeledLoss, Needs, Row, TargetUse, TieModel, probability};
+use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
 /// Negative log-likelihood of a comparison that may end in a tie: one wins where it is ahead by more than `ln ν`.
@@ -31,7 +31,7 @@ use crate::{Real, Result, check};
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let both = |chosen| Pairs { chosen, rejected: aview1(&[0.0, 0.0]) };
 /// let (margins, reference, ties) = ([0.7_f64, 0.7], [0.0, 0.0], [0.0, 1.0]);
-/// let batch = PairBatch::new(both(aview1(&margins))).reference(both(aview1(&reference))).target(aview1(&ties));
+/// let batch = PairBatch::new(both(aview1(&margins))).reference(both(aview1(&reference))).tie_probability(aview1(&ties));
 /// let losses = RaoKupper { beta: 1.0, nu: 3.0 }.each(batch)?;
 /// assert!((losses[0] - 0.912_184_678).abs() < 1e-9 && (losses[1] - 0.784_530_001).abs() < 1e-9);
 /// # Ok::<(), loglik::Error>(())
@@ -63,13 +63,13 @@ impl LabeledLoss for RaoKupper {
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
         MODEL.check(self.nu)?;
-        Ok(Needs { reference: true, target: TargetUse::Optional, ..Needs::default() })
+        Ok(Needs { reference: true, label: LabelUse::Optional(Label::TieProbability), ..Needs::default() })
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
         let beta = T::from_f64(self.beta);
-        scaled(beta, MODEL.at::<T, FMA>(beta * margin, self.nu, probability::or_nan(pair.target)))
+        scaled(beta, MODEL.at::<T, FMA>(beta * margin, self.nu, probability::or_nan(pair.label)))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
@@ -85,8 +85,8 @@ mod tests {
     use crate::preference::Dpo;
     use crate::preference::testing::{at, is_exact, ratios, refusal, slopes_agree_with_differences};
 
-    fn tied(margin: f64, target: f64) -> Row<f64> {
-        Row { target, ..ratios(margin, 0.0) }
+    fn tied(margin: f64, label: f64) -> Row<f64> {
+        Row { label, ..ratios(margin, 0.0) }
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
         let (inf, rao) = (f64::INFINITY, RaoKupper { beta: 0.5, nu: 3.0 });
         assert_eq!(at::<f64>(&rao, tied(-inf, 0.0)), Ok([inf, -0.5, 0.5]));
         assert_eq!(at::<f64>(&rao, tied(-inf, 1.0)), Ok([inf, -0.5, 0.5]));
-        let beyond = Row { target: 1.0, ..ratios(0.0, -inf) };
+        let beyond = Row { label: 1.0, ..ratios(0.0, -inf) };
         assert_eq!(at::<f64>(&rao, beyond), Ok([inf, 0.5, -0.5]));
         assert_eq!(at::<f64>(&rao, ratios(0.0, -inf)), Ok([0.0, 0.0, 0.0]));
     }
@@ -159,8 +159,8 @@ mod tests {
     fn what_is_out_of_range_is_named() {
         let message = |nu, target| refusal(&RaoKupper { beta: 0.1, nu }, tied(0.0, target));
         assert_eq!(message(0.5, 0.0), "`nu` is 0.5, allowed is finite and >= 1");
-        assert_eq!(message(3.0, 1.5), "`target`[0] is 1.5, allowed is [0, 1]");
-        assert_eq!(message(1.0, 0.5), "`target`[0] is 0.5, allowed is 0 where `nu` is 1");
+        assert_eq!(message(3.0, 1.5), "`tie_probability`[0] is 1.5, allowed is [0, 1]");
+        assert_eq!(message(1.0, 0.5), "`tie_probability`[0] is 0.5, allowed is 0 where `nu` is 1");
         let refused = refusal(&RaoKupper { beta: 0.0, nu: 3.0 }, tied(0.0, 0.0));
         assert_eq!(refused, "`beta` is 0, allowed is finite and > 0");
     }

@@ -62,7 +62,7 @@ pub enum RewardDistance {
     /// From the rewards' preference to the policy's (`rpo_bwd_kl` in NeMo-Aligner).
     BackwardKl,
     /// From the policy's preference to the rewards' (`rpo_fwd_kl`).
-    ForwardKlLink,
+    ForwardKl,
     /// The squared difference of the logits (`rpo_sq`).
     Squared,
 }
@@ -91,7 +91,7 @@ impl LabeledLoss for RewardAwareRpo {
                 let slope = bernoulli::difference::<T, FMA>(high, low, high - low);
                 (bernoulli::divergence::<T, FMA>(t, z), if z > t { slope } else { -slope })
             }
-            RewardDistance::ForwardKlLink => {
+            RewardDistance::ForwardKl => {
                 (bernoulli::divergence::<T, FMA>(z, t), mul_or_zero(density::<T, FMA>(z), z - t))
             }
         };
@@ -108,7 +108,7 @@ mod tests {
 
     const KL: RewardAwareRpo =
         RewardAwareRpo { beta: 0.5, eta: 0.75, distance: RewardDistance::BackwardKl, length: Length::Sum };
-    const FORWARD: RewardAwareRpo = RewardAwareRpo { distance: RewardDistance::ForwardKlLink, ..KL };
+    const FORWARD: RewardAwareRpo = RewardAwareRpo { distance: RewardDistance::ForwardKl, ..KL };
     const SQUARE: RewardAwareRpo = RewardAwareRpo { distance: RewardDistance::Squared, ..KL };
 
     fn rewarded(margin: f64, gap: f64) -> Row<f64> {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::preference::logistic::{labeled, scaled};
-use crate::preference::{LabeledLoss, Needs, Row, TargetUse, probability};
+use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, probability};
 use crate::{Real, Result, check};
 
 /// Cross-entropy of the policy's preference to the probability that a judge or an ensemble gives the chosen response.
@@ -28,7 +28,7 @@ use crate::{Real, Result, check};
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) })
-///     .target(aview1(&[0.9]));
+///     .soft_label(aview1(&[0.9]));
 /// let loss = SoftDpo::default().value(batch, Reduction::Mean)?;
 /// assert!((loss - 0.645_099_035).abs() < 1e-9);
 /// # Ok::<(), loglik::Error>(())
@@ -56,17 +56,17 @@ impl LabeledLoss for SoftDpo {
 
     fn needs(&self) -> Result<Needs> {
         check::positive("beta", self.beta)?;
-        Ok(Needs { reference: true, target: TargetUse::Required, ..Needs::default() })
+        Ok(Needs { reference: true, label: LabelUse::Required(Label::SoftLabel), ..Needs::default() })
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let (beta, label) = (T::from_f64(self.beta), probability::or_nan(pair.target));
+        let (beta, label) = (T::from_f64(self.beta), probability::or_nan(pair.label));
         scaled(beta, labeled::<T, FMA>(beta * margin, label, T::one() - label))
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        probability::explain(row, position)
+        probability::explain(Label::SoftLabel, row, position)
     }
 }
 
@@ -78,8 +78,8 @@ mod tests {
     use crate::preference::{Dpo, PairObjective};
     use crate::testing::close;
 
-    fn labeled(margin: f64, target: f64) -> Row<f64> {
-        Row { target, ..ratios(margin, 0.0) }
+    fn labeled(margin: f64, label: f64) -> Row<f64> {
+        Row { label, ..ratios(margin, 0.0) }
     }
 
     #[test]
@@ -133,11 +133,11 @@ mod tests {
     fn a_label_that_is_no_probability_is_named() {
         for (label, shown) in [(1.5, "1.5"), (-1e-9, "-0.000000001")] {
             let message = refusal(&SoftDpo::default(), labeled(0.0, label));
-            assert_eq!(message, format!("`target`[0] is {shown}, allowed is [0, 1]"));
+            assert_eq!(message, format!("`soft_label`[0] is {shown}, allowed is [0, 1]"));
         }
         let sample = Sample::<f64>::of(2);
         let error = SoftDpo::default().value(sample.batch(), Reduction::Sum).unwrap_err();
-        assert_eq!(error.to_string(), "SoftDpo needs `target`");
+        assert_eq!(error.to_string(), "SoftDpo needs `soft_label`");
         assert_eq!(refusal(&SoftDpo { beta: 0.0 }, labeled(0.0, 0.5)), "`beta` is 0, allowed is finite and > 0");
     }
 }

@@ -2,8 +2,8 @@ use ndarray::{Array1, Array2, aview1, s};
 
 use crate::preference::testing::{Sample, one};
 use crate::preference::{
-    Baseline, BetaDpo, Dpo, Ipo, KtoPair, LabeledLoss, Length, Needs, Nll, Orpo, Out, PairBatch, PairObjective, Pairs,
-    Row, TargetUse, Term, WeightedSum,
+    Baseline, BetaDpo, Dpo, Ipo, KtoPair, Label, LabelUse, LabeledLoss, Length, Needs, Nll, Orpo, Out, PairBatch,
+    PairObjective, Pairs, Row, Term, WeightedSum,
 };
 use crate::{Error, Real, Reduction, SumCount};
 
@@ -24,26 +24,26 @@ fn layouts<T: Real>(sample: &Sample<T>, check: impl Fn(PairBatch<'_, T>)) {
     let [p, r, n, j] = [&sample.policy, &sample.reference, &sample.lengths, &sample.rewards]
         .map(|pairs| (pairs.as_ref().map(spread), pairs.as_ref().map(backwards)));
     let tables = [&p.0, &r.0, &n.0, &j.0];
-    let (target, gold) = (spread(&sample.target), spread(&sample.gold));
+    let (label, gold) = (spread(&sample.label), spread(&sample.gold));
     let view = |i: usize| Pairs { chosen: tables[i].chosen.column(1), rejected: tables[i].rejected.column(1) };
     check(
         PairBatch::new(view(0))
             .reference(view(1))
             .lengths(view(2))
             .rewards(view(3))
-            .target(target.column(1))
+            .offset(label.column(1))
             .gold(gold.column(1)),
     );
     let reversed = [&p.1, &r.1, &n.1, &j.1]
         .map(|side| Pairs { chosen: side.chosen.slice(s![..;-1]), rejected: side.rejected.slice(s![..;-1]) });
-    let (target, gold) = (backwards(&sample.target), backwards(&sample.gold));
+    let (label, gold) = (backwards(&sample.label), backwards(&sample.gold));
     let [p, r, n, j] = reversed;
     check(
         PairBatch::new(p)
             .reference(r)
             .lengths(n)
             .rewards(j)
-            .target(target.slice(s![..;-1]))
+            .offset(label.slice(s![..;-1]))
             .gold(gold.slice(s![..;-1])),
     );
 }
@@ -55,11 +55,17 @@ impl LabeledLoss for Everything {
     crate::compile_loops!(LabeledLoss);
 
     fn needs(&self) -> crate::Result<Needs> {
-        Ok(Needs { reference: true, lengths: true, rewards: true, target: TargetUse::Required, gold: true })
+        Ok(Needs {
+            reference: true,
+            lengths: true,
+            rewards: true,
+            label: LabelUse::Required(Label::Offset),
+            gold: true,
+        })
     }
 
     fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
-        let gap = margin - pair.lengths.chosen / pair.lengths.rejected - pair.target * pair.rewards.chosen + pair.gold;
+        let gap = margin - pair.lengths.chosen / pair.lengths.rejected - pair.label * pair.rewards.chosen + pair.gold;
         (gap * gap + pair.rewards.rejected, gap + gap)
     }
 }
@@ -96,7 +102,7 @@ fn every_column_reaches_the_loss_and_is_checked() {
     fn message(batch: PairBatch<'_, f64>) -> String {
         Everything.value(batch, Reduction::Sum).unwrap_err().to_string()
     }
-    assert_eq!(message(sample.batch()), "Everything needs `target`");
+    assert_eq!(message(sample.batch()), "Everything needs `offset`");
     let bare = PairBatch::new(sample.policy.view()).reference(sample.reference.view()).lengths(sample.lengths.view());
     assert_eq!(message(bare), "Everything needs `rewards`");
     let short = Pairs { chosen: sample.rewards.chosen.view(), rejected: sample.rewards.rejected.slice(s![..2]) };
@@ -206,7 +212,7 @@ fn the_first_bad_number_is_named_wherever_it_is() {
     assert_eq!(message(&|s| s.reference.chosen[2000] = nan), format!("`reference.chosen`[2000] is NaN, {allowed}"));
     assert_eq!(message(&|s| s.reference.rejected[0] = inf), format!("`reference.rejected`[0] is inf, {allowed}"));
     assert_eq!(message(&|s| s.lengths.rejected[5] = 0.0), "`lengths.rejected`[5] is 0, allowed is finite and > 0");
-    assert_eq!(message(&|s| s.target[9] = -inf), "`target`[9] is -inf, allowed is finite");
+    assert_eq!(message(&|s| s.label[9] = -inf), "`offset`[9] is -inf, allowed is finite");
     let two = |s: &mut Sample<f64>| (s.policy.chosen[66_000], s.policy.rejected[400]) = (nan, nan);
     assert_eq!(message(&|s| two(s)), format!("`policy.rejected`[400] is NaN, {allowed}"));
 }
@@ -230,7 +236,7 @@ fn shapes_are_checked_before_anything_is_written() {
     assert_eq!(message(PairBatch::new(even).reference(odd)), shown("reference.rejected"));
     assert_eq!(message(PairBatch::new(even).reference(both(&two, &three))), shown("reference.chosen"));
     assert_eq!(message(PairBatch::new(even).lengths(odd)), shown("lengths.rejected"));
-    assert_eq!(message(PairBatch::new(even).target(aview1(&two))), shown("target"));
+    assert_eq!(message(PairBatch::new(even).offset(aview1(&two))), shown("offset"));
     assert_eq!(message(PairBatch::new(even)), "Dpo needs `reference`");
 
     let batch = PairBatch::new(even).reference(even);
@@ -260,9 +266,9 @@ fn masked_pairs_leave_the_bits<T: Real>(objective: &dyn PairObjective<T>) {
         assert!(expected.0.is_ok() && expected.3.is_ok());
         for masked in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, 1e30] {
             let mut sample = sample.clone();
-            let Sample { policy, reference, lengths, rewards, target, gold } = &mut sample;
+            let Sample { policy, reference, lengths, rewards, label, gold } = &mut sample;
             let sides = [policy, reference, lengths, rewards].map(|side| [&mut side.chosen, &mut side.rejected]);
-            for column in sides.into_iter().flatten().chain([target, gold]) {
+            for column in sides.into_iter().flatten().chain([label, gold]) {
                 column
                     .iter_mut()
                     .zip(&weights)

@@ -3,7 +3,7 @@
 use crate::error::{Error, Position};
 use crate::preference::logistic::logistic;
 use crate::preference::reward::centered;
-use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse};
+use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
@@ -36,7 +36,7 @@ use crate::{Real, Result, check};
 /// let loss = BradleyTerry::default().value(scores, Reduction::Mean)?;
 /// assert!((loss - 0.251_929_081).abs() < 1e-9); // softplus(-1.25)
 /// let centered = BradleyTerry { centring: 0.01, ..BradleyTerry::default() };
-/// let (loss, gradient) = centered.grad(scores.target(aview1(&[1.25])), Reduction::Mean)?;
+/// let (loss, gradient) = centered.grad(scores.rating_gap(aview1(&[1.25])), Reduction::Mean)?;
 /// assert!((loss - 0.708_772_181).abs() < 1e-9); // ln 2 + 0.01 · 1.25²
 /// assert!((gradient.chosen[0] + 0.475).abs() < 1e-12);
 /// # Ok::<(), loglik::Error>(())
@@ -77,20 +77,20 @@ impl PairLoss for BradleyTerry {
 
     fn needs(&self) -> Result<Needs> {
         check::non_negative("centring", self.centring)?;
-        let target = match self.gap {
-            RatingGap::Margin => TargetUse::Optional,
-            RatingGap::Scale => TargetUse::Required,
+        let label = match self.gap {
+            RatingGap::Margin => LabelUse::Optional(Label::RatingGap),
+            RatingGap::Scale => LabelUse::Required(Label::RatingGap),
         };
-        Ok(Needs { target, ..Needs::default() })
+        Ok(Needs { label, ..Needs::default() })
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let ahead = row.policy.chosen - row.policy.rejected;
         let (loss, slope) = match self.gap {
-            RatingGap::Margin => logistic::<T, FMA>(ahead - row.target),
+            RatingGap::Margin => logistic::<T, FMA>(ahead - row.label),
             RatingGap::Scale => {
-                let weight = if row.target >= T::zero() { row.target } else { T::nan() };
+                let weight = if row.label >= T::zero() { row.label } else { T::nan() };
                 let (loss, slope) = logistic::<T, FMA>(ahead);
                 (mul_or_zero(weight, loss), weight * slope)
             }
@@ -99,7 +99,7 @@ impl PairLoss for BradleyTerry {
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        let (argument, position, value) = (Row::NAMES.target, Position::from(position), row.target);
+        let (argument, position, value) = (Label::RatingGap.name(), Position::from(position), row.label);
         let negative = self.gap == RatingGap::Scale && value < 0.0;
         negative.then_some(Error::Value { argument, position, value, allowed: "finite and >= 0" })
     }
@@ -113,8 +113,8 @@ mod tests {
     use crate::preference::testing::{at, is_exact, ratios, refusal, slopes_agree_with_differences};
 
     /// Scores, and the gap of the ratings.
-    fn scores(chosen: f64, rejected: f64, target: f64) -> Row<f64> {
-        Row { target, ..ratios(chosen, rejected) }
+    fn scores(chosen: f64, rejected: f64, label: f64) -> Row<f64> {
+        Row { label, ..ratios(chosen, rejected) }
     }
 
     const MARGIN: BradleyTerry = BradleyTerry { gap: RatingGap::Margin, centring: 0.01 };
@@ -175,6 +175,6 @@ mod tests {
     fn bad_input_is_named() {
         let negative = BradleyTerry { centring: -1.0, ..MARGIN };
         assert_eq!(refusal(&negative, scores(0.0, 0.0, 0.0)), "`centring` is -1, allowed is finite and >= 0");
-        assert_eq!(refusal(&SCALE, scores(0.0, 0.0, -2.0)), "`target`[0] is -2, allowed is finite and >= 0");
+        assert_eq!(refusal(&SCALE, scores(0.0, 0.0, -2.0)), "`rating_gap`[0] is -2, allowed is finite and >= 0");
     }
 }

@@ -1,7 +1,7 @@
 //! What one watches while training a reward model.
 
 use crate::error::Position;
-use crate::preference::{PairBatch, PairObjective, Pairs, ProcessReward, Row};
+use crate::preference::{Label, LabelUse, PairBatch, PairObjective, Pairs, ProcessReward, Row};
 use crate::reduction::joint_mean;
 use crate::{Error, Real, Result, SumCount};
 
@@ -121,19 +121,20 @@ pub fn reward_metrics<T: Real>(batch: PairBatch<'_, T>) -> Result<RewardMetrics>
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let logits = Pairs { chosen: aview1(&[1.5_f64, 0.0, 2.0]), rejected: aview1(&[0.0, 1.0, 2.5]) };
-/// let steps = process_accuracy(PairBatch::new(logits).target(aview1(&[1.0, 0.5, 0.75])))?;
+/// let steps = process_accuracy(PairBatch::new(logits).soft_label(aview1(&[1.0, 0.5, 0.75])))?;
 /// assert_eq!(steps, SumCount { sum: 1.0, count: 2.0 });
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<SumCount> {
     ProcessReward {}.validate(&batch)?;
-    let labels = batch.columns().target.into_iter().flatten().map(|label| label.as_f64());
+    let labels =
+        batch.columns(LabelUse::Optional(Label::SoftLabel)).label.into_iter().flatten().map(|label| label.as_f64());
     let mut parts = SumCount::default();
     for (index, ((right, wrong), label)) in scores(&batch).zip(labels).enumerate() {
         finite(Row::NAMES.policy.chosen, index, right)?;
         finite(Row::NAMES.policy.rejected, index, wrong)?;
         if !(0.0..=1.0).contains(&label) {
-            let (argument, position) = (Row::NAMES.target, Position::from(index));
+            let (argument, position) = (Label::SoftLabel.name(), Position::from(index));
             return Err(Error::Value { argument, position, value: label, allowed: "[0, 1]" });
         }
         let hit = (label > 0.5 && right > wrong) || (label < 0.5 && right < wrong);
@@ -144,7 +145,7 @@ pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<SumCount> {
 
 /// The policy columns, pair by pair.
 fn scores<T: Real>(batch: &PairBatch<'_, T>) -> impl Iterator<Item = (f64, f64)> {
-    let Pairs { chosen, rejected } = batch.columns().policy.map(|side| side.into_iter().flatten());
+    let Pairs { chosen, rejected } = batch.columns(LabelUse::Unused).policy.map(|side| side.into_iter().flatten());
     chosen.zip(rejected).map(|(chosen, rejected)| (chosen.as_f64(), rejected.as_f64()))
 }
 
@@ -203,7 +204,7 @@ mod tests {
         let (right, wrong) = ([2.0, 2.0, 0.0, 0.0, 3.0], [1.0, 1.0, 1.0, 1.0, 0.0]);
         let hits = |labels: &[f64; 5]| {
             let steps = PairBatch::new(Pairs { chosen: aview1(&right), rejected: aview1(&wrong) });
-            process_accuracy(steps.target(aview1(labels))).unwrap()
+            process_accuracy(steps.soft_label(aview1(labels))).unwrap()
         };
         assert_eq!(hits(&[1.0, 0.25, 0.75, 0.0, 0.5]), SumCount { sum: 2.0, count: 4.0 });
         assert_eq!(hits(&[1.0, 1.0, 0.0, 0.0, 0.0]), SumCount { sum: 4.0, count: 5.0 });
@@ -218,9 +219,9 @@ mod tests {
         assert_eq!(message(both(&[])), "`batch` holds nothing to average over");
         assert_eq!(message(both(&[1e200])), "the result at `batch` overflows f64");
         let steps = both(&[0.0, 0.0]);
-        assert_eq!(process_accuracy(steps).unwrap_err().to_string(), "ProcessReward needs `target`");
-        let error = process_accuracy(steps.target(aview1(&[0.0, 1.5]))).unwrap_err();
-        assert_eq!(error.to_string(), "`target`[1] is 1.5, allowed is [0, 1]");
-        assert_eq!(process_accuracy(steps.target(aview1(&[0.0, 1.0]))), Ok(SumCount { sum: 0.0, count: 2.0 }));
+        assert_eq!(process_accuracy(steps).unwrap_err().to_string(), "ProcessReward needs `soft_label`");
+        let error = process_accuracy(steps.soft_label(aview1(&[0.0, 1.5]))).unwrap_err();
+        assert_eq!(error.to_string(), "`soft_label`[1] is 1.5, allowed is [0, 1]");
+        assert_eq!(process_accuracy(steps.soft_label(aview1(&[0.0, 1.0]))), Ok(SumCount { sum: 0.0, count: 2.0 }));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::preference::logistic::labeled;
-use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse, probability};
+use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row, probability};
 use crate::{Real, Result};
 
 /// Cross-entropy of the label of a step to the probability that the model gives the step of being right.
@@ -32,7 +32,7 @@ use crate::{Real, Result};
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let steps = PairBatch::new(Pairs { chosen: aview1(&[1.5_f64, 0.0]), rejected: aview1(&[0.0, 1.5]) })
-///     .target(aview1(&[1.0, 0.25]));
+///     .soft_label(aview1(&[1.0, 0.25]));
 /// let losses = ProcessReward {}.each(steps)?;
 /// assert!((losses[0] - 0.201_413_278).abs() < 1e-9 && (losses[1] - 0.576_413_278).abs() < 1e-9);
 /// # Ok::<(), loglik::Error>(())
@@ -51,19 +51,19 @@ impl PairLoss for ProcessReward {
     crate::compile_loops!(PairLoss);
 
     fn needs(&self) -> Result<Needs> {
-        Ok(Needs { target: TargetUse::Required, ..Needs::default() })
+        Ok(Needs { label: LabelUse::Required(Label::SoftLabel), ..Needs::default() })
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let ahead = row.policy.chosen - row.policy.rejected;
-        let right = probability::or_nan(row.target);
+        let right = probability::or_nan(row.label);
         let (loss, slope) = labeled::<T, FMA>(ahead, right, T::one() - right);
         (loss, Pairs { chosen: slope, rejected: -slope })
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
-        probability::explain(row, position)
+        probability::explain(Label::SoftLabel, row, position)
     }
 }
 
@@ -74,8 +74,8 @@ mod tests {
     use super::*;
     use crate::preference::testing::{at, is_exact, ratios, refusal, slopes_agree_with_differences};
 
-    fn step(right: f64, wrong: f64, target: f64) -> Row<f64> {
-        Row { target, ..ratios(right, wrong) }
+    fn step(right: f64, wrong: f64, label: f64) -> Row<f64> {
+        Row { label, ..ratios(right, wrong) }
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_no_probability_is_named() {
-        assert_eq!(refusal(&ProcessReward {}, step(0.0, 0.0, 1.5)), "`target`[0] is 1.5, allowed is [0, 1]");
-        assert_eq!(refusal(&ProcessReward {}, step(0.0, 0.0, -100.0)), "`target`[0] is -100, allowed is [0, 1]");
+        assert_eq!(refusal(&ProcessReward {}, step(0.0, 0.0, 1.5)), "`soft_label`[0] is 1.5, allowed is [0, 1]");
+        assert_eq!(refusal(&ProcessReward {}, step(0.0, 0.0, -100.0)), "`soft_label`[0] is -100, allowed is [0, 1]");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::preference::reward::centered;
-use crate::preference::{Needs, PairLoss, Pairs, Row, TargetUse, TieModel, probability};
+use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
 /// Negative log-likelihood of a comparison of two scores that may end in a tie.
@@ -28,7 +28,7 @@ use crate::{Real, Result, check};
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let scores = PairBatch::new(Pairs { chosen: aview1(&[0.7_f64, 0.7]), rejected: aview1(&[0.0, 0.0]) });
-/// let losses = RewardTies::default().each(scores.target(aview1(&[0.0, 1.0])))?;
+/// let losses = RewardTies::default().each(scores.tie_probability(aview1(&[0.0, 1.0])))?;
 /// assert!((losses[0] - 0.912_184_678).abs() < 1e-9 && (losses[1] - 0.784_530_001).abs() < 1e-9);
 /// # Ok::<(), loglik::Error>(())
 /// ```
@@ -60,12 +60,12 @@ impl PairLoss for RewardTies {
     fn needs(&self) -> Result<Needs> {
         check::non_negative("centring", self.centring)?;
         self.model.check(self.nu)?;
-        Ok(Needs { target: TargetUse::Optional, ..Needs::default() })
+        Ok(Needs { label: LabelUse::Optional(Label::TieProbability), ..Needs::default() })
     }
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
-        let tie = probability::or_nan(row.target);
+        let tie = probability::or_nan(row.label);
         let (loss, slope) = self.model.at::<T, FMA>(row.policy.chosen - row.policy.rejected, self.nu, tie);
         centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
     }
@@ -85,8 +85,8 @@ mod tests {
     const DAVIDSON: RewardTies = RewardTies { model: TieModel::Davidson, nu: 3.0, centring: 0.0 };
 
     /// Two scores, and the probability of a tie.
-    fn compared(chosen: f64, rejected: f64, target: f64) -> Row<f64> {
-        Row { target, ..ratios(chosen, rejected) }
+    fn compared(chosen: f64, rejected: f64, label: f64) -> Row<f64> {
+        Row { label, ..ratios(chosen, rejected) }
     }
 
     #[test]
@@ -129,8 +129,8 @@ mod tests {
         );
         let negative = RewardTies { centring: -1.0, ..DAVIDSON };
         assert_eq!(message(negative, 0.0), "`centring` is -1, allowed is finite and >= 0");
-        assert_eq!(message(DAVIDSON, 1.5), "`target`[0] is 1.5, allowed is [0, 1]");
+        assert_eq!(message(DAVIDSON, 1.5), "`tie_probability`[0] is 1.5, allowed is [0, 1]");
         let no_ties = RewardTies { nu: 1.0, ..RewardTies::default() };
-        assert_eq!(message(no_ties, 0.5), "`target`[0] is 0.5, allowed is 0 where `nu` is 1");
+        assert_eq!(message(no_ties, 0.5), "`tie_probability`[0] is 0.5, allowed is 0 where `nu` is 1");
     }
 }

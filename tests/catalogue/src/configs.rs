@@ -119,7 +119,7 @@ fn divergence(p: &mut Picks) -> Link {
 /// Those that look at rewards, targets or ties.
 fn labeled(p: &mut Picks) -> Vec<PairConfig> {
     let gap = p.one_of(&[RewardGap::Log, RewardGap::Difference]);
-    let distance = p.one_of(&[RewardDistance::BackwardKl, RewardDistance::ForwardKlLink, RewardDistance::Squared]);
+    let distance = p.one_of(&[RewardDistance::BackwardKl, RewardDistance::ForwardKl, RewardDistance::Squared]);
     let rating = p.one_of(&[RatingGap::Margin, RatingGap::Scale]);
     let model = p.one_of(&[TieModel::RaoKupper, TieModel::Davidson]);
     vec![

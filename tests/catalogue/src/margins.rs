@@ -41,7 +41,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         "Rebel": Rebel { eta: knob(2.0) },
         "SoftDpo": SoftDpo { beta: knob(0.3) },
         "RewardAwareRpo, backward": reward_aware(RewardDistance::BackwardKl, Length::Sum),
-        "RewardAwareRpo, forward": reward_aware(RewardDistance::ForwardKlLink, Length::Mean),
+        "RewardAwareRpo, forward": reward_aware(RewardDistance::ForwardKl, Length::Mean),
         "RewardAwareRpo, squared": reward_aware(RewardDistance::Squared, Length::Sum),
         "RaoKupper": RaoKupper { beta: knob(0.3), nu: knob(2.0) },
         "RaoKupper scored by Jensen-Shannon": Linked { loss: RaoKupper { beta: knob(0.3), nu: knob(2.0) }, link: JensenShannonLink },
@@ -69,6 +69,13 @@ fn everything(random: &mut Random, size: Size) -> Inputs {
 fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &dyn PairObjective<T>) {
     let columns: Vec<_> = (0..10).map(|i| call.real::<Ix1>(i)).collect();
     let side = |i: usize| Pairs { chosen: columns[i].view(), rejected: columns[i + 1].view() };
-    let batch = PairBatch::new(side(0)).reference(side(2)).lengths(side(4)).rewards(side(7)).target(columns[9].view());
+    let batch = PairBatch::new(side(0))
+        .reference(side(2))
+        .lengths(side(4))
+        .rewards(side(7))
+        .offset(columns[9].view())
+        .soft_label(columns[9].view())
+        .tie_probability(columns[9].view())
+        .rating_gap(columns[9].view());
     methods(call, out, objective, batch, Reduction::Mean);
 }

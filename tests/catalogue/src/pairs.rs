@@ -25,7 +25,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let (chosen, rejected) = (call.real::<Ix1>(2), call.real::<Ix1>(3));
             let offset = call.real::<Ix1>(WEIGHTS);
             let reference = Pairs { chosen: chosen.view(), rejected: rejected.view() };
-            methods(call, out, &dpo(0.0), PairBatch::new(policy).reference(reference).target(offset), Reduction::Sum);
+            methods(call, out, &dpo(0.0), PairBatch::new(policy).reference(reference).offset(offset), Reduction::Sum);
         }),
         Entry::new("Ipo of sums", pairs, |call, out| {
             run(call, out, &Ipo { beta: knob(0.4), length: Length::Sum }, Reduction::Mean);

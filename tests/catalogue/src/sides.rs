@@ -62,7 +62,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 /// Where the gold column is among the real inputs.
 const GOLD: usize = 10;
 
-/// Those of [`pairs`], then probabilities as rewards of both and as targets, and a gold column.
+/// Those of [`pairs`], then probabilities as rewards of both and as labels, and a gold column.
 fn everything(random: &mut Random, size: Size) -> Inputs {
     let mut inputs = pairs(random, size);
     let n = inputs.reals[0].shape().to_vec();
@@ -76,7 +76,12 @@ fn batch<T: Real>(call: &Call<T>, f: impl FnOnce(PairBatch<'_, T>)) {
     let columns: Vec<_> = (0..=GOLD).map(|i| call.real::<Ix1>(i)).collect();
     let side = |i: usize| Pairs { chosen: columns[i].view(), rejected: columns[i + 1].view() };
     let batch = PairBatch::new(side(0)).reference(side(2)).lengths(side(4)).rewards(side(7));
-    f(batch.target(columns[9].view()).gold(columns[GOLD].view()));
+    f(batch
+        .offset(columns[9].view())
+        .soft_label(columns[9].view())
+        .tie_probability(columns[9].view())
+        .rating_gap(columns[9].view())
+        .gold(columns[GOLD].view()));
 }
 
 fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &dyn PairObjective<T>) {
