@@ -1,7 +1,8 @@
 //! Metrics of training on denoising errors, with the signs of Diffusion-DPO.
 
 use crate::error::Position;
-use crate::preference::{DiffusionDpo, LabelUse, PairBatch, PairObjective, Pairs, Row, pair_metrics};
+use crate::preference::metrics::metrics_of;
+use crate::preference::{DiffusionDpo, LabelUse, PairBatch, PairObjective, Pairs, Row};
 use crate::reduction::joint_mean;
 use crate::{Error, Real, Result};
 
@@ -52,7 +53,7 @@ impl DiffusionMetrics {
 
 /// [`DiffusionMetrics`] of a batch for [`DiffusionDpo`]. Nothing is allocated.
 ///
-/// [`pair_metrics`] of the same batch has the wrong signs: it takes the errors for log-probabilities, and a model that is
+/// [`pair_metrics`](crate::preference::pair_metrics) of the same batch has the wrong signs: it takes the errors for log-probabilities, and a model that is
 /// always right has the accuracy 0. `beta` is that of the objective.
 ///
 /// # Errors
@@ -72,6 +73,14 @@ impl DiffusionMetrics {
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn diffusion_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<DiffusionMetrics> {
+    T::diffusion_metrics(batch, beta)
+}
+
+/// [`diffusion_metrics`], compiled here.
+pub(in crate::preference) fn compute_diffusion_metrics<T: Real>(
+    batch: PairBatch<'_, T>,
+    beta: f64,
+) -> Result<DiffusionMetrics> {
     DiffusionDpo { beta }.validate(&batch)?;
     let held = batch.columns(LabelUse::Unused);
     let Row { policy, reference, .. } = held.zip(Row::NAMES);
@@ -89,7 +98,7 @@ pub fn diffusion_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<
         return Err(Error::Missing { objective: "DiffusionDpo", argument: "reference" });
     };
     // The smaller error is the better one: with its sides swapped the batch has the signs of log-probabilities.
-    let metrics = pair_metrics(PairBatch::new(policy).reference(reference), 0.5 * beta)?;
+    let metrics = metrics_of(PairBatch::new(policy).reference(reference), beta, 0.5)?;
     Ok(DiffusionMetrics {
         reward_chosen: 0.0 - metrics.reward_rejected,
         reward_rejected: 0.0 - metrics.reward_chosen,
@@ -114,6 +123,15 @@ mod tests {
     fn errors(n: usize) -> (Pairs<Column>, Pairs<Column>) {
         let column = |seed: usize| Array1::from_shape_fn(n, |i| ((i * 31 + seed * 17) % 97) as f64 / 128.0);
         (Pairs { chosen: column(1), rejected: column(5) }, Pairs { chosen: column(3), rejected: column(11) })
+    }
+
+    #[test]
+    fn the_smallest_beta_is_as_good_as_any() {
+        let (policy, reference) = ([1e300], [0.5]);
+        let both = |x| Pairs { chosen: x, rejected: aview1(&reference) };
+        let batch = PairBatch::new(both(aview1(&policy))).reference(both(aview1(&reference)));
+        let metrics = diffusion_metrics(batch, 5e-324).unwrap();
+        assert_eq!(metrics.reward_chosen, -(0.5 * 1e300) * 5e-324);
     }
 
     #[test]

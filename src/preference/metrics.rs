@@ -130,6 +130,20 @@ impl PairMetrics {
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairMetrics> {
+    T::pair_metrics(batch, beta)
+}
+
+/// [`pair_metrics`], compiled here.
+pub(in crate::preference) fn compute_pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairMetrics> {
+    metrics_of(batch, beta, 1.0)
+}
+
+/// [`pair_metrics`] with rewards of `share · beta`, which need not be a number that the type holds.
+pub(in crate::preference) fn metrics_of<T: Real>(
+    batch: PairBatch<'_, T>,
+    beta: f64,
+    share: f64,
+) -> Result<PairMetrics> {
     check::positive("beta", beta)?;
     batch.check_shapes()?;
     if batch.is_empty() {
@@ -146,7 +160,7 @@ pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairM
     let n = batch.len();
     let mut means = dispatch(Totals { columns, n }).map_err(|at| first_wrong::<T>(columns.map(|c| c.at(at)), at))?;
     means.iter_mut().for_each(|mean| *mean /= n as f64);
-    means[..3].iter_mut().for_each(|mean| *mean *= beta);
+    means[..3].iter_mut().for_each(|mean| *mean = *mean * share * beta);
     if !means[..MEANS - 2].iter().all(|mean| mean.is_finite()) {
         return Err(Error::overflow::<f64>("batch", Position::default()));
     }

@@ -1,8 +1,8 @@
 //! What this room compiles once.
 
-use ndarray::ArrayView1;
+use ndarray::{Array1, ArrayRef1, ArrayView1};
 
-use super::{RatioLoss, RatioOut, Samples, pass};
+use super::{Ddo, RatioLoss, RatioOut, Samples, optimum, pass};
 use crate::compiled::compiled;
 use crate::{Reduction, Result};
 
@@ -14,5 +14,11 @@ compiled! {
             reductions: Samples<Reduction<'_, Self>>,
             out: Samples<RatioOut<'_, Self>>,
         ) -> Result<Samples<f64>> = pass::run;
+        fn ddo_accuracy(this: &Ddo, ratios: Samples<ArrayView1<'_, Self>>) -> Result<Samples<Self>>
+            = Ddo::compute_accuracy;
+        fn optimal_alpha(data: &ArrayRef1<Self>, reference: &ArrayRef1<Self>, beta: f64) -> Result<f64>
+            = optimum::compute_optimal_alpha;
+        fn optimal_distribution(data: &ArrayRef1<Self>, reference: &ArrayRef1<Self>, beta: f64) -> Result<Array1<Self>>
+            = optimum::compute_optimal_distribution;
     }
 }

@@ -76,6 +76,11 @@ impl Ddo {
     /// - [`Error::NothingToAverage`]: a side without samples.
     /// - [`Error::Value`]: a ratio is NaN.
     pub fn accuracy<T: Real>(&self, ratios: Samples<ArrayView1<'_, T>>) -> Result<Samples<T>> {
+        T::ddo_accuracy(self, ratios)
+    }
+
+    /// [`Ddo::accuracy`], compiled here.
+    pub(in crate::ratio) fn compute_accuracy<T: Real>(&self, ratios: Samples<ArrayView1<'_, T>>) -> Result<Samples<T>> {
         self.check()?;
         Ok(Samples {
             real: share("real", ratios.real, |ratio| ratio > T::zero())?,

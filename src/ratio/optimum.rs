@@ -38,6 +38,15 @@ use crate::{Error, Real, Result, check};
 ///
 /// Zheng et al., ICML 2025, [arXiv:2503.01103](https://arxiv.org/abs/2503.01103), of which it is the stationary point.
 pub fn optimal_alpha<T: Real>(data: &ArrayRef1<T>, reference: &ArrayRef1<T>, beta: f64) -> Result<f64> {
+    T::optimal_alpha(data, reference, beta)
+}
+
+/// [`optimal_alpha`], compiled here.
+pub(in crate::ratio) fn compute_optimal_alpha<T: Real>(
+    data: &ArrayRef1<T>,
+    reference: &ArrayRef1<T>,
+    beta: f64,
+) -> Result<f64> {
     let alpha = Powers::of(data, reference, beta)?.log_alpha(beta).exp();
     if alpha.is_finite() { Ok(alpha) } else { Err(Error::overflow::<f64>("data", Position::default())) }
 }
@@ -66,6 +75,15 @@ pub fn optimal_alpha<T: Real>(data: &ArrayRef1<T>, reference: &ArrayRef1<T>, bet
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn optimal_distribution<T: Real>(data: &ArrayRef1<T>, reference: &ArrayRef1<T>, beta: f64) -> Result<Array1<T>> {
+    T::optimal_distribution(data, reference, beta)
+}
+
+/// [`optimal_distribution`], compiled here.
+pub(in crate::ratio) fn compute_optimal_distribution<T: Real>(
+    data: &ArrayRef1<T>,
+    reference: &ArrayRef1<T>,
+    beta: f64,
+) -> Result<Array1<T>> {
     let powers = Powers::of(data, reference, beta)?;
     let probs: Vec<f64> = powers.relative().map(f64::exp).collect();
     let total: f64 = probs.iter().sum();

@@ -72,6 +72,11 @@ impl AlphaDpo {
     ///
     /// Those of the objective.
     pub fn offsets_of<T: Real>(&self, batch: PairBatch<'_, T>) -> Result<Array1<T>> {
+        T::offsets_of(self, batch)
+    }
+
+    /// [`AlphaDpo::offsets_of`], compiled here.
+    pub(in crate::preference) fn compute_offsets_of<T: Real>(&self, batch: PairBatch<'_, T>) -> Result<Array1<T>> {
         let mut offsets = Array1::zeros(batch.len());
         batch.check_shapes()?;
         run_wide(&Offset(self), &batch, Reduction::Sum, T::one(), Out::Each(offsets.view_mut()))?;

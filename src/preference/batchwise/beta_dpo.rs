@@ -80,6 +80,15 @@ impl BetaDpo {
     ///
     /// Those of the objective.
     pub fn beta_of<T: Real>(&self, batch: PairBatch<'_, T>, reduction: Reduction<'_, T>) -> Result<f64> {
+        T::beta_of(self, batch, reduction)
+    }
+
+    /// [`BetaDpo::beta_of`], compiled here.
+    pub(in crate::preference) fn compute_beta_of<T: Real>(
+        &self,
+        batch: PairBatch<'_, T>,
+        reduction: Reduction<'_, T>,
+    ) -> Result<f64> {
         PairObjective::<T>::validate(self, &batch)?;
         if self.alpha == 0.0 {
             return Ok(self.beta.max(self.floor));

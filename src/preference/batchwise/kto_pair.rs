@@ -107,6 +107,15 @@ impl KtoPair {
     ///
     /// Those of the objective.
     pub fn baselines_of<T: Real>(&self, batch: PairBatch<'_, T>, reduction: Reduction<'_, T>) -> Result<Pairs<f64>> {
+        T::baselines_of(self, batch, reduction)
+    }
+
+    /// [`KtoPair::baselines_of`], compiled here.
+    pub(in crate::preference) fn compute_baselines_of<T: Real>(
+        &self,
+        batch: PairBatch<'_, T>,
+        reduction: Reduction<'_, T>,
+    ) -> Result<Pairs<f64>> {
         PairObjective::<T>::validate(self, &batch)?;
         let chosen = Self::CHOSEN.mean(&batch, reduction)?.max(0.0);
         Ok(Pairs { chosen, rejected: Self::REJECTED.mean(&batch, reduction)?.max(0.0) })

@@ -47,6 +47,11 @@ impl MarginMoments {
     ///
     /// A batch without pairs, reference or, for [`Length::Mean`], lengths; a margin that is not finite.
     pub fn new<T: Real>(batch: PairBatch<'_, T>, length: Length) -> Result<Self> {
+        T::margin_moments(batch, length)
+    }
+
+    /// [`MarginMoments::new`], compiled here.
+    pub(in crate::preference) fn compute_new<T: Real>(batch: PairBatch<'_, T>, length: Length) -> Result<Self> {
         let which = if length == Length::Sum { Which::Margin } else { Which::MeanMargin };
         let margins = Quantity { of: "MarginMoments", which }.each(&batch)?;
         if let Some(pair) = margins.iter().position(|margin| !margin.is_finite()) {

@@ -86,6 +86,15 @@ impl Tpo {
     ///
     /// Those of [`PairObjective::validate`]; weights out of range; [`Error::NothingToAverage`] for a mean over nothing.
     pub fn gold_grad<T: Real>(&self, batch: PairBatch<'_, T>, reduction: Reduction<'_, T>) -> Result<Array1<T>> {
+        T::gold_grad(self, batch, reduction)
+    }
+
+    /// [`Tpo::gold_grad`], compiled here.
+    pub(in crate::preference) fn compute_gold_grad<T: Real>(
+        &self,
+        batch: PairBatch<'_, T>,
+        reduction: Reduction<'_, T>,
+    ) -> Result<Array1<T>> {
         let mut out = Array1::zeros(batch.len());
         self.gold_grad_into(batch, reduction, out.view_mut())?;
         Ok(out)
@@ -97,6 +106,16 @@ impl Tpo {
     ///
     /// The same, and an array that has not one entry for each pair.
     pub fn gold_grad_into<T: Real>(
+        &self,
+        batch: PairBatch<'_, T>,
+        reduction: Reduction<'_, T>,
+        out: ArrayViewMut1<'_, T>,
+    ) -> Result<()> {
+        T::gold_grad_into(self, batch, reduction, out)
+    }
+
+    /// [`Tpo::gold_grad_into`], compiled here.
+    pub(in crate::preference) fn compute_gold_grad_into<T: Real>(
         &self,
         batch: PairBatch<'_, T>,
         reduction: Reduction<'_, T>,

@@ -39,12 +39,7 @@ fn layouts<T: Real>(sample: &Sample<T>, check: impl Fn(PairBatch<'_, T>)) {
     let (label, gold) = (backwards(&sample.label), backwards(&sample.gold));
     let [p, r, n, j] = reversed;
     check(
-        PairBatch::new(p)
-            .reference(r)
-            .lengths(n)
-            .rewards(j)
-            .offset(label.slice(s![..;-1]))
-            .gold(gold.slice(s![..;-1])),
+        PairBatch::new(p).reference(r).lengths(n).rewards(j).offset(label.slice(s![..;-1])).gold(gold.slice(s![..;-1])),
     );
 }
 

@@ -79,6 +79,11 @@ impl RewardMetrics {
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn reward_metrics<T: Real>(batch: PairBatch<'_, T>) -> Result<RewardMetrics> {
+    T::reward_metrics(batch)
+}
+
+/// [`reward_metrics`], compiled here.
+pub(in crate::preference) fn compute_reward_metrics<T: Real>(batch: PairBatch<'_, T>) -> Result<RewardMetrics> {
     batch.check_shapes()?;
     if batch.is_empty() {
         return Err(Error::NothingToAverage { argument: "batch" });
@@ -126,6 +131,11 @@ pub fn reward_metrics<T: Real>(batch: PairBatch<'_, T>) -> Result<RewardMetrics>
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<SumCount> {
+    T::process_accuracy(batch)
+}
+
+/// [`process_accuracy`], compiled here.
+pub(in crate::preference) fn compute_process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<SumCount> {
     ProcessReward {}.validate(&batch)?;
     let labels =
         batch.columns(LabelUse::Optional(Label::SoftLabel)).label.into_iter().flatten().map(|label| label.as_f64());

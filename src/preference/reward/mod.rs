@@ -12,6 +12,7 @@ mod ties;
 
 pub use bradley_terry::{BradleyTerry, RatingGap};
 pub use metrics::{RewardMetrics, process_accuracy, reward_metrics};
+pub(super) use metrics::{compute_process_accuracy, compute_reward_metrics};
 pub use process::ProcessReward;
 pub use regression::RewardRegression;
 pub use ties::RewardTies;
