@@ -26,7 +26,17 @@ impl Arguments {
 
     /// Whether the table shall hold the loop of that name: all, or those whose names contain the first plain argument.
     pub(crate) fn wants(&self, name: &str) -> bool {
-        self.0.iter().find(|argument| !argument.starts_with("--")).is_none_or(|word| name.contains(word.as_str()))
+        self.word().is_none_or(|word| name.contains(word.as_str()))
+    }
+
+    /// Whether loops are asked for by name.
+    #[allow(dead_code)] // not by every bench that shares this file
+    pub(crate) fn is_named(&self) -> bool {
+        self.word().is_some()
+    }
+
+    fn word(&self) -> Option<&String> {
+        self.0.iter().find(|argument| !argument.starts_with("--"))
     }
 }
 

@@ -1,7 +1,8 @@
 //! How near each hot loop comes to the memory bandwidth: achieved, attainable, and their ratio.
 //!
 //! ```text
-//! cargo bench --bench roofline                     a table
+//! cargo bench --bench roofline                     a table of one loop of each kind, in three minutes
+//! cargo bench --bench roofline -- --all            of all loops, in half an hour
 //! cargo bench --bench roofline -- --csv            the same as CSV
 //! cargo bench --bench roofline -- --check          fails where a ratio is below its floor (table::FLOORS)
 //! cargo bench --bench roofline -- log_sum_exp      only names that contain the word

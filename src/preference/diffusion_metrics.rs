@@ -115,6 +115,7 @@ mod tests {
     use ndarray::{Array1, aview1, s};
 
     use super::*;
+    use crate::preference::pair_metrics;
     use crate::Reduction;
     use crate::testing::close;
 

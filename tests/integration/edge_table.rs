@@ -1,17 +1,12 @@
 //! The table of edge cases in the book: what the crate returns where others do not, computed anew at each run.
 //!
 //! `docs/edge-cases.md` must be what these rows make of it, and each row must agree with its exact value. After a change
-//! that is meant, `LOGLIK_UPDATE=1 cargo test --test edge_table` writes the page again.
+//! that is meant, `LOGLIK_UPDATE=1 cargo test --test integration edge_table` writes the page again.
 
-#[path = "edge_table/divergences.rs"]
 mod divergences;
-#[path = "edge_table/entropic.rs"]
 mod entropic;
-#[path = "edge_table/pairs.rs"]
 mod pairs;
-#[path = "edge_table/tokens.rs"]
 mod tokens;
-#[path = "edge_table/transport.rs"]
 mod transport;
 
 use std::fmt::Write;

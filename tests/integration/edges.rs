@@ -2,29 +2,17 @@
 //!
 //! Expected numbers come from mpmath with 60 digits. The rows in which other libraries fail are marked.
 
-#[path = "edges/batchwise.rs"]
 mod batchwise;
-#[path = "edges/detached.rs"]
 mod detached;
-#[path = "edges/divergence.rs"]
 mod divergence;
-#[path = "edges/exact_transport.rs"]
 mod exact_transport;
-#[path = "edges/line.rs"]
 mod line;
-#[path = "edges/linear.rs"]
 mod linear;
-#[path = "edges/logits.rs"]
 mod logits;
-#[path = "edges/margins.rs"]
 mod margins;
-#[path = "edges/observations.rs"]
 mod observations;
-#[path = "edges/pairs.rs"]
 mod pairs;
-#[path = "edges/sides.rs"]
 mod sides;
-#[path = "edges/sizes.rs"]
 mod sizes;
 
 use std::f64::consts::LN_2;

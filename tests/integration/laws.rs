@@ -1,40 +1,22 @@
 //! Identities and limits that a wrong formula would break, at random points. The seed is fixed: the same points every time.
 
-#[path = "laws/batchwise.rs"]
 mod batchwise;
-#[path = "laws/detached.rs"]
 mod detached;
-#[path = "laws/displacement.rs"]
 mod displacement;
-#[path = "laws/divergence.rs"]
 mod divergence;
-#[path = "laws/entropic_transport.rs"]
 mod entropic_transport;
-#[path = "laws/exact_transport.rs"]
 mod exact_transport;
-#[path = "laws/line.rs"]
 mod line;
-#[path = "laws/linear.rs"]
 mod linear;
-#[path = "laws/logits.rs"]
 mod logits;
-#[path = "laws/margins.rs"]
 mod margins;
-#[path = "laws/observations.rs"]
 mod observations;
-#[path = "laws/pairs.rs"]
 mod pairs;
-#[path = "laws/reductions.rs"]
 mod reductions;
-#[path = "laws/samples.rs"]
 mod samples;
-#[path = "laws/sequence_match.rs"]
 mod sequence_match;
-#[path = "laws/sequences.rs"]
 mod sequences;
-#[path = "laws/sides.rs"]
 mod sides;
-#[path = "laws/transport.rs"]
 mod transport;
 
 use ndarray::{Array1, Array2};

@@ -2,15 +2,10 @@
 
 #![allow(unreachable_pub)] // private to the test binary as a whole
 
-#[path = "errors/arrays.rs"]
 mod arrays;
-#[path = "errors/divergence.rs"]
 mod divergence;
-#[path = "errors/exact_transport.rs"]
 mod exact_transport;
-#[path = "errors/messages.rs"]
 mod messages;
-#[path = "errors/samples.rs"]
 mod samples;
 
 use loglik::{Error, Position};
