@@ -26,7 +26,7 @@ use crate::{Real, Result, check};
 ///
 /// # Errors
 ///
-/// `centring` out of range; a batch without target, for [`RatingGap::Scale`], or one below 0; both scores at -inf.
+/// `centering` out of range; a batch without target, for [`RatingGap::Scale`], or one below 0; both scores at -inf.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ use crate::{Real, Result, check};
 /// let scores = PairBatch::new(Pairs { chosen: aview1(&[1.25_f64]), rejected: aview1(&[0.0]) });
 /// let loss = BradleyTerry::default().value(scores, Reduction::Mean)?;
 /// assert!((loss - 0.251_929_081).abs() < 1e-9); // softplus(-1.25)
-/// let centered = BradleyTerry { centring: 0.01, ..BradleyTerry::default() };
+/// let centered = BradleyTerry { centering: 0.01, ..BradleyTerry::default() };
 /// let (loss, gradient) = centered.grad(scores.rating_gap(aview1(&[1.25])), Reduction::Mean)?;
 /// assert!((loss - 0.708_772_181).abs() < 1e-9); // ln 2 + 0.01 · 1.25²
 /// assert!((gradient.chosen[0] + 0.475).abs() < 1e-12);
@@ -45,15 +45,15 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Bradley and Terry, Biometrika 39, 1952; Ouyang et al., NeurIPS 2022, [arXiv:2203.02155](https://arxiv.org/abs/2203.02155).
-/// Margins: Touvron et al. (Llama 2), 2023, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288). Centring: Eisenstein et
+/// Margins: Touvron et al. (Llama 2), 2023, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288). Centering: Eisenstein et
 /// al., COLM 2024, eq. 2, [arXiv:2312.09244](https://arxiv.org/abs/2312.09244).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BradleyTerry {
     /// What the gap of the ratings does. Default [`RatingGap::Margin`] (TRL, OpenRLHF).
     pub gap: RatingGap,
-    /// Weight of the centring, `>= 0`. Default 0 (TRL, which recommends 0.01).
-    pub centring: f64,
+    /// Weight of the centering, `>= 0`. Default 0 (TRL, which recommends 0.01).
+    pub centering: f64,
 }
 
 /// What the gap between the ratings of the two responses does to a loss of their scores.
@@ -68,7 +68,7 @@ pub enum RatingGap {
 
 impl Default for BradleyTerry {
     fn default() -> Self {
-        Self { gap: RatingGap::Margin, centring: 0.0 }
+        Self { gap: RatingGap::Margin, centering: 0.0 }
     }
 }
 
@@ -76,7 +76,7 @@ impl PairLoss for BradleyTerry {
     crate::compile_loops!(PairLoss);
 
     fn needs(&self) -> Result<Needs> {
-        check::non_negative("centring", self.centring)?;
+        check::non_negative("centering", self.centering)?;
         let label = match self.gap {
             RatingGap::Margin => LabelUse::Optional(Label::RatingGap),
             RatingGap::Scale => LabelUse::Required(Label::RatingGap),
@@ -95,7 +95,7 @@ impl PairLoss for BradleyTerry {
                 (mul_or_zero(weight, loss), weight * slope)
             }
         };
-        centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
+        centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centering, row)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
@@ -117,8 +117,8 @@ mod tests {
         Row { label, ..ratios(chosen, rejected) }
     }
 
-    const MARGIN: BradleyTerry = BradleyTerry { gap: RatingGap::Margin, centring: 0.01 };
-    const SCALE: BradleyTerry = BradleyTerry { gap: RatingGap::Scale, centring: 0.01 };
+    const MARGIN: BradleyTerry = BradleyTerry { gap: RatingGap::Margin, centering: 0.01 };
+    const SCALE: BradleyTerry = BradleyTerry { gap: RatingGap::Scale, centering: 0.01 };
 
     /// scripts/side_reference.py.
     #[test]
@@ -151,20 +151,20 @@ mod tests {
     }
 
     #[test]
-    fn equal_scores_cost_ln_two_and_the_centring_holds_both() {
+    fn equal_scores_cost_ln_two_and_the_centering_holds_both() {
         assert_eq!(at::<f64>(&BradleyTerry::default(), scores(3.0, 3.0, 0.0)), Ok([LN_2, -0.5, 0.5]));
-        let centered = BradleyTerry { centring: 0.5, ..MARGIN };
+        let centered = BradleyTerry { centering: 0.5, ..MARGIN };
         assert_eq!(at::<f64>(&centered, scores(3.0, 3.0, 0.0)), Ok([LN_2 + 18.0, 5.5, 6.5]));
         assert_eq!(at::<f64>(&centered, scores(3.0, -3.0, 6.0)), Ok([LN_2, -0.5, 0.5]));
     }
 
     #[test]
-    fn a_pair_of_no_weight_costs_its_centring() {
+    fn a_pair_of_no_weight_costs_its_centering() {
         assert_eq!(at::<f64>(&SCALE, scores(-700.0, 800.0, 0.0)).unwrap()[1], 2.0);
     }
 
     #[test]
-    fn a_score_of_minus_infinity_is_a_limit_without_centring() {
+    fn a_score_of_minus_infinity_is_a_limit_without_centering() {
         let (plain, inf) = (BradleyTerry::default(), f64::INFINITY);
         assert_eq!(at::<f64>(&plain, scores(-inf, 0.0, 0.0)), Ok([inf, -1.0, 1.0]));
         assert_eq!(at::<f64>(&plain, scores(0.0, -inf, 0.0)), Ok([0.0, 0.0, 0.0]));
@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn bad_input_is_named() {
-        let negative = BradleyTerry { centring: -1.0, ..MARGIN };
-        assert_eq!(refusal(&negative, scores(0.0, 0.0, 0.0)), "`centring` is -1, allowed is finite and >= 0");
+        let negative = BradleyTerry { centering: -1.0, ..MARGIN };
+        assert_eq!(refusal(&negative, scores(0.0, 0.0, 0.0)), "`centering` is -1, allowed is finite and >= 0");
         assert_eq!(refusal(&SCALE, scores(0.0, 0.0, -2.0)), "`rating_gap`[0] is -2, allowed is finite and >= 0");
     }
 }

@@ -23,8 +23,8 @@ pub struct RewardMetrics {
     pub max: f64,
     /// Standard deviation of the scores of both sides about their mean, divided by their number.
     pub deviation: f64,
-    /// Mean of `(r_w + r_l)²`: the centring before its weight.
-    pub centring: f64,
+    /// Mean of `(r_w + r_l)²`: the centering before its weight.
+    pub centering: f64,
     /// Number of pairs.
     pub count: f64,
 }
@@ -33,7 +33,7 @@ impl Default for RewardMetrics {
     /// Those of nothing.
     fn default() -> Self {
         let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { accuracy: 0.0, margin: 0.0, min, mean: 0.0, max, deviation: 0.0, centring: 0.0, count: 0.0 }
+        Self { accuracy: 0.0, margin: 0.0, min, mean: 0.0, max, deviation: 0.0, centering: 0.0, count: 0.0 }
     }
 }
 
@@ -56,7 +56,7 @@ impl RewardMetrics {
             mean: mean(self.mean, other.mean),
             max: self.max.max(other.max),
             deviation: variance.sqrt(),
-            centring: mean(self.centring, other.centring),
+            centering: mean(self.centering, other.centering),
             count,
         }
     }
@@ -74,7 +74,7 @@ impl RewardMetrics {
 /// # use loglik::{prelude::*, ndarray::aview1};
 /// let scores = PairBatch::new(Pairs { chosen: aview1(&[2.0_f64, 1.0]), rejected: aview1(&[-1.0, 2.0]) });
 /// let metrics = reward_metrics(scores)?;
-/// assert_eq!((metrics.accuracy, metrics.margin, metrics.centring), (0.5, 1.0, 5.0));
+/// assert_eq!((metrics.accuracy, metrics.margin, metrics.centering), (0.5, 1.0, 5.0));
 /// assert_eq!((metrics.min, metrics.mean, metrics.max), (-1.0, 1.0, 2.0));
 /// # Ok::<(), loglik::Error>(())
 /// ```
@@ -100,12 +100,12 @@ pub(in crate::preference) fn compute_reward_metrics<T: Real>(batch: PairBatch<'_
             mean: 0.5 * sum,
             max: chosen.max(rejected),
             deviation: 0.5 * gap.abs(),
-            centring: sum * sum,
+            centering: sum * sum,
             count: 1.0,
         });
     }
-    let RewardMetrics { margin, mean, deviation, centring, .. } = total;
-    if ![margin, mean, deviation, centring].iter().all(|x| x.is_finite()) {
+    let RewardMetrics { margin, mean, deviation, centering, .. } = total;
+    if ![margin, mean, deviation, centering].iter().all(|x| x.is_finite()) {
         return Err(Error::overflow::<f64>("batch", Position::default()));
     }
     Ok(total)
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(metrics.min, all.iter().copied().fold(0.0, f64::min));
         assert_eq!(metrics.max, all.iter().copied().fold(-100.0, f64::max));
         close(metrics.margin, (chosen - rejected).mean().unwrap(), 1e-11);
-        close(metrics.centring, (chosen + rejected).mapv(|x| x * x).mean().unwrap(), 1e-12);
+        close(metrics.centering, (chosen + rejected).mapv(|x| x * x).mean().unwrap(), 1e-12);
         let wins = chosen.iter().zip(rejected).filter(|(a, b)| a > b).count();
         close(metrics.accuracy, wins as f64 / 500.0, 1e-13);
         assert_eq!(metrics.count, 500.0);

@@ -23,8 +23,8 @@ use crate::simd::mul_or_zero;
 
 /// Adds `c (r_w + r_l)²` and its slopes to a loss of the two scores.
 #[inline(always)]
-fn centered<T: Real>((loss, slope): (T, Pairs<T>), centring: f64, row: Row<T>) -> (T, Pairs<T>) {
-    let (weight, sum) = (T::from_f64(centring), row.policy.chosen + row.policy.rejected);
+fn centered<T: Real>((loss, slope): (T, Pairs<T>), centering: f64, row: Row<T>) -> (T, Pairs<T>) {
+    let (weight, sum) = (T::from_f64(centering), row.policy.chosen + row.policy.rejected);
     let by_sum = mul_or_zero(weight, sum + sum);
     (loss + mul_or_zero(weight, sum * sum), slope.map(|slope| slope + by_sum))
 }

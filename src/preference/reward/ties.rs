@@ -21,7 +21,7 @@ use crate::{Real, Result, check};
 ///
 /// # Errors
 ///
-/// `nu` or `centring` out of range; a target outside `[0, 1]`, or above 0 where `nu` allows no ties; both scores at -inf.
+/// `nu` or `centering` out of range; a target outside `[0, 1]`, or above 0 where `nu` allows no ties; both scores at -inf.
 ///
 /// # Examples
 ///
@@ -44,13 +44,13 @@ pub struct RewardTies {
     pub model: TieModel,
     /// How much likelier a tie is, `>= 1` for Rao and Kupper, `>= 0` for Davidson. Default 3 (Chen et al.).
     pub nu: f64,
-    /// Weight of the centring, `>= 0`. Default 0.
-    pub centring: f64,
+    /// Weight of the centering, `>= 0`. Default 0.
+    pub centering: f64,
 }
 
 impl Default for RewardTies {
     fn default() -> Self {
-        Self { model: TieModel::RaoKupper, nu: 3.0, centring: 0.0 }
+        Self { model: TieModel::RaoKupper, nu: 3.0, centering: 0.0 }
     }
 }
 
@@ -58,7 +58,7 @@ impl PairLoss for RewardTies {
     crate::compile_loops!(PairLoss);
 
     fn needs(&self) -> Result<Needs> {
-        check::non_negative("centring", self.centring)?;
+        check::non_negative("centering", self.centering)?;
         self.model.check(self.nu)?;
         Ok(Needs { label: LabelUse::Optional(Label::TieProbability), ..Needs::default() })
     }
@@ -67,7 +67,7 @@ impl PairLoss for RewardTies {
     fn at<T: Real, const FMA: bool>(&self, row: Row<T>) -> (T, Pairs<T>) {
         let tie = probability::or_nan(row.label);
         let (loss, slope) = self.model.at::<T, FMA>(row.policy.chosen - row.policy.rejected, self.nu, tie);
-        centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centring, row)
+        centered((loss, Pairs { chosen: slope, rejected: -slope }), self.centering, row)
     }
 
     fn explain(&self, row: Row<f64>, position: usize) -> Option<Error> {
@@ -82,7 +82,7 @@ mod tests {
     use crate::preference::testing::{at, ratios, refusal, slopes_agree_with_differences};
     use crate::testing::close;
 
-    const DAVIDSON: RewardTies = RewardTies { model: TieModel::Davidson, nu: 3.0, centring: 0.0 };
+    const DAVIDSON: RewardTies = RewardTies { model: TieModel::Davidson, nu: 3.0, centering: 0.0 };
 
     /// Two scores, and the probability of a tie.
     fn compared(chosen: f64, rejected: f64, label: f64) -> Row<f64> {
@@ -103,7 +103,7 @@ mod tests {
     fn the_gradient_is_that_of_the_value() {
         let rows = [compared(1.0, 0.5, 0.75), compared(-2.0, 3.0, 0.0), compared(0.25, 0.25, 1.0)];
         for ties in [RewardTies::default(), DAVIDSON] {
-            slopes_agree_with_differences(&RewardTies { centring: 0.1, ..ties }, &rows);
+            slopes_agree_with_differences(&RewardTies { centering: 0.1, ..ties }, &rows);
         }
     }
 
@@ -111,9 +111,9 @@ mod tests {
     fn without_ties_it_is_bradley_terry() {
         let row = compared(0.5, -0.75, 0.0);
         let [loss, by_chosen, by_rejected] =
-            at::<f64>(&BradleyTerry { centring: 0.5, ..BradleyTerry::default() }, row).unwrap();
+            at::<f64>(&BradleyTerry { centering: 0.5, ..BradleyTerry::default() }, row).unwrap();
         for (ties, nu) in [(RewardTies::default(), 1.0), (DAVIDSON, 0.0)] {
-            let got = at::<f64>(&RewardTies { nu, centring: 0.5, ..ties }, row).unwrap();
+            let got = at::<f64>(&RewardTies { nu, centering: 0.5, ..ties }, row).unwrap();
             close(got[0], loss, 1e-15);
             close(got[1], by_chosen, 1e-13);
             close(got[2], by_rejected, 1e-13);
@@ -127,8 +127,8 @@ mod tests {
             message(RewardTies { nu: 0.5, ..RewardTies::default() }, 0.0),
             "`nu` is 0.5, allowed is finite and >= 1"
         );
-        let negative = RewardTies { centring: -1.0, ..DAVIDSON };
-        assert_eq!(message(negative, 0.0), "`centring` is -1, allowed is finite and >= 0");
+        let negative = RewardTies { centering: -1.0, ..DAVIDSON };
+        assert_eq!(message(negative, 0.0), "`centering` is -1, allowed is finite and >= 0");
         assert_eq!(message(DAVIDSON, 1.5), "`tie_probability`[0] is 1.5, allowed is [0, 1]");
         let no_ties = RewardTies { nu: 1.0, ..RewardTies::default() };
         assert_eq!(message(no_ties, 0.5), "`tie_probability`[0] is 0.5, allowed is 0 where `nu` is 1");

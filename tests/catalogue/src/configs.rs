@@ -135,8 +135,8 @@ fn labeled(p: &mut Picks) -> Vec<PairConfig> {
         PairConfig::RaoKupper(RaoKupper { beta: p.positive(), nu: 1.0 + p.positive() }),
         PairConfig::Davidson(Davidson { beta: p.positive(), nu: p.positive() }),
         PairConfig::SppoSoft(SppoSoft { beta: p.positive() }),
-        PairConfig::BradleyTerry(BradleyTerry { gap: rating, centring: p.weight() }),
-        PairConfig::RewardTies(RewardTies { model, nu: 1.0 + p.positive(), centring: p.weight() }),
+        PairConfig::BradleyTerry(BradleyTerry { gap: rating, centering: p.weight() }),
+        PairConfig::RewardTies(RewardTies { model, nu: 1.0 + p.positive(), centering: p.weight() }),
         PairConfig::RewardRegression(RewardRegression {}),
         PairConfig::ProcessReward(ProcessReward {}),
     ]

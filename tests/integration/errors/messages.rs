@@ -207,7 +207,7 @@ fn what_an_objective_misses_is_named() {
         (&SimPer::default(), bare, "SimPer needs `lengths`"),
         (&Tpo::default(), bare, "Tpo needs `gold`"),
         (&Tpo::length_normalized(), bare.gold(aview1(&[0.0])), "Tpo needs `lengths`"),
-        (&BradleyTerry { gap: RatingGap::Scale, centring: 0.0 }, bare, "BradleyTerry needs `rating_gap`"),
+        (&BradleyTerry { gap: RatingGap::Scale, centering: 0.0 }, bare, "BradleyTerry needs `rating_gap`"),
         (&RewardRegression {}, bare, "RewardRegression needs `rewards`"),
         (&ProcessReward {}, bare, "ProcessReward needs `soft_label`"),
     ];

@@ -238,17 +238,17 @@ proptest! {
     }
 
     #[test]
-    fn scores_are_a_reward_model(pairs in batches(), target in numbers(N, 0.0, 3.0), centring in 0.0..0.1_f64) {
+    fn scores_are_a_reward_model(pairs in batches(), target in numbers(N, 0.0, 3.0), centering in 0.0..0.1_f64) {
         let (scores, zero) = (PairBatch::new(pairs.policy.view()), Array1::zeros(N));
         let uniform = scores.reference(Pairs { chosen: zero.view(), rejected: zero.view() });
         let dpo = Dpo { beta: 1.0, label_smoothing: 0.0 };
-        let auxiliary = (&pairs.policy.chosen + &pairs.policy.rejected).mapv(|sum| centring * sum * sum);
-        let margin = BradleyTerry { gap: RatingGap::Margin, centring }.each(scores.rating_gap(target.view())).unwrap();
+        let auxiliary = (&pairs.policy.chosen + &pairs.policy.rejected).mapv(|sum| centering * sum * sum);
+        let margin = BradleyTerry { gap: RatingGap::Margin, centering }.each(scores.rating_gap(target.view())).unwrap();
         assert_all_near(&margin, &(dpo.each(uniform.offset(target.view())).unwrap() + &auxiliary), 1e-12);
-        let scale = BradleyTerry { gap: RatingGap::Scale, centring }.each(scores.rating_gap(target.view())).unwrap();
+        let scale = BradleyTerry { gap: RatingGap::Scale, centering }.each(scores.rating_gap(target.view())).unwrap();
         assert_all_near(&scale, &(&target * dpo.each(uniform).unwrap() + &auxiliary), 1e-12);
         let metrics = reward_metrics(scores).unwrap();
-        assert_near(centring * metrics.centring, auxiliary.mean().unwrap(), 1e-13);
+        assert_near(centering * metrics.centering, auxiliary.mean().unwrap(), 1e-13);
     }
 
     #[test]
@@ -260,8 +260,8 @@ proptest! {
     }
 
     #[test]
-    fn swapping_two_scores_adds_their_difference(pairs in batches(), centring in 0.0..0.1_f64) {
-        let model = BradleyTerry { centring, ..BradleyTerry::default() };
+    fn swapping_two_scores_adds_their_difference(pairs in batches(), centering in 0.0..0.1_f64) {
+        let model = BradleyTerry { centering, ..BradleyTerry::default() };
         let (scores, swapped) = (PairBatch::new(pairs.policy.view()), pairs.swapped());
         let difference = model.each(PairBatch::new(swapped.policy.view())).unwrap() - model.each(scores).unwrap();
         assert_all_near(&difference, &(&pairs.policy.chosen - &pairs.policy.rejected), 1e-12);
