@@ -36,7 +36,7 @@ pub(crate) fn apply<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize>
     if is_steep {
         dispatch(Slopes { function, columns, loss, slopes });
     } else {
-        dispatch((Losses { function, columns, loss }, [(); G]));
+        dispatch(Losses::<T, F, N, G> { function, columns, loss });
     }
 }
 
@@ -67,27 +67,41 @@ fn element<T: Real, const N: usize>(group: &Group<'_, T, N>, i: usize) -> [T; N]
     x
 }
 
-struct Losses<'a, T, F, const N: usize> {
+/// Losses and slopes of one group.
+///
+/// They are arrays, not the slices that they end up in: only so does the compiler know that they overlap with no input, and
+/// turns the loop over them into vectors.
+#[inline(always)]
+fn lanes<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize, const FMA: bool>(
+    function: &F,
+    group: &Group<'_, T, N>,
+) -> ([T; LANES], [[T; LANES]; G]) {
+    let (mut loss, mut slopes) = ([T::zero(); LANES], [[T::zero(); LANES]; G]);
+    for i in 0..LANES {
+        let (value, slope) = function.at::<T, FMA>(element(group, i));
+        loss[i] = value;
+        let mut k = 0;
+        while k < G {
+            slopes[k][i] = slope[k];
+            k += 1;
+        }
+    }
+    (loss, slopes)
+}
+
+struct Losses<'a, T, F, const N: usize, const G: usize> {
     function: &'a F,
     columns: &'a [&'a [T]; N],
     loss: &'a mut [T],
 }
 
-impl<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize> Kernel for (Losses<'_, T, F, N>, [(); G]) {
+impl<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize> Kernel for Losses<'_, T, F, N, G> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Losses { function, columns, loss } = self.0;
-        for (number, to) in loss.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            let group = group(columns, number);
-            // An array, not the slice that it ends up in: only so does the compiler know that it overlaps with no input, and
-            // turns the loop into vectors.
-            let mut loss = [T::zero(); LANES];
-            for i in 0..LANES {
-                loss[i] = function.at::<T, FMA>(element(&group, i)).0;
-            }
-            *to = loss;
+        for (number, to) in self.loss.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            *to = lanes::<T, F, N, G, FMA>(self.function, &group(self.columns, number)).0;
         }
     }
 }
@@ -105,17 +119,7 @@ impl<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize> Kernel for Slo
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (number, to) in self.loss.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            let group = group(self.columns, number);
-            let (mut loss, mut slopes) = ([T::zero(); LANES], [[T::zero(); LANES]; G]);
-            for i in 0..LANES {
-                let (value, slope) = self.function.at::<T, FMA>(element(&group, i));
-                loss[i] = value;
-                let mut k = 0;
-                while k < G {
-                    slopes[k][i] = slope[k];
-                    k += 1;
-                }
-            }
+            let (loss, slopes) = lanes::<T, F, N, G, FMA>(self.function, &group(self.columns, number));
             *to = loss;
             let mut k = 0;
             while k < G {

@@ -1,7 +1,7 @@
 //! What a column may hold.
 
-use crate::Real;
-use crate::simd::{Kernel, LANES, dispatch};
+use crate::simd::{Kernel, dispatch, fold, join};
+use crate::{Real, math};
 
 /// A set of numbers. None of them holds NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +71,8 @@ impl<T: Real> Kernel for AllFinite<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> bool {
-        let mut zeros = [T::zero(); LANES];
-        let (groups, rest) = self.0.as_chunks::<LANES>();
-        for group in groups {
-            for (zero, &x) in zeros.iter_mut().zip(group) {
-                *zero = crate::math::mul_add::<T, FMA>(x, T::zero(), *zero);
-            }
-        }
-        zeros.iter().all(|zero| *zero == T::zero()) && rest.iter().all(|x| x.is_finite())
+        let zeros = fold(self.0, T::zero(), T::zero(), |zero, x| math::mul_add::<T, FMA>(x, T::zero(), zero));
+        join(zeros, |a, b| a + b) == T::zero()
     }
 }
 

@@ -115,8 +115,8 @@ mod tests {
     use ndarray::{Array1, aview1, s};
 
     use super::*;
-    use crate::preference::pair_metrics;
     use crate::Reduction;
+    use crate::preference::pair_metrics;
     use crate::testing::close;
 
     type Column = Array1<f64>;

@@ -38,7 +38,7 @@ pub(crate) use exponentials::{Exponentials, scale, scale_exp};
 pub(crate) use gemm::{Left, PanelRow, TILE_ROWS, Tile, holds_tile, multiply_tile, prefetch, store_tile};
 #[cfg(feature = "gemm")]
 pub(crate) use gemm_crate::gemm;
-pub(crate) use lanes::{LANES, join};
+pub(crate) use lanes::{LANES, fold, join};
 pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use mul_or_zero::{mul_or_zero, mul_or_zero_all};
 #[cfg(feature = "half")]
