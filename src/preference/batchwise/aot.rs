@@ -7,7 +7,8 @@ use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Real, Reduction, Result, SumCount};
 
-/// Logistic loss of the ranks: the sorted margins of the policy against the sorted margins of the reference.
+/// Alignment via optimal transport (AOT) of paired data: the logistic loss of the ranks, that is, of the sorted margins
+/// of the policy against the sorted margins of the reference.
 ///
 /// ```math
 /// L_k = (1-ε) \operatorname{softplus}(-\beta d_k) + ε \operatorname{softplus}(\beta d_k), \qquad
@@ -49,6 +50,9 @@ use crate::{Real, Reduction, Result, SumCount};
 ///
 /// Melnyk et al., Distributional preference alignment of LLMs via optimal transport, NeurIPS 2024,
 /// [arXiv:2406.05882](https://arxiv.org/abs/2406.05882).
+#[doc(alias = "alignment via optimal transport")]
+#[doc(alias = "AOT-paired")]
+#[doc(alias = "distributional preference alignment")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Aot {

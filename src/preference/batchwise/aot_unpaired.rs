@@ -7,7 +7,8 @@ use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Real, Reduction, Result, SumCount};
 
-/// Logistic loss of the ranks: the sorted log-ratios of the chosen responses against those of the rejected ones.
+/// Alignment via optimal transport (AOT) of unpaired data: the logistic loss of the ranks, that is, of the sorted
+/// log-ratios of the chosen responses against those of the rejected ones.
 ///
 /// ```math
 /// L_k = (1-ε) \operatorname{softplus}(-\beta d_k) + ε \operatorname{softplus}(\beta d_k), \qquad
@@ -41,6 +42,10 @@ use crate::{Real, Reduction, Result, SumCount};
 /// # References
 ///
 /// Melnyk et al., NeurIPS 2024, [arXiv:2406.05882](https://arxiv.org/abs/2406.05882).
+#[doc(alias = "AOT-unpaired")]
+#[doc(alias = "aot_unpaired")]
+#[doc(alias = "alignment via optimal transport")]
+#[doc(alias = "distributional preference alignment")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct AotUnpaired {

@@ -7,7 +7,8 @@ use crate::preference::logistic::Smoothed;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective};
 use crate::{Real, Reduction, Result, SumCount, check};
 
-/// [`Dpo`](crate::preference::Dpo) with one `β` for the whole batch, larger where its margins are above the usual.
+/// β-DPO, direct preference optimization with a dynamic `β`: [`Dpo`](crate::preference::Dpo) with one `β` for the whole
+/// batch, larger where the margins of the batch are above the usual.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-\beta_B\, m_i), \qquad
@@ -50,6 +51,10 @@ use crate::{Real, Reduction, Result, SumCount, check};
 ///
 /// Wu et al., β-DPO: direct preference optimization with dynamic β, NeurIPS 2024,
 /// [arXiv:2407.08639](https://arxiv.org/abs/2407.08639).
+#[doc(alias = "β-DPO")]
+#[doc(alias = "beta-DPO")]
+#[doc(alias = "dynamic β")]
+#[doc(alias = "direct preference optimization with dynamic β")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BetaDpo {

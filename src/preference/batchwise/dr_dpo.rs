@@ -10,7 +10,8 @@ use crate::preference::{Dpo, Out, PairBatch, PairLoss, PairObjective, Row};
 use crate::reduction::{finite_total, pairwise, to_real};
 use crate::{Real, Reduction, Result, SumCount, check};
 
-/// A soft minimum of the losses of the batch, by which pairs of high loss, presumably with wrong labels, count for less.
+/// Distributionally robust direct preference optimization (Dr.DPO): a soft minimum of the losses of the batch, in which
+/// pairs of high loss, which probably have wrong labels, count for less.
 ///
 /// ```math
 /// L = -\beta' \ln \frac1n \sum_i e^{-\ell_i / \beta'}, \qquad
@@ -50,6 +51,10 @@ use crate::{Real, Reduction, Result, SumCount, check};
 ///
 /// Wu et al., Towards robust alignment of language models: distributionally robustifying direct preference optimization,
 /// ICLR 2025, [arXiv:2407.07880](https://arxiv.org/abs/2407.07880).
+#[doc(alias = "Dr.DPO")]
+#[doc(alias = "Dr. DPO")]
+#[doc(alias = "distributionally robust DPO")]
+#[doc(alias = "distributionally robust direct preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[cfg_attr(

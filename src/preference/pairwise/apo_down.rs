@@ -4,7 +4,8 @@ use crate::preference::logistic::density;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
-/// Lowers the likelihood of the chosen response below the reference, and that of the rejected one more.
+/// Anchored preference optimization, down (APO-down): lowers the likelihood of the chosen response below the reference,
+/// and that of the rejected one more.
 ///
 /// ```math
 /// L_i = \sigma(\beta a_i) + 1 - \sigma\big(\beta (a_i - b_i)\big),
@@ -38,6 +39,10 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// D'Oosterlinck et al., TACL 2025, eq. 8, [arXiv:2408.06266](https://arxiv.org/abs/2408.06266).
+#[doc(alias = "APO")]
+#[doc(alias = "APO-down")]
+#[doc(alias = "apo_down")]
+#[doc(alias = "anchored preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ApoDown {

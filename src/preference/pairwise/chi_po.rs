@@ -5,7 +5,8 @@ use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of the difference of `λ + e^λ`, the link of a mixture of χ² and KL, clipped.
+/// Chi-squared preference optimization (χPO): the logistic loss of the clipped difference of `λ + e^λ`, the link of a
+/// mixture of χ² and KL.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-z_i), \qquad
@@ -38,6 +39,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Huang et al., ICLR 2025, [arXiv:2407.13399](https://arxiv.org/abs/2407.13399).
+#[doc(alias = "χPO")]
+#[doc(alias = "chi-PO")]
+#[doc(alias = "chi-squared preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ChiPo {

@@ -5,7 +5,8 @@ use crate::preference::logistic::scaled;
 use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of a comparison that may end in a tie, whose odds are the geometric mean of those of both wins.
+/// Direct preference optimization with ties after Davidson (DPO-D): the negative log-likelihood of a comparison that
+/// may end in a tie, where the weight of a tie is proportional to the geometric mean of the weights of both wins.
 ///
 /// ```math
 /// P_i^{\text{win}} = \frac{1}{Z_i}, \qquad P_i^{\text{tie}} = \frac{2\nu e^{-d_i/2}}{Z_i}, \qquad
@@ -40,6 +41,10 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Chen et al., 2024, [arXiv:2409.17431](https://arxiv.org/abs/2409.17431); Davidson, JASA 65, 1970.
+#[doc(alias = "DPO-D")]
+#[doc(alias = "DPO with ties")]
+#[doc(alias = "direct preference optimization with ties")]
+#[doc(alias = "tie")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Davidson {

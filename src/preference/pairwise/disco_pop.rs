@@ -4,7 +4,8 @@ use crate::preference::MarginLoss;
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// A blend of the logistic and the exponential loss, in shares that the margin itself decides.
+/// Discovered preference optimization (DiscoPOP), also called the log-ratio modulated loss (LRML): a blend of the
+/// logistic and the exponential loss, in shares that depend on the margin.
 ///
 /// ```math
 /// L_i = (1-w_i)\operatorname{softplus}(-z_i) + w_i\, e^{-z_i}, \qquad w_i = \sigma(z_i/\tau), \quad z_i = \beta\, m_i
@@ -35,6 +36,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Lu et al., NeurIPS 2024, eq. 5, [arXiv:2406.08414](https://arxiv.org/abs/2406.08414).
+#[doc(alias = "LRML")]
+#[doc(alias = "log-ratio modulated loss")]
+#[doc(alias = "discovered preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct DiscoPop {

@@ -5,7 +5,8 @@ use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// DPO with a penalty where the chosen response is less likely than under the reference.
+/// DPO-Positive (DPOP): direct preference optimization with a penalty where the chosen response is less likely than
+/// under the reference.
 ///
 /// ```math
 /// \text{inside: } L_i = \operatorname{softplus}\big(-\beta (a_i - b_i - \lambda [-a_i]_+)\big), \qquad
@@ -43,6 +44,8 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Pal et al., 2024, eq. 3, [arXiv:2402.13228](https://arxiv.org/abs/2402.13228).
+#[doc(alias = "DPO-Positive")]
+#[doc(alias = "Smaug")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Dpop {

@@ -6,7 +6,8 @@ use crate::preference::logistic::{density, scaled};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// Reverse KL divergence from the policy's preference to a smoothed label.
+/// Efficient exact optimization (EXO) of pairs: the reverse KL divergence from the policy's preference to a smoothed
+/// label.
 ///
 /// ```math
 /// L_i = q_i\ln\frac{q_i}{1-\varepsilon} + (1-q_i)\ln\frac{1-q_i}{\varepsilon}, \qquad q_i = \sigma(z_i), \quad
@@ -41,6 +42,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Ji et al., ICML 2024, eq. 16, [arXiv:2402.00856](https://arxiv.org/abs/2402.00856).
+#[doc(alias = "EXO")]
+#[doc(alias = "exo_pair")]
+#[doc(alias = "efficient exact optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ExoPair {

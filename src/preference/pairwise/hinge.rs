@@ -4,7 +4,8 @@ use crate::preference::MarginLoss;
 use crate::preference::logistic::{hinge, scaled};
 use crate::{Real, Result, check};
 
-/// Hinge loss of the margin by which the policy prefers the chosen response more than the reference does.
+/// Hinge loss of direct preference optimization, as in statistical rejection sampling optimization (RSO): the hinge
+/// loss of the margin by which the policy prefers the chosen response more than the reference does.
 ///
 /// ```math
 /// L_i = \max(0,\ 1 - \beta\, m_i)
@@ -35,6 +36,10 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Liu et al. (RSO), ICLR 2024, [arXiv:2309.06657](https://arxiv.org/abs/2309.06657).
+#[doc(alias = "RSO")]
+#[doc(alias = "statistical rejection sampling optimization")]
+#[doc(alias = "hinge loss")]
+#[doc(alias = "SLiC")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Hinge {

@@ -3,7 +3,7 @@
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result};
 
-/// `-log π` of the chosen response, per response or per token.
+/// Negative log-likelihood (NLL) of the chosen response, `-log π`, per response or per token.
 ///
 /// ```math
 /// L_i = -\frac{\log\pi_i^w}{n_i^w}
@@ -37,6 +37,9 @@ use crate::{Real, Result};
 ///
 /// Pang et al. (IRPO), NeurIPS 2024, [arXiv:2404.19733](https://arxiv.org/abs/2404.19733); Liu et al. (RPO), NeurIPS
 /// 2024, [arXiv:2405.16436](https://arxiv.org/abs/2405.16436).
+#[doc(alias = "negative log-likelihood")]
+#[doc(alias = "SFT loss")]
+#[doc(alias = "supervised fine-tuning")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Nll {

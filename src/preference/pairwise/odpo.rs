@@ -6,7 +6,8 @@ use crate::preference::{LabeledLoss, Needs, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of the margin above an offset that grows with the gap of the two rewards.
+/// Direct preference optimization with an offset (ODPO): the logistic loss of the margin above an offset that grows
+/// with the gap of the two rewards.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(\alpha f(s_i^w, s_i^l) - \beta\, m_i\big)
@@ -39,6 +40,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Amini, Vieira and Cotterell, Findings of ACL 2024, [arXiv:2402.10571](https://arxiv.org/abs/2402.10571).
+#[doc(alias = "DPO with an offset")]
+#[doc(alias = "direct preference optimization with an offset")]
+#[doc(alias = "offset DPO")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Odpo {

@@ -4,7 +4,8 @@ use crate::error::Error;
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row, odds};
 use crate::{Real, Result, check, math};
 
-/// `λ` times the logistic loss of the log-odds by which the chosen response is likelier than the rejected one.
+/// Odds ratio preference optimization (ORPO), its odds-ratio term: `λ` times the logistic loss of the log-odds by which
+/// the chosen response is likelier than the rejected one.
 ///
 /// ```math
 /// L_i = \lambda\operatorname{softplus}\big(\operatorname{logit}(p_i^l) - \operatorname{logit}(p_i^w)\big), \qquad
@@ -53,6 +54,10 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Hong, Lee and Thorne, EMNLP 2024, eq. 6 and 7, [arXiv:2403.07691](https://arxiv.org/abs/2403.07691).
+#[doc(alias = "odds ratio")]
+#[doc(alias = "log odds ratio")]
+#[doc(alias = "odds ratio preference optimization")]
+#[doc(alias = "odds-ratio preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Orpo {

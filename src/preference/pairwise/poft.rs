@@ -4,7 +4,8 @@ use crate::preference::logistic::logistic;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check};
 
-/// Bradley-Terry loss of the policy against aligned models on the same response: it should find the data likelier.
+/// Preference-oriented supervised fine-tuning (PoFT): the Bradley-Terry loss of the policy against aligned models on
+/// the same response, which the policy should find likelier than they do.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\Big(-\gamma - \beta\,\frac{\log\pi_i^w - \log\rho_i^w}{n_i^w}\Big)
@@ -39,6 +40,7 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Fan et al., AAAI 2025, [arXiv:2412.12865](https://arxiv.org/abs/2412.12865).
+#[doc(alias = "preference-oriented supervised fine-tuning")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Poft {

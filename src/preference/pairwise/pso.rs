@@ -4,7 +4,8 @@ use crate::preference::logistic::{clipped, logistic};
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of the margin of clipped ratios of the policy to the model that generated the samples.
+/// Pairwise sample optimization (PSO), online: the logistic loss of the margin of clipped ratios of the policy to the
+/// model that generated the samples.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(-\beta\,[c(\lambda_i^w) - c(\lambda_i^l)]\big), \qquad
@@ -39,6 +40,8 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Miao et al., ICLR 2025, [arXiv:2410.03190](https://arxiv.org/abs/2410.03190).
+#[doc(alias = "pairwise sample optimization")]
+#[doc(alias = "clipped ratio")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Pso {

@@ -5,7 +5,8 @@ use crate::preference::logistic::scaled;
 use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of a comparison that may end in a tie: one wins where it is ahead by more than `ln ν`.
+/// Direct preference optimization with ties after Rao and Kupper (DPO-RK): the negative log-likelihood of a comparison
+/// that may end in a tie, where a response wins if it is ahead by more than `ln ν`.
 ///
 /// ```math
 /// P_i^{\text{win}} = \sigma(d_i - \ln\nu), \qquad P_i^{\text{tie}} = (\nu^2-1)\,\sigma(d_i-\ln\nu)\,\sigma(-d_i-\ln\nu),
@@ -40,6 +41,11 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Chen et al., 2024, [arXiv:2409.17431](https://arxiv.org/abs/2409.17431); Rao and Kupper, JASA 62, 1967.
+#[doc(alias = "DPO-RK")]
+#[doc(alias = "Rao-Kupper")]
+#[doc(alias = "DPO with ties")]
+#[doc(alias = "direct preference optimization with ties")]
+#[doc(alias = "tie")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RaoKupper {

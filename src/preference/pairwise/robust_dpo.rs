@@ -5,7 +5,8 @@ use crate::preference::logistic::logistic;
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// The logistic loss of the clean label, estimated without bias from one that is flipped with a known probability.
+/// Robust direct preference optimization (rDPO): the logistic loss of the clean label, estimated without bias from a
+/// label that is flipped with a known probability.
 ///
 /// ```math
 /// L_i = \frac{(1-\varepsilon)\operatorname{softplus}(-z_i) - \varepsilon\operatorname{softplus}(z_i)}{1-2\varepsilon}
@@ -39,6 +40,10 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Chowdhury, Kini and Natarajan, ICML 2024, [arXiv:2403.00409](https://arxiv.org/abs/2403.00409).
+#[doc(alias = "rDPO")]
+#[doc(alias = "robust")]
+#[doc(alias = "robust direct preference optimization")]
+#[doc(alias = "noisy labels")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RobustDpo {

@@ -3,7 +3,8 @@
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, math};
 
-/// Inverse perplexity of the rejected response minus that of the chosen one: no reference, no hyper-parameters.
+/// Simple alignment with perplexity optimization (SimPER): the inverse perplexity of the rejected response minus that
+/// of the chosen one, with no reference and no hyper-parameters.
 ///
 /// ```math
 /// L_i = e^{\log\pi_i^l / n_i^l} - e^{\log\pi_i^w / n_i^w}
@@ -35,6 +36,9 @@ use crate::{Real, Result, math};
 /// # References
 ///
 /// Xiao et al., ICLR 2025, [arXiv:2502.00883](https://arxiv.org/abs/2502.00883).
+#[doc(alias = "simple alignment with perplexity optimization")]
+#[doc(alias = "inverse perplexity")]
+#[doc(alias = "perplexity")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SimPer {

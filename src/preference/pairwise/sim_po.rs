@@ -4,7 +4,8 @@ use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// Logistic loss of the margin per token above a target margin, without a reference.
+/// Simple preference optimization (SimPO): the logistic loss of the margin per token above a target margin, without a
+/// reference.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(\gamma - \beta\, m_i), \qquad
@@ -42,6 +43,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Meng, Xia and Chen, NeurIPS 2024, eq. 6, [arXiv:2405.14734](https://arxiv.org/abs/2405.14734).
+#[doc(alias = "simple preference optimization")]
+#[doc(alias = "CPO-SimPO")]
+#[doc(alias = "gamma_beta_ratio")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SimPo {

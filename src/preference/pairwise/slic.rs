@@ -4,7 +4,8 @@ use crate::preference::logistic::hinge;
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// How much the chosen response falls short of being likelier than the rejected one by `δ` nats.
+/// Sequence likelihood calibration (SLiC, SLiC-HF), its calibration term: the amount by which the chosen response fails
+/// to be likelier than the rejected one by `δ` nats.
 ///
 /// ```math
 /// L_i = \max(0,\ \delta - m_i), \qquad m_i = \frac{\log\pi_i^w}{n_i^w} - \frac{\log\pi_i^l}{n_i^l}
@@ -34,6 +35,8 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Zhao et al. (SLiC-HF), 2023, eq. 2, [arXiv:2305.10425](https://arxiv.org/abs/2305.10425).
+#[doc(alias = "SLiC-HF")]
+#[doc(alias = "sequence likelihood calibration")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Slic {

@@ -5,7 +5,8 @@ use crate::preference::logistic::{labeled, scaled};
 use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, probability};
 use crate::{Real, Result, check};
 
-/// Cross-entropy of the policy's preference to the probability that a judge or an ensemble gives the chosen response.
+/// Direct preference optimization (DPO) with soft labels: the cross-entropy between the probability that a judge or an
+/// ensemble gives the chosen response, and the policy's preference.
 ///
 /// ```math
 /// L_i = p_i\operatorname{softplus}(-\beta\, m_i) + (1-p_i)\operatorname{softplus}(\beta\, m_i)
@@ -38,6 +39,10 @@ use crate::{Real, Result, check};
 ///
 /// Mitchell, A note on DPO with noisy preferences and relationship to IPO, 2023; Sun et al., 2025,
 /// [arXiv:2502.00203](https://arxiv.org/abs/2502.00203).
+#[doc(alias = "soft labels")]
+#[doc(alias = "soft-label DPO")]
+#[doc(alias = "cDPO")]
+#[doc(alias = "conservative DPO")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SoftDpo {

@@ -4,7 +4,8 @@ use crate::error::Error;
 use crate::preference::{Needs, PairLoss, Pairs, Row, probability};
 use crate::{Real, Result, check};
 
-/// Half the squared distances of both log-ratios from what the probabilities to win call for.
+/// Self-play preference optimization (SPPO) with probabilities to win: half the squared distances of both log-ratios
+/// from the targets that these probabilities set.
 ///
 /// ```math
 /// L_i = \tfrac12 \Big(a_i - \frac{P^w_i - \frac12}{\beta}\Big)^2 + \tfrac12 \Big(b_i - \frac{P^l_i - \frac12}{\beta}\Big)^2,
@@ -41,6 +42,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Wu et al., ICLR 2025, [arXiv:2405.00675](https://arxiv.org/abs/2405.00675), where `β` is `1/η`.
+#[doc(alias = "SPPO")]
+#[doc(alias = "sppo_single")]
+#[doc(alias = "self-play preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SppoSoft {

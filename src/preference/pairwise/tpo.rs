@@ -7,7 +7,8 @@ use crate::preference::{Length, Needs, PairBatch, PairLoss, PairObjective, Pairs
 use crate::simd::mul_or_zero;
 use crate::{Error, Real, Reduction, Result, check};
 
-/// Logistic loss of the margin without a reference, and the likelihood of a third response, the gold one.
+/// Triple preference optimization (TPO): the logistic loss of the margin without a reference, plus the negative
+/// log-likelihood of a third response, the gold one.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-z_i) - \alpha \log\pi_i^g, \qquad
@@ -52,6 +53,8 @@ use crate::{Error, Real, Reduction, Result, check};
 /// # References
 ///
 /// Saeidi et al., 2024, [arXiv:2405.16681](https://arxiv.org/abs/2405.16681).
+#[doc(alias = "triple preference optimization")]
+#[doc(alias = "TPO-L")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Tpo {
