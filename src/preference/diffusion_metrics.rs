@@ -6,10 +6,13 @@ use crate::preference::{DiffusionDpo, LabelUse, PairBatch, PairObjective, Pairs,
 use crate::reduction::joint_mean;
 use crate::{Error, Real, Result};
 
-/// Means over the pairs of a batch of denoising errors, in `f64` for every element type.
+/// Metrics of Diffusion-DPO: means over the pairs of a batch of denoising errors, in `f64` for every element type.
 ///
 /// An error is to be small where a log-probability is to be large. The reward of a sample is `-β/2 (e - ẽ)`, of the errors
 /// of policy and reference: above 0 where the policy's is the smaller one.
+#[doc(alias = "implicit accuracy")]
+#[doc(alias = "implicit_acc")]
+#[doc(alias = "Diffusion-DPO metrics")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct DiffusionMetrics {
@@ -51,7 +54,7 @@ impl DiffusionMetrics {
     }
 }
 
-/// [`DiffusionMetrics`] of a batch for [`DiffusionDpo`]. Nothing is allocated.
+/// Metrics of Diffusion-DPO ([`DiffusionMetrics`]), for a batch of [`DiffusionDpo`]. Nothing is allocated.
 ///
 /// [`pair_metrics`](crate::preference::pair_metrics) of the same batch has the wrong signs: it takes the errors for log-probabilities, and a model that is
 /// always right has the accuracy 0. `beta` is that of the objective.
@@ -72,6 +75,8 @@ impl DiffusionMetrics {
 /// assert_eq!((metrics.margin, metrics.accuracy), (0.5, 0.5)); // margins 2 and -1
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "implicit accuracy")]
+#[doc(alias = "Diffusion-DPO metrics")]
 pub fn diffusion_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<DiffusionMetrics> {
     T::diffusion_metrics(batch, beta)
 }

@@ -59,6 +59,8 @@ use crate::{Element, Reduction, Result, Target, check};
 /// assert_eq!(gradient.weight.dim(), weight.dim());
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "fused linear preference loss")]
+#[doc(alias = "fused linear DPO")]
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LinearPairs<'a, E: Element, I, D: Dimension> {

@@ -63,6 +63,7 @@ use crate::{Element, Reduction, Result, Target, check};
 /// assert!((gradient.rejected[[0, 0, 1]] - 0.161_056_901_359_570_7).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "DPO from logits")]
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LogitPairs<'a, E: Element, I, D: Dimension> {

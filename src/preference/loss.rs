@@ -253,6 +253,8 @@ pub enum Against {
 /// Whether a log-probability is the sum over the tokens of a response or their mean.
 ///
 /// It has no `Default`, nor has an objective in which peers disagree about it: the choice must be visible.
+#[doc(alias = "length normalization")]
+#[doc(alias = "average_log_prob")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Length {

@@ -77,6 +77,8 @@ impl<T: Real> Out<'_, T> {
 /// assert_eq!(objectives[1].value(batch, Reduction::Mean)?, 14.0625);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "preference optimization")]
+#[doc(alias = "preference loss")]
 pub trait PairObjective<T: Real> {
     /// Checks hyper-parameters, shapes, and that the batch holds what is needed; looks at no data.
     fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()>;

@@ -7,7 +7,7 @@ use crate::preference::{Out, PairBatch, PairObjective};
 use crate::reduction::{finite_total, to_real, total_of};
 use crate::{Error, Real, Reduction, Result, SumCount, check};
 
-/// `Σ w L`: objectives of the same pairs, each with its weight.
+/// Weighted sum of objectives of the same pairs, `Σ w L`, each with its weight.
 ///
 /// ```math
 /// L = \sum_k w_k L_k
@@ -42,6 +42,12 @@ use crate::{Error, Real, Reduction, Result, SumCount, check};
 /// assert_eq!(values[1], 12.5);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "MPO")]
+#[doc(alias = "mixed preference optimization")]
+#[doc(alias = "RPO")]
+#[doc(alias = "regularized preference optimization")]
+#[doc(alias = "IRPO")]
+#[doc(alias = "loss_weights")]
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct WeightedSum<O> {

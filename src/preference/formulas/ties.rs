@@ -8,7 +8,8 @@ use crate::preference::{Row, bernoulli, probability};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// How ties come about.
+/// Model of ties in comparisons: Rao-Kupper or Davidson.
+#[doc(alias = "Rao-Kupper")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum TieModel {

@@ -7,7 +7,8 @@ use crate::sequence::{Sequences, TokenMask, sum_tokens, sum_tokens_backward};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// Length desensitization: `α` times the tokens beyond the length that both responses of a pair have.
+/// Length desensitization for direct preference optimization (LD-DPO): sums of token log-probabilities in which the
+/// tokens beyond the common length of the two responses have the weight `α`.
 ///
 /// ```math
 /// \ell = \sum_{t \le n} \log p_t + \alpha \sum_{t > n} \log p_t, \qquad n = \min(n_w, n_l)
@@ -40,6 +41,9 @@ use crate::{Real, Result, check};
 ///
 /// Liu et al., Length desensitization in direct preference optimization, 2024,
 /// [arXiv:2409.06411](https://arxiv.org/abs/2409.06411).
+#[doc(alias = "LD-DPO")]
+#[doc(alias = "length desensitization")]
+#[doc(alias = "ld_alpha")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct LengthDesensitized {

@@ -2,7 +2,7 @@
 
 use crate::preference::PairMetrics;
 
-/// Mean and count of what has been seen so far, in `f64`.
+/// Running mean: the mean and the count of all numbers so far, in `f64`.
 ///
 /// ```math
 /// \bar x \leftarrow \bar x + \frac{n}{N + n} (\bar x_n - \bar x), \qquad N \leftarrow N + n
@@ -30,6 +30,8 @@ use crate::preference::PairMetrics;
 /// # References
 ///
 /// Chan, Golub and LeVeque, The American Statistician 37, 1983.
+#[doc(alias = "moving baseline")]
+#[doc(alias = "running moments")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct RunningMean {

@@ -7,7 +7,8 @@ use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of the choice where the better score wins more often.
+/// Bradley-Terry (BT) loss of a reward model: the negative log-likelihood of the choice, where the better score wins
+/// more often.
 ///
 /// ```math
 /// \text{margin: } L_i = \operatorname{softplus}\big(-(r^w_i - r^l_i - g_i)\big) + c\,(r^w_i + r^l_i)^2, \qquad
@@ -47,6 +48,11 @@ use crate::{Real, Result, check};
 /// Bradley and Terry, Biometrika 39, 1952; Ouyang et al., NeurIPS 2022, [arXiv:2203.02155](https://arxiv.org/abs/2203.02155).
 /// Margins: Touvron et al. (Llama 2), 2023, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288). Centering: Eisenstein et
 /// al., COLM 2024, eq. 2, [arXiv:2312.09244](https://arxiv.org/abs/2312.09244).
+#[doc(alias = "Bradley-Terry")]
+#[doc(alias = "BT")]
+#[doc(alias = "reward model")]
+#[doc(alias = "reward modeling")]
+#[doc(alias = "center_rewards_coefficient")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BradleyTerry {
@@ -57,6 +63,8 @@ pub struct BradleyTerry {
 }
 
 /// What the gap between the ratings of the two responses does to a loss of their scores.
+#[doc(alias = "margin_bt")]
+#[doc(alias = "scaled_bt")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum RatingGap {

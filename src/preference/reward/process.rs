@@ -5,7 +5,8 @@ use crate::preference::logistic::labeled;
 use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row, probability};
 use crate::{Real, Result};
 
-/// Cross-entropy of the label of a step to the probability that the model gives the step of being right.
+/// Process reward model (PRM): the cross-entropy between the label of a step and the probability that the model gives
+/// the step of being right.
 ///
 /// ```math
 /// L_i = p_i \operatorname{softplus}(-(x^+_i - x^-_i)) + (1 - p_i) \operatorname{softplus}(x^+_i - x^-_i)
@@ -42,6 +43,9 @@ use crate::{Real, Result};
 ///
 /// Uesato et al., 2022, [arXiv:2211.14275](https://arxiv.org/abs/2211.14275); Lightman et al., ICLR 2024,
 /// [arXiv:2305.20050](https://arxiv.org/abs/2305.20050).
+#[doc(alias = "PRM")]
+#[doc(alias = "process reward model")]
+#[doc(alias = "process supervision")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[allow(clippy::empty_structs_with_brackets)] // as a map in a configuration, so that its fields can be refused

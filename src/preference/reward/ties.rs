@@ -5,7 +5,8 @@ use crate::preference::reward::centered;
 use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of a comparison of two scores that may end in a tie.
+/// Reward model with ties, after Rao and Kupper or Davidson: the negative log-likelihood of a comparison of two scores
+/// that may end in a tie.
 ///
 /// ```math
 /// L_i = -(1 - t_i) \ln P^{\text{win}}_i - t_i \ln P^{\text{tie}}_i + c\,(r^w_i + r^l_i)^2, \qquad d_i = r^w_i - r^l_i
@@ -37,6 +38,9 @@ use crate::{Real, Result, check};
 ///
 /// Rao and Kupper, JASA 62, 1967; Davidson, JASA 65, 1970; Chen et al., 2024,
 /// [arXiv:2409.17431](https://arxiv.org/abs/2409.17431).
+#[doc(alias = "Bradley-Terry with ties")]
+#[doc(alias = "reward model with ties")]
+#[doc(alias = "Rao-Kupper")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RewardTies {
