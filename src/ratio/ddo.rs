@@ -6,7 +6,8 @@ use crate::error::Position;
 use crate::ratio::{RatioLoss, Samples};
 use crate::{Error, Real, Result, check, math};
 
-/// The loss of a GAN whose discriminator is the likelihood ratio of the model and its own frozen copy.
+/// Direct discriminative optimization (DDO): the loss of a generative adversarial network (GAN) whose discriminator is
+/// the likelihood ratio of the model and its own frozen copy.
 ///
 /// ```math
 /// L = \mathbb{E}_{x \sim \text{data}} \operatorname{softplus}(-\beta\, r(x)) + \alpha\, \mathbb{E}_{x \sim \rho} \operatorname{softplus}(\beta\, r(x)),
@@ -47,6 +48,10 @@ use crate::{Error, Real, Result, check, math};
 /// # References
 ///
 /// Zheng et al., ICML 2025, [arXiv:2503.01103](https://arxiv.org/abs/2503.01103).
+#[doc(alias = "direct discriminative optimization")]
+#[doc(alias = "noise-contrastive estimation")]
+#[doc(alias = "NCE")]
+#[doc(alias = "GAN")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Ddo {

@@ -43,6 +43,8 @@ use crate::{Element, Error, Real, Result, Target, check};
 /// assert!((gradient.hidden[[0, 0, 0]] - 0.244_728_471_054_797_6).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "sequence log-probability")]
+#[doc(alias = "linear cross-entropy")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HiddenResponses<'a, E, I, D: Dimension> {
     /// Hidden states, features on the last axis; of any [`Element`] and any layout.

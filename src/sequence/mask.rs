@@ -29,6 +29,9 @@ use crate::{Error, Result, simd};
 /// assert_eq!(padded.lengths(), packed.lengths());
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "completion mask")]
+#[doc(alias = "loss mask")]
+#[doc(alias = "cu_seqlens")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenMask<'a, D: Dimension> {
     mask: ArrayView<'a, bool, D>,

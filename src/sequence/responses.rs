@@ -38,6 +38,8 @@ use crate::{Element, Result, Target, check};
 /// assert!((gradient[[0, 1, 0]] - 0.334_759_044_225_178_1).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "sequence log-probability")]
+#[doc(alias = "logps")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Responses<'a, E, I, D: Dimension> {
     /// Logits, classes on the last axis; of any [`Element`] and any layout.

@@ -32,7 +32,7 @@ impl<I: Target, D: Dimension> Shifted<'_, I, D> {
     }
 }
 
-/// Moves targets and mask to the positions whose logits predict them, sequence by sequence.
+/// Causal shift: moves targets and mask to the positions whose logits predict them, sequence by sequence.
 ///
 /// ```math
 /// y'_{it} = y_{i,t+1} \text{ where } m'_{it}, \text{ else ignored}, \qquad m'_{it} = m_{i,t+1}, \qquad m'_{i,T_i-1} = 0
@@ -66,6 +66,9 @@ impl<I: Target, D: Dimension> Shifted<'_, I, D> {
 /// assert_eq!(shifted.token_mask().lengths(), array![2, 1]);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "causal shift")]
+#[doc(alias = "shift labels")]
+#[doc(alias = "next-token prediction")]
 pub fn causal_shift<'a, I: Target, D: Dimension>(
     targets: &ArrayRef<I, D>,
     mask: TokenMask<'a, D>,

@@ -8,7 +8,7 @@ use crate::reduction::{BLOCK, pairwise};
 use crate::rows::{copy, rows_per_job};
 use crate::{Error, Real, Result, check, parallel, simd};
 
-/// Sum and number of the scored tokens of each sequence.
+/// Sequence log-probabilities: sum and number of the scored tokens of each sequence.
 ///
 /// ```math
 /// s_i = \sum_t m_{it}\, x_{it}, \qquad n_i = \sum_t m_{it}
@@ -35,6 +35,9 @@ use crate::{Error, Real, Result, check, parallel, simd};
 /// assert_eq!(sequences.sums, array![-3.0, -0.5]);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "sequence log-probability")]
+#[doc(alias = "get_batch_logps")]
+#[doc(alias = "logps")]
 pub fn sum_tokens<T: Real, D: Dimension>(
     token_log_probs: &ArrayRef<T, D>,
     mask: TokenMask<'_, D>,
