@@ -8,7 +8,7 @@ use crate::{Error, Real, Result};
 
 /// Metrics of Diffusion-DPO: means over the pairs of a batch of denoising errors, in `f64` for every element type.
 ///
-/// An error is to be small where a log-probability is to be large. The reward of a sample is `-β/2 (e - ẽ)`, of the errors
+/// A small error corresponds to a large log-probability. The reward of a sample is `-β/2 (e - ẽ)`, of the errors
 /// of policy and reference: above 0 where the policy's is the smaller one.
 #[doc(alias = "implicit accuracy")]
 #[doc(alias = "implicit_acc")]
@@ -22,7 +22,8 @@ pub struct DiffusionMetrics {
     pub reward_rejected: f64,
     /// Mean of their difference.
     pub margin: f64,
-    /// Share of pairs whose preferred sample has the larger reward; a tie is no win (`implicit_acc` of the authors' code).
+    /// Share of pairs whose preferred sample has the larger reward; a tie does not count as a win
+    /// (`implicit_acc` of the authors' code).
     pub accuracy: f64,
     /// Mean error of the policy on the preferred samples. The mean with that on the others is the authors'
     /// `raw_model_loss`.

@@ -1,4 +1,4 @@
-//! What one watches while training on pairs: rewards, margin, accuracy, log-probabilities, log-odds.
+//! Metrics of training on pairs: rewards, margin, accuracy, log-probabilities, log-odds.
 
 use ndarray::ArrayView1;
 
@@ -32,7 +32,8 @@ pub struct PairMetrics {
     pub reward_rejected: f64,
     /// Mean of their difference (`rewards/margins`).
     pub margin: f64,
-    /// Share of pairs whose chosen response has the larger reward; a tie is no win (`rewards/accuracies`).
+    /// Share of pairs whose chosen response has the larger reward; a tie does not count as a win
+    /// (`rewards/accuracies`).
     pub accuracy: f64,
     /// Mean log-probability of the chosen responses, in nats (`logps/chosen`).
     pub log_prob_chosen: f64,

@@ -14,7 +14,7 @@ use crate::{Error, Real, Reduction, Result, SumCount, check};
 /// ```
 ///
 /// All terms are reduced alike: a pair of weight zero is in none of them. `O` is
-/// [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for objectives of one's own.
+/// [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for your own objectives.
 ///
 /// # Errors
 ///
@@ -59,14 +59,14 @@ pub struct WeightedSum<O> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Term<O> {
-    /// What the objective is multiplied by, `>= 0`; 0 selects the term away.
+    /// What the objective is multiplied by, `>= 0`; a term of weight 0 is left out.
     pub weight: f64,
     /// The objective.
     pub objective: O,
 }
 
 impl<O> WeightedSum<O> {
-    /// The parts of each term by itself, without its weight: what one watches while training.
+    /// The parts of each term separately, without its weight, to follow them during training.
     ///
     /// # Errors
     ///

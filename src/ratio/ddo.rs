@@ -19,8 +19,8 @@ use crate::{Error, Real, Result, check, math};
 /// sample is real. With `Samples::both(Reduction::Mean)` both expectations are means; `each` and `parts` of the fake side
 /// hold the factor `α`. Slopes: `-β σ(-βr)` on real, `αβ σ(βr)` on fake samples.
 ///
-/// At the reference `L = (1 + α) ln 2`, and the expected gradient is `β/2` times that of maximum likelihood, whatever
-/// `α` is. With `α = β = 1` the one minimum is `p = data`, where `L = 2 ln 2 - 2 JSD(data, ρ)`. In general the pointwise
+/// At the reference `L = (1 + α) ln 2`, and the expected gradient is `β/2` times that of maximum likelihood, for every
+/// `α`. With `α = β = 1` the one minimum is `p = data`, where `L = 2 ln 2 - 2 JSD(data, ρ)`. In general the pointwise
 /// optimum is `βr = ln(data / (α ρ))`. With `β < 1` that over-corrects the reference's error; it is a distribution only at
 /// `α = (Σ ρ^(1-1/β) data^(1/β))^β`, which is [`optimal_alpha`](crate::ratio::optimal_alpha), and then is
 /// [`optimal_distribution`](crate::ratio::optimal_distribution). For other `α` the constrained optimum lies elsewhere.
@@ -73,7 +73,7 @@ impl Default for Ddo {
 
 impl Ddo {
     /// How often the implicit discriminator is right: the shares of real samples with `σ(βr) > ½` and of fake ones with
-    /// `σ(βr) < ½`. A tie (`r = 0`, as everywhere at the reference) is right on neither side.
+    /// `σ(βr) < ½`. A tie (`r = 0`, as everywhere at the reference) counts as wrong on both sides.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where direct discriminative optimization comes to rest: the distribution, and the weight at which it is one.
+//! The optimum of direct discriminative optimization: its distribution, and the weight at which it is one.
 
 use ndarray::{Array1, ArrayRef1};
 

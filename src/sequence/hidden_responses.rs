@@ -18,7 +18,7 @@ use crate::{Element, Error, Real, Result, Target, check};
 /// | `mask` | [`TokenMask::padded`], `[B, T]` | [`TokenMask::packed`], `[N]` with offsets |
 ///
 /// The mask says which *targets* are scored: with [`Alignment::Next`] it is moved together with them. What is not
-/// scored costs nothing, is never looked at, neither its hidden state nor its target, and has a zero gradient.
+/// scored costs nothing, is never read, neither its hidden state nor its target, and has a zero gradient.
 ///
 /// **Memory.** Where all tokens are scored and `hidden` is contiguous, a forward pass takes 0.5 MiB for each thread in
 /// `f32` and the way back `n × 512` elements, with `n` scored tokens; otherwise `n × H` elements more.

@@ -17,7 +17,7 @@ use crate::{Element, Result, Target, check};
 /// | `mask` | [`TokenMask::padded`], `[B, T]` | [`TokenMask::packed`], `[N]` with offsets |
 ///
 /// The mask says which *targets* are scored: with [`Alignment::Next`] it is moved together with them. What is not
-/// scored is never looked at, neither its logits nor its target, and has a zero gradient.
+/// scored is never read, neither its logits nor its target, and has a zero gradient.
 ///
 /// # Examples
 ///

@@ -39,8 +39,8 @@ impl<I: Target, D: Dimension> Shifted<'_, I, D> {
 /// ```
 ///
 /// `targets` are the tokens of the model's own input, of the mask's shape. Both move together, so that numerator and
-/// denominator cannot differ by a token; the first token of a sequence is predicted by nothing and counts nowhere,
-/// whatever the mask said.
+/// denominator cannot differ by a token; the first token of a sequence is predicted by nothing and never counts,
+/// even where the mask is true.
 /// Shapes do not change: logits, `[B, T, V]` or `[N, V]`, stay where they are, whole and contiguous, and their gradient
 /// has the same shape, with zeros at each last position.
 ///

@@ -1,4 +1,4 @@
-//! Sums of token log-probabilities over sequences, and the way back to the tokens.
+//! Sums of token log-probabilities over sequences, and their gradients.
 
 use ndarray::{Array, Array1, ArrayRef, ArrayRef1, ArrayView1, Axis, Dimension};
 
@@ -14,8 +14,9 @@ use crate::{Error, Real, Result, check, parallel, simd};
 /// s_i = \sum_t m_{it}\, x_{it}, \qquad n_i = \sum_t m_{it}
 /// ```
 ///
-/// `token_log_probs` has the mask's shape. What is masked is selected away, whatever stands there. A scored -inf (a
-/// token that the model rules out) gives the exact sum, -inf. A sequence without a scored token has sum 0 and length 0.
+/// `token_log_probs` has the mask's shape. Masked values are left out and never read into the sum, even NaN. A scored
+/// -inf (a token that the model rules out) gives the exact sum, -inf. A sequence without a scored token has sum 0 and
+/// length 0.
 ///
 /// Lanes of the element type add within blocks of 1,024 tokens, `f64` across them: the relative error of a sum of
 /// log-probabilities stays at a few ulp of `f32` for sequences of any length.

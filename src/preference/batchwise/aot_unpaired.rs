@@ -15,8 +15,8 @@ use crate::{Real, Reduction, Result, SumCount};
 /// d_k = a_{(k)} - b_{(k)}, \quad a_i = \log\pi_i^w - \log\rho_i^w, \quad b_i = \log\pi_i^l - \log\rho_i^l
 /// ```
 ///
-/// Which chosen response belongs to which rejected one plays no part: permuting one side changes nothing but the places of
-/// its gradient. With one pair it is [`Dpo`](crate::preference::Dpo). Equal log-ratios are ranked in the order of their
+/// It does not matter which chosen response belongs to which rejected one: to permute one side only permutes its
+/// gradient. With one pair it is [`Dpo`](crate::preference::Dpo). Equal log-ratios are ranked in the order of their
 /// pairs.
 ///
 /// The gradient of rank `k` goes to the chosen response that stands there, `-β (σ(-βd) - ε)`, and its opposite to the

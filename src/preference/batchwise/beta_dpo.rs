@@ -20,7 +20,7 @@ use crate::{Real, Reduction, Result, SumCount, check};
 /// it), and `m_0` what it usually is:
 /// [`MarginMoments::follow`](crate::preference::MarginMoments::follow) keeps a moving average. `β_B` is a constant in the
 /// gradient; [`BetaDpo::beta_of`] returns it, and with it frozen the loss is exactly that of DPO. With `alpha` 0 it is DPO
-/// whatever the batch.
+/// for every batch.
 ///
 /// The paper also draws which pairs of the batch count: [`MarginFilter`](crate::preference::MarginFilter) gives the weights
 /// for [`Reduction::Weighted`].

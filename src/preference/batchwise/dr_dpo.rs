@@ -23,9 +23,9 @@ use crate::{Real, Reduction, Result, SumCount, check};
 /// `β' → 0` the smallest loss; it lies between them, and equals each where all losses are equal. Formed from the smallest
 /// loss, so that nothing overflows and a large `β'` loses no digits.
 ///
-/// **The whole batch.** [`Reduction::Mean`] is the paper's. For weights `w` with total `W`,
-/// [`Reduction::Weighted`] is `-W β' ln(Σ w e^{-ℓ/β'} / W)`, of which weights of `1/n` are the mean and weights of 1
-/// [`Reduction::Sum`], `n` times the mean. Pairs have no shares of it, nor do micro-batches combine: `each` and `parts` are
+/// **The whole batch.** [`Reduction::Mean`] is the paper's. For weights `w` with total `W`, [`Reduction::Weighted`] is
+/// `-W β' ln(Σ w e^{-ℓ/β'} / W)`, of which weights of `1/n` are the mean and weights of 1 [`Reduction::Sum`], `n` times
+/// the mean. Pairs have no shares of it, and micro-batches do not combine: `each` and `parts` are
 /// [`Error::NotSeparable`]. [`DrDpo::weights_of`] gives `p`.
 ///
 /// A pair whose loss is +inf has weight 0 and no gradient. A pair whose own weight is zero is not in the batch.

@@ -19,7 +19,7 @@ use crate::{Real, Reduction, Result, SumCount, check, math};
 /// ```
 ///
 /// `a = log π_w - log ρ_w` and `b = log π_l - log ρ_l`, of sums; the bars are means over the batch, weighted where the
-/// reduction has weights: a pair of weight zero is in no baseline, nor has it a share of their gradient. The mean over
+/// reduction has weights: a pair of weight zero is in no baseline, and has no share of their gradient. The mean over
 /// pairs is the peers' mean over all `2n` responses. `L` lies between 0 and 1 and is ½ where the models agree.
 ///
 /// The baselines are constants in the gradient ([`Baseline::Detached`]: TRL, LLaMA-Factory) or not

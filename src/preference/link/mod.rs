@@ -180,8 +180,9 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 /// L = \ell\Big(\frac{s(\lambda^w)}{n_w} - \frac{s(\lambda^l)}{n_l} - t\Big), \qquad \lambda = \log\pi - \log\rho
 /// ```
 ///
-/// RatioLink first, then length, then margin, then the batch's offset `t`. It takes every [`LabeledLoss`], of which the
-/// [`MarginLoss`](crate::preference::MarginLoss) is one, and is none itself, so that scores cannot be stacked:
+/// The order is: the [`RatioLink`], the division by lengths, the margin, the batch's offset `t`. It takes every
+/// [`LabeledLoss`], of which the [`MarginLoss`](crate::preference::MarginLoss) is one, and is none itself, so that
+/// scores cannot be stacked:
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
@@ -190,7 +191,8 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 /// twice.needs(); // `Linked<..>` is no `LabeledLoss`
 /// ```
 ///
-/// Losses that treat each side by itself, and functions of the whole batch, take no score, as their constants would count:
+/// Losses that treat each side separately, and functions of the whole batch, take no score, as its constants would
+/// count:
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};

@@ -14,8 +14,9 @@ use crate::{Real, Result, check};
 /// \ell = \sum_{t \le n} \log p_t + \alpha \sum_{t > n} \log p_t, \qquad n = \min(n_w, n_l)
 /// ```
 ///
-/// `t` counts the scored tokens of a response. With `α` 1 it is the plain sum, with `α` 0 the longer response is cut. The
-/// sums stand in for those of [`sum_tokens`] before any objective, and [`LengthDesensitized::backward`] for its way back.
+/// `t` counts the scored tokens of a response. With `α` 1 it is the plain sum, with `α` 0 the longer response is cut.
+/// Use these sums in place of those of [`sum_tokens`], with any objective, and [`LengthDesensitized::backward`] for
+/// the gradient.
 ///
 /// TRL applies it to policy and reference; LLaMA-Factory, ms-swift and TRL's older versions to the policy alone, which leaves
 /// a constant in the margin. Here it is applied to what is given.

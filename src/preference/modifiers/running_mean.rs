@@ -8,10 +8,10 @@ use crate::preference::PairMetrics;
 /// \bar x \leftarrow \bar x + \frac{n}{N + n} (\bar x_n - \bar x), \qquad N \leftarrow N + n
 /// ```
 ///
-/// Objectives take a baseline (BCO's `δ`) as a number and never change it; this is how it comes about. Of one process or
-/// several, in any grouping: parts [`merge`](Self::merge), first over the machines and then into the total. It is updated
-/// once per step, before the loss and in training alone; to update it for each micro-batch of a step moves the baseline
-/// inside the step.
+/// Objectives take a baseline (BCO's `δ`) as a number and never change it; this type computes that number. It can be
+/// computed by one process or by several, in any grouping: parts [`merge`](Self::merge), first over the machines and
+/// then into the total. Update it once per step, before the loss, and only in training. An update for each micro-batch
+/// would change the baseline within a step.
 ///
 /// # Examples
 ///

@@ -16,9 +16,9 @@ use crate::{Real, Result, check, math};
 /// gradient is `β (σ'(βa) - σ'(β(a - b)))` and `β σ'(β(a - b))`, with `σ'(x) = σ(x) σ(-x)`. For models that are better than
 /// the chosen responses; where they are worse, [`ApoZero`](crate::preference::ApoZero).
 ///
-/// `0 <= L <= 2`, and 1 where the two models agree, whatever the margin costs elsewhere: gradients are those of
-/// probabilities and vanish in both tails. Peers agree but where a score of a divergence stands in (TRL applied it to one
-/// of the terms); this one takes none.
+/// `0 <= L <= 2`, and 1 where the two models agree. It is a loss of probabilities: its gradients vanish in both tails.
+/// Peers agree, except under another divergence: TRL applied the score of the divergence to one of the terms only. This
+/// objective takes no other divergence.
 ///
 /// A log-probability of -inf is the exact limit, with gradient 0 on its own side.
 ///

@@ -13,8 +13,8 @@ use crate::{Real, Result, check, math};
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]; `p` is then the geometric mean of the token probabilities), or
-/// 1 ([`Length::Sum`]: the log-probabilities are taken as they are given). No reference. The gradient is with respect to
-/// what was given, so to the sums. At `β = 1`, the paper's form, the term is the cross-entropy
+/// 1 ([`Length::Sum`]: the log-probabilities are used as given). No reference. The gradient is with respect to what was
+/// given, that is, to the sums. At `β = 1`, the paper's form, the term is the cross-entropy
 /// `-λ ln p_w - λ ln(1 - p_l)`, with the gradient `-λ` and `λ p_l / (1 - p_l)`. The whole ASFT objective is this term and
 /// the [`Nll`](crate::preference::Nll) of the chosen response in a [`WeightedSum`](crate::preference::WeightedSum).
 ///

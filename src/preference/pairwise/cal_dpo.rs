@@ -14,7 +14,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `π` is the policy, `ρ` the reference, `w` the chosen and `l` the rejected response; log-probabilities are sums. `β`
-/// stands in the targets alone: the margin is in nats. The gradient is `-σ(b - a) + a - 1/(2β)` and
+/// is used in the targets only: the margin is in nats. The gradient is `-σ(b - a) + a - 1/(2β)` and
 /// `σ(b - a) + b + 1/(2β)`.
 ///
 /// It is [`Dpo`](crate::preference::Dpo) with `beta` 1 plus half of [`SppoHard`](crate::preference::SppoHard): the squares

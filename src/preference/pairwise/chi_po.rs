@@ -17,8 +17,8 @@ use crate::{Real, Result, check, math};
 /// `λ = log π - log ρ` of whole responses, in nats. The χ² part punishes a policy that leaves the reference far behind more
 /// than KL does. Inside the clip, whose bounds count as inside, the gradient is `∓β σ(-z) (1 + e^λ)`; outside it is 0.
 ///
-/// The difference is formed from the gap of the two log-ratios and the larger power, so that powers beyond the type clip
-/// and do not meet as ∞ - ∞. One side of log-probability -inf, in policy or reference, is the exact limit.
+/// The difference is formed from the gap of the two log-ratios and the larger power, so that powers beyond the type are
+/// clipped, and no ∞ - ∞ is formed. One side of log-probability -inf, in policy or reference, is the exact limit.
 ///
 /// # Errors
 ///

@@ -16,13 +16,13 @@ use crate::{Real, Result, check, math};
 ///
 /// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
 /// subtracted from it. `L >= 0`, with equality at `z = logit(1-ε)`, beyond which the gradient
-/// `β σ'(z) (z - logit(1-ε))` turns. It vanishes far out on both sides: pairs that are very wrong are left alone.
+/// `β σ'(z) (z - logit(1-ε))` changes sign. It vanishes for large `|z|`: pairs that are very wrong hardly change.
 ///
 /// Good to some 40 ulp, also around the minimum, where the terms cancel, and in the tails, where `L` tends to `-ln ε` and
 /// `-ln(1-ε)`; these are the answers at log-probabilities of -inf, with gradient 0.
 ///
 /// At `label_smoothing` 0 the loss is infinite; TRL and Liger refuse it too, ms-swift takes 1e-3 in its place. The
-/// authors' code takes `ln ε = -10` and `ln(1-ε) = 0`, which is no distribution.
+/// authors' code takes `ln ε = -10` and `ln(1-ε) = 0`, which do not form a distribution.
 ///
 /// # Errors
 ///

@@ -10,8 +10,8 @@ use crate::{Real, Result};
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]) or 1 ([`Length::Sum`]). Needs no reference; the gradient with
-/// respect to the rejected log-probability is zero. As a term of a weighted sum it keeps the likelihood of the chosen
-/// response from falling with that of the rejected one.
+/// respect to the rejected log-probability is zero. As a term of a weighted sum it prevents the likelihood of the
+/// chosen response from falling with that of the rejected one.
 ///
 /// There is no default, since peers disagree: RPO takes the sum, IRPO and OpenRLHF the mean per response. The mean over
 /// all tokens of a batch (TRL's `sft`) is [`Sft`](crate::preference::Sft).

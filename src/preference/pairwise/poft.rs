@@ -12,9 +12,10 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// One response for each pair, the chosen one; the rejected side is not looked at and has the gradient 0. The reference
-/// holds the mean over the aligned models of their log-probabilities of that response, as sums over its `n` tokens (a mean
-/// per token of a model with another tokeniser, times `n`). The gradient `-β σ(-z) / n` is that of the likelihood with a
-/// weight for each response: near `β` where the aligned models find it much likelier, near 0 where they find it unlikely.
+/// holds the mean over the aligned models of their log-probabilities of that response, as sums over its `n` tokens (a
+/// mean per token of a model with another tokenizer, times `n`). The gradient `-β σ(-z) / n` is that of the likelihood
+/// with a weight for each response: near `β` where the aligned models find it much likelier, near 0 where they find it
+/// unlikely.
 ///
 /// A response of log-probability -inf gives +inf with gradient `-β/n`; under the aligned models, 0: the exact limits.
 ///

@@ -15,7 +15,7 @@ use crate::{Real, Result, check};
 ///
 /// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
 /// subtracted from it. Over flips of probability `ε` its mean is the loss of the true label. The gradient
-/// `-β (σ(-z) + ε/(1-2ε))` is never zero: the loss of a pair has no lower bound, and a negative one is no mistake.
+/// `-β (σ(-z) + ε/(1-2ε))` is never zero: the loss of a pair has no lower bound, and may be negative.
 ///
 /// Exact up to `ε = 0.5`, which itself is out of range: `1 - 2ε` is formed without rounding. A chosen response of
 /// log-probability -inf gives +inf and a rejected one -inf (0 where `ε` is 0), each with the limit of the gradient; both

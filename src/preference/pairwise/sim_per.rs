@@ -10,8 +10,8 @@ use crate::{Real, Result, math};
 /// L_i = e^{\log\pi_i^l / n_i^l} - e^{\log\pi_i^w / n_i^w}
 /// ```
 ///
-/// `n` is the number of scored tokens ([`Length::Mean`]), or 1 ([`Length::Sum`]: the log-probabilities are taken as they
-/// are given). The gradient is with respect to what was given, so to the sums: `-p_w / n_w` and `p_l / n_l`, with the
+/// `n` is the number of scored tokens ([`Length::Mean`]), or 1 ([`Length::Sum`]: the log-probabilities are used as
+/// given). The gradient is with respect to what was given, that is, to the sums: `-p_w / n_w` and `p_l / n_l`, with the
 /// geometric mean `p` of the token probabilities.
 ///
 /// `-1 <= L <= 1`. A response of small likelihood has a small gradient, the chosen one too. Log-probabilities of 0 and

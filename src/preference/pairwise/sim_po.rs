@@ -20,7 +20,7 @@ use crate::{Real, Result, check};
 ///
 /// Peers disagree on what `γ` is: here, in TRL, Liger, LLaMA-Factory and ms-swift it is the margin after `β`; the authors,
 /// HALOs, oat and open-instruct take the ratio `γ/β`, for which there is [`SimPo::from_ratio`]. Liger adds the likelihood
-/// unless told otherwise.
+/// by default.
 ///
 /// Limits at log-probabilities of -inf are those of [`Dpo`](crate::preference::Dpo), with gradients over `n`.
 ///

@@ -1,4 +1,4 @@
-//! What one watches while training a reward model.
+//! Metrics of the training of a reward model.
 
 use crate::error::Position;
 use crate::preference::{Label, LabelUse, PairBatch, PairObjective, Pairs, ProcessReward, Row};
@@ -7,7 +7,7 @@ use crate::{Error, Real, Result, SumCount};
 
 /// Metrics of a reward model: accuracy, margin and moments of the scores of a batch, in `f64` for every element type.
 ///
-/// TRL's names are those of the fields with `_reward` behind `min`, `mean` and `max`.
+/// TRL calls three of the fields `min_reward`, `mean_reward` and `max_reward`.
 #[doc(alias = "reward accuracy")]
 #[doc(alias = "min_reward")]
 #[doc(alias = "mean_reward")]
@@ -16,7 +16,7 @@ use crate::{Error, Real, Result, SumCount};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct RewardMetrics {
-    /// Share of pairs whose chosen response has the larger score; a tie is no win.
+    /// Share of pairs whose chosen response has the larger score; a tie does not count as a win.
     pub accuracy: f64,
     /// Mean difference of the two scores.
     pub margin: f64,
@@ -28,7 +28,7 @@ pub struct RewardMetrics {
     pub max: f64,
     /// Standard deviation of the scores of both sides about their mean, divided by their number.
     pub deviation: f64,
-    /// Mean of `(r_w + r_l)²`: the centering before its weight.
+    /// Mean of `(r_w + r_l)²`: the centering term, without its weight.
     pub centering: f64,
     /// Number of pairs.
     pub count: f64,

@@ -14,7 +14,7 @@ use crate::{Real, Result};
 ///
 /// Here an entry of the batch is a step, not a pair of responses: its chosen column holds the logit `x⁺` of the class or
 /// token for right, the rejected one the logit `x⁻` of that for wrong, and its target `p` the label: 1, 0, or a
-/// probability (OpenRLHF's soft labels). The softmax is over these two logits, whatever the vocabulary holds besides. The
+/// probability (OpenRLHF's soft labels). The softmax is over these two logits only, not over the vocabulary. The
 /// gradient is `σ(x⁺ - x⁻) - p` and minus that.
 ///
 /// A mean is over steps, so that long solutions count more; weights of one over the number of steps of a solution change

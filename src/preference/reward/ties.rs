@@ -13,10 +13,10 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `r` are the scores of the model, in the policy column of the batch; the probabilities are those of
-/// [`RaoKupper`](crate::preference::RaoKupper) or [`Davidson`](crate::preference::Davidson) at the difference `d`, as it is.
-/// The batch's target, where it has one, is the probability `t` that the pair is a tie. `c` holds the mean of the two scores
-/// near 0. Without ties it is [`BradleyTerry`](crate::preference::BradleyTerry): at `nu` 1 (Rao and Kupper) or 0 (Davidson).
-/// No peer has it.
+/// [`RaoKupper`](crate::preference::RaoKupper) or [`Davidson`](crate::preference::Davidson) at the difference `d`, as
+/// it is. The batch's target, where it has one, is the probability `t` that the pair is a tie. `c` keeps the mean of
+/// the two scores near 0. Without ties it is [`BradleyTerry`](crate::preference::BradleyTerry): at `nu` 1 (Rao and
+/// Kupper) or 0 (Davidson). No peer has it.
 ///
 /// At `c = 0` a score of -inf is the exact limit, with a finite gradient.
 ///
@@ -44,7 +44,7 @@ use crate::{Real, Result, check};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RewardTies {
-    /// How ties come about. Default [`TieModel::RaoKupper`].
+    /// The model of ties. Default [`TieModel::RaoKupper`].
     pub model: TieModel,
     /// How much likelier a tie is, `>= 1` for Rao and Kupper, `>= 0` for Davidson. Default 3 (Chen et al.).
     pub nu: f64,
