@@ -20,8 +20,8 @@ use crate::{Element, Reduction, Result, Target, check};
 ///
 /// The two sides are [`Responses`], padded or packed, and may differ in length; response `i` of one side belongs to
 /// response `i` of the other. The objective is given sums and lengths of both, from one mask, and what was added by
-/// [`reference`](Self::reference), [`offset`](Self::offset) and the other methods. Any [`PairObjective`] can be used: one
-/// loss, a weighted sum, a boxed one.
+/// [`reference`](Self::reference), [`offset`](Self::offset) and the other methods. Any [`PairObjective`] can be used:
+/// one loss, a weighted sum, a boxed one.
 ///
 /// **Memory.** A value allocates nothing of the size of the logits. A gradient has their shape, in [`Element::Real`]:
 /// owned from [`grad`](Self::grad), in the caller's buffers with [`grad_into`](Self::grad_into); no log-softmax stands

@@ -149,7 +149,7 @@ mod tests {
     const USUAL: MarginMoments = MarginMoments { mean: 0.3, std: 0.7 };
     const FULL: AlphaDpo = AlphaDpo { beta: 2.0, gamma: 0.6, alpha: 0.15, label_smoothing: 0.1, usual: USUAL };
 
-    /// The same loss of a margin whose offset is the batch's target.
+    /// The same loss of a margin with the batch's offset.
     struct Frozen;
 
     impl MarginLoss for Frozen {

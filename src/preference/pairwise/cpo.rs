@@ -12,7 +12,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `n` is 1 ([`Length::Sum`]: the paper, TRL, Liger) or the number of scored tokens ([`Length::Mean`]: h2o); gradients are
-/// with respect to the sums. The batch's target, where it has one, is subtracted from `m`. With `label_smoothing` ε the
+/// with respect to the sums. The batch's offset, where it has one, is subtracted from `m`. With `label_smoothing` ε the
 /// loss is `(1-ε) softplus(-βm) + ε softplus(βm)`. The whole objective of the paper adds the likelihood of the chosen
 /// response: a [`WeightedSum`](crate::preference::WeightedSum) with [`Nll`](crate::preference::Nll) of weight 1. With a
 /// target margin it is [`SimPo`](crate::preference::SimPo).

@@ -11,9 +11,9 @@ use crate::{Real, Result, check};
 /// L_i = \max(0,\ 1 - \beta\, m_i), \qquad m_i = \frac{\log\pi_i^w}{n_i^w} - \frac{\log\pi_i^l}{n_i^l}
 /// ```
 ///
-/// `n` is 1 ([`Length::Sum`]: TRL) or the number of scored tokens ([`Length::Mean`]: SimPO's code, oat); gradients are with
-/// respect to the sums. The batch's target, where it has one, is subtracted from `m`: the hinge of SimPO has `γ/β` there.
-/// The sub-gradient at the kink is 0.
+/// `n` is 1 ([`Length::Sum`]: TRL) or the number of scored tokens ([`Length::Mean`]: SimPO's code, oat); gradients are
+/// with respect to the sums. The batch's offset, where it has one, is subtracted from `m`: the hinge of SimPO has `γ/β`
+/// there. The sub-gradient at the kink is 0.
 ///
 /// A chosen response of log-probability -inf gives +inf with gradient `-β/n`, a rejected one 0: the exact limits.
 ///

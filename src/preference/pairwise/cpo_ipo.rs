@@ -13,7 +13,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]: TRL) or 1 ([`Length::Sum`]); gradients are with respect to the
-/// sums. The batch's target, where it has one, is subtracted from `m`. `L >= 0`, with equality at `m = 1/(2β)`. A
+/// sums. The batch's offset, where it has one, is subtracted from `m`. `L >= 0`, with equality at `m = 1/(2β)`. A
 /// log-probability of -inf has no finite gradient and is an error.
 ///
 /// # Errors

@@ -13,18 +13,18 @@ use crate::{Real, Result, check};
 /// Z_i = 1 + e^{-d_i} + 2\nu e^{-d_i/2}, \quad d_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's target, where it has one, is the
-/// probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The loss is
-/// `-(1-t) ln P_win - t ln P_tie`. At `ν = 0` there are no ties and it is DPO; its least value over `d` for a tie is
-/// `ln(1 + 1/ν)`, at `d = 0`.
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's tie probability, where it has
+/// one, is the probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The
+/// loss is `-(1-t) ln P_win - t ln P_tie`. At `ν = 0` there are no ties and it is DPO; its least value over `d` for a
+/// tie is `ln(1 + 1/ν)`, at `d = 0`.
 ///
 /// No power overflows and no logarithm cancels. A response of log-probability -inf is the exact limit: as in DPO for a win,
 /// +inf with gradient ±β/2 for a tie.
 ///
 /// # Errors
 ///
-/// `beta` or `nu` out of range; a batch without reference; a target outside `[0, 1]`, or above 0 where `nu` is 0; both
-/// sides of a pair at -inf.
+/// `beta` or `nu` out of range; a batch without reference; a tie probability outside `[0, 1]`, or above 0 where `nu` is
+/// 0; both sides of a pair at -inf.
 ///
 /// # Examples
 ///

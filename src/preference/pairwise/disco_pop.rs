@@ -11,7 +11,7 @@ use crate::{Real, Result, check, math};
 /// L_i = (1-w_i)\operatorname{softplus}(-z_i) + w_i\, e^{-z_i}, \qquad w_i = \sigma(z_i/\tau), \quad z_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. Not convex: there is a bump near `z = 0`. Far below it is `-z`, far above `e^{-z}`.
 ///
 /// `w e^{-z}` is formed as one power, so that nothing is 0 · ∞: at `z` of -200 TRL, Liger and ms-swift give NaN in `f32`. A

@@ -13,8 +13,8 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `π` is the policy, `ρ` the reference, `w` the chosen and `l` the rejected response. Log-probabilities are of whole
-/// responses, summed over their tokens, in nats. The batch's target, where it has one, is an offset in nats that is
-/// subtracted from `m` (before `β`). It is `sigmoid` in TRL. InfoNCA of a pair is this loss too.
+/// responses, summed over their tokens, in nats. The batch's offset, where it has one, is in nats and is subtracted
+/// from `m` (before `β`). It is `sigmoid` in TRL. InfoNCA of a pair is this loss too.
 ///
 /// `L >= 0`; it is `ln 2` where the two models agree and falls as the margin grows. Good to 4 ulp at the rounded `-βm`;
 /// nothing overflows for any finite margin. With `label_smoothing` ε it is the conservative form

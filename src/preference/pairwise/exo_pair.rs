@@ -14,7 +14,7 @@ use crate::{Real, Result, check, math};
 /// z_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. `L >= 0`, with equality at `z = logit(1-ε)`, beyond which the gradient
 /// `β σ'(z) (z - logit(1-ε))` changes sign. It vanishes for large `|z|`: pairs that are very wrong hardly change.
 ///

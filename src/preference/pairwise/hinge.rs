@@ -11,7 +11,7 @@ use crate::{Real, Result, check};
 /// L_i = \max(0,\ 1 - \beta\, m_i)
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. A pair counts until its margin is `1/β`. The sub-gradient at the kink is 0.
 ///
 /// Without a reference it is [`CpoHinge`](crate::preference::CpoHinge); with the margin in nats and the slope 1,

@@ -14,7 +14,7 @@ use crate::{Real, Result, check};
 ///
 /// `π` is the policy, `ρ` the reference, `w` the chosen and `l` the rejected response, `n` the number of scored tokens
 /// ([`Length::Mean`]) or 1 ([`Length::Sum`]). Log-probabilities are summed over tokens in both cases, and so is what the
-/// gradient is taken with respect to. The batch's target, where it has one, is subtracted from `h`.
+/// gradient is taken with respect to. The batch's offset, where it has one, is subtracted from `h`.
 ///
 /// There is no default, since peers disagree and the two differ by orders of magnitude: with `β = 0.1` the target is 5
 /// nats for the whole response (the authors' first code, OpenRLHF) or 5 nats **per token** (TRL, ms-swift,

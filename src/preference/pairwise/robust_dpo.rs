@@ -13,7 +13,7 @@ use crate::{Real, Result, check};
 ///     = \operatorname{softplus}(-z_i) - \frac{\varepsilon}{1-2\varepsilon}\, z_i, \qquad z_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. Over flips of probability `ε` its mean is the loss of the true label. The gradient
 /// `-β (σ(-z) + ε/(1-2ε))` is never zero: the loss of a pair has no lower bound, and may be negative.
 ///

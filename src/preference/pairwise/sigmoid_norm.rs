@@ -13,7 +13,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `π` is the policy, `ρ` the reference and `n` the number of scored tokens. Log-probabilities are given as sums, which the
-/// gradient is with respect to. The batch's target, where it has one, is subtracted from `m`, in nats per token. With
+/// gradient is with respect to. The batch's offset, where it has one, is subtracted from `m`, in nats per token. With
 /// `label_smoothing` ε the loss is `(1-ε) softplus(-βm) + ε softplus(βm)`.
 ///
 /// Peers divide by the number of scored tokens, but for TRL, which counts the token before the shift too where the prompt

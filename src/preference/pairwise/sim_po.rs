@@ -13,7 +13,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `n` is the number of scored tokens: the batch must hold lengths (of 1, where the log-probabilities are means already).
-/// Gradients are with respect to the sums. The batch's target, where it has one, is subtracted from `m`. With
+/// Gradients are with respect to the sums. The batch's offset, where it has one, is subtracted from `m`. With
 /// `label_smoothing` ε the loss is `(1-ε) softplus(-z) + ε softplus(z)`, `z = βm - γ`. At `γ = 0` it is
 /// [`Cpo`](crate::preference::Cpo) of means; CPO-SimPO adds the likelihood of the chosen response by a
 /// [`WeightedSum`](crate::preference::WeightedSum) with [`Nll`](crate::preference::Nll).

@@ -11,11 +11,11 @@ use crate::{Real, Result, check};
 /// L_i = \max(0,\ \delta - m_i), \qquad m_i = \frac{\log\pi_i^w}{n_i^w} - \frac{\log\pi_i^l}{n_i^l}
 /// ```
 ///
-/// No reference. `n` is the number of scored tokens ([`Length::Mean`]) or 1 ([`Length::Sum`]); gradients are with respect
-/// to the sums. The batch's target, where it has one, is subtracted from `m`. The sub-gradient at the kink is 0. The whole
-/// objective of the paper adds the likelihood of the SFT target: a [`WeightedSum`](crate::preference::WeightedSum) with
-/// [`Nll`](crate::preference::Nll), of weight 0.1 in HALOs. `δ` times [`CpoHinge`](crate::preference::CpoHinge) with
-/// `β = 1/δ` is the same.
+/// No reference. `n` is the number of scored tokens ([`Length::Mean`]) or 1 ([`Length::Sum`]); gradients are with
+/// respect to the sums. The batch's offset, where it has one, is subtracted from `m`. At the kink the sub-gradient
+/// is 0. The whole objective of the paper adds the likelihood of the SFT target: a
+/// [`WeightedSum`](crate::preference::WeightedSum) with [`Nll`](crate::preference::Nll), of weight 0.1 in HALOs. `δ`
+/// times [`CpoHinge`](crate::preference::CpoHinge) with `β = 1/δ` is the same.
 ///
 /// A chosen response of log-probability -inf gives +inf with gradient `-1/n`, a rejected one 0: the exact limits.
 ///

@@ -12,16 +12,17 @@ use crate::{Real, Result, check};
 /// L_i = p_i\operatorname{softplus}(-\beta\, m_i) + (1-p_i)\operatorname{softplus}(\beta\, m_i)
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums, and `p` the batch's target: the probability
-/// that the first response is the better one, below 1/2 too. `p = 1` is DPO, `p = 1 - ε` for all pairs DPO with
-/// `label_smoothing` ε (conservative DPO). Least, and equal to the entropy of `p`, at `m = logit(p)/β`; without that
-/// constant it is [`RewardDistance::BackwardKl`](crate::preference::RewardDistance).
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums, and `p` the batch's soft label: the
+/// probability that the first response is the better one, below 1/2 too. `p = 1` is DPO, `p = 1 - ε` for all pairs DPO
+/// with `label_smoothing` ε (conservative DPO). Least, and equal to the entropy of `p`, at `m = logit(p)/β`; without
+/// that constant it is [`RewardDistance::BackwardKl`](crate::preference::RewardDistance).
 ///
 /// A response of log-probability -inf gives +inf with the gradient of the limit, and where `p` rules the other one out, 0.
 ///
 /// # Errors
 ///
-/// `beta` out of range; a batch without reference or target; a target outside `[0, 1]`; both sides of a pair at -inf.
+/// `beta` out of range; a batch without reference or soft label; a soft label outside `[0, 1]`; both sides of a pair at
+/// -inf.
 ///
 /// # Examples
 ///

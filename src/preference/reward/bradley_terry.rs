@@ -16,18 +16,19 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `r` are the scores of the model, in the policy column of the batch; `g` is by how much the chosen response was rated
-/// better, the batch's target. [`RatingGap::Margin`] asks the scores to be ahead by as much (0 for a batch without target);
-/// Llama 2 takes 3, 2, 1 and 0 for significantly, plainly, slightly and negligibly better, or a third of it.
-/// [`RatingGap::Scale`] weighs the pair. `c` keeps the mean of the two scores near 0, which the likelihood leaves open.
+/// better, the batch's rating gap. [`RatingGap::Margin`] asks the scores to be ahead by as much (0 for a batch without
+/// rating gap); Llama 2 takes 3, 2, 1 and 0 for significantly, plainly, slightly and negligibly better, or a third of
+/// it. [`RatingGap::Scale`] weighs the pair. `c` keeps the mean of the two scores near 0, which the likelihood leaves
+/// open.
 ///
-/// Without target and at `c = 0` it is [`Dpo`](crate::preference::Dpo) of scores at `beta` 1: `ln 2` for equal scores. TRL
-/// and OpenRLHF have the margin, NeMo-Aligner both; align-anything centers each score separately.
+/// Without rating gap and at `c = 0` it is [`Dpo`](crate::preference::Dpo) of scores at `beta` 1: `ln 2` for equal
+/// scores. TRL and OpenRLHF have the margin, NeMo-Aligner both; align-anything centers each score separately.
 ///
 /// At `c = 0` a score of -inf is the exact limit: chosen, the loss is +inf with gradient -1; rejected, both are 0.
 ///
 /// # Errors
 ///
-/// `centering` out of range; a batch without target, for [`RatingGap::Scale`], or one below 0; both scores at -inf.
+/// `centering` out of range; a batch without rating gap, for [`RatingGap::Scale`], or one below 0; both scores at -inf.
 ///
 /// # Examples
 ///

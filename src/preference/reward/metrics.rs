@@ -127,7 +127,7 @@ pub(in crate::preference) fn compute_reward_metrics<T: Real>(batch: PairBatch<'_
 ///
 /// # Errors
 ///
-/// A batch without target; arrays of different lengths; a logit that is not finite; a target outside `[0, 1]`.
+/// A batch without soft label; arrays of different lengths; a logit that is not finite; a soft label outside `[0, 1]`.
 ///
 /// # Examples
 ///

@@ -12,10 +12,10 @@ use crate::{Real, Result};
 /// L_i = p_i \operatorname{softplus}(-(x^+_i - x^-_i)) + (1 - p_i) \operatorname{softplus}(x^+_i - x^-_i)
 /// ```
 ///
-/// Here an entry of the batch is a step, not a pair of responses: its chosen column holds the logit `x⁺` of the class or
-/// token for right, the rejected one the logit `x⁻` of that for wrong, and its target `p` the label: 1, 0, or a
-/// probability (OpenRLHF's soft labels). The softmax is over these two logits only, not over the vocabulary. The
-/// gradient is `σ(x⁺ - x⁻) - p` and minus that.
+/// Here an entry of the batch is a step, not a pair of responses: its chosen column holds the logit `x⁺` of the class
+/// or token for right, the rejected one the logit `x⁻` of that for wrong, and its soft label `p` says whether it is
+/// right: 1, 0, or a probability (OpenRLHF's soft labels). The softmax is over these two logits only, not over the
+/// vocabulary. The gradient is `σ(x⁺ - x⁻) - p` and minus that.
 ///
 /// A mean is over steps, so that long solutions count more; weights of one over the number of steps of a solution change
 /// that. More than two classes are [`CrossEntropy`](crate::logits::CrossEntropy) with the ignored index at all tokens that
@@ -26,7 +26,7 @@ use crate::{Real, Result};
 ///
 /// # Errors
 ///
-/// A batch without target; a target outside `[0, 1]`; both logits at -inf.
+/// A batch without soft label; a soft label outside `[0, 1]`; both logits at -inf.
 ///
 /// # Examples
 ///

@@ -14,15 +14,16 @@ use crate::{Real, Result, check};
 ///
 /// `r` are the scores of the model, in the policy column of the batch; the probabilities are those of
 /// [`RaoKupper`](crate::preference::RaoKupper) or [`Davidson`](crate::preference::Davidson) at the difference `d`, as
-/// it is. The batch's target, where it has one, is the probability `t` that the pair is a tie. `c` keeps the mean of
-/// the two scores near 0. Without ties it is [`BradleyTerry`](crate::preference::BradleyTerry): at `nu` 1 (Rao and
-/// Kupper) or 0 (Davidson). No peer has it.
+/// it is. The batch's tie probability, where it has one, is the probability `t` that the pair is a tie. `c` keeps the
+/// mean of the two scores near 0. Without ties it is [`BradleyTerry`](crate::preference::BradleyTerry): at `nu` 1 (Rao
+/// and Kupper) or 0 (Davidson). No peer has it.
 ///
 /// At `c = 0` a score of -inf is the exact limit, with a finite gradient.
 ///
 /// # Errors
 ///
-/// `nu` or `centering` out of range; a target outside `[0, 1]`, or above 0 where `nu` allows no ties; both scores at -inf.
+/// `nu` or `centering` out of range; a tie probability outside `[0, 1]`, or above 0 where `nu` allows no ties; both
+/// scores at -inf.
 ///
 /// # Examples
 ///
