@@ -50,7 +50,7 @@ configurations! {
     /// { "loss_type": "linked", "loss": { "loss_type": "sigmoid" }, "link": { "f_divergence_type": "js_divergence" } }
     /// ```
     ///
-    /// Losses of one's own are not among them: where a choice at run time must reach these, use a
+    /// Your own losses are not among them: where a choice at run time must include these, use a
     /// `Box<dyn PairObjective<f64>>`.
     ///
     /// # Examples

@@ -8,7 +8,7 @@ use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
 use crate::sequence::Sequences;
 use crate::{Error, Real, Reduction, Result, check};
 
-/// What a batch holds beside the policy's outputs, and what becomes of its logits first.
+/// What a batch holds beside the policy's outputs, and how its logits are transformed first.
 #[derive(Clone, Debug)]
 pub(super) struct Context<'a, T> {
     pub(super) reference: Option<PairsView<'a, T>>,

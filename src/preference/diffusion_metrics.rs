@@ -6,10 +6,13 @@ use crate::preference::{DiffusionDpo, LabelUse, PairBatch, PairObjective, Pairs,
 use crate::reduction::joint_mean;
 use crate::{Error, Real, Result};
 
-/// Means over the pairs of a batch of denoising errors, in `f64` for every element type.
+/// Metrics of Diffusion-DPO: means over the pairs of a batch of denoising errors, in `f64` for every element type.
 ///
-/// An error is to be small where a log-probability is to be large. The reward of a sample is `-β/2 (e - ẽ)`, of the errors
+/// A small error corresponds to a large log-probability. The reward of a sample is `-β/2 (e - ẽ)`, of the errors
 /// of policy and reference: above 0 where the policy's is the smaller one.
+#[doc(alias = "implicit accuracy")]
+#[doc(alias = "implicit_acc")]
+#[doc(alias = "Diffusion-DPO metrics")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct DiffusionMetrics {
@@ -19,7 +22,8 @@ pub struct DiffusionMetrics {
     pub reward_rejected: f64,
     /// Mean of their difference.
     pub margin: f64,
-    /// Share of pairs whose preferred sample has the larger reward; a tie is no win (`implicit_acc` of the authors' code).
+    /// Share of pairs whose preferred sample has the larger reward; a tie does not count as a win
+    /// (`implicit_acc` of the authors' code).
     pub accuracy: f64,
     /// Mean error of the policy on the preferred samples. The mean with that on the others is the authors'
     /// `raw_model_loss`.
@@ -51,7 +55,7 @@ impl DiffusionMetrics {
     }
 }
 
-/// [`DiffusionMetrics`] of a batch for [`DiffusionDpo`]. Nothing is allocated.
+/// Metrics of Diffusion-DPO ([`DiffusionMetrics`]), for a batch of [`DiffusionDpo`]. Nothing is allocated.
 ///
 /// [`pair_metrics`](crate::preference::pair_metrics) of the same batch has the wrong signs: it takes the errors for log-probabilities, and a model that is
 /// always right has the accuracy 0. `beta` is that of the objective.
@@ -72,6 +76,8 @@ impl DiffusionMetrics {
 /// assert_eq!((metrics.margin, metrics.accuracy), (0.5, 0.5)); // margins 2 and -1
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "implicit accuracy")]
+#[doc(alias = "Diffusion-DPO metrics")]
 pub fn diffusion_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<DiffusionMetrics> {
     T::diffusion_metrics(batch, beta)
 }

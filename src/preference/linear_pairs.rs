@@ -21,9 +21,9 @@ use crate::{Element, Reduction, Result, Target, check};
 /// ```
 ///
 /// It is [`LogitPairs`](super::LogitPairs) one layer earlier: loss, selection and special values are the same up to the
-/// rounding of the products, and any [`PairObjective`] will do. The two sides are [`HiddenResponses`], padded or packed,
-/// and may differ in length; response `i` of one side belongs to response `i` of the other. The gradient of the weight is
-/// that of both sides together.
+/// rounding of the products, and any [`PairObjective`] can be used. The two sides are [`HiddenResponses`], padded or
+/// packed, and may differ in length; response `i` of one side belongs to response `i` of the other. The gradient of the
+/// weight is that of both sides together.
 ///
 /// **Memory and work**, for `n` scored tokens of the longer side. A value takes one product and 0.5 MiB for each thread
 /// in `f32`. A gradient takes four, with `n × 512` elements of scratch: the forward sweep, whose sums are kept until the
@@ -59,6 +59,8 @@ use crate::{Element, Reduction, Result, Target, check};
 /// assert_eq!(gradient.weight.dim(), weight.dim());
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "fused linear preference loss")]
+#[doc(alias = "fused linear DPO")]
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LinearPairs<'a, E: Element, I, D: Dimension> {
@@ -131,7 +133,7 @@ impl<'a, E: Element, I: Target, D: Dimension> LinearPairs<'a, E, I, D> {
     }
 
     /// Adds the log-probability of a third response of each prompt, as [`PairBatch::gold`] has it. Its gradient goes back
-    /// to that response by itself.
+    /// to that response separately.
     pub fn gold(mut self, gold: ArrayView1<'a, E::Real>) -> Self {
         self.context.gold = Some(gold);
         self

@@ -20,12 +20,12 @@ use crate::{Element, Reduction, Result, Target, check};
 ///
 /// The two sides are [`Responses`], padded or packed, and may differ in length; response `i` of one side belongs to
 /// response `i` of the other. The objective is given sums and lengths of both, from one mask, and what was added by
-/// [`reference`](Self::reference) and [`target`](Self::target). Any [`PairObjective`] will do: one loss, a weighted
-/// sum, a boxed one.
+/// [`reference`](Self::reference), [`offset`](Self::offset) and the other methods. Any [`PairObjective`] can be used:
+/// one loss, a weighted sum, a boxed one.
 ///
 /// **Memory.** A value allocates nothing of the size of the logits. A gradient has their shape, in [`Element::Real`]:
 /// owned from [`grad`](Self::grad), in the caller's buffers with [`grad_into`](Self::grad_into); no log-softmax stands
-/// beside it. Linked logits are read once for a value and twice for a gradient. What the masks leave out is never read,
+/// beside it. Scored logits are read once for a value and twice for a gradient. What the masks leave out is never read,
 /// and its gradient is 0.
 ///
 /// # Errors
@@ -63,6 +63,7 @@ use crate::{Element, Reduction, Result, Target, check};
 /// assert!((gradient.rejected[[0, 0, 1]] - 0.161_056_901_359_570_7).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "DPO from logits")]
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LogitPairs<'a, E: Element, I, D: Dimension> {
@@ -117,7 +118,7 @@ impl<'a, E: Element, I: Target, D: Dimension> LogitPairs<'a, E, I, D> {
     }
 
     /// Adds the log-probability of a third response of each prompt, as [`PairBatch::gold`] has it. Its gradient goes back
-    /// to that response by itself.
+    /// to that response separately.
     pub fn gold(mut self, gold: ArrayView1<'a, E::Real>) -> Self {
         self.context.gold = Some(gold);
         self

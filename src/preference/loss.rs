@@ -1,4 +1,4 @@
-//! The author's side: what a new pair loss has to say about itself.
+//! The author's side: what a new pair loss must define.
 
 use crate::error::Error;
 use crate::preference::link::{ReverseKlLink, linked_pair};
@@ -148,7 +148,7 @@ impl<L: MarginLoss> LabeledLoss for L {
     }
 }
 
-/// A loss of one pair: the general form, in which the two sides need not meet in a margin.
+/// A loss of one pair: the general form, in which the two sides need not form a margin.
 pub trait PairLoss: Sync {
     /// Checks the hyper-parameters and says what the batch must hold.
     fn needs(&self) -> Result<Needs>;
@@ -228,7 +228,7 @@ impl Margin {
         Self { against: Against::Nothing, length }
     }
 
-    /// What a batch must hold, so that this margin can be formed. The offset is welcome and never required.
+    /// What a batch must hold, so that this margin can be formed. The offset is optional.
     #[must_use]
     pub fn needs(self) -> Needs {
         Needs {
@@ -253,6 +253,8 @@ pub enum Against {
 /// Whether a log-probability is the sum over the tokens of a response or their mean.
 ///
 /// It has no `Default`, nor has an objective in which peers disagree about it: the choice must be visible.
+#[doc(alias = "length normalization")]
+#[doc(alias = "average_log_prob")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Length {

@@ -1,4 +1,4 @@
-//! What one watches while training on pairs: rewards, margin, accuracy, log-probabilities, log-odds.
+//! Metrics of training on pairs: rewards, margin, accuracy, log-probabilities, log-odds.
 
 use ndarray::ArrayView1;
 
@@ -9,10 +9,20 @@ use crate::reduction::{BLOCK, Total, joint_mean};
 use crate::simd::{Kernel, LANES, dispatch};
 use crate::{Error, Real, Result, check, math};
 
-/// Means over the pairs of a batch, in `f64` for every element type.
+/// Metrics of preference optimization: means over the pairs of a batch, in `f64` for every element type.
 ///
 /// The reward of a response is `β (log π - log ρ)`, of sums over its tokens: never divided by lengths, nor passed through
 /// the score of a divergence. Quantiles need the whole batch in order and are not here.
+#[doc(alias = "rewards/chosen")]
+#[doc(alias = "rewards/rejected")]
+#[doc(alias = "rewards/margins")]
+#[doc(alias = "rewards/accuracies")]
+#[doc(alias = "logps/chosen")]
+#[doc(alias = "logps/rejected")]
+#[doc(alias = "log_odds_chosen")]
+#[doc(alias = "reward accuracy")]
+#[doc(alias = "implicit reward")]
+#[doc(alias = "likelihood displacement")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct PairMetrics {
@@ -22,7 +32,8 @@ pub struct PairMetrics {
     pub reward_rejected: f64,
     /// Mean of their difference (`rewards/margins`).
     pub margin: f64,
-    /// Share of pairs whose chosen response has the larger reward; a tie is no win (`rewards/accuracies`).
+    /// Share of pairs whose chosen response has the larger reward; a tie does not count as a win
+    /// (`rewards/accuracies`).
     pub accuracy: f64,
     /// Mean log-probability of the chosen responses, in nats (`logps/chosen`).
     pub log_prob_chosen: f64,
@@ -107,7 +118,7 @@ impl PairMetrics {
     }
 }
 
-/// [`PairMetrics`] of a batch, in one pass that allocates nothing.
+/// Metrics of preference optimization ([`PairMetrics`]) for a batch, in one pass that allocates nothing.
 ///
 /// `beta` is that of the objective. A batch without reference has the rewards `β log π`, as CPO and ORPO do. A batch of
 /// denoising errors goes to [`diffusion_metrics`](crate::preference::diffusion_metrics): here its signs would be wrong.
@@ -129,6 +140,8 @@ impl PairMetrics {
 /// assert_eq!(metrics.displaced, 0.5); // and less likely than under the reference
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "reward accuracy")]
+#[doc(alias = "implicit reward")]
 pub fn pair_metrics<T: Real>(batch: PairBatch<'_, T>, beta: f64) -> Result<PairMetrics> {
     T::pair_metrics(batch, beta)
 }

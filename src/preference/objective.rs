@@ -49,12 +49,12 @@ impl<T: Real> Out<'_, T> {
 /// An objective over preference pairs. It can be used as `dyn PairObjective<f64>`.
 ///
 /// Every struct of hyper-parameters in this room is one; a new one comes from
-/// [`MarginLoss`](crate::preference::MarginLoss) or [`PairLoss`], seldom from this trait itself.
+/// [`MarginLoss`](crate::preference::MarginLoss) or [`PairLoss`], rarely from this trait itself.
 ///
 /// Results do not depend on the number of threads nor on memory layout, to the last bit.
 ///
-/// A pair of weight zero ([`Reduction::Weighted`]) is left out: its gradient is 0, and whatever stands in its columns, NaN
-/// included, changes no bit of the rest. That holds for functions of the whole batch too: means, baselines and soft minima
+/// A pair of weight zero ([`Reduction::Weighted`]) is left out: its gradient is 0, and the values in its columns, even
+/// NaN, change no bit of the rest. That holds for functions of the whole batch too: means, baselines and soft minima
 /// are over the other pairs. What takes no reduction (`each`, `parts`, detached factors of each pair) looks at all pairs.
 ///
 /// # Errors
@@ -77,6 +77,15 @@ impl<T: Real> Out<'_, T> {
 /// assert_eq!(objectives[1].value(batch, Reduction::Mean)?, 14.0625);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+///
+/// [`Error::Parameter`]: crate::Error::Parameter
+/// [`Error::Shape`]: crate::Error::Shape
+/// [`Error::Missing`]: crate::Error::Missing
+/// [`Error::Value`]: crate::Error::Value
+/// [`Error::Overflow`]: crate::Error::Overflow
+/// [`Error::NothingToAverage`]: crate::Error::NothingToAverage
+#[doc(alias = "preference optimization")]
+#[doc(alias = "preference loss")]
 pub trait PairObjective<T: Real> {
     /// Checks hyper-parameters, shapes, and that the batch holds what is needed; looks at no data.
     fn validate(&self, batch: &PairBatch<'_, T>) -> Result<()>;
@@ -88,6 +97,8 @@ pub trait PairObjective<T: Real> {
     /// Sum of the losses and number of pairs, by which micro-batches combine exactly; `(0, 0)` over nothing.
     ///
     /// [`Error::NotSeparable`] of an objective whose micro-batches do not combine.
+    ///
+    /// [`Error::NotSeparable`]: crate::Error::NotSeparable
     fn sum_count(&self, batch: PairBatch<'_, T>) -> Result<SumCount> {
         let sum = self.run(&batch, Reduction::Sum, T::one(), Out::Nothing)?;
         Ok(SumCount { sum: sum.as_f64(), count: batch.len() as f64 })
@@ -101,6 +112,8 @@ pub trait PairObjective<T: Real> {
     /// The loss of each pair: its share in the sum.
     ///
     /// [`Error::NotSeparable`] of an objective of which pairs have no shares.
+    ///
+    /// [`Error::NotSeparable`]: crate::Error::NotSeparable
     fn each(&self, batch: PairBatch<'_, T>) -> Result<Array1<T>> {
         self.validate(&batch)?;
         let mut losses = Array1::zeros(batch.len());

@@ -73,7 +73,8 @@ impl<T, S: Data<Elem = T>, D: Dimension> Pairs<ArrayBase<S, D>> {
 /// A batch of preference pairs: log-probabilities of whole responses, in nats, and what else an objective may need.
 ///
 /// It borrows; copying it is cheap. All arrays have one entry for each pair, in any memory layout. An objective reads
-/// what it uses and asks for what it misses: the policy always, the rest where its documentation says so.
+/// the columns that it uses, and returns an error where one is missing. All need the policy; the documentation of each
+/// names the others.
 ///
 /// | column | holds, for each pair | absent |
 /// |---|---|---|

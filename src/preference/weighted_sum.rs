@@ -7,14 +7,14 @@ use crate::preference::{Out, PairBatch, PairObjective};
 use crate::reduction::{finite_total, to_real, total_of};
 use crate::{Error, Real, Reduction, Result, SumCount, check};
 
-/// `Σ w L`: objectives of the same pairs, each with its weight.
+/// Weighted sum of objectives of the same pairs, `Σ w L`, each with its weight.
 ///
 /// ```math
 /// L = \sum_k w_k L_k
 /// ```
 ///
 /// All terms are reduced alike: a pair of weight zero is in none of them. `O` is
-/// [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for objectives of one's own.
+/// [`PairConfig`](crate::preference::PairConfig), or `Box<dyn PairObjective<f64>>` for your own objectives.
 ///
 /// # Errors
 ///
@@ -42,6 +42,12 @@ use crate::{Error, Real, Reduction, Result, SumCount, check};
 /// assert_eq!(values[1], 12.5);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "MPO")]
+#[doc(alias = "mixed preference optimization")]
+#[doc(alias = "RPO")]
+#[doc(alias = "regularized preference optimization")]
+#[doc(alias = "IRPO")]
+#[doc(alias = "loss_weights")]
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct WeightedSum<O> {
@@ -53,14 +59,14 @@ pub struct WeightedSum<O> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Term<O> {
-    /// What the objective is multiplied by, `>= 0`; 0 selects the term away.
+    /// What the objective is multiplied by, `>= 0`; a term of weight 0 is left out.
     pub weight: f64,
     /// The objective.
     pub objective: O,
 }
 
 impl<O> WeightedSum<O> {
-    /// The parts of each term by itself, without its weight: what one watches while training.
+    /// The parts of each term separately, without its weight, to follow them during training.
     ///
     /// # Errors
     ///

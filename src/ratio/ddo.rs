@@ -6,7 +6,8 @@ use crate::error::Position;
 use crate::ratio::{RatioLoss, Samples};
 use crate::{Error, Real, Result, check, math};
 
-/// The loss of a GAN whose discriminator is the likelihood ratio of the model and its own frozen copy.
+/// Direct discriminative optimization (DDO): the loss of a generative adversarial network (GAN) whose discriminator is
+/// the likelihood ratio of the model and its own frozen copy.
 ///
 /// ```math
 /// L = \mathbb{E}_{x \sim \text{data}} \operatorname{softplus}(-\beta\, r(x)) + \alpha\, \mathbb{E}_{x \sim \rho} \operatorname{softplus}(\beta\, r(x)),
@@ -18,8 +19,8 @@ use crate::{Error, Real, Result, check, math};
 /// sample is real. With `Samples::both(Reduction::Mean)` both expectations are means; `each` and `parts` of the fake side
 /// hold the factor `α`. Slopes: `-β σ(-βr)` on real, `αβ σ(βr)` on fake samples.
 ///
-/// At the reference `L = (1 + α) ln 2`, and the expected gradient is `β/2` times that of maximum likelihood, whatever
-/// `α` is. With `α = β = 1` the one minimum is `p = data`, where `L = 2 ln 2 - 2 JSD(data, ρ)`. In general the pointwise
+/// At the reference `L = (1 + α) ln 2`, and the expected gradient is `β/2` times that of maximum likelihood, for every
+/// `α`. With `α = β = 1` the one minimum is `p = data`, where `L = 2 ln 2 - 2 JSD(data, ρ)`. In general the pointwise
 /// optimum is `βr = ln(data / (α ρ))`. With `β < 1` that over-corrects the reference's error; it is a distribution only at
 /// `α = (Σ ρ^(1-1/β) data^(1/β))^β`, which is [`optimal_alpha`](crate::ratio::optimal_alpha), and then is
 /// [`optimal_distribution`](crate::ratio::optimal_distribution). For other `α` the constrained optimum lies elsewhere.
@@ -47,6 +48,10 @@ use crate::{Error, Real, Result, check, math};
 /// # References
 ///
 /// Zheng et al., ICML 2025, [arXiv:2503.01103](https://arxiv.org/abs/2503.01103).
+#[doc(alias = "direct discriminative optimization")]
+#[doc(alias = "noise-contrastive estimation")]
+#[doc(alias = "NCE")]
+#[doc(alias = "GAN")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Ddo {
@@ -68,7 +73,7 @@ impl Default for Ddo {
 
 impl Ddo {
     /// How often the implicit discriminator is right: the shares of real samples with `σ(βr) > ½` and of fake ones with
-    /// `σ(βr) < ½`. A tie (`r = 0`, as everywhere at the reference) is right on neither side.
+    /// `σ(βr) < ½`. A tie (`r = 0`, as everywhere at the reference) counts as wrong on both sides.
     ///
     /// # Errors
     ///

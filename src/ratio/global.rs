@@ -44,7 +44,7 @@ impl Ddo {
     /// That no other `p` does better is not proved but measured, by minimization over random references of two to six states
     /// and `β` from 0.02 to 8. Good to about 1e-10. Six equally likely states allow 2.4255 at `β = 1` and 1.0889 at
     /// `β = 0.1`; 100 of them 1.3693 and 1.0376; 10,000 of them 1.0446 and 1.0064. It falls to 1 as `rarest` falls to 0, and
-    /// is +inf where `β` is so large (above 2, for two equal states) that every `α` will do.
+    /// is +inf where `β` is so large (above 2, for two equal states) that every `α` is allowed.
     ///
     /// # Errors
     ///

@@ -9,6 +9,8 @@ use crate::{Real, Result};
 /// the weight of a side included. Free of branches they vectorize; `mul_add` is for where `FMA` is true, and
 /// [`crate::math`] has the special functions. At `r = ±inf` they give the exact limits: a loss may be +inf there, a slope
 /// may not.
+#[doc(alias = "likelihood ratio")]
+#[doc(alias = "density ratio")]
 pub trait RatioLoss: Sync {
     /// Whether the hyper-parameters are in range.
     ///

@@ -2,7 +2,7 @@
 //!
 //! The caller's side is [`RatioObjective`], which can be a `dyn` object; the author's is [`RatioLoss`]: loss and slope at
 //! one log-ratio, of each side. Between them a driver does blocks, weights, sums, SIMD and threads. [`optimal_alpha`] and
-//! [`optimal_distribution`] say where [`Ddo`] comes to rest. A loss of one's own takes a few lines:
+//! [`optimal_distribution`] give the optimum of [`Ddo`]. Your own loss takes a few lines:
 //!
 //! ```
 //! use loglik::{Real, Result, math, prelude::*, ratio::RatioLoss, ndarray::aview1};

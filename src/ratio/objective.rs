@@ -37,6 +37,8 @@ pub enum RatioOut<'a, T> {
 /// - [`Error::Overflow`](crate::Error::Overflow): a finite ratio whose loss or derivative does not fit the type.
 ///
 /// Outputs are left unspecified where a ratio is at fault.
+#[doc(alias = "likelihood ratio")]
+#[doc(alias = "density ratio")]
 pub trait RatioObjective<T: Real> {
     /// Whether the hyper-parameters are in range.
     fn validate(&self) -> Result<()>;

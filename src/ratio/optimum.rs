@@ -1,11 +1,12 @@
-//! Where direct discriminative optimization comes to rest: the distribution, and the weight at which it is one.
+//! The optimum of direct discriminative optimization: its distribution, and the weight at which it is one.
 
 use ndarray::{Array1, ArrayRef1};
 
 use crate::error::Position;
 use crate::{Error, Real, Result, check};
 
-/// The weight `α` of the fake samples at which the pointwise optimum of [`Ddo`](crate::ratio::Ddo) is a distribution.
+/// Optimal `α` of direct discriminative optimization (DDO): the weight of the fake samples at which the pointwise
+/// optimum of [`Ddo`](crate::ratio::Ddo) is a distribution.
 ///
 /// ```math
 /// \alpha^\star = \Big(\sum_x \rho_x^{1 - 1/\beta}\, d_x^{1/\beta}\Big)^{\beta} = e^{(1 - \beta) D_{1/\beta}(d \,\|\, \rho)}
@@ -37,6 +38,8 @@ use crate::{Error, Real, Result, check};
 /// # References
 ///
 /// Zheng et al., ICML 2025, [arXiv:2503.01103](https://arxiv.org/abs/2503.01103), of which it is the stationary point.
+#[doc(alias = "Rényi divergence")]
+#[doc(alias = "direct discriminative optimization")]
 pub fn optimal_alpha<T: Real>(data: &ArrayRef1<T>, reference: &ArrayRef1<T>, beta: f64) -> Result<f64> {
     T::optimal_alpha(data, reference, beta)
 }
@@ -51,7 +54,8 @@ pub(in crate::ratio) fn compute_optimal_alpha<T: Real>(
     if alpha.is_finite() { Ok(alpha) } else { Err(Error::overflow::<f64>("data", Position::default())) }
 }
 
-/// The distribution at which [`Ddo`](crate::ratio::Ddo) with `α` = [`optimal_alpha`] is least.
+/// Optimal distribution of direct discriminative optimization (DDO): the one at which [`Ddo`](crate::ratio::Ddo) with
+/// `α` = [`optimal_alpha`] is least.
 ///
 /// ```math
 /// p_x \propto \rho_x^{1 - 1/\beta}\, d_x^{1/\beta}
@@ -74,6 +78,7 @@ pub(in crate::ratio) fn compute_optimal_alpha<T: Real>(
 /// assert_eq!(optimal_distribution(&data, &reference, 1.0)?.mapv(|p| (p * 1e12).round()), data * 1e12);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "direct discriminative optimization")]
 pub fn optimal_distribution<T: Real>(data: &ArrayRef1<T>, reference: &ArrayRef1<T>, beta: f64) -> Result<Array1<T>> {
     T::optimal_distribution(data, reference, beta)
 }

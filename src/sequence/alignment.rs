@@ -5,8 +5,10 @@ use ndarray::{ArrayRef, Dimension};
 use super::{Shifted, TokenMask, causal_shift};
 use crate::{Result, Target, check};
 
-/// Which token of a sequence the logits at position `t` predict. There is no default: an off-by-one here trains on the
-/// wrong tokens in silence.
+/// Which token of a sequence the logits at position `t` predict. There is no default: an error of one position
+/// would train on the wrong tokens without any message.
+#[doc(alias = "causal shift")]
+#[doc(alias = "shift labels")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Alignment {

@@ -18,7 +18,7 @@ use crate::{Element, Error, Real, Result, Target, check};
 /// | `mask` | [`TokenMask::padded`], `[B, T]` | [`TokenMask::packed`], `[N]` with offsets |
 ///
 /// The mask says which *targets* are scored: with [`Alignment::Next`] it is moved together with them. What is not
-/// scored costs nothing, is never looked at, neither its hidden state nor its target, and has a zero gradient.
+/// scored costs nothing, is never read, neither its hidden state nor its target, and has a zero gradient.
 ///
 /// **Memory.** Where all tokens are scored and `hidden` is contiguous, a forward pass takes 0.5 MiB for each thread in
 /// `f32` and the way back `n × 512` elements, with `n` scored tokens; otherwise `n × H` elements more.
@@ -43,6 +43,8 @@ use crate::{Element, Error, Real, Result, Target, check};
 /// assert!((gradient.hidden[[0, 0, 0]] - 0.244_728_471_054_797_6).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "sequence log-probability")]
+#[doc(alias = "linear cross-entropy")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HiddenResponses<'a, E, I, D: Dimension> {
     /// Hidden states, features on the last axis; of any [`Element`] and any layout.

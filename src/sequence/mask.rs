@@ -12,11 +12,11 @@ use crate::{Error, Result, simd};
 /// | [`padded`](TokenMask::padded) | `[B, T]` | row `i` |
 /// | [`packed`](TokenMask::packed) | `[N]` and `B + 1` offsets | tokens `offsets[i] .. offsets[i + 1]` |
 ///
-/// `true` counts; `false` (prompt, padding) is selected away. Whether the prompt is scored is thus the caller's to say.
+/// `true` counts; `false` (prompt, padding) is left out. The caller thus decides whether the prompt is scored.
 /// The mask stands at the *scored* token: where logits predict the next token, [`causal_shift`](super::causal_shift)
 /// moves targets and mask together.
 ///
-/// It borrows the mask and is `Copy`: pass it by value. Any memory layout will do.
+/// It borrows the mask and is `Copy`: pass it by value. Any memory layout is allowed.
 ///
 /// # Examples
 ///
@@ -29,6 +29,9 @@ use crate::{Error, Result, simd};
 /// assert_eq!(padded.lengths(), packed.lengths());
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "completion mask")]
+#[doc(alias = "loss mask")]
+#[doc(alias = "cu_seqlens")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenMask<'a, D: Dimension> {
     mask: ArrayView<'a, bool, D>,

@@ -13,7 +13,7 @@
 //! [`Responses`] goes the whole way at once, from logits to sums and back; the causal shift is one of its fields.
 //! [`HiddenResponses`] starts one layer earlier, at hidden states, and never holds the logits.
 //!
-//! A masked token is selected away, never multiplied by zero: its log-probability may be -inf or NaN.
+//! A masked token is left out, not multiplied by zero: its log-probability may be -inf or NaN.
 
 mod alignment;
 mod hidden_responses;

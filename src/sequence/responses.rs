@@ -17,7 +17,7 @@ use crate::{Element, Result, Target, check};
 /// | `mask` | [`TokenMask::padded`], `[B, T]` | [`TokenMask::packed`], `[N]` with offsets |
 ///
 /// The mask says which *targets* are scored: with [`Alignment::Next`] it is moved together with them. What is not
-/// scored is never looked at, neither its logits nor its target, and has a zero gradient.
+/// scored is never read, neither its logits nor its target, and has a zero gradient.
 ///
 /// # Examples
 ///
@@ -38,6 +38,8 @@ use crate::{Element, Result, Target, check};
 /// assert!((gradient[[0, 1, 0]] - 0.334_759_044_225_178_1).abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "sequence log-probability")]
+#[doc(alias = "logps")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Responses<'a, E, I, D: Dimension> {
     /// Logits, classes on the last axis; of any [`Element`] and any layout.

@@ -1,4 +1,4 @@
-//! What is scored of a model's outputs, whatever the outputs are.
+//! The scored part of a model's outputs, for outputs of any kind.
 
 use ndarray::{ArrayView, Dimension};
 

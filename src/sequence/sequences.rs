@@ -4,7 +4,8 @@ use ndarray::{Array1, ArrayRef1, Zip};
 
 use crate::{Error, Real, Result, check};
 
-/// Sums over the scored tokens of each sequence, and how many there are: what objectives take.
+/// Sequence log-probabilities: sums over the scored tokens of each sequence, and the numbers of these tokens, as
+/// objectives take them.
 ///
 /// ```math
 /// s_i = \sum_t m_{it}\, x_{it}, \qquad n_i = \sum_t m_{it}, \qquad \bar s_i = s_i / n_i
@@ -25,6 +26,8 @@ use crate::{Error, Real, Result, check};
 /// assert_eq!(sequences.means()?, array![-1.5, -0.5]);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "sequence log-probability")]
+#[doc(alias = "logps")]
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Sequences<T> {

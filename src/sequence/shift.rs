@@ -32,15 +32,15 @@ impl<I: Target, D: Dimension> Shifted<'_, I, D> {
     }
 }
 
-/// Moves targets and mask to the positions whose logits predict them, sequence by sequence.
+/// Causal shift: moves targets and mask to the positions whose logits predict them, sequence by sequence.
 ///
 /// ```math
 /// y'_{it} = y_{i,t+1} \text{ where } m'_{it}, \text{ else ignored}, \qquad m'_{it} = m_{i,t+1}, \qquad m'_{i,T_i-1} = 0
 /// ```
 ///
 /// `targets` are the tokens of the model's own input, of the mask's shape. Both move together, so that numerator and
-/// denominator cannot differ by a token; the first token of a sequence is predicted by nothing and counts nowhere,
-/// whatever the mask said.
+/// denominator cannot differ by a token; the first token of a sequence is predicted by nothing and never counts,
+/// even where the mask is true.
 /// Shapes do not change: logits, `[B, T, V]` or `[N, V]`, stay where they are, whole and contiguous, and their gradient
 /// has the same shape, with zeros at each last position.
 ///
@@ -66,6 +66,9 @@ impl<I: Target, D: Dimension> Shifted<'_, I, D> {
 /// assert_eq!(shifted.token_mask().lengths(), array![2, 1]);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "causal shift")]
+#[doc(alias = "shift labels")]
+#[doc(alias = "next-token prediction")]
 pub fn causal_shift<'a, I: Target, D: Dimension>(
     targets: &ArrayRef<I, D>,
     mask: TokenMask<'a, D>,

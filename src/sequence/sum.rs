@@ -1,4 +1,4 @@
-//! Sums of token log-probabilities over sequences, and the way back to the tokens.
+//! Sums of token log-probabilities over sequences, and their gradients.
 
 use ndarray::{Array, Array1, ArrayRef, ArrayRef1, ArrayView1, Axis, Dimension};
 
@@ -8,14 +8,15 @@ use crate::reduction::{BLOCK, pairwise};
 use crate::rows::{copy, rows_per_job};
 use crate::{Error, Real, Result, check, parallel, simd};
 
-/// Sum and number of the scored tokens of each sequence.
+/// Sequence log-probabilities: sum and number of the scored tokens of each sequence.
 ///
 /// ```math
 /// s_i = \sum_t m_{it}\, x_{it}, \qquad n_i = \sum_t m_{it}
 /// ```
 ///
-/// `token_log_probs` has the mask's shape. What is masked is selected away, whatever stands there. A scored -inf (a
-/// token that the model rules out) gives the exact sum, -inf. A sequence without a scored token has sum 0 and length 0.
+/// `token_log_probs` has the mask's shape. Masked values are left out and never read into the sum, even NaN. A scored
+/// -inf (a token that the model rules out) gives the exact sum, -inf. A sequence without a scored token has sum 0 and
+/// length 0.
 ///
 /// Lanes of the element type add within blocks of 1,024 tokens, `f64` across them: the relative error of a sum of
 /// log-probabilities stays at a few ulp of `f32` for sequences of any length.
@@ -35,6 +36,9 @@ use crate::{Error, Real, Result, check, parallel, simd};
 /// assert_eq!(sequences.sums, array![-3.0, -0.5]);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "sequence log-probability")]
+#[doc(alias = "get_batch_logps")]
+#[doc(alias = "logps")]
 pub fn sum_tokens<T: Real, D: Dimension>(
     token_log_probs: &ArrayRef<T, D>,
     mask: TokenMask<'_, D>,

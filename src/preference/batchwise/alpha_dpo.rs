@@ -7,8 +7,8 @@ use crate::preference::pass::run_wide;
 use crate::preference::{MarginMoments, Needs, Out, PairBatch, PairLoss, Pairs, Row};
 use crate::{Real, Reduction, Result, check};
 
-/// Logistic loss of the length-averaged margin of the policy, of which more is asked where policy and reference disagree
-/// more than usual.
+/// α-DPO, direct preference optimization with an adaptive reward margin: the logistic loss of the policy's
+/// length-averaged margin, which must be larger where policy and reference disagree more than usual.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\bigl(-\beta\,(\bar\ell_i^w - \bar\ell_i^l - t_i)\bigr), \qquad
@@ -45,6 +45,9 @@ use crate::{Real, Reduction, Result, check};
 ///
 /// Wu et al., AlphaDPO: adaptive reward margin for direct preference optimization, ICML 2025,
 /// [arXiv:2410.10148](https://arxiv.org/abs/2410.10148).
+#[doc(alias = "α-DPO")]
+#[doc(alias = "alpha-DPO")]
+#[doc(alias = "adaptive reward margin")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct AlphaDpo {
@@ -146,7 +149,7 @@ mod tests {
     const USUAL: MarginMoments = MarginMoments { mean: 0.3, std: 0.7 };
     const FULL: AlphaDpo = AlphaDpo { beta: 2.0, gamma: 0.6, alpha: 0.15, label_smoothing: 0.1, usual: USUAL };
 
-    /// The same loss of a margin whose offset is the batch's target.
+    /// The same loss of a margin with the batch's offset.
     struct Frozen;
 
     impl MarginLoss for Frozen {

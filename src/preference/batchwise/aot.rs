@@ -7,22 +7,23 @@ use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Real, Reduction, Result, SumCount};
 
-/// Logistic loss of the ranks: the sorted margins of the policy against the sorted margins of the reference.
+/// Alignment via optimal transport (AOT) of paired data: the logistic loss of the ranks, that is, of the sorted margins
+/// of the policy against the sorted margins of the reference.
 ///
 /// ```math
 /// L_k = (1-ε) \operatorname{softplus}(-\beta d_k) + ε \operatorname{softplus}(\beta d_k), \qquad
 /// d_k = u_{(k)} - v_{(k)}, \quad u_i = \log\pi_i^w - \log\pi_i^l, \quad v_i = \log\rho_i^w - \log\rho_i^l
 /// ```
 ///
-/// `u_(1) <= u_(2) <= ...` are sorted, and `v` by itself too: the loss compares the distributions of the margins, not the
-/// margins of one pair. It is least where those of the policy dominate those of the reference in the first order.
-/// With one pair it is [`Dpo`](crate::preference::Dpo). Equal margins are ranked in the order of their pairs.
+/// `u_(1) <= u_(2) <= ...` are sorted, and so is `v`, separately: the loss compares the distributions of the margins,
+/// not the margins of one pair. It is least where those of the policy dominate those of the reference in the first
+/// order. With one pair it is [`Dpo`](crate::preference::Dpo). Equal margins are ranked in the order of their pairs.
 ///
 /// The gradient of rank `k` goes to the pair whose policy margin stands there, `∓β (σ(-βd) - ε)`; the order is a constant
 /// in it. Where margins of the policy are equal, the ranks that they share may have different slopes: the loss has a kink
 /// there, and what is returned is one of its subgradients, the same one every time.
 ///
-/// **The whole batch.** The losses of two micro-batches are not that of both together, as they are sorted each by itself:
+/// **The whole batch.** The losses of two micro-batches are not that of both together, as each is sorted separately:
 /// TRL sorts per device and so depends on its micro-batch. [`Reduction::Sum`] and [`Reduction::Mean`] are over ranks,
 /// `each` gives a pair the loss of its policy margin's rank. Weights of single pairs and `parts` would not mean what they
 /// mean elsewhere and are [`Error::NotSeparable`](crate::Error::NotSeparable), also where they are 0: leave masked pairs out
@@ -49,6 +50,9 @@ use crate::{Real, Reduction, Result, SumCount};
 ///
 /// Melnyk et al., Distributional preference alignment of LLMs via optimal transport, NeurIPS 2024,
 /// [arXiv:2406.05882](https://arxiv.org/abs/2406.05882).
+#[doc(alias = "alignment via optimal transport")]
+#[doc(alias = "AOT-paired")]
+#[doc(alias = "distributional preference alignment")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Aot {

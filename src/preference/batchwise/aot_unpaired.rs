@@ -7,15 +7,16 @@ use crate::preference::objective::forward;
 use crate::preference::{Out, PairBatch, PairObjective, Pairs};
 use crate::{Real, Reduction, Result, SumCount};
 
-/// Logistic loss of the ranks: the sorted log-ratios of the chosen responses against those of the rejected ones.
+/// Alignment via optimal transport (AOT) of unpaired data: the logistic loss of the ranks, that is, of the sorted
+/// log-ratios of the chosen responses against those of the rejected ones.
 ///
 /// ```math
 /// L_k = (1-ε) \operatorname{softplus}(-\beta d_k) + ε \operatorname{softplus}(\beta d_k), \qquad
 /// d_k = a_{(k)} - b_{(k)}, \quad a_i = \log\pi_i^w - \log\rho_i^w, \quad b_i = \log\pi_i^l - \log\rho_i^l
 /// ```
 ///
-/// Which chosen response belongs to which rejected one plays no part: permuting one side changes nothing but the places of
-/// its gradient. With one pair it is [`Dpo`](crate::preference::Dpo). Equal log-ratios are ranked in the order of their
+/// It does not matter which chosen response belongs to which rejected one: to permute one side only permutes its
+/// gradient. With one pair it is [`Dpo`](crate::preference::Dpo). Equal log-ratios are ranked in the order of their
 /// pairs.
 ///
 /// The gradient of rank `k` goes to the chosen response that stands there, `-β (σ(-βd) - ε)`, and its opposite to the
@@ -41,6 +42,10 @@ use crate::{Real, Reduction, Result, SumCount};
 /// # References
 ///
 /// Melnyk et al., NeurIPS 2024, [arXiv:2406.05882](https://arxiv.org/abs/2406.05882).
+#[doc(alias = "AOT-unpaired")]
+#[doc(alias = "aot_unpaired")]
+#[doc(alias = "alignment via optimal transport")]
+#[doc(alias = "distributional preference alignment")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct AotUnpaired {

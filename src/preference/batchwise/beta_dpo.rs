@@ -7,7 +7,8 @@ use crate::preference::logistic::Smoothed;
 use crate::preference::{Against, MarginLoss, Out, PairBatch, PairObjective};
 use crate::{Real, Reduction, Result, SumCount, check};
 
-/// [`Dpo`](crate::preference::Dpo) with one `β` for the whole batch, larger where its margins are above the usual.
+/// β-DPO, direct preference optimization with a dynamic `β`: [`Dpo`](crate::preference::Dpo) with one `β` for the whole
+/// batch, larger where the margins of the batch are above the usual.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-\beta_B\, m_i), \qquad
@@ -19,7 +20,7 @@ use crate::{Real, Reduction, Result, SumCount, check};
 /// it), and `m_0` what it usually is:
 /// [`MarginMoments::follow`](crate::preference::MarginMoments::follow) keeps a moving average. `β_B` is a constant in the
 /// gradient; [`BetaDpo::beta_of`] returns it, and with it frozen the loss is exactly that of DPO. With `alpha` 0 it is DPO
-/// whatever the batch.
+/// for every batch.
 ///
 /// The paper also draws which pairs of the batch count: [`MarginFilter`](crate::preference::MarginFilter) gives the weights
 /// for [`Reduction::Weighted`].
@@ -50,6 +51,10 @@ use crate::{Real, Reduction, Result, SumCount, check};
 ///
 /// Wu et al., β-DPO: direct preference optimization with dynamic β, NeurIPS 2024,
 /// [arXiv:2407.08639](https://arxiv.org/abs/2407.08639).
+#[doc(alias = "β-DPO")]
+#[doc(alias = "beta-DPO")]
+#[doc(alias = "dynamic β")]
+#[doc(alias = "direct preference optimization with dynamic β")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BetaDpo {

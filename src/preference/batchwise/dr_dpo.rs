@@ -10,7 +10,8 @@ use crate::preference::{Dpo, Out, PairBatch, PairLoss, PairObjective, Row};
 use crate::reduction::{finite_total, pairwise, to_real};
 use crate::{Real, Reduction, Result, SumCount, check};
 
-/// A soft minimum of the losses of the batch, by which pairs of high loss, presumably with wrong labels, count for less.
+/// Distributionally robust direct preference optimization (Dr.DPO): a soft minimum of the losses of the batch, in which
+/// pairs of high loss, which probably have wrong labels, count for less.
 ///
 /// ```math
 /// L = -\beta' \ln \frac1n \sum_i e^{-\ell_i / \beta'}, \qquad
@@ -22,9 +23,9 @@ use crate::{Real, Reduction, Result, SumCount, check};
 /// `β' → 0` the smallest loss; it lies between them, and equals each where all losses are equal. Formed from the smallest
 /// loss, so that nothing overflows and a large `β'` loses no digits.
 ///
-/// **The whole batch.** [`Reduction::Mean`] is the paper's. For weights `w` with total `W`,
-/// [`Reduction::Weighted`] is `-W β' ln(Σ w e^{-ℓ/β'} / W)`, of which weights of `1/n` are the mean and weights of 1
-/// [`Reduction::Sum`], `n` times the mean. Pairs have no shares of it, nor do micro-batches combine: `each` and `parts` are
+/// **The whole batch.** [`Reduction::Mean`] is the paper's. For weights `w` with total `W`, [`Reduction::Weighted`] is
+/// `-W β' ln(Σ w e^{-ℓ/β'} / W)`, of which weights of `1/n` are the mean and weights of 1 [`Reduction::Sum`], `n` times
+/// the mean. Pairs have no shares of it, and micro-batches do not combine: `each` and `parts` are
 /// [`Error::NotSeparable`]. [`DrDpo::weights_of`] gives `p`.
 ///
 /// A pair whose loss is +inf has weight 0 and no gradient. A pair whose own weight is zero is not in the batch.
@@ -50,6 +51,10 @@ use crate::{Real, Reduction, Result, SumCount, check};
 ///
 /// Wu et al., Towards robust alignment of language models: distributionally robustifying direct preference optimization,
 /// ICLR 2025, [arXiv:2407.07880](https://arxiv.org/abs/2407.07880).
+#[doc(alias = "Dr.DPO")]
+#[doc(alias = "Dr. DPO")]
+#[doc(alias = "distributionally robust DPO")]
+#[doc(alias = "distributionally robust direct preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[cfg_attr(

@@ -10,7 +10,8 @@ use crate::preference::{Needs, Out, PairBatch, PairLoss, PairObjective, Pairs, R
 use crate::reduction::pairwise;
 use crate::{Real, Reduction, Result, SumCount, check, math};
 
-/// Kahneman-Tversky losses of both responses of a pair, each against the mean log-ratio of the other side.
+/// Kahneman-Tversky optimization (KTO) of pairs: the losses of both responses of a pair, each against the mean
+/// log-ratio of the other side.
 ///
 /// ```math
 /// L_i = \tfrac12\bigl[1 - \sigma(\beta(a_i - K_l))\bigr] + \tfrac12\bigl[1 - \sigma(\beta(K_w - b_i))\bigr], \qquad
@@ -18,7 +19,7 @@ use crate::{Real, Reduction, Result, SumCount, check, math};
 /// ```
 ///
 /// `a = log π_w - log ρ_w` and `b = log π_l - log ρ_l`, of sums; the bars are means over the batch, weighted where the
-/// reduction has weights: a pair of weight zero is in no baseline, nor has it a share of their gradient. The mean over
+/// reduction has weights: a pair of weight zero is in no baseline, and has no share of their gradient. The mean over
 /// pairs is the peers' mean over all `2n` responses. `L` lies between 0 and 1 and is ½ where the models agree.
 ///
 /// The baselines are constants in the gradient ([`Baseline::Detached`]: TRL, LLaMA-Factory) or not
@@ -48,6 +49,9 @@ use crate::{Real, Reduction, Result, SumCount, check, math};
 ///
 /// Ethayarajh et al., KTO: model alignment as prospect theoretic optimization, ICML 2024, in the paired form of its first
 /// version, [arXiv:2402.01306](https://arxiv.org/abs/2402.01306).
+#[doc(alias = "KTO")]
+#[doc(alias = "kto_pair")]
+#[doc(alias = "Kahneman-Tversky optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct KtoPair {

@@ -7,7 +7,8 @@ use crate::preference::{Length, Nll, Out, PairBatch, PairObjective};
 use crate::reduction::to_real;
 use crate::{Real, Reduction, Result, SumCount, check};
 
-/// Cross-entropy of all chosen tokens of the batch: their mean, in which long responses count for more.
+/// Supervised fine-tuning (SFT): the mean cross-entropy over all chosen tokens of the batch, in which long responses
+/// count for more.
 ///
 /// ```math
 /// L = -\frac{\sum_i \log\pi_i^w}{\sum_i n_i^w}
@@ -41,6 +42,9 @@ use crate::{Real, Reduction, Result, SumCount, check};
 ///
 /// The `sft` of TRL's `loss_type` and Liger's `alpha`; Wang et al. (MPO), 2024,
 /// [arXiv:2411.10442](https://arxiv.org/abs/2411.10442).
+#[doc(alias = "supervised fine-tuning")]
+#[doc(alias = "cross-entropy")]
+#[doc(alias = "token-mean NLL")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Sft;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Position};
 use crate::preference::{Pairs, Row};
 
-/// The error for a pair that is no two probabilities below one: what the odds of a response need.
+/// The error for a pair whose two numbers are not both probabilities below one, which odds need.
 pub(crate) fn explain(row: Row<f64>, position: usize) -> Option<Error> {
     let wrong =
         |argument, value, allowed| Some(Error::Value { argument, position: Position::from(position), value, allowed });

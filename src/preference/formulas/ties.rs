@@ -8,13 +8,14 @@ use crate::preference::{Row, bernoulli, probability};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// How ties come about.
+/// Model of ties in comparisons: Rao-Kupper or Davidson.
+#[doc(alias = "Rao-Kupper")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum TieModel {
-    /// A judge sees no difference that is too small.
+    /// Rao-Kupper: a judge sees no difference below a threshold.
     RaoKupper,
-    /// A tie has the weight of the geometric mean of both responses.
+    /// Davidson: the weight of a tie is proportional to the geometric mean of the weights of both responses.
     Davidson,
 }
 
@@ -36,7 +37,7 @@ impl TieModel {
         }
     }
 
-    /// The error of a target that is no probability, or above 0 where there are no ties.
+    /// The error of a target that is not a probability, or above 0 where there are no ties.
     pub(crate) fn explain(self, row: Row<f64>, position: usize, nu: f64) -> Option<Error> {
         let (has_none, words) = match self {
             Self::RaoKupper => (nu == 1.0, "0 where `nu` is 1"),

@@ -12,7 +12,11 @@ use crate::preference::{LabeledLoss, Length, Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// A score of the log-ratio `λ = log π - log ρ`: the `f'(e^λ)` of an f-divergence, shifted so that `s(0) = 0`.
+/// Link function of an f-divergence: a score of the log-ratio `λ = log π - log ρ`. It is `f'(e^λ)`, shifted so that
+/// `s(0) = 0`.
+#[doc(alias = "f-divergence")]
+#[doc(alias = "link function")]
+#[doc(alias = "score function of a divergence")]
 pub trait RatioLink: Sync {
     #[doc(hidden)]
     fn link_loops(&self) -> LinkLoops<'_>;
@@ -38,7 +42,10 @@ pub trait RatioLink: Sync {
     }
 }
 
-/// Reverse KL, the divergence of plain DPO: `s(λ) = λ`.
+/// Reverse Kullback-Leibler divergence (reverse KL), the divergence of plain DPO: `s(λ) = λ`.
+#[doc(alias = "reverse KL")]
+#[doc(alias = "reverse_kl")]
+#[doc(alias = "reverse Kullback-Leibler divergence")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ReverseKlLink;
@@ -52,10 +59,13 @@ impl RatioLink for ReverseKlLink {
     }
 }
 
-/// Jensen-Shannon: `s(λ) = ln σ(λ) + ln 2`, `s'(λ) = σ(-λ)`.
+/// Jensen-Shannon divergence (JSD): `s(λ) = ln σ(λ) + ln 2`, `s'(λ) = σ(-λ)`.
 ///
 /// `s'(0) = 1/2`: near agreement it acts like reverse KL with half the `beta`. Above, `s` saturates at `ln 2`. The value
 /// is formed without the cancellation of the two logarithms and is good to 5 ulp.
+#[doc(alias = "JSD")]
+#[doc(alias = "js_divergence")]
+#[doc(alias = "Jensen-Shannon divergence")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct JensenShannonLink;
@@ -72,11 +82,14 @@ impl RatioLink for JensenShannonLink {
     }
 }
 
-/// Forward KL: `s(λ) = 1 - e^-λ`, `s'(λ) = e^-λ`.
+/// Forward Kullback-Leibler divergence (forward KL): `s(λ) = 1 - e^-λ`, `s'(λ) = e^-λ`.
 ///
 /// A response that the policy makes less likely than the reference counts for exponentially more: at `λ` below -88 the
 /// slope leaves `f32`, below -709 `f64`, and the pair is an overflow, unless the slope of the loss is 0 there. TRL gives
 /// infinity or NaN. The difference of two scores is formed from the larger power and the gap of the log-ratios, to 5 ulp.
+#[doc(alias = "forward KL")]
+#[doc(alias = "forward_kl")]
+#[doc(alias = "forward Kullback-Leibler divergence")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ForwardKlLink;
@@ -95,12 +108,16 @@ impl RatioLink for ForwardKlLink {
     }
 }
 
-/// An alpha divergence, in TRL's convention: `s(λ) = (e^((α-1)λ) - 1) / (α - 1)`, `s'(λ) = e^((α-1)λ)`.
+/// Alpha divergence (α-divergence), in TRL's convention: `s(λ) = (e^((α-1)λ) - 1) / (α - 1)`, `s'(λ) = e^((α-1)λ)`.
 ///
 /// `α = 1` is reverse KL and `α = 0` forward KL, each the exact limit of its neighbors. The paper, its code and TRL before
 /// 2026 call `1 - α` what is `α` here; both agree at the default ½. TRL cuts the exponent at 80 (11 in half precision), so
 /// that very unlikely responses stop counting; here nothing is cut, and what leaves the type is an overflow, unless the slope
 /// of the loss is 0 there.
+#[doc(alias = "alpha divergence")]
+#[doc(alias = "α-divergence")]
+#[doc(alias = "alpha_divergence")]
+#[doc(alias = "f_alpha_divergence_coef")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct AlphaLink {
@@ -156,14 +173,16 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
     (if linear { gap } else { difference }, if linear { ratios.map(|_| T::one()) } else { slopes })
 }
 
-/// A loss of the margin whose log-ratios pass through a [`RatioLink`] first: f-DPO and its relatives.
+/// Direct preference optimization with an f-divergence (f-DPO), and its relatives: a loss of the margin whose
+/// log-ratios pass through a [`RatioLink`] first.
 ///
 /// ```math
 /// L = \ell\Big(\frac{s(\lambda^w)}{n_w} - \frac{s(\lambda^l)}{n_l} - t\Big), \qquad \lambda = \log\pi - \log\rho
 /// ```
 ///
-/// RatioLink first, then length, then margin, then the batch's offset `t`. It takes every [`LabeledLoss`], of which the
-/// [`MarginLoss`](crate::preference::MarginLoss) is one, and is none itself, so that scores cannot be stacked:
+/// The order is: the [`RatioLink`], the division by lengths, the margin, the batch's offset `t`. It takes every
+/// [`LabeledLoss`], of which the [`MarginLoss`](crate::preference::MarginLoss) is one, and is none itself, so that
+/// scores cannot be stacked:
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
@@ -172,7 +191,8 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 /// twice.needs(); // `Linked<..>` is no `LabeledLoss`
 /// ```
 ///
-/// Losses that treat each side by itself, and functions of the whole batch, take no score, as their constants would count:
+/// Losses that treat each side separately, and functions of the whole batch, take no score, as its constants would
+/// count:
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
@@ -202,6 +222,9 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 /// # References
 ///
 /// Wang et al., ICLR 2024, [arXiv:2309.16240](https://arxiv.org/abs/2309.16240).
+#[doc(alias = "f-DPO")]
+#[doc(alias = "f-divergence")]
+#[doc(alias = "direct preference optimization with an f-divergence")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Linked<L, S> {

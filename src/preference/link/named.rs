@@ -3,7 +3,7 @@
 use crate::preference::{AlphaLink, ForwardKlLink, JensenShannonLink, Pairs, RatioLink, ReverseKlLink};
 use crate::{Real, Result};
 
-/// One of the scores, by TRL's name for its divergence.
+/// Link of an f-divergence that is chosen at run time, by TRL's name for the divergence.
 ///
 /// With the feature `serde` it is tagged by `f_divergence_type`: `reverse_kl`, `forward_kl`, `js_divergence` or
 /// `alpha_divergence`, whose `α` is `f_alpha_divergence_coef`. Where the choice is known at compile time take the score
@@ -20,6 +20,8 @@ use crate::{Real, Result};
 /// assert!((loss - 0.627_812_546).abs() < 1e-9);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "f-divergence")]
+#[doc(alias = "f_divergence_type")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(
     feature = "serde",

@@ -7,14 +7,16 @@ use crate::sequence::{Sequences, TokenMask, sum_tokens, sum_tokens_backward};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// Length desensitization: `α` times the tokens beyond the length that both responses of a pair have.
+/// Length desensitization for direct preference optimization (LD-DPO): sums of token log-probabilities in which the
+/// tokens beyond the common length of the two responses have the weight `α`.
 ///
 /// ```math
 /// \ell = \sum_{t \le n} \log p_t + \alpha \sum_{t > n} \log p_t, \qquad n = \min(n_w, n_l)
 /// ```
 ///
-/// `t` counts the scored tokens of a response. With `α` 1 it is the plain sum, with `α` 0 the longer response is cut. The
-/// sums stand in for those of [`sum_tokens`] before any objective, and [`LengthDesensitized::backward`] for its way back.
+/// `t` counts the scored tokens of a response. With `α` 1 it is the plain sum, with `α` 0 the longer response is cut.
+/// Use these sums in place of those of [`sum_tokens`], with any objective, and [`LengthDesensitized::backward`] for
+/// the gradient.
 ///
 /// TRL applies it to policy and reference; LLaMA-Factory, ms-swift and TRL's older versions to the policy alone, which leaves
 /// a constant in the margin. Here it is applied to what is given.
@@ -40,6 +42,9 @@ use crate::{Real, Result, check};
 ///
 /// Liu et al., Length desensitization in direct preference optimization, 2024,
 /// [arXiv:2409.06411](https://arxiv.org/abs/2409.06411).
+#[doc(alias = "LD-DPO")]
+#[doc(alias = "length desensitization")]
+#[doc(alias = "ld_alpha")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct LengthDesensitized {

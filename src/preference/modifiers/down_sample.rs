@@ -7,7 +7,8 @@ use crate::preference::Pairs;
 use crate::sequence::TokenMask;
 use crate::{Result, check};
 
-/// Masks that keep `min(n_w, n_l)` tokens of both responses of each pair, every subset of that size being equally likely.
+/// Down-sampling of tokens (SamPO): masks that keep `min(n_w, n_l)` tokens of both responses of each pair. Every subset
+/// of that size is equally likely.
 ///
 /// They replace the given masks for policy and reference alike, in [`sum_tokens`](crate::sequence::sum_tokens),
 /// [`LogitPairs`](crate::preference::LogitPairs) or [`LinearPairs`](crate::preference::LinearPairs): sums, lengths and
@@ -37,6 +38,9 @@ use crate::{Result, check};
 ///
 /// Lu et al., Eliminating biased length reliance of direct preference optimization via down-sampled KL divergence, EMNLP
 /// 2024, [arXiv:2406.10957](https://arxiv.org/abs/2406.10957).
+#[doc(alias = "SamPO")]
+#[doc(alias = "down-sampled DPO")]
+#[doc(alias = "down-sampled KL divergence")]
 pub fn down_sample<D: Dimension>(
     masks: Pairs<TokenMask<'_, D>>,
     mut random: impl FnMut() -> f64,

@@ -25,6 +25,9 @@ use crate::{Error, Real, Result, check};
 /// assert_eq!(usual.mean, 0.9);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "exponential moving average")]
+#[doc(alias = "EMA")]
+#[doc(alias = "running moments")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct MarginMoments {
@@ -94,7 +97,8 @@ fn power_of_two(x: f64) -> f64 {
     f64::from_bits(x.to_bits() & f64::INFINITY.to_bits()).max(f64::MIN_POSITIVE)
 }
 
-/// β-DPO's choice of the pairs of a batch that count: those whose margin is usual are likelier to.
+/// β-guided data filtering of β-DPO: the choice of the pairs of a batch that count. Pairs with a usual margin are more
+/// likely to be chosen.
 ///
 /// A share of the pairs is drawn without replacement, each draw in proportion to `exp(-z²/2)`, `z = (m - μ) / s`. The
 /// weights of those that were drawn are 1 over their number, of the others 0:
@@ -116,6 +120,8 @@ fn power_of_two(x: f64) -> f64 {
 /// assert!(loss > 0.6);
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "β-guided data filtering")]
+#[doc(alias = "beta-guided data filtering")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct MarginFilter {

@@ -2,7 +2,8 @@
 
 use crate::preference::{Length, Nll, PairConfig, Sft, Term, WeightedSum};
 
-/// A multiple of the negative log-likelihood of the chosen response, as one of the peers adds it to the loss of a pair.
+/// Negative log-likelihood (NLL) of the chosen response, as one of the peers adds a multiple of it to the loss of a
+/// pair.
 ///
 /// They differ in what they divide by, and so by orders of magnitude at the same weight:
 ///
@@ -44,6 +45,9 @@ use crate::preference::{Length, Nll, PairConfig, Sft, Term, WeightedSum};
 /// Liu et al. (RPO), NeurIPS 2024, [arXiv:2405.16436](https://arxiv.org/abs/2405.16436); Pang et al. (IRPO), NeurIPS 2024,
 /// [arXiv:2404.19733](https://arxiv.org/abs/2404.19733); Wang et al. (MPO), 2024,
 /// [arXiv:2411.10442](https://arxiv.org/abs/2411.10442).
+#[doc(alias = "negative log-likelihood")]
+#[doc(alias = "SFT term")]
+#[doc(alias = "sft_weight")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",

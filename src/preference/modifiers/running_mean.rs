@@ -2,16 +2,16 @@
 
 use crate::preference::PairMetrics;
 
-/// Mean and count of what has been seen so far, in `f64`.
+/// Running mean: the mean and the count of all numbers so far, in `f64`.
 ///
 /// ```math
 /// \bar x \leftarrow \bar x + \frac{n}{N + n} (\bar x_n - \bar x), \qquad N \leftarrow N + n
 /// ```
 ///
-/// Objectives take a baseline (BCO's `δ`) as a number and never change it; this is how it comes about. Of one process or
-/// several, in any grouping: parts [`merge`](Self::merge), first over the machines and then into the total. It is updated
-/// once per step, before the loss and in training alone; to update it for each micro-batch of a step moves the baseline
-/// inside the step.
+/// Objectives take a baseline (BCO's `δ`) as a number and never change it; this type computes that number. It can be
+/// computed by one process or by several, in any grouping: parts [`merge`](Self::merge), first over the machines and
+/// then into the total. Update it once per step, before the loss, and only in training. An update for each micro-batch
+/// would change the baseline within a step.
 ///
 /// # Examples
 ///
@@ -30,6 +30,8 @@ use crate::preference::PairMetrics;
 /// # References
 ///
 /// Chan, Golub and LeVeque, The American Statistician 37, 1983.
+#[doc(alias = "moving baseline")]
+#[doc(alias = "running moments")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct RunningMean {

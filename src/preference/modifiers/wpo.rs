@@ -7,7 +7,7 @@ use crate::preference::Pairs;
 use crate::sequence::{TokenMask, sum_tokens};
 use crate::{Error, Real, Result, check};
 
-/// Weighted preference optimization: pairs that the policy could have sampled count for more.
+/// Weighted preference optimization (WPO): weights of pairs, larger for pairs that the policy is likely to sample.
 ///
 /// ```math
 /// w_i = w(y_i^w)\, w(y_i^l), \qquad
@@ -39,6 +39,8 @@ use crate::{Error, Real, Result, check};
 ///
 /// Zhou et al., WPO: enhancing RLHF with weighted preference optimization, EMNLP 2024, eq. 2,
 /// [arXiv:2406.11827](https://arxiv.org/abs/2406.11827).
+#[doc(alias = "weighted preference optimization")]
+#[doc(alias = "use_weighting")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Wpo {

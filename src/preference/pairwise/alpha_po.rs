@@ -4,7 +4,8 @@ use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of the difference of two rewards `(1 - p^-α) / α`, `p` the geometric mean of the token probabilities.
+/// AlphaPO, simple preference optimization (SimPO) with another shape of reward: the logistic loss of the difference of
+/// two rewards `(1 - p^-α) / α`, where `p` is the geometric mean of the token probabilities.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(\gamma - \beta\,(r_i^w - r_i^l)\big), \qquad
@@ -41,6 +42,8 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Gupta et al., ICML 2025, [arXiv:2501.03884](https://arxiv.org/abs/2501.03884).
+#[doc(alias = "Alpha-PO")]
+#[doc(alias = "reward shape")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct AlphaPo {

@@ -4,7 +4,8 @@ use crate::preference::logistic::density;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
-/// Lowers the likelihood of the chosen response below the reference, and that of the rejected one more.
+/// Anchored preference optimization, down (APO-down): lowers the likelihood of the chosen response below the reference,
+/// and that of the rejected one more.
 ///
 /// ```math
 /// L_i = \sigma(\beta a_i) + 1 - \sigma\big(\beta (a_i - b_i)\big),
@@ -15,9 +16,9 @@ use crate::{Real, Result, check, math};
 /// gradient is `β (σ'(βa) - σ'(β(a - b)))` and `β σ'(β(a - b))`, with `σ'(x) = σ(x) σ(-x)`. For models that are better than
 /// the chosen responses; where they are worse, [`ApoZero`](crate::preference::ApoZero).
 ///
-/// `0 <= L <= 2`, and 1 where the two models agree, whatever the margin costs elsewhere: gradients are those of
-/// probabilities and vanish in both tails. Peers agree but where a score of a divergence stands in (TRL applied it to one
-/// of the terms); this one takes none.
+/// `0 <= L <= 2`, and 1 where the two models agree. It is a loss of probabilities: its gradients vanish in both tails.
+/// Peers agree, except under another divergence: TRL applied the score of the divergence to one of the terms only. This
+/// objective takes no other divergence.
 ///
 /// A log-probability of -inf is the exact limit, with gradient 0 on its own side.
 ///
@@ -38,6 +39,10 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// D'Oosterlinck et al., TACL 2025, eq. 8, [arXiv:2408.06266](https://arxiv.org/abs/2408.06266).
+#[doc(alias = "APO")]
+#[doc(alias = "APO-down")]
+#[doc(alias = "apo_down")]
+#[doc(alias = "anchored preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ApoDown {

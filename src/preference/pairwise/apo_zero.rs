@@ -4,7 +4,8 @@ use crate::preference::logistic::density;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
-/// Raises the likelihood of the chosen response above the reference, and lowers that of the rejected one below it.
+/// Anchored preference optimization, zero (APO-zero): raises the likelihood of the chosen response above the reference,
+/// and lowers that of the rejected one below it.
 ///
 /// ```math
 /// L_i = 1 - \sigma(\beta a_i) + \sigma(\beta b_i),
@@ -37,6 +38,10 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// D'Oosterlinck et al., TACL 2025, eq. 7, [arXiv:2408.06266](https://arxiv.org/abs/2408.06266).
+#[doc(alias = "APO")]
+#[doc(alias = "APO-zero")]
+#[doc(alias = "apo_zero")]
+#[doc(alias = "anchored preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ApoZero {

@@ -4,7 +4,8 @@ use crate::error::{Error, Position};
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row, odds};
 use crate::{Real, Result, check, math};
 
-/// `λ` times the logistic losses of the log-odds of both responses: the chosen one probable, the rejected one not.
+/// Aligned supervised fine-tuning (ASFT), its alignment term: `λ` times the logistic losses of the log-odds of both
+/// responses, which make the chosen one probable and the rejected one improbable.
 ///
 /// ```math
 /// L_i = \lambda \big(\operatorname{softplus}(-\beta\, o^w_i) + \operatorname{softplus}(\beta\, o^l_i)\big),
@@ -12,8 +13,8 @@ use crate::{Real, Result, check, math};
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]; `p` is then the geometric mean of the token probabilities), or
-/// 1 ([`Length::Sum`]: the log-probabilities are taken as they are given). No reference. The gradient is with respect to
-/// what was given, so to the sums. At `β = 1`, the paper's form, the term is the cross-entropy
+/// 1 ([`Length::Sum`]: the log-probabilities are used as given). No reference. The gradient is with respect to what was
+/// given, that is, to the sums. At `β = 1`, the paper's form, the term is the cross-entropy
 /// `-λ ln p_w - λ ln(1 - p_l)`, with the gradient `-λ` and `λ p_l / (1 - p_l)`. The whole ASFT objective is this term and
 /// the [`Nll`](crate::preference::Nll) of the chosen response in a [`WeightedSum`](crate::preference::WeightedSum).
 ///
@@ -55,6 +56,8 @@ use crate::{Real, Result, check, math};
 ///
 /// Wang et al., 2024, [arXiv:2409.10571](https://arxiv.org/abs/2409.10571). The tempering `β`: Gorbatovski et al., 2025,
 /// [arXiv:2502.01237](https://arxiv.org/abs/2502.01237).
+#[doc(alias = "aligned supervised fine-tuning")]
+#[doc(alias = "absolute likelihood")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Asft {

@@ -3,7 +3,8 @@
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of a classifier of single responses, chosen against rejected, whose threshold is the baseline `δ`.
+/// Binary classifier optimization (BCO) of a pair: the logistic loss of a classifier of single responses, chosen
+/// against rejected, whose threshold is the baseline `δ`.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(-(\beta a_i - \delta)\big) + \operatorname{softplus}(\beta b_i - \delta),
@@ -41,6 +42,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Jung et al., ACL 2025, [arXiv:2404.04656](https://arxiv.org/abs/2404.04656).
+#[doc(alias = "BCO")]
+#[doc(alias = "bco_pair")]
+#[doc(alias = "binary classifier optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BcoPair {

@@ -4,7 +4,8 @@ use crate::preference::logistic::{logistic, square};
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check};
 
-/// The logistic loss of the margin, with both log-ratios held at `±1/(2β)`.
+/// Calibrated direct preference optimization (Cal-DPO): the logistic loss of the margin, plus squared distances that
+/// hold the two log-ratios at `±1/(2β)`.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(-(a_i - b_i)\big) + \tfrac12 \Big(a_i - \frac1{2\beta}\Big)^2
@@ -13,7 +14,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `π` is the policy, `ρ` the reference, `w` the chosen and `l` the rejected response; log-probabilities are sums. `β`
-/// stands in the targets alone: the margin is in nats. The gradient is `-σ(b - a) + a - 1/(2β)` and
+/// is used in the targets only: the margin is in nats. The gradient is `-σ(b - a) + a - 1/(2β)` and
 /// `σ(b - a) + b + 1/(2β)`.
 ///
 /// It is [`Dpo`](crate::preference::Dpo) with `beta` 1 plus half of [`SppoHard`](crate::preference::SppoHard): the squares
@@ -41,6 +42,8 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Xiao et al., NeurIPS 2024, [arXiv:2412.14516](https://arxiv.org/abs/2412.14516).
+#[doc(alias = "Cal-DPO")]
+#[doc(alias = "calibrated direct preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct CalDpo {

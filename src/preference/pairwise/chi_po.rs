@@ -5,7 +5,8 @@ use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of the difference of `λ + e^λ`, the link of a mixture of χ² and KL, clipped.
+/// Chi-squared preference optimization (χPO): the logistic loss of the clipped difference of `λ + e^λ`, the link of a
+/// mixture of χ² and KL.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-z_i), \qquad
@@ -16,8 +17,8 @@ use crate::{Real, Result, check, math};
 /// `λ = log π - log ρ` of whole responses, in nats. The χ² part punishes a policy that leaves the reference far behind more
 /// than KL does. Inside the clip, whose bounds count as inside, the gradient is `∓β σ(-z) (1 + e^λ)`; outside it is 0.
 ///
-/// The difference is formed from the gap of the two log-ratios and the larger power, so that powers beyond the type clip
-/// and do not meet as ∞ - ∞. One side of log-probability -inf, in policy or reference, is the exact limit.
+/// The difference is formed from the gap of the two log-ratios and the larger power, so that powers beyond the type are
+/// clipped, and no ∞ - ∞ is formed. One side of log-probability -inf, in policy or reference, is the exact limit.
 ///
 /// # Errors
 ///
@@ -38,6 +39,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Huang et al., ICLR 2025, [arXiv:2407.13399](https://arxiv.org/abs/2407.13399).
+#[doc(alias = "χPO")]
+#[doc(alias = "chi-PO")]
+#[doc(alias = "chi-squared preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ChiPo {

@@ -4,14 +4,15 @@ use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// Logistic loss of the margin by which the policy prefers the chosen response: DPO without a reference.
+/// Contrastive preference optimization (CPO), its preference term: the logistic loss of the margin by which the policy
+/// prefers the chosen response. It is DPO without a reference.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-\beta\, m_i), \qquad m_i = \frac{\log\pi_i^w}{n_i^w} - \frac{\log\pi_i^l}{n_i^l}
 /// ```
 ///
 /// `n` is 1 ([`Length::Sum`]: the paper, TRL, Liger) or the number of scored tokens ([`Length::Mean`]: h2o); gradients are
-/// with respect to the sums. The batch's target, where it has one, is subtracted from `m`. With `label_smoothing` ε the
+/// with respect to the sums. The batch's offset, where it has one, is subtracted from `m`. With `label_smoothing` ε the
 /// loss is `(1-ε) softplus(-βm) + ε softplus(βm)`. The whole objective of the paper adds the likelihood of the chosen
 /// response: a [`WeightedSum`](crate::preference::WeightedSum) with [`Nll`](crate::preference::Nll) of weight 1. With a
 /// target margin it is [`SimPo`](crate::preference::SimPo).
@@ -35,6 +36,8 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Xu et al., ICML 2024, [arXiv:2401.08417](https://arxiv.org/abs/2401.08417).
+#[doc(alias = "contrastive preference optimization")]
+#[doc(alias = "reference-free DPO")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Cpo {

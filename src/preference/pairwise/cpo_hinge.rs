@@ -4,16 +4,16 @@ use crate::preference::logistic::{hinge, scaled};
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// Hinge loss of the margin by which the policy prefers the chosen response: [`Hinge`](crate::preference::Hinge) without a
-/// reference.
+/// Contrastive preference optimization (CPO) with a hinge: the hinge loss of the margin by which the policy prefers the
+/// chosen response. It is [`Hinge`](crate::preference::Hinge) without a reference.
 ///
 /// ```math
 /// L_i = \max(0,\ 1 - \beta\, m_i), \qquad m_i = \frac{\log\pi_i^w}{n_i^w} - \frac{\log\pi_i^l}{n_i^l}
 /// ```
 ///
-/// `n` is 1 ([`Length::Sum`]: TRL) or the number of scored tokens ([`Length::Mean`]: SimPO's code, oat); gradients are with
-/// respect to the sums. The batch's target, where it has one, is subtracted from `m`: the hinge of SimPO has `γ/β` there.
-/// The sub-gradient at the kink is 0.
+/// `n` is 1 ([`Length::Sum`]: TRL) or the number of scored tokens ([`Length::Mean`]: SimPO's code, oat); gradients are
+/// with respect to the sums. The batch's offset, where it has one, is subtracted from `m`: the hinge of SimPO has `γ/β`
+/// there. The sub-gradient at the kink is 0.
 ///
 /// A chosen response of log-probability -inf gives +inf with gradient `-β/n`, a rejected one 0: the exact limits.
 ///
@@ -33,6 +33,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Xu et al. (CPO), ICML 2024, [arXiv:2401.08417](https://arxiv.org/abs/2401.08417); the hinge is TRL's.
+#[doc(alias = "CPO hinge")]
+#[doc(alias = "reference-free hinge")]
+#[doc(alias = "SimPO hinge")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct CpoHinge {

@@ -4,7 +4,8 @@ use crate::preference::logistic::square;
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// Squared distance from `1/(2β)` of the margin by which the policy prefers the chosen response:
+/// Contrastive preference optimization (CPO) with the loss of identity preference optimization (IPO): the squared
+/// distance from `1/(2β)` of the margin by which the policy prefers the chosen response. It is
 /// [`Ipo`](crate::preference::Ipo) without a reference.
 ///
 /// ```math
@@ -12,7 +13,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]: TRL) or 1 ([`Length::Sum`]); gradients are with respect to the
-/// sums. The batch's target, where it has one, is subtracted from `m`. `L >= 0`, with equality at `m = 1/(2β)`. A
+/// sums. The batch's offset, where it has one, is subtracted from `m`. `L >= 0`, with equality at `m = 1/(2β)`. A
 /// log-probability of -inf has no finite gradient and is an error.
 ///
 /// # Errors
@@ -32,6 +33,8 @@ use crate::{Real, Result, check};
 ///
 /// Xu et al. (CPO), ICML 2024, [arXiv:2401.08417](https://arxiv.org/abs/2401.08417); Azar et al. (IPO), AISTATS 2024,
 /// [arXiv:2310.12036](https://arxiv.org/abs/2310.12036). Together they are TRL's.
+#[doc(alias = "CPO IPO")]
+#[doc(alias = "reference-free IPO")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct CpoIpo {

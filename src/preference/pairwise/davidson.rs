@@ -5,25 +5,26 @@ use crate::preference::logistic::scaled;
 use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of a comparison that may end in a tie, whose odds are the geometric mean of those of both wins.
+/// Direct preference optimization with ties after Davidson (DPO-D): the negative log-likelihood of a comparison that
+/// may end in a tie, where the weight of a tie is proportional to the geometric mean of the weights of both wins.
 ///
 /// ```math
 /// P_i^{\text{win}} = \frac{1}{Z_i}, \qquad P_i^{\text{tie}} = \frac{2\nu e^{-d_i/2}}{Z_i}, \qquad
 /// Z_i = 1 + e^{-d_i} + 2\nu e^{-d_i/2}, \quad d_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's target, where it has one, is the
-/// probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The loss is
-/// `-(1-t) ln P_win - t ln P_tie`. At `ν = 0` there are no ties and it is DPO; its least value over `d` for a tie is
-/// `ln(1 + 1/ν)`, at `d = 0`.
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's tie probability, where it has
+/// one, is the probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The
+/// loss is `-(1-t) ln P_win - t ln P_tie`. At `ν = 0` there are no ties and it is DPO; its least value over `d` for a
+/// tie is `ln(1 + 1/ν)`, at `d = 0`.
 ///
 /// No power overflows and no logarithm cancels. A response of log-probability -inf is the exact limit: as in DPO for a win,
 /// +inf with gradient ±β/2 for a tie.
 ///
 /// # Errors
 ///
-/// `beta` or `nu` out of range; a batch without reference; a target outside `[0, 1]`, or above 0 where `nu` is 0; both
-/// sides of a pair at -inf.
+/// `beta` or `nu` out of range; a batch without reference; a tie probability outside `[0, 1]`, or above 0 where `nu` is
+/// 0; both sides of a pair at -inf.
 ///
 /// # Examples
 ///
@@ -40,6 +41,10 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Chen et al., 2024, [arXiv:2409.17431](https://arxiv.org/abs/2409.17431); Davidson, JASA 65, 1970.
+#[doc(alias = "DPO-D")]
+#[doc(alias = "DPO with ties")]
+#[doc(alias = "direct preference optimization with ties")]
+#[doc(alias = "tie")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Davidson {

@@ -4,7 +4,8 @@ use crate::preference::logistic::{logistic, scaled};
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check};
 
-/// Logistic loss of how much more the policy's denoising errors fell on the preferred sample than on the other one.
+/// Diffusion direct preference optimization (Diffusion-DPO): the logistic loss of how much more the policy's denoising
+/// errors fell on the preferred sample than on the other one.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\Big(\frac{\beta}{2}\big[(e_i^w - \tilde e_i^w) - (e_i^l - \tilde e_i^l)\big]\Big)
@@ -49,6 +50,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Wallace et al., CVPR 2024, eq. 14, [arXiv:2311.12908](https://arxiv.org/abs/2311.12908).
+#[doc(alias = "Diffusion-DPO")]
+#[doc(alias = "diffusion direct preference optimization")]
+#[doc(alias = "denoising error")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct DiffusionDpo {

@@ -4,13 +4,14 @@ use crate::preference::MarginLoss;
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// A blend of the logistic and the exponential loss, in shares that the margin itself decides.
+/// Discovered preference optimization (DiscoPOP), also called the log-ratio modulated loss (LRML): a blend of the
+/// logistic and the exponential loss, in shares that depend on the margin.
 ///
 /// ```math
 /// L_i = (1-w_i)\operatorname{softplus}(-z_i) + w_i\, e^{-z_i}, \qquad w_i = \sigma(z_i/\tau), \quad z_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. Not convex: there is a bump near `z = 0`. Far below it is `-z`, far above `e^{-z}`.
 ///
 /// `w e^{-z}` is formed as one power, so that nothing is 0 · ∞: at `z` of -200 TRL, Liger and ms-swift give NaN in `f32`. A
@@ -35,6 +36,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Lu et al., NeurIPS 2024, eq. 5, [arXiv:2406.08414](https://arxiv.org/abs/2406.08414).
+#[doc(alias = "LRML")]
+#[doc(alias = "log-ratio modulated loss")]
+#[doc(alias = "discovered preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct DiscoPop {

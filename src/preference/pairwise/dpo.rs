@@ -4,7 +4,8 @@ use crate::preference::MarginLoss;
 use crate::preference::logistic::{scaled, smoothed};
 use crate::{Real, Result, check};
 
-/// Logistic loss of the margin by which the policy prefers the chosen response more than the reference does.
+/// Direct preference optimization (DPO): the logistic loss of the margin by which the policy prefers the chosen
+/// response more than the reference does.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-\beta\, m_i), \qquad
@@ -12,8 +13,8 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `π` is the policy, `ρ` the reference, `w` the chosen and `l` the rejected response. Log-probabilities are of whole
-/// responses, summed over their tokens, in nats. The batch's target, where it has one, is an offset in nats that is
-/// subtracted from `m` (before `β`).
+/// responses, summed over their tokens, in nats. The batch's offset, where it has one, is in nats and is subtracted
+/// from `m` (before `β`). It is `sigmoid` in TRL. InfoNCA of a pair is this loss too.
 ///
 /// `L >= 0`; it is `ln 2` where the two models agree and falls as the margin grows. Good to 4 ulp at the rounded `-βm`;
 /// nothing overflows for any finite margin. With `label_smoothing` ε it is the conservative form
@@ -41,6 +42,12 @@ use crate::{Real, Result, check};
 ///
 /// Rafailov et al., NeurIPS 2023, eq. 7, [arXiv:2305.18290](https://arxiv.org/abs/2305.18290). Smoothing: Mitchell, A
 /// note on DPO with noisy preferences and relationship to IPO, 2023.
+#[doc(alias = "direct preference optimization")]
+#[doc(alias = "sigmoid")]
+#[doc(alias = "cDPO")]
+#[doc(alias = "conservative DPO")]
+#[doc(alias = "label smoothing")]
+#[doc(alias = "InfoNCA")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Dpo {

@@ -5,17 +5,18 @@ use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// DPO with a penalty where the chosen response is less likely than under the reference.
+/// DPO-Positive (DPOP): direct preference optimization with a penalty where the chosen response is less likely than
+/// under the reference.
 ///
 /// ```math
 /// \text{inside: } L_i = \operatorname{softplus}\big(-\beta (a_i - b_i - \lambda [-a_i]_+)\big), \qquad
 /// \text{outside: } L_i = \operatorname{softplus}\big(-\beta (a_i - b_i)\big) + \lambda [-a_i]_+
 /// ```
 ///
-/// `a = log π^w - log ρ^w` and `b = log π^l - log ρ^l` of the policy `π` and the reference `ρ`, for the chosen response `w`
-/// and the rejected one `l`; log-probabilities are sums. [`Placement::Inside`] is the paper's form (oat, SamPO),
-/// [`Placement::Outside`] that of mlx-lm-lora. Inside, the gradient is `-β σ(-z) (1 + λ [a < 0])` and `β σ(-z)`: the penalty
-/// ends with the loss; outside, `λ` is pulled with whatever the margin.
+/// `a = log π^w - log ρ^w` and `b = log π^l - log ρ^l` of the policy `π` and the reference `ρ`, for the chosen response
+/// `w` and the rejected one `l`; log-probabilities are sums. [`Placement::Inside`] is the paper's form (oat, SamPO),
+/// [`Placement::Outside`] that of mlx-lm-lora. Inside, the gradient is `-β σ(-z) (1 + λ [a < 0])` and `β σ(-z)`: that
+/// of the penalty vanishes together with the loss. Outside, the gradient of the penalty is `-λ [a < 0]` at any margin.
 ///
 /// `L >= 0`, and `ln 2` where the two models agree; without a penalty (`λ = 0`, or `a >= 0`) it is
 /// [`Dpo`](crate::preference::Dpo). The sub-gradient of the penalty at `a = 0` is 0.
@@ -43,6 +44,8 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Pal et al., 2024, eq. 3, [arXiv:2402.13228](https://arxiv.org/abs/2402.13228).
+#[doc(alias = "DPO-Positive")]
+#[doc(alias = "Smaug")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Dpop {

@@ -6,22 +6,23 @@ use crate::preference::logistic::{density, scaled};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// Reverse KL divergence from the policy's preference to a smoothed label.
+/// Efficient exact optimization (EXO) of pairs: the reverse KL divergence from the policy's preference to a smoothed
+/// label.
 ///
 /// ```math
 /// L_i = q_i\ln\frac{q_i}{1-\varepsilon} + (1-q_i)\ln\frac{1-q_i}{\varepsilon}, \qquad q_i = \sigma(z_i), \quad
 /// z_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. `L >= 0`, with equality at `z = logit(1-ε)`, beyond which the gradient
-/// `β σ'(z) (z - logit(1-ε))` turns. It vanishes far out on both sides: pairs that are very wrong are left alone.
+/// `β σ'(z) (z - logit(1-ε))` changes sign. It vanishes for large `|z|`: pairs that are very wrong hardly change.
 ///
 /// Good to some 40 ulp, also around the minimum, where the terms cancel, and in the tails, where `L` tends to `-ln ε` and
 /// `-ln(1-ε)`; these are the answers at log-probabilities of -inf, with gradient 0.
 ///
 /// At `label_smoothing` 0 the loss is infinite; TRL and Liger refuse it too, ms-swift takes 1e-3 in its place. The
-/// authors' code takes `ln ε = -10` and `ln(1-ε) = 0`, which is no distribution.
+/// authors' code takes `ln ε = -10` and `ln(1-ε) = 0`, which do not form a distribution.
 ///
 /// # Errors
 ///
@@ -41,6 +42,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Ji et al., ICML 2024, eq. 16, [arXiv:2402.00856](https://arxiv.org/abs/2402.00856).
+#[doc(alias = "EXO")]
+#[doc(alias = "exo_pair")]
+#[doc(alias = "efficient exact optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ExoPair {

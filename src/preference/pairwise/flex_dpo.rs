@@ -5,7 +5,8 @@ use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// Logistic loss of the two log-ratios, each with a `β` of its own.
+/// Flex-DPO, direct preference optimization with a separate `β` for each response: the logistic loss of the two scaled
+/// log-ratios. It is also pairwise sample optimization (PSO), offline.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-z_i), \qquad z_i = \beta_w\,(\log\pi_i^w - \log\rho_i^w) - \beta_l\,(\log\pi_i^l - \log\rho_i^l)
@@ -37,6 +38,9 @@ use crate::{Real, Result, check};
 ///
 /// Yan et al. (3D-properties of DPO), 2024, [arXiv:2406.07327](https://arxiv.org/abs/2406.07327); Miao et al. (PSO), ICLR
 /// 2025, [arXiv:2410.03190](https://arxiv.org/abs/2410.03190).
+#[doc(alias = "Flex-DPO")]
+#[doc(alias = "PSO offline")]
+#[doc(alias = "pairwise sample optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct FlexDpo {

@@ -4,13 +4,14 @@ use crate::preference::MarginLoss;
 use crate::preference::logistic::{hinge, scaled};
 use crate::{Real, Result, check};
 
-/// Hinge loss of the margin by which the policy prefers the chosen response more than the reference does.
+/// Hinge loss of direct preference optimization, as in statistical rejection sampling optimization (RSO): the hinge
+/// loss of the margin by which the policy prefers the chosen response more than the reference does.
 ///
 /// ```math
 /// L_i = \max(0,\ 1 - \beta\, m_i)
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. A pair counts until its margin is `1/β`. The sub-gradient at the kink is 0.
 ///
 /// Without a reference it is [`CpoHinge`](crate::preference::CpoHinge); with the margin in nats and the slope 1,
@@ -35,6 +36,10 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Liu et al. (RSO), ICLR 2024, [arXiv:2309.06657](https://arxiv.org/abs/2309.06657).
+#[doc(alias = "RSO")]
+#[doc(alias = "statistical rejection sampling optimization")]
+#[doc(alias = "hinge loss")]
+#[doc(alias = "SLiC")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Hinge {

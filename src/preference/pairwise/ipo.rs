@@ -4,7 +4,8 @@ use crate::preference::logistic::square;
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// Squared distance of the margin from `1/(2β)`: unlike a logistic loss it stops pulling once the margin is reached.
+/// Identity preference optimization (IPO): the squared distance of the margin from `1/(2β)`. Unlike a logistic loss, it
+/// stops increasing the margin once this target is reached.
 ///
 /// ```math
 /// L_i = \Big(h_i - \frac{1}{2\beta}\Big)^2, \qquad
@@ -13,7 +14,7 @@ use crate::{Real, Result, check};
 ///
 /// `π` is the policy, `ρ` the reference, `w` the chosen and `l` the rejected response, `n` the number of scored tokens
 /// ([`Length::Mean`]) or 1 ([`Length::Sum`]). Log-probabilities are summed over tokens in both cases, and so is what the
-/// gradient is taken with respect to. The batch's target, where it has one, is subtracted from `h`.
+/// gradient is taken with respect to. The batch's offset, where it has one, is subtracted from `h`.
 ///
 /// There is no default, since peers disagree and the two differ by orders of magnitude: with `β = 0.1` the target is 5
 /// nats for the whole response (the authors' first code, OpenRLHF) or 5 nats **per token** (TRL, ms-swift,
@@ -42,6 +43,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Azar et al., AISTATS 2024, eq. 17, [arXiv:2310.12036](https://arxiv.org/abs/2310.12036), where `β` is `τ`.
+#[doc(alias = "identity preference optimization")]
+#[doc(alias = "ΨPO")]
+#[doc(alias = "Psi-PO")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Ipo {

@@ -3,7 +3,8 @@
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
-/// Noise contrast of both responses with the reference: the chosen one is data and, like the rejected one, also noise.
+/// Noise-contrastive alignment (NCA) of a pair: it contrasts both responses with the reference. The chosen response
+/// counts as data; both responses count as noise.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-u_i) + \tfrac12 \operatorname{softplus}(u_i) + \tfrac12 \operatorname{softplus}(v_i),
@@ -42,6 +43,10 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Chen et al., NeurIPS 2024, [arXiv:2402.05369](https://arxiv.org/abs/2402.05369).
+#[doc(alias = "NCA")]
+#[doc(alias = "nca_pair")]
+#[doc(alias = "noise-contrastive alignment")]
+#[doc(alias = "noise contrastive alignment")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct NcaPair {

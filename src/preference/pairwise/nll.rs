@@ -3,15 +3,15 @@
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result};
 
-/// `-log π` of the chosen response, per response or per token.
+/// Negative log-likelihood (NLL) of the chosen response, `-log π`, per response or per token.
 ///
 /// ```math
 /// L_i = -\frac{\log\pi_i^w}{n_i^w}
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]) or 1 ([`Length::Sum`]). Needs no reference; the gradient with
-/// respect to the rejected log-probability is zero. As a term of a weighted sum it keeps the likelihood of the chosen
-/// response from falling with that of the rejected one.
+/// respect to the rejected log-probability is zero. As a term of a weighted sum it prevents the likelihood of the
+/// chosen response from falling with that of the rejected one.
 ///
 /// There is no default, since peers disagree: RPO takes the sum, IRPO and OpenRLHF the mean per response. The mean over
 /// all tokens of a batch (TRL's `sft`) is [`Sft`](crate::preference::Sft).
@@ -37,6 +37,9 @@ use crate::{Real, Result};
 ///
 /// Pang et al. (IRPO), NeurIPS 2024, [arXiv:2404.19733](https://arxiv.org/abs/2404.19733); Liu et al. (RPO), NeurIPS
 /// 2024, [arXiv:2405.16436](https://arxiv.org/abs/2405.16436).
+#[doc(alias = "negative log-likelihood")]
+#[doc(alias = "SFT loss")]
+#[doc(alias = "supervised fine-tuning")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Nll {

@@ -6,15 +6,16 @@ use crate::preference::{LabeledLoss, Needs, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of the margin above an offset that grows with the gap of the two rewards.
+/// Direct preference optimization with an offset (ODPO): the logistic loss of the margin above an offset that grows
+/// with the gap of the two rewards.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(\alpha f(s_i^w, s_i^l) - \beta\, m_i\big)
 /// ```
 ///
 /// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums, `s` are the batch's rewards and `f` one of
-/// [`RewardGap`]. `α = 0` is DPO. An offset that is known already is the batch's target with
-/// [`Dpo`](crate::preference::Dpo) itself, divided by `β` beforehand.
+/// [`RewardGap`]. `α = 0` is DPO. If the offset is already known, divide it by `β`, give it as the batch's
+/// offset, and use [`Dpo`](crate::preference::Dpo).
 ///
 /// Equal rewards have under [`RewardGap::Log`] the offset -inf, and loss and gradient of the limit, 0: they leave the pair out.
 /// Limits at log-probabilities of -inf are those of [`Dpo`](crate::preference::Dpo).
@@ -39,6 +40,9 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Amini, Vieira and Cotterell, Findings of ACL 2024, [arXiv:2402.10571](https://arxiv.org/abs/2402.10571).
+#[doc(alias = "DPO with an offset")]
+#[doc(alias = "direct preference optimization with an offset")]
+#[doc(alias = "offset DPO")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Odpo {

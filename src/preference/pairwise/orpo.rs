@@ -4,7 +4,8 @@ use crate::error::Error;
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row, odds};
 use crate::{Real, Result, check, math};
 
-/// `λ` times the logistic loss of the log-odds by which the chosen response is likelier than the rejected one.
+/// Odds ratio preference optimization (ORPO), its odds-ratio term: `λ` times the logistic loss of the log-odds by which
+/// the chosen response is likelier than the rejected one.
 ///
 /// ```math
 /// L_i = \lambda\operatorname{softplus}\big(\operatorname{logit}(p_i^l) - \operatorname{logit}(p_i^w)\big), \qquad
@@ -12,13 +13,13 @@ use crate::{Real, Result, check, math};
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]; `p` is then the geometric mean of the token probabilities), or
-/// 1 ([`Length::Sum`]: the log-probabilities are taken as they are given). No reference. The gradient is with respect to
-/// what was given, so to the sums. The whole ORPO objective is this term and the [`Nll`](crate::preference::Nll) of the
+/// 1 ([`Length::Sum`]: the log-probabilities are used as given). No reference. The gradient is with respect to what was
+/// given, that is, to the sums. The whole ORPO objective is this term and the [`Nll`](crate::preference::Nll) of the
 /// chosen response in a [`WeightedSum`](crate::preference::WeightedSum).
 ///
 /// No clamp and no ε: the log-odds `o` are formed from `ln(1 - p)` without cancellation, and the gradient
 /// `-λ σ(o) / (1 - p_w)`, which is 0 · ∞ towards `p_w = 1`, as `-λ σ(-o) (p_l / p_w) / (1 - p_l)` where `o < 0`.
-/// Log-probabilities of -1e-30 and of -800 are as good as any other.
+/// Log-probabilities of -1e-30 and of -800 lose no accuracy.
 ///
 /// `L >= 0`, and `λ ln 2` where the two are equally likely. A chosen response of probability 1 is the exact limit (loss
 /// 0, gradient minus λ times the odds of the rejected one); one of probability 0 gives +inf with gradient `-λ/n`. Towards
@@ -53,6 +54,10 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Hong, Lee and Thorne, EMNLP 2024, eq. 6 and 7, [arXiv:2403.07691](https://arxiv.org/abs/2403.07691).
+#[doc(alias = "odds ratio")]
+#[doc(alias = "log odds ratio")]
+#[doc(alias = "odds ratio preference optimization")]
+#[doc(alias = "odds-ratio preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Orpo {

@@ -4,16 +4,18 @@ use crate::preference::logistic::logistic;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check};
 
-/// Bradley-Terry loss of the policy against aligned models on the same response: it should find the data likelier.
+/// Preference-oriented supervised fine-tuning (PoFT): the Bradley-Terry loss of the policy against aligned models on
+/// the same response, which the policy should find likelier than they do.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\Big(-\gamma - \beta\,\frac{\log\pi_i^w - \log\rho_i^w}{n_i^w}\Big)
 /// ```
 ///
 /// One response for each pair, the chosen one; the rejected side is not looked at and has the gradient 0. The reference
-/// holds the mean over the aligned models of their log-probabilities of that response, as sums over its `n` tokens (a mean
-/// per token of a model with another tokeniser, times `n`). The gradient `-β σ(-z) / n` is that of the likelihood with a
-/// weight for each response: near `β` where the aligned models find it much likelier, near 0 where they find it unlikely.
+/// holds the mean over the aligned models of their log-probabilities of that response, as sums over its `n` tokens (a
+/// mean per token of a model with another tokenizer, times `n`). The gradient `-β σ(-z) / n` is that of the likelihood
+/// with a weight for each response: near `β` where the aligned models find it much likelier, near 0 where they find it
+/// unlikely.
 ///
 /// A response of log-probability -inf gives +inf with gradient `-β/n`; under the aligned models, 0: the exact limits.
 ///
@@ -39,6 +41,7 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Fan et al., AAAI 2025, [arXiv:2412.12865](https://arxiv.org/abs/2412.12865).
+#[doc(alias = "preference-oriented supervised fine-tuning")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Poft {

@@ -4,7 +4,8 @@ use crate::preference::logistic::{clipped, logistic};
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check, math};
 
-/// Logistic loss of the margin of clipped ratios of the policy to the model that generated the samples.
+/// Pairwise sample optimization (PSO), online: the logistic loss of the margin of clipped ratios of the policy to the
+/// model that generated the samples.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(-\beta\,[c(\lambda_i^w) - c(\lambda_i^l)]\big), \qquad
@@ -12,11 +13,12 @@ use crate::{Real, Result, check, math};
 /// \lambda_i = \frac{\log\pi_i - \log\rho_i}{n_i}
 /// ```
 ///
-/// Made for the transitions of a few-step diffusion sampler, whose log-densities are averaged over dimensions: `n` is the
-/// number of dimensions ([`Length::Mean`]), or 1 where the averages are given ([`Length::Sum`]). The reference is the
-/// model that the samples are from. The gradient `∓β σ(-z) / n` of a side is 0 outside its clip, whose bounds count as
-/// inside, and that on both ends: unlike in PPO, a ratio that is already on the wrong side is left alone too. The loss lies
-/// between the values at `±β ln((1+ε)/(1-ε))`. A pair of equal rewards has the weight 0 (the authors: `ln 2`, no gradient).
+/// Made for the transitions of a few-step diffusion sampler, whose log-densities are averaged over dimensions: `n` is
+/// the number of dimensions ([`Length::Mean`]), or 1 where the averages are given ([`Length::Sum`]). The reference is
+/// the model that the samples are from. The gradient `∓β σ(-z) / n` of a side is 0 outside its clip, whose bounds count
+/// as inside. This holds at both ends: unlike in PPO, a ratio that is already on the wrong side has no gradient. The
+/// loss lies between the values at `±β ln((1+ε)/(1-ε))`. A pair of equal rewards has the weight 0 (the authors: `ln 2`,
+/// no gradient).
 ///
 /// A log-probability of -inf is clipped. The offline form is [`FlexDpo::pso_offline`](crate::preference::FlexDpo).
 ///
@@ -39,6 +41,8 @@ use crate::{Real, Result, check, math};
 /// # References
 ///
 /// Miao et al., ICLR 2025, [arXiv:2410.03190](https://arxiv.org/abs/2410.03190).
+#[doc(alias = "pairwise sample optimization")]
+#[doc(alias = "clipped ratio")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Pso {
@@ -46,7 +50,7 @@ pub struct Pso {
     pub beta: f64,
     /// How far a ratio may be from 1, in `(0, 1)`. The authors take 0.1.
     pub epsilon: f64,
-    /// Whether log-ratios are taken as they are given or divided by the lengths.
+    /// Whether log-ratios are used as given, or divided by the lengths.
     pub length: Length,
 }
 

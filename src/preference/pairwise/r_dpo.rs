@@ -4,7 +4,8 @@ use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{LabeledLoss, Needs, Row};
 use crate::{Real, Result, check};
 
-/// Logistic loss of the margin and of the difference in length, by which a longer chosen response need not win as far.
+/// Regularized direct preference optimization (R-DPO), with a penalty on length: the logistic loss of the margin and of
+/// the difference in length, so that a longer chosen response may win by less.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}\big(-\beta\, m_i - \alpha\,(n_i^w - n_i^l)\big)
@@ -36,6 +37,11 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Park et al., Findings of ACL 2024, eq. 9, [arXiv:2403.19159](https://arxiv.org/abs/2403.19159).
+#[doc(alias = "R-DPO")]
+#[doc(alias = "LR_DPO")]
+#[doc(alias = "length penalty")]
+#[doc(alias = "length-regularized DPO")]
+#[doc(alias = "regularized direct preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct RDpo {

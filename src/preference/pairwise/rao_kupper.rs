@@ -5,25 +5,26 @@ use crate::preference::logistic::scaled;
 use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of a comparison that may end in a tie: one wins where it is ahead by more than `ln ν`.
+/// Direct preference optimization with ties after Rao and Kupper (DPO-RK): the negative log-likelihood of a comparison
+/// that may end in a tie, where a response wins if it is ahead by more than `ln ν`.
 ///
 /// ```math
 /// P_i^{\text{win}} = \sigma(d_i - \ln\nu), \qquad P_i^{\text{tie}} = (\nu^2-1)\,\sigma(d_i-\ln\nu)\,\sigma(-d_i-\ln\nu),
 /// \qquad d_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's target, where it has one, is the
-/// probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The loss is
-/// `-(1-t) ln P_win - t ln P_tie`. At `ν = 1` there are no ties and it is DPO; its least value over `d` for a tie is
-/// `ln((ν+1)/(ν-1))`, at `d = 0`.
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums. The batch's tie probability, where it has
+/// one, is the probability `t` that the pair is a tie: 0 for a pair that the chosen response wins, 1 for a tie. The
+/// loss is `-(1-t) ln P_win - t ln P_tie`. At `ν = 1` there are no ties and it is DPO; its least value over `d` for a
+/// tie is `ln((ν+1)/(ν-1))`, at `d = 0`.
 ///
 /// The logarithm of `P_tie` and its slope `σ(d + ln ν) - σ(ln ν - d)` are formed without cancellation. A response of
 /// log-probability -inf is the exact limit: as in DPO for a win, +inf with gradient ±β for a tie.
 ///
 /// # Errors
 ///
-/// `beta` or `nu` out of range; a batch without reference; a target outside `[0, 1]`, or above 0 where `nu` is 1; both
-/// sides of a pair at -inf.
+/// `beta` or `nu` out of range; a batch without reference; a tie probability outside `[0, 1]`, or above 0 where `nu` is
+/// 1; both sides of a pair at -inf.
 ///
 /// # Examples
 ///
@@ -40,6 +41,11 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Chen et al., 2024, [arXiv:2409.17431](https://arxiv.org/abs/2409.17431); Rao and Kupper, JASA 62, 1967.
+#[doc(alias = "DPO-RK")]
+#[doc(alias = "Rao-Kupper")]
+#[doc(alias = "DPO with ties")]
+#[doc(alias = "direct preference optimization with ties")]
+#[doc(alias = "tie")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RaoKupper {

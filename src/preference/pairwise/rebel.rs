@@ -4,7 +4,8 @@ use crate::preference::logistic::square;
 use crate::preference::{LabeledLoss, Needs, Row};
 use crate::{Real, Result, check};
 
-/// Squared distance of the change of the margin, over `η`, from the gap of the two rewards.
+/// Regression to relative reward based RL (REBEL): the squared distance of the change of the margin, over `η`, from the
+/// gap of the two rewards.
 ///
 /// ```math
 /// L_i = \Big(\frac{m_i}{\eta} - (s_i^w - s_i^l)\Big)^2
@@ -35,6 +36,8 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Gao et al., NeurIPS 2024, [arXiv:2404.16767](https://arxiv.org/abs/2404.16767).
+#[doc(alias = "regression to relative reward based RL")]
+#[doc(alias = "regressing relative rewards")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Rebel {

@@ -5,7 +5,8 @@ use crate::preference::{LabeledLoss, Length, Needs, Row, bernoulli};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// Distance between the policy's preference and that of a reward model, both as logits.
+/// Reward-aware preference optimization (RPO): the distance between the policy's preference and that of a reward model,
+/// both as logits.
 ///
 /// ```math
 /// z_i = \beta\, m_i, \quad t_i = \eta\,(s_i^w - s_i^l), \qquad L_i = \mathrm{KL}\big(\sigma(t_i)\,\|\,\sigma(z_i)\big),
@@ -42,6 +43,9 @@ use crate::{Real, Result, check};
 ///
 /// Nvidia (Nemotron-4 340B), 2024, [arXiv:2406.11704](https://arxiv.org/abs/2406.11704); Sun et al., 2025,
 /// [arXiv:2502.00203](https://arxiv.org/abs/2502.00203).
+#[doc(alias = "RPO")]
+#[doc(alias = "reward-aware preference optimization")]
+#[doc(alias = "Nemotron")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct RewardAwareRpo {
@@ -56,6 +60,9 @@ pub struct RewardAwareRpo {
 }
 
 /// The distance between the policy's preference and that of the rewards.
+#[doc(alias = "rpo_bwd_kl")]
+#[doc(alias = "rpo_fwd_kl")]
+#[doc(alias = "rpo_sq")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum RewardDistance {

@@ -5,16 +5,17 @@ use crate::preference::logistic::logistic;
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// The logistic loss of the clean label, estimated without bias from one that is flipped with a known probability.
+/// Robust direct preference optimization (rDPO): the logistic loss of the clean label, estimated without bias from a
+/// label that is flipped with a known probability.
 ///
 /// ```math
 /// L_i = \frac{(1-\varepsilon)\operatorname{softplus}(-z_i) - \varepsilon\operatorname{softplus}(z_i)}{1-2\varepsilon}
 ///     = \operatorname{softplus}(-z_i) - \frac{\varepsilon}{1-2\varepsilon}\, z_i, \qquad z_i = \beta\, m_i
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's target, where it has one, is
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums; the batch's offset, where it has one, is
 /// subtracted from it. Over flips of probability `ε` its mean is the loss of the true label. The gradient
-/// `-β (σ(-z) + ε/(1-2ε))` is never zero: the loss of a pair has no lower bound, and a negative one is no mistake.
+/// `-β (σ(-z) + ε/(1-2ε))` is never zero: the loss of a pair has no lower bound, and may be negative.
 ///
 /// Exact up to `ε = 0.5`, which itself is out of range: `1 - 2ε` is formed without rounding. A chosen response of
 /// log-probability -inf gives +inf and a rejected one -inf (0 where `ε` is 0), each with the limit of the gradient; both
@@ -39,6 +40,10 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Chowdhury, Kini and Natarajan, ICML 2024, [arXiv:2403.00409](https://arxiv.org/abs/2403.00409).
+#[doc(alias = "rDPO")]
+#[doc(alias = "robust")]
+#[doc(alias = "robust direct preference optimization")]
+#[doc(alias = "noisy labels")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RobustDpo {

@@ -4,7 +4,8 @@ use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// Logistic loss of the margin per token: DPO with the mean log-ratio of each response in place of the sum.
+/// Length-normalized direct preference optimization (DPO): the logistic loss of the margin per token, with the mean
+/// log-ratio of each response in place of the sum.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-\beta\, m_i), \qquad
@@ -12,7 +13,7 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `π` is the policy, `ρ` the reference and `n` the number of scored tokens. Log-probabilities are given as sums, which the
-/// gradient is with respect to. The batch's target, where it has one, is subtracted from `m`, in nats per token. With
+/// gradient is with respect to. The batch's offset, where it has one, is subtracted from `m`, in nats per token. With
 /// `label_smoothing` ε the loss is `(1-ε) softplus(-βm) + ε softplus(βm)`.
 ///
 /// Peers divide by the number of scored tokens, but for TRL, which counts the token before the shift too where the prompt
@@ -39,6 +40,10 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Lambert et al. (Tulu 3), 2024, eq. 6, [arXiv:2411.15124](https://arxiv.org/abs/2411.15124).
+#[doc(alias = "sigmoid_norm")]
+#[doc(alias = "dpo_norm")]
+#[doc(alias = "length-normalized DPO")]
+#[doc(alias = "length-normalized direct preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct SigmoidNorm {

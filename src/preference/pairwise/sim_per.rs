@@ -3,14 +3,15 @@
 use crate::preference::{Length, Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, math};
 
-/// Inverse perplexity of the rejected response minus that of the chosen one: no reference, no hyper-parameters.
+/// Simple alignment with perplexity optimization (SimPER): the inverse perplexity of the rejected response minus that
+/// of the chosen one, with no reference and no hyper-parameters.
 ///
 /// ```math
 /// L_i = e^{\log\pi_i^l / n_i^l} - e^{\log\pi_i^w / n_i^w}
 /// ```
 ///
-/// `n` is the number of scored tokens ([`Length::Mean`]), or 1 ([`Length::Sum`]: the log-probabilities are taken as they
-/// are given). The gradient is with respect to what was given, so to the sums: `-p_w / n_w` and `p_l / n_l`, with the
+/// `n` is the number of scored tokens ([`Length::Mean`]), or 1 ([`Length::Sum`]: the log-probabilities are used as
+/// given). The gradient is with respect to what was given, that is, to the sums: `-p_w / n_w` and `p_l / n_l`, with the
 /// geometric mean `p` of the token probabilities.
 ///
 /// `-1 <= L <= 1`. A response of small likelihood has a small gradient, the chosen one too. Log-probabilities of 0 and
@@ -35,6 +36,9 @@ use crate::{Real, Result, math};
 /// # References
 ///
 /// Xiao et al., ICLR 2025, [arXiv:2502.00883](https://arxiv.org/abs/2502.00883).
+#[doc(alias = "simple alignment with perplexity optimization")]
+#[doc(alias = "inverse perplexity")]
+#[doc(alias = "perplexity")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SimPer {

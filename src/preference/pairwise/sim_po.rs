@@ -4,7 +4,8 @@ use crate::preference::logistic::{scaled, smoothed};
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// Logistic loss of the margin per token above a target margin, without a reference.
+/// Simple preference optimization (SimPO): the logistic loss of the margin per token above a target margin, without a
+/// reference.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(\gamma - \beta\, m_i), \qquad
@@ -12,14 +13,14 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `n` is the number of scored tokens: the batch must hold lengths (of 1, where the log-probabilities are means already).
-/// Gradients are with respect to the sums. The batch's target, where it has one, is subtracted from `m`. With
+/// Gradients are with respect to the sums. The batch's offset, where it has one, is subtracted from `m`. With
 /// `label_smoothing` ε the loss is `(1-ε) softplus(-z) + ε softplus(z)`, `z = βm - γ`. At `γ = 0` it is
 /// [`Cpo`](crate::preference::Cpo) of means; CPO-SimPO adds the likelihood of the chosen response by a
 /// [`WeightedSum`](crate::preference::WeightedSum) with [`Nll`](crate::preference::Nll).
 ///
 /// Peers disagree on what `γ` is: here, in TRL, Liger, LLaMA-Factory and ms-swift it is the margin after `β`; the authors,
 /// HALOs, oat and open-instruct take the ratio `γ/β`, for which there is [`SimPo::from_ratio`]. Liger adds the likelihood
-/// unless told otherwise.
+/// by default.
 ///
 /// Limits at log-probabilities of -inf are those of [`Dpo`](crate::preference::Dpo), with gradients over `n`.
 ///
@@ -42,6 +43,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Meng, Xia and Chen, NeurIPS 2024, eq. 6, [arXiv:2405.14734](https://arxiv.org/abs/2405.14734).
+#[doc(alias = "simple preference optimization")]
+#[doc(alias = "CPO-SimPO")]
+#[doc(alias = "gamma_beta_ratio")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SimPo {

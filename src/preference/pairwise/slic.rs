@@ -4,17 +4,18 @@ use crate::preference::logistic::hinge;
 use crate::preference::{Length, Margin, MarginLoss};
 use crate::{Real, Result, check};
 
-/// How much the chosen response falls short of being likelier than the rejected one by `δ` nats.
+/// Sequence likelihood calibration (SLiC, SLiC-HF), its calibration term: the amount by which the chosen response fails
+/// to be likelier than the rejected one by `δ` nats.
 ///
 /// ```math
 /// L_i = \max(0,\ \delta - m_i), \qquad m_i = \frac{\log\pi_i^w}{n_i^w} - \frac{\log\pi_i^l}{n_i^l}
 /// ```
 ///
-/// No reference. `n` is the number of scored tokens ([`Length::Mean`]) or 1 ([`Length::Sum`]); gradients are with respect
-/// to the sums. The batch's target, where it has one, is subtracted from `m`. The sub-gradient at the kink is 0. The whole
-/// objective of the paper adds the likelihood of the SFT target: a [`WeightedSum`](crate::preference::WeightedSum) with
-/// [`Nll`](crate::preference::Nll), of weight 0.1 in HALOs. `δ` times [`CpoHinge`](crate::preference::CpoHinge) with
-/// `β = 1/δ` is the same.
+/// No reference. `n` is the number of scored tokens ([`Length::Mean`]) or 1 ([`Length::Sum`]); gradients are with
+/// respect to the sums. The batch's offset, where it has one, is subtracted from `m`. At the kink the sub-gradient
+/// is 0. The whole objective of the paper adds the likelihood of the SFT target: a
+/// [`WeightedSum`](crate::preference::WeightedSum) with [`Nll`](crate::preference::Nll), of weight 0.1 in HALOs. `δ`
+/// times [`CpoHinge`](crate::preference::CpoHinge) with `β = 1/δ` is the same.
 ///
 /// A chosen response of log-probability -inf gives +inf with gradient `-1/n`, a rejected one 0: the exact limits.
 ///
@@ -34,6 +35,8 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Zhao et al. (SLiC-HF), 2023, eq. 2, [arXiv:2305.10425](https://arxiv.org/abs/2305.10425).
+#[doc(alias = "SLiC-HF")]
+#[doc(alias = "sequence likelihood calibration")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Slic {

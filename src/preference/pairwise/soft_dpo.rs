@@ -5,22 +5,24 @@ use crate::preference::logistic::{labeled, scaled};
 use crate::preference::{Label, LabelUse, LabeledLoss, Needs, Row, probability};
 use crate::{Real, Result, check};
 
-/// Cross-entropy of the policy's preference to the probability that a judge or an ensemble gives the chosen response.
+/// Direct preference optimization (DPO) with soft labels: the cross-entropy between the probability that a judge or an
+/// ensemble gives the chosen response, and the policy's preference.
 ///
 /// ```math
 /// L_i = p_i\operatorname{softplus}(-\beta\, m_i) + (1-p_i)\operatorname{softplus}(\beta\, m_i)
 /// ```
 ///
-/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums, and `p` the batch's target: the probability
-/// that the first response is the better one, below 1/2 too. `p = 1` is DPO, `p = 1 - ε` for all pairs DPO with
-/// `label_smoothing` ε (conservative DPO). Least, and equal to the entropy of `p`, at `m = logit(p)/β`; without that
-/// constant it is [`RewardDistance::BackwardKl`](crate::preference::RewardDistance).
+/// `m` is the margin of [`Dpo`](crate::preference::Dpo), in nats and of sums, and `p` the batch's soft label: the
+/// probability that the first response is the better one, below 1/2 too. `p = 1` is DPO, `p = 1 - ε` for all pairs DPO
+/// with `label_smoothing` ε (conservative DPO). Least, and equal to the entropy of `p`, at `m = logit(p)/β`; without
+/// that constant it is [`RewardDistance::BackwardKl`](crate::preference::RewardDistance).
 ///
 /// A response of log-probability -inf gives +inf with the gradient of the limit, and where `p` rules the other one out, 0.
 ///
 /// # Errors
 ///
-/// `beta` out of range; a batch without reference or target; a target outside `[0, 1]`; both sides of a pair at -inf.
+/// `beta` out of range; a batch without reference or soft label; a soft label outside `[0, 1]`; both sides of a pair at
+/// -inf.
 ///
 /// # Examples
 ///
@@ -38,6 +40,10 @@ use crate::{Real, Result, check};
 ///
 /// Mitchell, A note on DPO with noisy preferences and relationship to IPO, 2023; Sun et al., 2025,
 /// [arXiv:2502.00203](https://arxiv.org/abs/2502.00203).
+#[doc(alias = "soft labels")]
+#[doc(alias = "soft-label DPO")]
+#[doc(alias = "cDPO")]
+#[doc(alias = "conservative DPO")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SoftDpo {

@@ -4,7 +4,8 @@ use crate::preference::logistic::square;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result, check};
 
-/// Squared distances of both log-ratios from `±1/(2β)`: each response is regressed by itself.
+/// Self-play preference optimization (SPPO) with certain labels: the squared distances of both log-ratios from
+/// `±1/(2β)`, each response by itself.
 ///
 /// ```math
 /// L_i = \Big(a_i - \frac1{2\beta}\Big)^2 + \Big(b_i + \frac1{2\beta}\Big)^2,
@@ -37,6 +38,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Wu et al., ICLR 2025, [arXiv:2405.00675](https://arxiv.org/abs/2405.00675), where `β` is `1/η`.
+#[doc(alias = "SPPO")]
+#[doc(alias = "sppo_hard")]
+#[doc(alias = "self-play preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SppoHard {

@@ -4,7 +4,8 @@ use crate::error::Error;
 use crate::preference::{Needs, PairLoss, Pairs, Row, probability};
 use crate::{Real, Result, check};
 
-/// Half the squared distances of both log-ratios from what the probabilities to win call for.
+/// Self-play preference optimization (SPPO) with probabilities to win: half the squared distances of both log-ratios
+/// from the targets that these probabilities set.
 ///
 /// ```math
 /// L_i = \tfrac12 \Big(a_i - \frac{P^w_i - \frac12}{\beta}\Big)^2 + \tfrac12 \Big(b_i - \frac{P^l_i - \frac12}{\beta}\Big)^2,
@@ -14,10 +15,10 @@ use crate::{Real, Result, check};
 /// `π` is the policy, `ρ` the previous iterate, whose samples both responses are; `P` is the probability that a response
 /// beats a sample of `ρ`, in the batch's rewards. Log-probabilities are sums. The gradient is the distance of each side.
 ///
-/// With `K` samples of a prompt `P` is the mean of a response's row in the matrix of pairwise probabilities, itself
-/// counted as 1/2; the authors pair the best with the worst. Their `sppo_single` has one probability `p` that the chosen
-/// response beats the rejected one: `P^w = p`, `P^l = 1 - p`. [`SppoHard`](crate::preference::SppoHard) is twice this at
-/// `P^w = 1`, `P^l = 0`. No other peer has it.
+/// With `K` samples for each prompt, the `P` of a response is the mean of its row in the matrix of pairwise
+/// probabilities, where its entry against itself is 1/2. The authors pair the best response with the worst one. Their
+/// `sppo_single` has one probability `p` that the chosen response beats the rejected one: `P^w = p`, `P^l = 1 - p`.
+/// [`SppoHard`](crate::preference::SppoHard) is twice this at `P^w = 1`, `P^l = 0`. No other peer has it.
 ///
 /// `L >= 0`; at `P = 1/2` it pulls both responses to the reference. A log-probability of -inf has no finite gradient and
 /// is an error.
@@ -41,6 +42,9 @@ use crate::{Real, Result, check};
 /// # References
 ///
 /// Wu et al., ICLR 2025, [arXiv:2405.00675](https://arxiv.org/abs/2405.00675), where `β` is `1/η`.
+#[doc(alias = "SPPO")]
+#[doc(alias = "sppo_single")]
+#[doc(alias = "self-play preference optimization")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SppoSoft {

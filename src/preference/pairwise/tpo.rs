@@ -7,7 +7,8 @@ use crate::preference::{Length, Needs, PairBatch, PairLoss, PairObjective, Pairs
 use crate::simd::mul_or_zero;
 use crate::{Error, Real, Reduction, Result, check};
 
-/// Logistic loss of the margin without a reference, and the likelihood of a third response, the gold one.
+/// Triple preference optimization (TPO): the logistic loss of the margin without a reference, plus the negative
+/// log-likelihood of a third response, the gold one.
 ///
 /// ```math
 /// L_i = \operatorname{softplus}(-z_i) - \alpha \log\pi_i^g, \qquad
@@ -15,13 +16,14 @@ use crate::{Error, Real, Reduction, Result, check};
 /// ```
 ///
 /// `n` is the number of scored tokens ([`Length::Mean`]) or 1 ([`Length::Sum`]). `log π^g` is the batch's gold column
-/// ([`PairBatch::gold`]), taken as it is given: a sum over the gold response, or divided by what its likelihood is to be
-/// a mean over. TRL takes the mean over all gold tokens of a batch: sums, and `alpha` times (number of pairs) `/ Σ n`
-/// under `Reduction::Mean`. With `label_smoothing` ε the first term is `(1-ε) softplus(-z) + ε softplus(z)`.
+/// ([`PairBatch::gold`]), used as given: a sum over the gold response, or that sum divided by the number for which the
+/// likelihood is to be a mean. TRL takes the mean over all gold tokens of a batch: sums, and `alpha` times (number of
+/// pairs) `/ Σ n` under `Reduction::Mean`. With `label_smoothing` ε the first term is `(1-ε) softplus(-z) + ε
+/// softplus(z)`.
 ///
 /// The gradient of a [`PairObjective`] is the one with respect to the two responses of the pair. That with respect to the
 /// gold column does not depend on the pair, and is [`Tpo::gold_grad`]; both are needed for a step. With `alpha` 0 there is
-/// no gold response, and a batch without one will do.
+/// no gold response, and the batch needs none.
 ///
 /// The default is the paper's and TRL's `sigmoid`; [`Tpo::length_normalized`] is TPO-L (`tpo-l` in TRL): means and a
 /// `gamma`. TRL's `hinge` and `ipo` are other losses of the pair: a sum of theirs and the likelihood of the gold response,
@@ -52,6 +54,8 @@ use crate::{Error, Real, Reduction, Result, check};
 /// # References
 ///
 /// Saeidi et al., 2024, [arXiv:2405.16681](https://arxiv.org/abs/2405.16681).
+#[doc(alias = "triple preference optimization")]
+#[doc(alias = "TPO-L")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Tpo {

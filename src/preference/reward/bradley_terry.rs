@@ -7,7 +7,8 @@ use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row};
 use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of the choice where the better score wins more often.
+/// Bradley-Terry (BT) loss of a reward model: the negative log-likelihood of the choice, where the better score wins
+/// more often.
 ///
 /// ```math
 /// \text{margin: } L_i = \operatorname{softplus}\big(-(r^w_i - r^l_i - g_i)\big) + c\,(r^w_i + r^l_i)^2, \qquad
@@ -15,18 +16,19 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `r` are the scores of the model, in the policy column of the batch; `g` is by how much the chosen response was rated
-/// better, the batch's target. [`RatingGap::Margin`] asks the scores to be ahead by as much (0 for a batch without target);
-/// Llama 2 takes 3, 2, 1 and 0 for significantly, plainly, slightly and negligibly better, or a third of it.
-/// [`RatingGap::Scale`] weighs the pair. `c` holds the mean of the two scores near 0, which the likelihood leaves open.
+/// better, the batch's rating gap. [`RatingGap::Margin`] asks the scores to be ahead by as much (0 for a batch without
+/// rating gap); Llama 2 takes 3, 2, 1 and 0 for significantly, plainly, slightly and negligibly better, or a third of
+/// it. [`RatingGap::Scale`] weighs the pair. `c` keeps the mean of the two scores near 0, which the likelihood leaves
+/// open.
 ///
-/// Without target and at `c = 0` it is [`Dpo`](crate::preference::Dpo) of scores at `beta` 1: `ln 2` for equal scores. TRL
-/// and OpenRLHF have the margin, NeMo-Aligner both; align-anything centers each score by itself.
+/// Without rating gap and at `c = 0` it is [`Dpo`](crate::preference::Dpo) of scores at `beta` 1: `ln 2` for equal
+/// scores. TRL and OpenRLHF have the margin, NeMo-Aligner both; align-anything centers each score separately.
 ///
 /// At `c = 0` a score of -inf is the exact limit: chosen, the loss is +inf with gradient -1; rejected, both are 0.
 ///
 /// # Errors
 ///
-/// `centering` out of range; a batch without target, for [`RatingGap::Scale`], or one below 0; both scores at -inf.
+/// `centering` out of range; a batch without rating gap, for [`RatingGap::Scale`], or one below 0; both scores at -inf.
 ///
 /// # Examples
 ///
@@ -47,6 +49,11 @@ use crate::{Real, Result, check};
 /// Bradley and Terry, Biometrika 39, 1952; Ouyang et al., NeurIPS 2022, [arXiv:2203.02155](https://arxiv.org/abs/2203.02155).
 /// Margins: Touvron et al. (Llama 2), 2023, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288). Centering: Eisenstein et
 /// al., COLM 2024, eq. 2, [arXiv:2312.09244](https://arxiv.org/abs/2312.09244).
+#[doc(alias = "Bradley-Terry")]
+#[doc(alias = "BT")]
+#[doc(alias = "reward model")]
+#[doc(alias = "reward modeling")]
+#[doc(alias = "center_rewards_coefficient")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BradleyTerry {
@@ -57,6 +64,8 @@ pub struct BradleyTerry {
 }
 
 /// What the gap between the ratings of the two responses does to a loss of their scores.
+#[doc(alias = "margin_bt")]
+#[doc(alias = "scaled_bt")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum RatingGap {

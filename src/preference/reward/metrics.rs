@@ -1,17 +1,22 @@
-//! What one watches while training a reward model.
+//! Metrics of the training of a reward model.
 
 use crate::error::Position;
 use crate::preference::{Label, LabelUse, PairBatch, PairObjective, Pairs, ProcessReward, Row};
 use crate::reduction::joint_mean;
 use crate::{Error, Real, Result, SumCount};
 
-/// What the scores of a batch say, in `f64` for every element type.
+/// Metrics of a reward model: accuracy, margin and moments of the scores of a batch, in `f64` for every element type.
 ///
-/// TRL's names are those of the fields with `_reward` behind `min`, `mean` and `max`.
+/// TRL calls three of the fields `min_reward`, `mean_reward` and `max_reward`.
+#[doc(alias = "reward accuracy")]
+#[doc(alias = "min_reward")]
+#[doc(alias = "mean_reward")]
+#[doc(alias = "max_reward")]
+#[doc(alias = "center_rewards_loss")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct RewardMetrics {
-    /// Share of pairs whose chosen response has the larger score; a tie is no win.
+    /// Share of pairs whose chosen response has the larger score; a tie does not count as a win.
     pub accuracy: f64,
     /// Mean difference of the two scores.
     pub margin: f64,
@@ -23,7 +28,7 @@ pub struct RewardMetrics {
     pub max: f64,
     /// Standard deviation of the scores of both sides about their mean, divided by their number.
     pub deviation: f64,
-    /// Mean of `(r_w + r_l)²`: the centering before its weight.
+    /// Mean of `(r_w + r_l)²`: the centering term, without its weight.
     pub centering: f64,
     /// Number of pairs.
     pub count: f64,
@@ -62,7 +67,8 @@ impl RewardMetrics {
     }
 }
 
-/// [`RewardMetrics`] of a batch whose policy column holds scores, in one pass that allocates nothing.
+/// Metrics of a reward model ([`RewardMetrics`]), for a batch whose policy column holds scores, in one pass that
+/// allocates nothing.
 ///
 /// # Errors
 ///
@@ -78,6 +84,7 @@ impl RewardMetrics {
 /// assert_eq!((metrics.min, metrics.mean, metrics.max), (-1.0, 1.0, 2.0));
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "reward accuracy")]
 pub fn reward_metrics<T: Real>(batch: PairBatch<'_, T>) -> Result<RewardMetrics> {
     T::reward_metrics(batch)
 }
@@ -111,15 +118,16 @@ pub(in crate::preference) fn compute_reward_metrics<T: Real>(batch: PairBatch<'_
     Ok(total)
 }
 
-/// Steps of a [`ProcessReward`](crate::preference::ProcessReward) batch that the model gets right, and steps that have a
-/// label: the accuracy is the mean of these parts.
+/// Accuracy of a process reward model (PRM): the number of steps of a
+/// [`ProcessReward`](crate::preference::ProcessReward) batch that the model gets right, and the number of steps that
+/// have a label. The accuracy is the mean of these parts.
 ///
 /// A step is right where the larger logit is that of the class with the larger probability; equal logits are wrong. A label
 /// of 1/2 says nothing, and the step is not counted.
 ///
 /// # Errors
 ///
-/// A batch without target; arrays of different lengths; a logit that is not finite; a target outside `[0, 1]`.
+/// A batch without soft label; arrays of different lengths; a logit that is not finite; a soft label outside `[0, 1]`.
 ///
 /// # Examples
 ///
@@ -130,6 +138,8 @@ pub(in crate::preference) fn compute_reward_metrics<T: Real>(batch: PairBatch<'_
 /// assert_eq!(steps, SumCount { sum: 1.0, count: 2.0 });
 /// # Ok::<(), loglik::Error>(())
 /// ```
+#[doc(alias = "PRM accuracy")]
+#[doc(alias = "step accuracy")]
 pub fn process_accuracy<T: Real>(batch: PairBatch<'_, T>) -> Result<SumCount> {
     T::process_accuracy(batch)
 }

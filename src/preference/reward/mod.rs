@@ -1,4 +1,4 @@
-//! Reward models: losses of scalar scores and of the steps of a solution, and what one watches of them.
+//! Reward models: losses of scalar scores and of the steps of a solution, and their metrics.
 //!
 //! A reward model gives each response one number. A [`PairBatch`](crate::preference::PairBatch) whose policy column holds
 //! those numbers (there is no reference) goes to a loss of this room as it goes to any other objective, and gradients are

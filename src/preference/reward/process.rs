@@ -5,16 +5,17 @@ use crate::preference::logistic::labeled;
 use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row, probability};
 use crate::{Real, Result};
 
-/// Cross-entropy of the label of a step to the probability that the model gives the step of being right.
+/// Process reward model (PRM): the cross-entropy between the label of a step and the probability that the model gives
+/// the step of being right.
 ///
 /// ```math
 /// L_i = p_i \operatorname{softplus}(-(x^+_i - x^-_i)) + (1 - p_i) \operatorname{softplus}(x^+_i - x^-_i)
 /// ```
 ///
-/// Here an entry of the batch is a step, not a pair of responses: its chosen column holds the logit `x⁺` of the class or
-/// token for right, the rejected one the logit `x⁻` of that for wrong, and its target `p` the label: 1, 0, or a
-/// probability (OpenRLHF's soft labels). The softmax is over these two logits, whatever the vocabulary holds besides. The
-/// gradient is `σ(x⁺ - x⁻) - p` and minus that.
+/// Here an entry of the batch is a step, not a pair of responses: its chosen column holds the logit `x⁺` of the class
+/// or token for right, the rejected one the logit `x⁻` of that for wrong, and its soft label `p` says whether it is
+/// right: 1, 0, or a probability (OpenRLHF's soft labels). The softmax is over these two logits only, not over the
+/// vocabulary. The gradient is `σ(x⁺ - x⁻) - p` and minus that.
 ///
 /// A mean is over steps, so that long solutions count more; weights of one over the number of steps of a solution change
 /// that. More than two classes are [`CrossEntropy`](crate::logits::CrossEntropy) with the ignored index at all tokens that
@@ -25,7 +26,7 @@ use crate::{Real, Result};
 ///
 /// # Errors
 ///
-/// A batch without target; a target outside `[0, 1]`; both logits at -inf.
+/// A batch without soft label; a soft label outside `[0, 1]`; both logits at -inf.
 ///
 /// # Examples
 ///
@@ -42,6 +43,9 @@ use crate::{Real, Result};
 ///
 /// Uesato et al., 2022, [arXiv:2211.14275](https://arxiv.org/abs/2211.14275); Lightman et al., ICLR 2024,
 /// [arXiv:2305.20050](https://arxiv.org/abs/2305.20050).
+#[doc(alias = "PRM")]
+#[doc(alias = "process reward model")]
+#[doc(alias = "process supervision")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[allow(clippy::empty_structs_with_brackets)] // as a map in a configuration, so that its fields can be refused

@@ -3,7 +3,8 @@
 use crate::preference::{Needs, PairLoss, Pairs, Row};
 use crate::{Real, Result};
 
-/// Mean squared distance of the two scores from the rewards that a judge gave.
+/// Mean squared error (MSE) of a reward model: the mean squared distance of the two scores from the rewards that a
+/// judge gave.
 ///
 /// ```math
 /// L_i = \tfrac12 (r^w_i - s^w_i)^2 + \tfrac12 (r^l_i - s^l_i)^2
@@ -34,6 +35,9 @@ use crate::{Real, Result};
 /// # References
 ///
 /// Wang et al. (HelpSteer), NAACL 2024, [arXiv:2311.09528](https://arxiv.org/abs/2311.09528).
+#[doc(alias = "MSE")]
+#[doc(alias = "mean squared error")]
+#[doc(alias = "regression reward model")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[allow(clippy::empty_structs_with_brackets)] // as a map in a configuration, so that its fields can be refused

@@ -5,23 +5,25 @@ use crate::preference::reward::centered;
 use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row, TieModel, probability};
 use crate::{Real, Result, check};
 
-/// Negative log-likelihood of a comparison of two scores that may end in a tie.
+/// Reward model with ties, after Rao and Kupper or Davidson: the negative log-likelihood of a comparison of two scores
+/// that may end in a tie.
 ///
 /// ```math
 /// L_i = -(1 - t_i) \ln P^{\text{win}}_i - t_i \ln P^{\text{tie}}_i + c\,(r^w_i + r^l_i)^2, \qquad d_i = r^w_i - r^l_i
 /// ```
 ///
 /// `r` are the scores of the model, in the policy column of the batch; the probabilities are those of
-/// [`RaoKupper`](crate::preference::RaoKupper) or [`Davidson`](crate::preference::Davidson) at the difference `d`, as it is.
-/// The batch's target, where it has one, is the probability `t` that the pair is a tie. `c` holds the mean of the two scores
-/// near 0. Without ties it is [`BradleyTerry`](crate::preference::BradleyTerry): at `nu` 1 (Rao and Kupper) or 0 (Davidson).
-/// No peer has it.
+/// [`RaoKupper`](crate::preference::RaoKupper) or [`Davidson`](crate::preference::Davidson) at the difference `d`, as
+/// it is. The batch's tie probability, where it has one, is the probability `t` that the pair is a tie. `c` keeps the
+/// mean of the two scores near 0. Without ties it is [`BradleyTerry`](crate::preference::BradleyTerry): at `nu` 1 (Rao
+/// and Kupper) or 0 (Davidson). No peer has it.
 ///
 /// At `c = 0` a score of -inf is the exact limit, with a finite gradient.
 ///
 /// # Errors
 ///
-/// `nu` or `centering` out of range; a target outside `[0, 1]`, or above 0 where `nu` allows no ties; both scores at -inf.
+/// `nu` or `centering` out of range; a tie probability outside `[0, 1]`, or above 0 where `nu` allows no ties; both
+/// scores at -inf.
 ///
 /// # Examples
 ///
@@ -37,10 +39,13 @@ use crate::{Real, Result, check};
 ///
 /// Rao and Kupper, JASA 62, 1967; Davidson, JASA 65, 1970; Chen et al., 2024,
 /// [arXiv:2409.17431](https://arxiv.org/abs/2409.17431).
+#[doc(alias = "Bradley-Terry with ties")]
+#[doc(alias = "reward model with ties")]
+#[doc(alias = "Rao-Kupper")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RewardTies {
-    /// How ties come about. Default [`TieModel::RaoKupper`].
+    /// The model of ties. Default [`TieModel::RaoKupper`].
     pub model: TieModel,
     /// How much likelier a tie is, `>= 1` for Rao and Kupper, `>= 0` for Davidson. Default 3 (Chen et al.).
     pub nu: f64,
