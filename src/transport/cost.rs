@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::error::Position;
 use crate::{Error, Real, Result, check, rows};
@@ -98,13 +98,8 @@ impl<T: Real> Cost<'_, T> {
     /// - [`Error::Value`]: a cost is NaN or -inf, or a coordinate is not finite.
     /// - [`Error::Shape`]: points of another dimension.
     /// - [`Error::Overflow`]: points so far apart that their cost may not fit the type.
-    pub fn to_matrix(&self) -> Result<ndarray::Array2<T>> {
-        self.check_between(|_| true, |_| true)?;
-        let mut costs = ndarray::Array2::zeros(self.shape());
-        for (i, mut row) in costs.rows_mut().into_iter().enumerate() {
-            self.row_into(i, row.as_slice_mut().unwrap_or_default());
-        }
-        Ok(costs)
+    pub fn to_matrix(&self) -> Result<Array2<T>> {
+        T::cost_matrix(*self)
     }
 
     /// Costs between places that take part must be finite or forbid their way; between points, they must fit the type.
@@ -145,6 +140,16 @@ impl<T: Real> Cost<'_, T> {
             }
         }
     }
+}
+
+/// All costs, checked.
+pub(super) fn matrix<T: Real>(cost: Cost<'_, T>) -> Result<Array2<T>> {
+    cost.check_between(|_| true, |_| true)?;
+    let mut costs = Array2::zeros(cost.shape());
+    for (i, mut row) in costs.rows_mut().into_iter().enumerate() {
+        cost.row_into(i, row.as_slice_mut().unwrap_or_default());
+    }
+    Ok(costs)
 }
 
 impl GroundCost {
@@ -226,7 +231,7 @@ fn no_nan_in<T: Real>(
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, ShapeBuilder, array};
+    use ndarray::{ShapeBuilder, array};
 
     use super::*;
 

@@ -26,7 +26,7 @@ pub use certificates::{
     axis_bound, c_transform, centroid_bound, dual_bound, plan_cost, product_coupling_cost, projection_bound,
     round_plan, total_variation_bound,
 };
-pub use compiled::Compiled;
+pub use compiled::{Compiled, CompiledElement};
 pub use cost::{Cost, GroundCost};
 pub use embedding::{CosineCost, Emo, EmoCost, EmoMode, EmoTerms, demd, demd_grad, demd_soft, demd_soft_grad};
 pub use emd::{EmdSolution, TransportGradient, emd, emd_grad, emd_plan};

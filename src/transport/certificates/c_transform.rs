@@ -43,6 +43,10 @@ use crate::{Error, Real, Result, check, parallel};
 ///
 /// Villani, *Topics in Optimal Transportation*, 2003, section 2.1.
 pub fn c_transform<T: Real>(cost: Cost<'_, T>, potential: &ArrayRef1<T>) -> Result<Array1<T>> {
+    T::c_transform(cost, potential)
+}
+
+pub(in crate::transport) fn transform<T: Real>(cost: Cost<'_, T>, potential: &ArrayRef1<T>) -> Result<Array1<T>> {
     let [n, m] = cost.shape();
     check::shape("potential", potential.shape(), &[n])?;
     if n == 0 || m == 0 {

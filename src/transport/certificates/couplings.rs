@@ -35,6 +35,10 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    T::product_coupling_cost(problem)
+}
+
+pub(in crate::transport) fn of_product<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
     let held = Held::new(&problem.cost, &masses);
     match product_cost(&held) {
@@ -73,6 +77,10 @@ pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Resul
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn plan_cost<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<T> {
+    T::plan_cost(problem, plan)
+}
+
+pub(in crate::transport) fn of_plan<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
     check_plan(&problem, plan)?;
     let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);

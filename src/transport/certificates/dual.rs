@@ -42,6 +42,14 @@ use crate::{Real, Result, check, reduction};
 ///
 /// Kantorovich duality: Villani, *Topics in Optimal Transportation*, 2003, theorem 1.3.
 pub fn dual_bound<T: Real>(problem: TransportProblem<'_, T>, u: &ArrayRef1<T>, v: &ArrayRef1<T>) -> Result<T> {
+    T::dual_bound(problem, u, v)
+}
+
+pub(in crate::transport) fn bound<T: Real>(
+    problem: TransportProblem<'_, T>,
+    u: &ArrayRef1<T>,
+    v: &ArrayRef1<T>,
+) -> Result<T> {
     check::shape("u", u.shape(), &[problem.a.len()])?;
     check::shape("v", v.shape(), &[problem.b.len()])?;
     let masses = problem.held_masses()?.scaled();

@@ -1,15 +1,15 @@
 //! Bounds on the cost of optimal transport, each of which anyone can check: a feasible plan from above, a feasible pair
 //! of potentials or a relaxed problem from below.
 
-mod c_transform;
-mod couplings;
-mod dual;
+pub(super) mod c_transform;
+pub(super) mod couplings;
+pub(super) mod dual;
 mod held;
-mod projection;
-mod rounding;
+pub(super) mod projection;
+pub(super) mod rounding;
 #[cfg(test)]
 mod tests;
-mod total_variation;
+pub(super) mod total_variation;
 
 use crate::error::Position;
 use crate::{Error, Real, Result};

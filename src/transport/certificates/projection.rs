@@ -34,6 +34,10 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn centroid_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    T::centroid_bound(problem)
+}
+
+pub(in crate::transport) fn of_centroids<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let seen = Seen::new(&problem, "centroid_bound")?;
     lower(seen.centroids(), "cost")
 }
@@ -70,6 +74,13 @@ pub fn centroid_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &ArrayRef2<T>) -> Result<T> {
+    T::projection_bound(problem, directions)
+}
+
+pub(in crate::transport) fn along_directions<T: Real>(
+    problem: TransportProblem<'_, T>,
+    directions: &ArrayRef2<T>,
+) -> Result<T> {
     let seen = Seen::new(&problem, "projection_bound")?;
     check::shape("directions", &[directions.ncols()], &[seen.dimension()])?;
     let mut best = f64::NEG_INFINITY;
@@ -125,6 +136,10 @@ pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn axis_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    T::axis_bound(problem)
+}
+
+pub(in crate::transport) fn along_axes<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let seen = Seen::new(&problem, "axis_bound")?;
     lower(seen.axes()?, "cost")
 }

@@ -41,6 +41,13 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// Altschuler, Weed and Rigollet, NeurIPS 2017, algorithm 2 and lemma 7, [arXiv:1705.09634](https://arxiv.org/abs/1705.09634).
 pub fn round_plan<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<Array2<T>> {
+    T::round_plan(problem, plan)
+}
+
+pub(in crate::transport) fn rounded<T: Real>(
+    problem: TransportProblem<'_, T>,
+    plan: &ArrayRef2<T>,
+) -> Result<Array2<T>> {
     let masses = problem.held_masses()?.scaled();
     check_plan(&problem, plan)?;
     let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);

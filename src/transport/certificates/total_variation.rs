@@ -36,6 +36,10 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn total_variation_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    T::total_variation_bound(problem)
+}
+
+pub(in crate::transport) fn bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let n = problem.a.len();
     check::shape("cost", &problem.cost.shape(), &[n, n])?;
     let masses = problem.held_masses()?.scaled();

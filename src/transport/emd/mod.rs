@@ -100,6 +100,10 @@ pub(super) fn least_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T>
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution<T>> {
+    T::emd_plan(problem)
+}
+
+pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution<T>> {
     let masses = problem.held_masses()?.scaled();
     EmdSolution::new(solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?)
 }
@@ -128,6 +132,10 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn emd_grad<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
+    T::emd_grad(problem)
+}
+
+pub(super) fn gradient<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
     let masses = problem.held_masses()?.scaled();
     let solved = solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
     let (a, b) = (centered(&solved.u, &masses.a)?, centered(&solved.v, &masses.b)?);

@@ -86,11 +86,16 @@ impl EmdBounds {
     ///
     /// See [`EmdBounds`].
     pub fn solve<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<EmdInterval<T>> {
-        check::non_negative("gap", self.gap)?;
-        check::parameter("budget", self.budget as f64, ">= 1", self.budget >= 1)?;
-        let masses = problem.held_masses()?.scaled();
-        Search::new(&problem, masses, *self).run()
+        T::emd_bounds(*self, problem)
     }
+}
+
+pub(super) fn solve<T: Real>(bounds: EmdBounds, problem: TransportProblem<'_, T>) -> Result<EmdInterval<T>> {
+    let EmdBounds { gap, budget } = bounds;
+    check::non_negative("gap", gap)?;
+    check::parameter("budget", budget as f64, ">= 1", budget >= 1)?;
+    let masses = problem.held_masses()?.scaled();
+    Search::new(&problem, masses, bounds).run()
 }
 
 #[cfg(test)]

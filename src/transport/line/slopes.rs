@@ -65,6 +65,14 @@ pub fn wasserstein_1d_grad<T: Real>(
     y: Measure<'_, T>,
     p: f64,
 ) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
+    T::wasserstein_1d_grad(x, y, p)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    x: Measure<'_, T>,
+    y: Measure<'_, T>,
+    p: f64,
+) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
     let power = Power::new(p)?;
     let ([left, right], places) = Atoms::both_sorted(x, y, |point| point)?;
     let value = fitting(cost(&left, &right, power))?;

@@ -116,7 +116,7 @@ impl Sinkhorn {
     ///
     /// See [`Sinkhorn`].
     pub fn value<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<T> {
-        Ok(self.solve(problem)?.value)
+        T::sinkhorn_value(*self, problem)
     }
 
     /// The value, and its gradient in weights and costs: see [`SinkhornSolution::grad`].
@@ -125,8 +125,7 @@ impl Sinkhorn {
     ///
     /// See [`Sinkhorn`].
     pub fn grad<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<(T, SinkhornGradient<T>)> {
-        let solution = self.solve(problem)?;
-        Ok((solution.value, solution.grad()?))
+        T::sinkhorn_grad(*self, problem)
     }
 
     /// The value with everything else that is known then: potentials, plan, gradient, and how well the marginals agree.
@@ -135,16 +134,7 @@ impl Sinkhorn {
     ///
     /// See [`Sinkhorn`].
     pub fn solve<'a, T: Real>(&self, problem: TransportProblem<'a, T>) -> Result<SinkhornSolution<'a, T>> {
-        let masses = self.masses(&problem)?;
-        let settled = match self.kernel(&problem, &masses)? {
-            Kernel { gibbs, a, b } if flat::is_flat(&gibbs, self.regularization) => self.flat(gibbs, a, b, None),
-            Kernel { mut gibbs, a, b } => {
-                let stages = self.stages(gibbs.range);
-                gibbs.set_regularization(stages[0]);
-                self.settle(self.alternating(gibbs, a, b, stages[0]), &stages)
-            }
-        };
-        SinkhornSolution::new(self, problem.cost, settled)
+        T::sinkhorn_solve(*self, problem, None)
     }
 
     /// [`Sinkhorn::solve`] from a potential `g`, `[m]`, of a problem that is near, without stages. The other potential follows
@@ -171,22 +161,35 @@ impl Sinkhorn {
         problem: TransportProblem<'a, T>,
         g: &ArrayRef1<T>,
     ) -> Result<SinkhornSolution<'a, T>> {
-        let masses = self.masses(&problem)?;
-        check::shape("g", g.shape(), &[problem.b.len()])?;
-        let Kernel { gibbs, a, b } = self.kernel(&problem, &masses)?;
-        if let Some(&at) = b.places.iter().find(|&&j| !g[j].is_finite()) {
-            let value = g[at].as_f64();
-            return Err(Error::Value { argument: "g", position: at.into(), value, allowed: "finite" });
+        T::sinkhorn_solve(*self, problem, Some(g))
+    }
+
+    /// The potentials that solve a problem, from nothing or from one of them.
+    fn settled<'a, T: Real>(
+        &self,
+        problem: &TransportProblem<'a, T>,
+        from: Option<&ArrayRef1<T>>,
+    ) -> Result<(Settled<'a, T>, Report)> {
+        let masses = self.masses(problem)?;
+        if let Some(g) = from {
+            check::shape("g", g.shape(), &[problem.b.len()])?;
         }
-        let from: Vec<f64> = b.places.iter().map(|&j| g[j].as_f64()).collect();
-        let settled = if flat::is_flat(&gibbs, self.regularization) {
-            self.flat(gibbs, a, b, Some(&from))
-        } else {
-            let mut rounds = self.alternating(gibbs, a, b, self.regularization);
-            rounds.b.start(&from, self.regularization);
-            self.settle(rounds, &[self.regularization])
+        let Kernel { mut gibbs, a, b } = self.kernel(problem, &masses)?;
+        let from = from.map(|g| finite(g, &b.places)).transpose()?;
+        if flat::is_flat(&gibbs, self.regularization) {
+            return Ok(self.flat(gibbs, a, b, from.as_deref()));
+        }
+        let stages = match from {
+            None => self.stages(gibbs.range),
+            Some(_) => vec![self.regularization],
         };
-        SinkhornSolution::new(self, problem.cost, settled)
+        gibbs.set_regularization(stages[0]);
+        let mut rounds = self.alternating(gibbs, a, b, stages[0]);
+        if let Some(from) = from {
+            rounds.b.start(&from, self.regularization);
+        }
+        let report = self.run(&mut rounds, &stages);
+        Ok((Settled::alternating(rounds, self.regularization), report))
     }
 
     /// Checks hyper-parameters and problem.
@@ -235,11 +238,6 @@ impl Sinkhorn {
         Alternating::new(gibbs, a, b, self.softness(first), log_reference)
     }
 
-    fn settle<'a, T: Real>(&self, mut rounds: Alternating<'a, T>, stages: &[f64]) -> (Settled<'a, T>, Report) {
-        let report = self.run(&mut rounds, stages);
-        (Settled::alternating(rounds, self.regularization), report)
-    }
-
     /// Rounds at a regularization far above the costs, from this potential of `b`.
     pub(super) fn flat<'a, T: Real>(
         &self,
@@ -274,6 +272,37 @@ impl Sinkhorn {
     /// Logarithm of the constant beside `a ⊗ b`, for this total of either side.
     pub(super) fn log_reference(&self, total: f64) -> f64 {
         if self.marginal_penalty.is_some() { 0.0 } else { -total.ln() }
+    }
+}
+
+pub(in crate::transport) fn value<T: Real>(sinkhorn: Sinkhorn, problem: TransportProblem<'_, T>) -> Result<T> {
+    Ok(solve(sinkhorn, problem, None)?.value)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    sinkhorn: Sinkhorn,
+    problem: TransportProblem<'_, T>,
+) -> Result<(T, SinkhornGradient<T>)> {
+    let solution = solve(sinkhorn, problem, None)?;
+    Ok((solution.value, solution.grad()?))
+}
+
+pub(in crate::transport) fn solve<'a, T: Real>(
+    sinkhorn: Sinkhorn,
+    problem: TransportProblem<'a, T>,
+    from: Option<&ArrayRef1<T>>,
+) -> Result<SinkhornSolution<'a, T>> {
+    SinkhornSolution::new(&sinkhorn, problem.cost, sinkhorn.settled(&problem, from)?)
+}
+
+/// A potential at these places, where it must be finite.
+fn finite<T: Real>(g: &ArrayRef1<T>, places: &[usize]) -> Result<Vec<f64>> {
+    match places.iter().find(|&&j| !g[j].is_finite()) {
+        None => Ok(places.iter().map(|&j| g[j].as_f64()).collect()),
+        Some(&at) => {
+            let value = g[at].as_f64();
+            Err(Error::Value { argument: "g", position: at.into(), value, allowed: "finite" })
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod alternating;
 mod anderson;
-mod config;
-mod divergence;
+pub(super) mod config;
+pub(super) mod divergence;
 mod flat;
 mod gibbs;
 mod gradient;
@@ -11,7 +11,7 @@ mod lanes;
 mod settled;
 mod side;
 mod slope;
-mod solution;
+pub(super) mod solution;
 mod stages;
 mod symmetric;
 #[cfg(test)]

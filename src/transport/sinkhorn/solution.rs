@@ -71,7 +71,7 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     /// The plan, `[n, m]`: formed when it is asked for.
     #[must_use]
     pub fn plan(&self) -> Array2<T> {
-        self.settled.plan()
+        T::sinkhorn_plan(self)
     }
 
     /// Writes a row of the plan, `[m]`.
@@ -101,18 +101,26 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     /// # Ok::<(), loglik::Error>(())
     /// ```
     pub fn grad(&self) -> Result<SinkhornGradient<T>> {
-        let weights = |argument, end: End| {
-            let (side, ..) = self.settled.side(end);
-            gradient::of_weights(argument, self.settled.weight_slopes(end), side, &self.cost, self.is_balanced)
-        };
-        Ok(SinkhornGradient {
-            a: weights("a", End::A)?,
-            b: weights("b", End::B)?,
-            cost: gradient::of_cost(&self.settled, self.cost)?,
-        })
+        T::sinkhorn_gradient(self)
     }
 
     pub(super) fn settled(&self) -> &Settled<'a, T> {
         &self.settled
     }
+}
+
+pub(in crate::transport) fn plan<T: Real>(solution: &SinkhornSolution<'_, T>) -> Array2<T> {
+    solution.settled.plan()
+}
+
+pub(in crate::transport) fn gradient<T: Real>(solution: &SinkhornSolution<'_, T>) -> Result<SinkhornGradient<T>> {
+    let SinkhornSolution { settled, cost, is_balanced, .. } = solution;
+    let weights = |argument, end: End| {
+        gradient::of_weights(argument, settled.weight_slopes(end), settled.side(end).0, cost, *is_balanced)
+    };
+    Ok(SinkhornGradient {
+        a: weights("a", End::A)?,
+        b: weights("b", End::B)?,
+        cost: gradient::of_cost(settled, *cost)?,
+    })
 }

@@ -40,6 +40,10 @@ use crate::{Real, Result};
 ///
 /// As [`wasserstein_circle`](super::wasserstein_circle()).
 pub fn wasserstein_circle_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64, period: f64) -> Result<T> {
+    T::wasserstein_circle_distance(x, y, p, period)
+}
+
+pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64, period: f64) -> Result<T> {
     let order = Order::new(p)?;
     if let Order::First = order {
         return wasserstein_circle(x, y, p, period);
@@ -75,6 +79,15 @@ pub fn wasserstein_circle_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn wasserstein_circle_distance_grad<T: Real>(
+    x: Measure<'_, T>,
+    y: Measure<'_, T>,
+    p: f64,
+    period: f64,
+) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
+    T::wasserstein_circle_distance_grad(x, y, p, period)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
     x: Measure<'_, T>,
     y: Measure<'_, T>,
     p: f64,

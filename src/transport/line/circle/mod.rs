@@ -1,7 +1,7 @@
 //! The Wasserstein distance on a circle: the line's, from the best place to cut it open.
 
 mod cuts;
-mod distance;
+pub(in crate::transport) mod distance;
 mod longest;
 mod median;
 mod search;
@@ -58,6 +58,10 @@ pub use distance::{wasserstein_circle_distance, wasserstein_circle_distance_grad
 /// [arXiv:0902.3527](https://arxiv.org/abs/0902.3527). Rabin, Delon and Gousseau, *Transportation distances on the circle*,
 /// J. Math. Imaging Vis. 2011, [arXiv:0906.5499](https://arxiv.org/abs/0906.5499).
 pub fn wasserstein_circle<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64, period: f64) -> Result<T> {
+    T::wasserstein_circle(x, y, p, period)
+}
+
+pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64, period: f64) -> Result<T> {
     let power = Power::new(p)?;
     let ring = Ring::new(x, y, period, p)?;
     let (x, y, unit) = ring.turned(ring.best(power));
@@ -86,6 +90,15 @@ pub fn wasserstein_circle<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64,
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn wasserstein_circle_grad<T: Real>(
+    x: Measure<'_, T>,
+    y: Measure<'_, T>,
+    p: f64,
+    period: f64,
+) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
+    T::wasserstein_circle_grad(x, y, p, period)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
     x: Measure<'_, T>,
     y: Measure<'_, T>,
     p: f64,

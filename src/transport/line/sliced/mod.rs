@@ -1,9 +1,9 @@
 //! Sliced Wasserstein distances: those of projections on lines, which are exact and cheap in any dimension.
 
 mod cloud;
-mod directions;
-mod distance;
-mod max;
+pub(in crate::transport) mod directions;
+pub(in crate::transport) mod distance;
+pub(in crate::transport) mod max;
 
 use ndarray::{Array1, Array2, ArrayRef2, Ix2};
 
@@ -101,7 +101,7 @@ impl SlicedWasserstein {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<T> {
-        mean(&Slices::new(*self, x, y, directions)?.costs()?)
+        T::sliced_value(*self, x, y, directions)
     }
 
     /// `W_p^p` along each direction, `[k]`.
@@ -115,7 +115,7 @@ impl SlicedWasserstein {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<Array1<T>> {
-        Slices::new(*self, x, y, directions)?.costs()?.into_iter().map(fitting).collect()
+        T::sliced_each(*self, x, y, directions)
     }
 
     /// The mean over the directions, and its gradient in the points of x, `[n, d]`, and of y, `[m, d]`.
@@ -137,9 +137,7 @@ impl SlicedWasserstein {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<(T, Array2<T>, Array2<T>)> {
-        let (mut out_x, mut out_y) = (Array2::zeros(x.points.raw_dim()), Array2::zeros(y.points.raw_dim()));
-        let value = self.grad_into(x, y, directions, &mut out_x, &mut out_y)?;
-        Ok((value, out_x, out_y))
+        T::sliced_grad(*self, x, y, directions)
     }
 
     /// [`SlicedWasserstein::grad`] into the caller's arrays.
@@ -155,15 +153,55 @@ impl SlicedWasserstein {
         out_x: &mut ArrayRef2<T>,
         out_y: &mut ArrayRef2<T>,
     ) -> Result<T> {
-        check::shape("out_x", out_x.shape(), x.points.shape())?;
-        check::shape("out_y", out_y.shape(), y.points.shape())?;
-        let slices = Slices::new(*self, x, y, directions)?;
-        let (costs, [for_x, for_y]) = slices.gradient(None)?;
-        let value = mean(&costs)?;
-        slices.x.lay_out(&for_x, out_x, "x.points")?;
-        slices.y.lay_out(&for_y, out_y, "y.points")?;
-        Ok(value)
+        T::sliced_grad_into(*self, x, y, directions, out_x, out_y)
     }
+}
+
+pub(in crate::transport) fn value<T: Real>(
+    sliced: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+) -> Result<T> {
+    mean(&Slices::new(sliced, x, y, directions)?.costs()?)
+}
+
+pub(in crate::transport) fn each<T: Real>(
+    sliced: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+) -> Result<Array1<T>> {
+    Slices::new(sliced, x, y, directions)?.costs()?.into_iter().map(fitting).collect()
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    sliced: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+) -> Result<(T, Array2<T>, Array2<T>)> {
+    let (mut out_x, mut out_y) = (Array2::zeros(x.points.raw_dim()), Array2::zeros(y.points.raw_dim()));
+    let value = gradient_into(sliced, x, y, directions, &mut out_x, &mut out_y)?;
+    Ok((value, out_x, out_y))
+}
+
+pub(in crate::transport) fn gradient_into<T: Real>(
+    sliced: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+    out_x: &mut ArrayRef2<T>,
+    out_y: &mut ArrayRef2<T>,
+) -> Result<T> {
+    check::shape("out_x", out_x.shape(), x.points.shape())?;
+    check::shape("out_y", out_y.shape(), y.points.shape())?;
+    let slices = Slices::new(sliced, x, y, directions)?;
+    let (costs, [for_x, for_y]) = slices.gradient(None)?;
+    let value = mean(&costs)?;
+    slices.x.lay_out(&for_x, out_x, "x.points")?;
+    slices.y.lay_out(&for_y, out_y, "y.points")?;
+    Ok(value)
 }
 
 fn mean<T: Real>(costs: &[f64]) -> Result<T> {
