@@ -4,11 +4,11 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Ix2};
 
 use super::embedding::{cosine_cost, demd, demd_soft, emo, logits, row_targets::TargetIndices};
 use super::line::{circle, distance, sliced, slopes, wasserstein_1d};
-use super::sinkhorn::{config, divergence, solution};
+use super::sinkhorn::{divergence, solution, solve};
 use super::{
     CosineCost, Cost, EmdBounds, EmdInterval, EmdSolution, Emo, EmoTerms, MaxSlice, Measure, MeasureGradient, Plan,
-    Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornGradient, SinkhornSolution, SlicedWasserstein,
-    TransportGradient, TransportProblem, certificates, cost, emd, emd_bounds, mass, plan,
+    Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornSolution, SlicedWasserstein, TransportGradient,
+    TransportProblem, certificates, cost, emd, emd_bounds, mass, plan,
 };
 use crate::compiled::compiled;
 use crate::{Element, Reduction, Result, SumCount};
@@ -27,7 +27,7 @@ compiled! {
 
         fn emd(problem: TransportProblem<'_, Self>) -> Result<Self> = emd::least_cost;
         fn emd_plan(problem: TransportProblem<'_, Self>) -> Result<EmdSolution<Self>> = emd::solution;
-        fn emd_grad(problem: TransportProblem<'_, Self>) -> Result<(Self, TransportGradient<Self>)> = emd::gradient;
+        fn emd_grad(problem: TransportProblem<'_, Self>) -> Result<(Self, TransportGradient<Self>)> = emd::value_and_gradient;
         fn emd_bounds(
             bounds: EmdBounds,
             problem: TransportProblem<'_, Self>,
@@ -54,32 +54,32 @@ compiled! {
         fn total_variation_bound(problem: TransportProblem<'_, Self>) -> Result<Self>
             = certificates::total_variation::bound;
 
-        fn sinkhorn_value(sinkhorn: Sinkhorn, problem: TransportProblem<'_, Self>) -> Result<Self> = config::value;
+        fn sinkhorn_value(sinkhorn: Sinkhorn, problem: TransportProblem<'_, Self>) -> Result<Self> = solve::value;
         fn sinkhorn_grad(
             sinkhorn: Sinkhorn,
             problem: TransportProblem<'_, Self>,
-        ) -> Result<(Self, SinkhornGradient<Self>)> = config::gradient;
+        ) -> Result<(Self, TransportGradient<Self>)> = solve::value_and_gradient;
         fn sinkhorn_solve<'a>(
             sinkhorn: Sinkhorn,
             problem: TransportProblem<'a, Self>,
             from: Option<&ArrayRef1<Self>>,
-        ) -> Result<SinkhornSolution<'a, Self>> = config::solve;
+        ) -> Result<SinkhornSolution<'a, Self>> = solve::solve;
         fn sinkhorn_plan(solution: &SinkhornSolution<'_, Self>) -> Array2<Self> = solution::plan;
-        fn sinkhorn_gradient(solution: &SinkhornSolution<'_, Self>) -> Result<SinkhornGradient<Self>>
+        fn sinkhorn_gradient(solution: &SinkhornSolution<'_, Self>) -> Result<TransportGradient<Self>>
             = solution::gradient;
         fn divergence_value(divergence: SinkhornDivergence, problem: TransportProblem<'_, Self>) -> Result<Self>
             = divergence::value;
         fn divergence_grad(
             divergence: SinkhornDivergence,
             problem: TransportProblem<'_, Self>,
-        ) -> Result<(Self, SinkhornGradient<Self>)> = divergence::value_and_gradient;
+        ) -> Result<(Self, TransportGradient<Self>)> = divergence::value_and_gradient;
         fn divergence_solve<'a>(
             divergence: SinkhornDivergence,
             problem: TransportProblem<'a, Self>,
         ) -> Result<SinkhornDivergenceSolution<'a, Self>> = divergence::solve;
         fn divergence_gradient(
             solution: &SinkhornDivergenceSolution<'_, Self>,
-        ) -> Result<SinkhornGradient<Self>> = divergence::gradient;
+        ) -> Result<TransportGradient<Self>> = divergence::gradient;
 
         fn wasserstein_1d(x: Measure<'_, Self>, y: Measure<'_, Self>, p: f64) -> Result<Self> = wasserstein_1d::value;
         fn wasserstein_1d_grad(

@@ -16,6 +16,7 @@ mod cost_rows;
 mod embedding;
 mod emd;
 mod emd_bounds;
+mod gradient;
 mod line;
 mod mass;
 mod plan;
@@ -29,8 +30,9 @@ pub use certificates::{
 pub use compiled::{Compiled, CompiledElement};
 pub use cost::{Cost, GroundCost};
 pub use embedding::{CosineCost, Emo, EmoCost, EmoMode, EmoTerms, demd, demd_grad, demd_soft, demd_soft_grad};
-pub use emd::{EmdSolution, TransportGradient, emd, emd_grad, emd_plan};
+pub use emd::{EmdSolution, emd, emd_grad, emd_plan};
 pub use emd_bounds::{EmdBounds, EmdInterval, LowerBound, UpperBound};
+pub use gradient::{CostGradient, TransportGradient};
 pub use line::{
     MaxSlice, Measure, MeasureGradient, SlicedWasserstein, directions, wasserstein_1d, wasserstein_1d_distance,
     wasserstein_1d_distance_grad, wasserstein_1d_grad, wasserstein_circle, wasserstein_circle_distance,
@@ -39,6 +41,4 @@ pub use line::{
 pub use mass::normalized;
 pub use plan::{Flow, Plan};
 pub use problem::TransportProblem;
-pub use sinkhorn::{
-    CostGradient, Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornGradient, SinkhornSolution,
-};
+pub use sinkhorn::{Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornSolution};

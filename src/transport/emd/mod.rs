@@ -13,7 +13,7 @@ mod tests;
 mod tree;
 mod units;
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
 pub(super) use reach::finite_plan;
 pub(super) use simplex::{Ended, Limits, Simplex};
@@ -21,7 +21,8 @@ use solve::Solved;
 pub(super) use solve::{finish, from_zero};
 
 use super::certificates::below;
-use super::{Flow, Plan, TransportProblem};
+use super::gradient::{self, CostGradient, TransportGradient};
+use super::{Cost, Flow, Plan, TransportProblem, plan};
 use crate::error::Position;
 use crate::{Error, Real, Result, reduction};
 
@@ -110,9 +111,9 @@ pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdS
 
 /// [`emd`] with its gradient.
 ///
-/// By the envelope theorem the slope in the cost is the plan, and those in the weights are the potentials. Along the
-/// simplex, where a weight grows at the expense of another, potentials count up to a constant of each side only: they come
-/// centered, with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
+/// By the envelope theorem the gradient in the costs is the plan, or of points the plan times the slope of the ground cost, 0
+/// where a Euclidean distance is; that in the weights is the potentials. Weights keep their total, so that only differences
+/// of potentials count: they come with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
 /// only forbidden ways join it to mass, and 0 where a cost of its ways is not a number, or the slope does not fit the type.
 /// Where several plans or pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalized gradients.
 ///
@@ -128,19 +129,24 @@ pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdS
 /// let cost = array![[0.0, 1.0], [1.0, 0.0]];
 /// let (value, gradient) = emd_grad(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
 /// assert_eq!((value, gradient.a), (0.25, array![0.5, -0.5]));
-/// assert_eq!(gradient.cost, array![[0.25, 0.25], [0.0, 0.5]]);
+/// assert_eq!(gradient.cost, CostGradient::Matrix(array![[0.25, 0.25], [0.0, 0.5]]));
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn emd_grad<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
     T::emd_grad(problem)
 }
 
-pub(super) fn gradient<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
+pub(super) fn value_and_gradient<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
     let masses = problem.held_masses()?.scaled();
     let solved = solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
     let (a, b) = (centered(&solved.u, &masses.a)?, centered(&solved.v, &masses.b)?);
+    let cost = match problem.cost {
+        Cost::Matrix(_) => None,
+        Cost::Points { x, y, ground } => Some(gradient::of_points(solved.plan.flows(), x, y, ground)?),
+    };
     let solution = EmdSolution::<T>::new(solved)?;
-    Ok((solution.cost, TransportGradient { a, b, cost: solution.plan.to_dense() }))
+    let cost = cost.unwrap_or_else(|| CostGradient::Matrix(plan::dense(&solution.plan)));
+    Ok((solution.cost, TransportGradient { a, b, cost }))
 }
 
 /// An optimal plan, and potentials that prove that none is better.
@@ -178,17 +184,6 @@ impl<T: Real> EmdSolution<T> {
             gap: to_real(solved.gap)?,
         })
     }
-}
-
-/// Slopes of a transport cost in everything that it depends on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TransportGradient<T> {
-    /// In the weights `a`, `[n]`, centered over the places with mass: only differences count.
-    pub a: Array1<T>,
-    /// In the weights `b`, `[m]`, centered in the same way.
-    pub b: Array1<T>,
-    /// In the cost, `[n, m]`: the plan.
-    pub cost: Array2<T>,
 }
 
 /// In the type of the caller, not above it; +inf is that of a place that nothing can reach, and NaN that of one of which

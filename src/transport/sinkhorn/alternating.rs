@@ -4,7 +4,7 @@ use super::anderson::Anderson;
 use super::gibbs::{self, Gibbs, Scratch};
 use super::lanes::LogRatios;
 use super::side::{self, Side, Softness};
-use super::stages::Rounds;
+use super::stages::FixedPointStep;
 use crate::simd::dispatch;
 use crate::{Real, parallel};
 
@@ -97,7 +97,7 @@ impl<'a, T: Real> Alternating<'a, T> {
     }
 }
 
-impl<T: Real> Rounds for Alternating<'_, T> {
+impl<T: Real> FixedPointStep for Alternating<'_, T> {
     fn round(&mut self) -> f64 {
         let mut sums = self.rows();
         self.compare(&mut sums);

@@ -2,16 +2,17 @@
 
 mod alternating;
 mod anderson;
-pub(super) mod config;
+mod config;
+mod converged_plan;
 pub(super) mod divergence;
 mod flat;
 mod gibbs;
 mod gradient;
 mod lanes;
-mod settled;
 mod side;
 mod slope;
 pub(super) mod solution;
+pub(super) mod solve;
 mod stages;
 mod symmetric;
 #[cfg(test)]
@@ -19,5 +20,4 @@ mod tests;
 
 pub use config::Sinkhorn;
 pub use divergence::{SinkhornDivergence, SinkhornDivergenceSolution};
-pub use gradient::{CostGradient, SinkhornGradient};
 pub use solution::SinkhornSolution;

@@ -2,7 +2,7 @@
 
 use super::gibbs::{self, Gibbs, Scratch};
 use super::side::{Side, Softness};
-use super::stages::Rounds;
+use super::stages::FixedPointStep;
 use crate::{Real, parallel};
 
 /// The potential of a measure against itself. Without the half, Sinkhorn's iteration would swing; with it the error falls by
@@ -50,7 +50,7 @@ impl<'a, T: Real> Symmetric<'a, T> {
     }
 }
 
-impl<T: Real> Rounds for Symmetric<'_, T> {
+impl<T: Real> FixedPointStep for Symmetric<'_, T> {
     fn round(&mut self) -> f64 {
         self.transform();
         self.side.error(self.softness, |i| self.log_kept(i) + self.softness.0 * self.side.whole(i))

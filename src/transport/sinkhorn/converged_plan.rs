@@ -14,7 +14,7 @@ use crate::transport::GroundCost;
 use crate::{Real, parallel};
 
 /// Both potentials, and the plan `P_ij = r a_i b_j e^((f_i + g_j - C_ij)/ε)` that they make.
-pub(super) struct Settled<'a, T> {
+pub(super) struct ConvergedPlan<'a, T> {
     gibbs: Gibbs<'a, T>,
     pub(super) a: Side,
     pub(super) b: Side,
@@ -36,7 +36,7 @@ pub(super) enum End {
     B,
 }
 
-impl<'a, T: Real> Settled<'a, T> {
+impl<'a, T: Real> ConvergedPlan<'a, T> {
     /// After a round, when the rows of the plan sum to what they should.
     pub(super) fn alternating(rounds: Alternating<'a, T>, regularization: f64) -> Self {
         let all = rounds.spread();
@@ -71,6 +71,11 @@ impl<'a, T: Real> Settled<'a, T> {
             regularization,
             excess,
         }
+    }
+
+    /// Whether marginals are kept exactly.
+    pub(super) fn is_balanced(&self) -> bool {
+        self.softness.0 == 0.0
     }
 
     /// The dual value: `Σ a ρ (1 - e^(-f/ρ)) + Σ b ρ (1 - e^(-g/ρ)) - ε (Σ P - r Σ a Σ b)`.
@@ -125,8 +130,8 @@ impl<'a, T: Real> Settled<'a, T> {
         total(0) + self.gibbs.base * total(1)
     }
 
-    /// The plan.
-    pub(super) fn plan(&self) -> Array2<T> {
+    /// All entries of the plan.
+    pub(super) fn dense(&self) -> Array2<T> {
         let mut plan = Array2::zeros((self.a.count, self.b.count));
         let rows = chosen(plan.axis_iter_mut(Axis(0)), &self.a.places);
         self.for_each_row(rows, |out, row| row.write(|j, mass| out[self.b.places[j]] = T::from_f64(mass)));
