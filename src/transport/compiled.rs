@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Ix2};
 
+use super::any_cost::AnyCost;
 use super::embedding::{cosine_cost, demd, demd_soft, emo, logits, row_targets::TargetIndices};
 use super::line::{circle, distance, sliced, slopes, wasserstein_1d};
 use super::sinkhorn::{divergence, solution, solve};
@@ -20,6 +21,7 @@ type CloudGradients<T> = (T, Array2<T>, Array2<T>);
 
 compiled! {
     pub trait Compiled for f32 f64 {
+        fn any_cost(cost: Cost<'_, Self>) -> AnyCost<'_> = From::from;
         fn normalized(weights: &ArrayRef1<Self>) -> Result<Array1<Self>> = mass::shares;
         fn cost_matrix(cost: Cost<'_, Self>) -> Result<Array2<Self>> = cost::matrix;
         fn plan_dense(plan: &Plan<Self>) -> Array2<Self> = plan::dense;
@@ -31,7 +33,7 @@ compiled! {
         fn emd_bounds(
             bounds: EmdBounds,
             problem: TransportProblem<'_, Self>,
-        ) -> Result<EmdInterval<Self>> = emd_bounds::solve;
+        ) -> Result<EmdInterval<Self>> = emd_bounds::search::solve;
 
         fn c_transform(cost: Cost<'_, Self>, potential: &ArrayRef1<Self>) -> Result<Array1<Self>>
             = certificates::c_transform::transform;

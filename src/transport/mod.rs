@@ -9,6 +9,7 @@
 //! other, [`demd_soft`] the same for whole distributions as targets, and [`Emo`] mixes it with the likelihood; all take a
 //! [`CosineCost`], made once from an embedding matrix and used for every batch.
 
+mod any_cost;
 mod certificates;
 mod compiled;
 mod cost;
@@ -19,8 +20,10 @@ mod emd_bounds;
 mod gradient;
 mod line;
 mod mass;
+mod outwards;
 mod plan;
 mod problem;
+mod reduced_costs;
 mod sinkhorn;
 
 pub use certificates::{

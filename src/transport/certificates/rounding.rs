@@ -93,7 +93,7 @@ pub(in crate::transport) struct Rounding<'a> {
 
 impl<'a> Rounding<'a> {
     /// The first pass: `row_into(i, out)` writes row `i` of the plan, finite and not below zero.
-    pub(in crate::transport) fn new(a: &'a [f64], b: &[f64], mut row_into: impl FnMut(usize, &mut [f64])) -> Self {
+    pub(in crate::transport) fn new(a: &'a [f64], b: &[f64], row_into: &mut dyn FnMut(usize, &mut [f64])) -> Self {
         let (mut row, mut sums) = (vec![0.0; b.len()], vec![0.0; b.len()]);
         let rows: Vec<f64> = (a.iter().enumerate())
             .map(|(i, &mass)| {

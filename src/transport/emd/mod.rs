@@ -15,13 +15,15 @@ mod units;
 
 use ndarray::Array1;
 
+pub(super) use potentials::from_zero;
 pub(super) use reach::finite_plan;
 pub(super) use simplex::{Ended, Limits, Simplex};
 use solve::Solved;
-pub(super) use solve::{finish, from_zero};
+pub(super) use solve::finish;
 
-use super::certificates::below;
 use super::gradient::{self, CostGradient, TransportGradient};
+use super::outwards::below;
+use super::problem::Masses;
 use super::{Cost, Flow, Plan, TransportProblem, plan};
 use crate::error::Position;
 use crate::{Error, Real, Result, reduction};
@@ -78,7 +80,8 @@ pub fn emd<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
 
 pub(super) fn least_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
-    let (_, primal) = solve::plan(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
+    let cost = problem.any_cost();
+    let (_, primal) = solve::plan(cost, &masses, &solve::optimal(cost, &masses)?)?;
     reduction::to_real(primal, "cost", Position::default())
 }
 
@@ -106,7 +109,7 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 
 pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution<T>> {
     let masses = problem.held_masses()?.scaled();
-    EmdSolution::new(solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?)
+    EmdSolution::new(solved(&problem, &masses)?)
 }
 
 /// [`emd`] with its gradient.
@@ -119,7 +122,7 @@ pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdS
 ///
 /// # Errors
 ///
-/// As for [`emd_plan`].
+/// As for [`emd_plan`], and [`Error::Overflow`] where a slope does not fit.
 ///
 /// # Examples
 ///
@@ -138,7 +141,7 @@ pub fn emd_grad<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, Transpo
 
 pub(super) fn value_and_gradient<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
     let masses = problem.held_masses()?.scaled();
-    let solved = solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
+    let solved = solved(&problem, &masses)?;
     let (a, b) = (centered(&solved.u, &masses.a)?, centered(&solved.v, &masses.b)?);
     let cost = match problem.cost {
         Cost::Matrix(_) => None,
@@ -147,6 +150,11 @@ pub(super) fn value_and_gradient<T: Real>(problem: TransportProblem<'_, T>) -> R
     let solution = EmdSolution::<T>::new(solved)?;
     let cost = cost.unwrap_or_else(|| CostGradient::Matrix(plan::dense(&solution.plan)));
     Ok((solution.cost, TransportGradient { a, b, cost }))
+}
+
+fn solved<T: Real>(problem: &TransportProblem<'_, T>, masses: &Masses) -> Result<Solved> {
+    let cost = problem.any_cost();
+    solve::finish(cost, masses, &solve::optimal(cost, masses)?)
 }
 
 /// An optimal plan, and potentials that prove that none is better.

@@ -1,34 +1,34 @@
 //! Whether any plan keeps to the ways that are not forbidden.
 
 use super::simplex::{Ended, Limits, Simplex, exchanges};
-use crate::transport::TransportProblem;
+use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::CostRows;
 use crate::transport::problem::Masses;
-use crate::{Error, Real, Result, check, reduction};
+use crate::{Error, Result, check, reduction};
 
 /// Some plan must have a finite cost. For callers that do not solve the problem, and so would not notice that none has.
 ///
 /// Both sides hold the same. One look at the costs where none forbids a way.
-pub(in crate::transport) fn finite_plan<T: Real>(problem: &TransportProblem<'_, T>, masses: &Masses) -> Result<()> {
+pub(in crate::transport) fn finite_plan(cost: AnyCost<'_>, masses: &Masses) -> Result<()> {
     let held = |masses: &[f64]| (0..masses.len()).filter(|&i| masses[i] > 0.0).collect::<Vec<_>>();
-    let Some(ways) = CostRows::of_forbidden(&problem.cost, &held(&masses.b)) else { return Ok(()) };
+    let Some(costs) = CostRows::of_forbidden(cost, &held(&masses.b)) else { return Ok(()) };
     let mut scratch = Vec::new();
-    if held(&masses.a).into_iter().any(|i| ways.row(i, &mut scratch).iter().any(|forbidden| forbidden > 0.0)) {
-        fewest_forbidden(ways, masses)?;
+    if held(&masses.a).into_iter().any(|i| costs.row(i, &mut scratch).iter().any(|forbidden| forbidden > 0.0)) {
+        fewest_forbidden(costs, masses)?;
     }
     Ok(())
 }
 
 /// A tree that sends as little as can be along forbidden ways: nothing, but for what rounding of the weights leaves. Its costs
 /// are the numbers of forbidden ways.
-pub(super) fn fewest_forbidden<'a, T: Real>(ways: CostRows<'a, T>, masses: &Masses) -> Result<Simplex<'a, T>> {
-    let mut simplex = Simplex::start(ways, masses, None);
+pub(super) fn fewest_forbidden<'a>(costs: CostRows<'a>, masses: &Masses) -> Result<Simplex<'a>> {
+    let mut simplex = Simplex::start(costs, masses, None);
     let steps = exchanges(masses);
     if simplex.run(Limits { exchanges: steps, rows: u64::MAX }) == Ended::Limit {
         return Err(Error::Unfinished { objective: "emd", steps });
     }
     if simplex.tree.arcs().any(|arc| arc.cost > 0.0 && arc.flow > 0) {
-        some_room::<T>(&simplex, masses)?;
+        some_room(&simplex, masses)?;
     }
     Ok(simplex)
 }
@@ -39,7 +39,7 @@ pub(super) fn fewest_forbidden<'a, T: Real>(ways: CostRows<'a, T>, masses: &Mass
 /// to the columns with `v <= -t` alone. Their shares of the flow, what rows of a `t` hold above what their columns want,
 /// add up to the whole of it (this is the theorem of Hall, weighted). Shares within the tolerance of weights are of
 /// rounding.
-fn some_room<T: Real>(simplex: &Simplex<'_, T>, masses: &Masses) -> Result<()> {
+fn some_room(simplex: &Simplex<'_>, masses: &Masses) -> Result<()> {
     let (u, v): (Vec<f64>, Vec<f64>) =
         (simplex.tree.row_potentials().collect(), simplex.tree.column_potentials().collect());
     let mut levels = u.clone();

@@ -1,7 +1,7 @@
 //! Two ends and where each of them comes from.
 
 use crate::error::Position;
-use crate::transport::certificates::below;
+use crate::transport::outwards::below;
 use crate::{Error, Real, Result};
 
 /// `lower <= EMD <= upper`.
@@ -65,7 +65,7 @@ pub enum UpperBound {
 
 /// An interval in `f64`, as it closes.
 #[derive(Clone, Copy)]
-pub(super) struct Ends {
+pub(super) struct Interval {
     pub(super) lower: f64,
     pub(super) upper: f64,
     lower_by: LowerBound,
@@ -73,7 +73,7 @@ pub(super) struct Ends {
     pub(super) passes: usize,
 }
 
-impl Ends {
+impl Interval {
     /// All numbers.
     pub(super) fn new() -> Self {
         let (lower, upper) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -81,7 +81,7 @@ impl Ends {
     }
 
     /// Raises the lower end where this, less its margin, is above it. The optimum takes over also where it ties.
-    pub(super) fn raise(&mut self, lower: f64, margin: f64, by: LowerBound) {
+    pub(super) fn raise_lower(&mut self, lower: f64, margin: f64, by: LowerBound) {
         let moved = lower - margin;
         if moved > self.lower || (by == LowerBound::Exact && moved >= self.lower) {
             (self.lower, self.lower_by) = (moved, by);
@@ -89,7 +89,7 @@ impl Ends {
     }
 
     /// Lowers the upper end where this, with its margin, is below it. The optimum takes over also where it ties.
-    pub(super) fn press(&mut self, upper: f64, margin: f64, by: UpperBound) {
+    pub(super) fn lower_upper(&mut self, upper: f64, margin: f64, by: UpperBound) {
         let moved = upper + margin;
         if moved < self.upper || (by == UpperBound::Exact && moved <= self.upper) {
             (self.upper, self.upper_by) = (moved, by);

@@ -4,13 +4,14 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::alternating::Alternating;
 use super::flat::Flat;
-use super::gibbs::{self, Gibbs, Scratch};
+use super::gibbs::{Gibbs, Scratch};
 use super::side::{Side, Softness};
 use super::slope::Slope;
 use super::symmetric::Symmetric;
 use crate::reduction;
 use crate::simd::dispatch;
 use crate::transport::GroundCost;
+use crate::transport::reduced_costs::rows_per_job;
 use crate::{Real, parallel};
 
 /// Both potentials, and the plan `P_ij = r a_i b_j e^((f_i + g_j - C_ij)/ε)` that they make.
@@ -188,7 +189,7 @@ impl<'a, T: Real> ConvergedPlan<'a, T> {
     /// Gives every row of the plan that takes part to `f`, with its output.
     fn for_each_row<O: Send>(&self, mut outs: Vec<O>, f: impl Fn(&mut O, Row<'_, 'a, T>) + Sync + Send) {
         let (n, exponents) = (self.a.weights.len(), self.b.exponents(self.log_constant));
-        let chunk = gibbs::rows_per_job(n);
+        let chunk = rows_per_job(n);
         let jobs = outs.chunks_mut(chunk).enumerate().collect();
         parallel::for_each(jobs, n * exponents.len() * size_of::<f64>(), |(job, outs): (usize, &mut [O])| {
             let mut scratch = Scratch::new();

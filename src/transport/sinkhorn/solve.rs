@@ -67,7 +67,7 @@ impl Sinkhorn {
             return Ok(Kernel { gibbs, a, b });
         }
         if self.marginal_penalty.is_none() {
-            finite_plan(problem, masses)?;
+            finite_plan(problem.any_cost(), masses)?;
             return Ok(Kernel { gibbs, a, b });
         }
         // A place all of whose ways are forbidden keeps what it holds, and pays the penalty for it.
