@@ -1,4 +1,4 @@
-//! What a unit of mass pays for its way: a matrix, or a distance between points that is computed where it is needed.
+//! The cost of moving a unit of mass: a matrix, or a distance between points that is computed where it is needed.
 
 use std::ops::Range;
 
@@ -102,7 +102,7 @@ impl<T: Real> Cost<'_, T> {
         T::cost_matrix(*self)
     }
 
-    /// Costs between places that take part must be finite or forbid their way; between points, they must fit the type.
+    /// Costs between places with mass must be finite or forbid their way; between points, they must fit the type.
     pub(super) fn check_between(&self, row: impl Fn(usize) -> bool, column: impl Fn(usize) -> bool) -> Result<()> {
         match self {
             Self::Matrix(costs) => no_nan_in(*costs, row, column),
@@ -188,7 +188,7 @@ fn scaled_length(differences: impl Iterator<Item = f64>) -> f64 {
     scale * sum.sqrt()
 }
 
-/// The coordinates of places that take part.
+/// The coordinates of the places that are asked for.
 fn chosen<T: Real>(axis: ArrayView1<'_, T>, place: impl Fn(usize) -> bool) -> impl Iterator<Item = f64> {
     axis.into_iter().enumerate().filter(move |&(i, _)| place(i)).map(|(_, at)| at.as_f64())
 }
@@ -199,7 +199,7 @@ fn extent(x: impl Iterator<Item = f64>, y: impl Iterator<Item = f64>) -> f64 {
     (ends.1 - ends.0).max(0.0)
 }
 
-/// The points that take part must be finite.
+/// The points that are asked for must be finite.
 fn all_finite<T: Real>(argument: &'static str, points: ArrayView2<'_, T>, place: impl Fn(usize) -> bool) -> Result<()> {
     match points.indexed_iter().find(|((i, _), at)| !at.is_finite() && place(*i)) {
         None => Ok(()),
@@ -209,7 +209,7 @@ fn all_finite<T: Real>(argument: &'static str, points: ArrayView2<'_, T>, place:
     }
 }
 
-/// The costs between places that take part must be finite or +inf.
+/// The costs between the places that are asked for must be finite or +inf.
 fn no_nan_in<T: Real>(
     costs: ArrayView2<'_, T>,
     row: impl Fn(usize) -> bool,

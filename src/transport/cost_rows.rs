@@ -54,8 +54,8 @@ impl<'a> CostRows<'a> {
         Self { cost, columns: chosen, width: columns.len(), axes, what: What::Costs, unit: 1.0 }
     }
 
-    /// How many forbidden ways each way to these places adds: 1 where the cost is +inf, else 0. None of points, which forbid
-    /// no way.
+    /// How many forbidden ways each way to these places adds: 1 where the cost is +inf, else 0. None of points, which
+    /// forbid no way.
     pub(super) fn of_forbidden(cost: AnyCost<'a>, columns: &[usize]) -> Option<Self> {
         cost.is_matrix().then(|| Self { what: What::Forbidden, ..Self::of_columns(cost, columns) })
     }

@@ -9,8 +9,8 @@ use crate::{Error, Real, Result};
 /// The gradient of a transport value in everything that a problem holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransportGradient<T> {
-    /// In the weights `a`, `[n]`. Where both sides must hold the same mass only differences count, and the mean over the places
-    /// with mass is 0.
+    /// In the weights `a`, `[n]`. Where both sides must hold the same mass only differences count, and the mean over the
+    /// places with mass is 0.
     pub a: Array1<T>,
     /// In the weights `b`, `[m]`, in the same way.
     pub b: Array1<T>,

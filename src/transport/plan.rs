@@ -1,4 +1,4 @@
-//! Who sends how much where.
+//! A transport plan: how much mass goes from each place of one side to each of the other.
 
 use ndarray::{Array1, Array2};
 

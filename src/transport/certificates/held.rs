@@ -1,4 +1,4 @@
-//! What a problem holds: its places with mass, and the costs between them.
+//! The places of a problem that have mass, and the costs between them.
 
 use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::{CostRow, CostRows};

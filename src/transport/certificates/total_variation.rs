@@ -1,4 +1,4 @@
-//! A lower bound between distributions over the same places: what must move must pay.
+//! A lower bound between distributions over the same places: mass that cannot stay pays the cheapest way.
 
 use super::held::Held;
 use crate::error::Position;

@@ -22,7 +22,7 @@ use crate::{Element, Real, Result, Target};
 ///
 /// Formed as the sum on the left, without the cancellation of the one on the right where `q_y` is near 1, from one matrix
 /// product of each block of rows with the embeddings: `O(N V d)` time and 256 KiB (`f32`) of scratch for each thread,
-/// nothing of `[N, V]` or `[V, V]`. A class with a logit of -inf takes no part; a target with a logit of -inf costs
+/// nothing of `[N, V]` or `[V, V]`. A class with a logit of -inf does not count; a target with a logit of -inf costs
 /// what the others do.
 ///
 /// It is bounded, and flat where the model is certainly wrong: mix it with the likelihood, as [`super::Emo`] does. It is

@@ -117,12 +117,12 @@ impl<'a, T: Real> Pass<'a, T> {
         (0..self.logits.shape[0]).filter(|&row| self.targets.keeps(row)).count()
     }
 
-    /// Both numbers of each row.
+    /// The negative log-likelihood and the expected cost of each row.
     pub(super) fn values(&self) -> Result<Vec<RowStats<T>>> {
         self.run(None, &|_, _| Slopes { nll: 0.0, cost: 0.0 })
     }
 
-    /// Both numbers of each row, and the gradient of the loss whose slopes at a row are `slopes(row, stats)`.
+    /// The same, and the gradient of the loss whose slopes at a row are `slopes(row, stats)`.
     pub(super) fn gradient(&self, out: &mut ArrayRef2<T>, slopes: &SlopesOf<'_, T>) -> Result<Vec<RowStats<T>>> {
         check::shape("out", out.shape(), &self.logits.shape)?;
         if out.rows().into_iter().next().is_some_and(|row| row.as_slice().is_none()) {

@@ -35,9 +35,9 @@ use crate::{Error, Real, Result, reduction};
 /// \quad \text{with} \quad \sum_j P_{ij} = a_i, \quad \sum_i P_{ij} = b_j
 /// ```
 ///
-/// Nothing is divided or rooted: with squared Euclidean costs it is `W_2²`. Costs are finite, of any sign, or +inf where a way
-/// is [forbidden](super::Cost#forbidden-ways); weights keep their total. Where the totals differ, within the tolerance of
-/// [`TransportProblem`], `b` is scaled to that of `a`. Places without mass take no part, and nothing of them is read.
+/// No root is taken, and nothing is divided by the total: with squared Euclidean costs it is `W_2²`. Costs are finite, of
+/// any sign, or +inf where a way is [forbidden](super::Cost#forbidden-ways); weights keep their total. Where the totals
+/// differ, within the tolerance of [`TransportProblem`], `b` is scaled to that of `a`. Places without mass are never read.
 ///
 /// Exact, by a network simplex: flows are whole multiples of 2⁻⁶⁰ of the mass; an arc at first enters the tree only where
 /// its saving is larger than round-off can explain; and in the end the potentials of the tree are formed without round-off
@@ -114,11 +114,12 @@ pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdS
 
 /// [`emd`] with its gradient.
 ///
-/// By the envelope theorem the gradient in the costs is the plan, or of points the plan times the slope of the ground cost, 0
-/// where a Euclidean distance is; that in the weights is the potentials. Weights keep their total, so that only differences
-/// of potentials count: they come with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
-/// only forbidden ways join it to mass, and 0 where a cost of its ways is not a number, or the slope does not fit the type.
-/// Where several plans or pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalized gradients.
+/// By the envelope theorem the gradient in the costs is the plan, or of points the plan times the slope of the ground cost,
+/// 0 where a Euclidean distance is; that in the weights is the potentials. Weights keep their total, so that only
+/// differences of potentials count: they come with mean 0 over the places with mass. A place without mass has the slope at
+/// which it would take some: +inf where only forbidden ways join it to mass, and 0 where a cost of its ways is not a
+/// number, or the slope does not fit the type. Where several plans or pairs of potentials are optimal, EMD has kinks, and
+/// the gradient is one of its generalized gradients.
 ///
 /// # Errors
 ///
@@ -207,7 +208,7 @@ fn centered<T: Real>(potentials: &[f64], masses: &[f64]) -> Result<Array1<T>> {
     potentials.iter().map(|&u| fit(u, T::from_f64(u - mean))).collect()
 }
 
-/// What has become of a potential in the type of the caller, which must hold it if it was a number.
+/// A potential in the type of the caller, `fitting`, which must be finite if the potential in `f64` is.
 fn fit<T: Real>(potential: f64, fitting: T) -> Result<T> {
     match potential {
         unknown if unknown.is_nan() => Ok(T::zero()),

@@ -19,8 +19,8 @@ pub(in crate::transport) fn finite_plan(cost: AnyCost<'_>, masses: &Masses) -> R
     Ok(())
 }
 
-/// A tree that sends as little as can be along forbidden ways: nothing, but for what rounding of the weights leaves. Its costs
-/// are the numbers of forbidden ways.
+/// A tree that sends as little as can be along forbidden ways: nothing, but for what rounding of the weights leaves. An arc
+/// costs 1 where its way is forbidden, and else 0.
 pub(super) fn fewest_forbidden<'a>(costs: CostRows<'a>, masses: &Masses) -> Result<Simplex<'a>> {
     let mut simplex = Simplex::start(costs, masses, None);
     let steps = exchanges(masses);

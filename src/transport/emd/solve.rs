@@ -44,7 +44,7 @@ pub(super) fn plan(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) ->
     if primal.is_finite() && simplex.tree.fits() { Ok((plan, primal)) } else { Err(overflow()) }
 }
 
-/// What the tree stands for: flows in the masses themselves, and potentials that are feasible at every place.
+/// The solution that a tree stands for: flows in the masses themselves, and potentials that are feasible at every place.
 pub(in crate::transport) fn finish(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Result<Solved> {
     let (plan, primal) = plan(cost, masses, simplex)?;
     let Potentials { u, v } = Potentials::of(cost, masses, simplex);

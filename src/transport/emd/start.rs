@@ -3,8 +3,8 @@
 use super::tree::{Arc, Child, Tree};
 use crate::transport::cost_rows::CostRows;
 
-/// A strongly feasible tree. `rows` are the places of the rows among those of the cost; `costs` are those of ways to columns
-/// that hold `wanted`; `v` are potentials of the columns, so that a row takes what it saves most by.
+/// A strongly feasible tree. `rows` are the places of the rows among those of the cost; `costs` are those of ways to
+/// columns that hold `wanted`; `v` are potentials of the columns, so that a row takes what it saves most by.
 ///
 /// Each arc ends a row or a column. A column ends where the row holds as much, so that its arc always carries something;
 /// a row may be left with nothing and hang on its last column by an arc without flow, which leads towards the root.

@@ -17,15 +17,15 @@ use crate::{Real, Result};
 /// c-transformed below; then the network simplex, begun from those potentials, for as long as the budget lasts. Each of its
 /// trees is feasible, so that it too gives bounds wherever it is stopped.
 ///
-/// Both ends are true bounds of the problem whose costs are those that [`Cost`](crate::transport::Cost) computes in `f64` and whose `b` is
-/// scaled to the total of `a`: each is moved outwards by `2 (n + m + d + 128) ε` of the size of what it is the sum of, with ε
-/// of `f64` and `d` the dimension of points, which is above what all its roundings can add up to, and then rounded outwards to
-/// the type. That size is `Σ |P C|` or `Σ |a u| + Σ |b v|`, for a tree's plan the mass times the largest cost that it pays, and
-/// for what is repaired or seen along axes the mass times the largest `|C|`. A relative distance below four times
-/// `2 (n + m + d + 128) ε` is not asked for. The lower end is never below zero where no cost is.
+/// Both ends are true bounds of the problem whose costs are those that [`Cost`](crate::transport::Cost) computes in `f64`
+/// and whose `b` is scaled to the total of `a`: each is moved outwards by `2 (n + m + d + 128) ε` of the size of what it is
+/// the sum of, with ε of `f64` and `d` the dimension of points, which is above what all its roundings can add up to, and
+/// then rounded outwards to the type. That size is `Σ |P C|` or `Σ |a u| + Σ |b v|`, for a tree's plan the mass times the
+/// largest cost that it pays, and for what is repaired or seen along axes the mass times the largest `|C|`. A relative
+/// distance below four times `2 (n + m + d + 128) ε` is not asked for. The lower end is never below zero where no cost is.
 ///
-/// Places without mass are not read. Ways with a cost of +inf are [forbidden](crate::transport::Cost#forbidden-ways); then the search does
-/// not end before it has found some plan.
+/// Places without mass are not read. Ways with a cost of +inf are [forbidden](crate::transport::Cost#forbidden-ways); then
+/// the search does not end before it has found some plan.
 ///
 /// Deterministic: the budget counts passes over the costs, not time. Memory is `O(n + m)` beyond the cost, and `O(md)` for
 /// points.

@@ -1,4 +1,4 @@
-//! What is tried, in which order, and what it adds to the ends.
+//! The search for an interval: which bounds are tried, in which order.
 
 use ndarray::Array1;
 
@@ -14,16 +14,16 @@ use crate::transport::reduced_costs::{Rounding, least_of_columns, least_of_rows}
 use crate::transport::{Cost, Flow, Sinkhorn, SinkhornSolution, TransportProblem, mass};
 use crate::{Error, Position, Real, Result, check};
 
-/// Rounds of a stage at most, and the error of the marginals with which it is content: rounding repairs what is left.
+/// Rounds of a stage at most, and the error of the marginals at which it stops before: rounding repairs what is left.
 const ROUNDS: usize = 30;
 const STAGE_TOLERANCE: f64 = 0.01;
 
-/// By what the regularization falls from one stage to the next, and the share of the width that a stage may leave if another
-/// is to follow.
+/// The regularization is divided by this from one stage to the next. Another stage follows where the last has left at most
+/// the share [`MIN_PROGRESS`] of the interval's width.
 const STAGE_FACTOR: f64 = 3.0;
 const MIN_PROGRESS: f64 = 0.8;
 
-/// The range of the costs over the first regularization.
+/// The range of the costs, divided by the first regularization.
 const FIRST_RATIO: f64 = 16.0;
 
 pub(in crate::transport) fn solve<T: Real>(
@@ -37,7 +37,7 @@ pub(in crate::transport) fn solve<T: Real>(
     Search::new(&problem, masses, bounds).run()
 }
 
-/// One call: the problem, what is known, and what may still be spent.
+/// One call: the problem, and the bounds that have been found so far.
 pub(super) struct Search<'a, 'p, T> {
     problem: &'p TransportProblem<'a, T>,
     cost: AnyCost<'a>,
@@ -50,17 +50,17 @@ pub(super) struct Search<'a, 'p, T> {
     /// The largest dual value so far, and the potentials of the columns that have it.
     best_dual: f64,
     potentials: Vec<f64>,
-    /// Number of roundings that a sum over the problem makes, at most.
+    /// An upper bound on the number of roundings in any sum over the problem.
     roundings: f64,
-    /// A rounding of all mass at the largest of the costs.
+    /// One rounding of the largest cost that all mass could have.
     size: f64,
-    /// The least cost, and how far the largest that is finite lies above it.
+    /// The least cost, and the largest finite cost less the least.
     least: f64,
     range: f64,
 }
 
 impl<'a, 'p, T: Real> Search<'a, 'p, T> {
-    /// Nothing known.
+    /// A search that has found nothing yet.
     pub(super) fn new(problem: &'p TransportProblem<'a, T>, masses: Masses, settings: EmdBounds) -> Self {
         let (cost, (unit, masses)) = (problem.any_cost(), in_units(masses));
         let dimension = match problem.cost {
@@ -111,7 +111,8 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         if size == 0.0 { 0.0 } else { self.roundings * (size + f64::from_bits(1)) }
     }
 
-    /// What the costs are like, and all mass at the least of them. One pass; the product coupling takes another.
+    /// The range of the costs, and the bound of all mass at the least of them. One pass; the product coupling takes
+    /// another.
     fn measure(&mut self) -> Result<()> {
         let (mut least, mut most, mut scratch) = (f64::INFINITY, f64::NEG_INFINITY, Vec::new());
         for k in 0..self.held.rows.len() {
@@ -132,7 +133,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         self.raise(total * least, rounding * least.abs(), LowerBound::LeastCost);
         let Spent { cost, size, astray } = product_cost(&self.held);
         if astray.is_none() {
-            // Its parts may be too small to be seen.
+            // A sum of tiny terms may round to zero, which does not make it exact.
             let size = if self.size > 0.0 { (f64::EPSILON * size).max(f64::from_bits(1)) } else { 0.0 };
             self.interval.lower_upper(cost, self.margin(size), UpperBound::Product);
         }
@@ -140,13 +141,13 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         Ok(())
     }
 
-    /// Raises the lower end: no plan costs less than nothing where no way does.
+    /// Raises the lower end; where no cost is negative, never by a number below zero.
     fn raise(&mut self, lower: f64, size: f64, by: LowerBound) {
         let margin = self.margin(size);
         self.interval.raise_lower(lower, if self.least >= 0.0 { margin.min(lower.max(0.0)) } else { margin }, by);
     }
 
-    /// Problems that are solved without a plan.
+    /// Bounds from relaxed problems, which are solved without a plan.
     fn relaxed(&mut self) -> Result<()> {
         if let Some(points) = ProjectedPoints::of(&self.problem.cost, &self.masses) {
             self.raise(points.axes()?, self.size, LowerBound::Axes);
@@ -162,7 +163,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         Ok(())
     }
 
-    /// Potentials from nothing.
+    /// Potentials from the c-transform of zero.
     fn transformed(&mut self) -> Result<()> {
         self.prove_from(&vec![0.0; self.held.a.len()], LowerBound::CTransform);
         Ok(())
@@ -180,7 +181,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         lower
     }
 
-    /// The same for what potentials of the rows leave room for, and what that leaves. Two passes.
+    /// The same for the c-transform of potentials of the rows, and the c-transform of that. Two passes.
     fn prove_from(&mut self, u: &[f64], by: LowerBound) -> f64 {
         self.interval.passes += 2;
         let Held { costs, rows, .. } = &self.held;
@@ -201,11 +202,12 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         Simplex::new(self.cost, &self.masses, Some(&all))
     }
 
-    /// Stages of Sinkhorn's iteration with falling regularization, each from where the last has ended, for as long as what
-    /// they prove by themselves becomes much narrower.
+    /// Stages of Sinkhorn's iteration with falling regularization, each from the potential of the last, for as long as the
+    /// interval of a stage is much narrower than that of the last.
     fn entropic(&mut self) -> Result<()> {
         let (mut regularization, mut width) = (self.range / FIRST_RATIO, f64::INFINITY);
-        // The potential of the columns, in the type of the caller: where it comes from is no matter for what it proves.
+        // The potential of the columns, in the type of the caller: any potential proves a bound, so that its rounding is
+        // harmless.
         let mut g: Option<Array1<T>> = None;
         while !self.is_over() {
             let sinkhorn =
@@ -214,10 +216,10 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
                 None => sinkhorn.solve(*self.problem),
                 Some(g) => sinkhorn.solve_from(*self.problem, g),
             };
-            // Costs whose range is nothing beside them have no such iteration; the simplex needs none.
+            // The iteration fails where the range of the costs is tiny beside them; the simplex does not.
             let Ok(solution) = solution else { break };
             let proved = self.rounded(&solution, regularization);
-            // Nor is there more to prove below the round-off of what is repaired.
+            // A width below the round-off of the repaired plan cannot fall further.
             if !(proved <= MIN_PROGRESS * width && proved < f64::INFINITY) || proved <= 2.0 * self.margin(self.size) {
                 break;
             }
@@ -226,8 +228,8 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         Ok(())
     }
 
-    /// What a stage proves: its plan made feasible, and its potential with all the room that it leaves. Six passes beside
-    /// the rounds: one to find the range of the costs, three for the plan, two for the potentials. The width of both.
+    /// The width of the interval that a stage proves: from its plan, made feasible, and from its potential by c-transforms.
+    /// Six passes beside the rounds: one to find the range of the costs, three for the plan, two for the potentials.
     fn rounded(&mut self, solution: &SinkhornSolution<'_, T>, regularization: f64) -> f64 {
         let unit = self.unit;
         let mut plan_row = |i: usize, out: &mut [f64]| {
@@ -235,7 +237,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
             out.iter_mut().for_each(|mass| *mass /= unit);
         };
         let Spent { cost, astray, .. } = rounded_cost(&self.held, &self.masses, &mut plan_row);
-        // What rounding spreads goes everywhere, so that forbidden ways leave nothing of it.
+        // Rounding spreads what is missing over all ways, forbidden ones too: then the plan bounds nothing.
         let upper = if astray.is_none() { cost } else { f64::INFINITY };
         let f: Vec<f64> = self.held.rows.iter().map(|&i| solution.f[i].as_f64()).collect();
         self.interval.passes += solution.iterations + 4;
@@ -257,11 +259,11 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         }
     }
 
-    /// What a tree stands for: its plan, and its potentials with all the room that they leave. Two passes.
+    /// The bounds of a tree: from its plan, and from its potentials, raised as far as costs allow. Two passes.
     fn take(&mut self, simplex: &Simplex<'a>, lower_by: LowerBound, upper_by: UpperBound) -> Result<()> {
         self.interval.passes += 2;
         let solved = finish(self.cost, &self.masses, simplex)?;
-        // What rounding of the masses has moved pays what the plan's ways cost, and no more.
+        // Mass that was moved by rounding pays at most the largest cost of the plan.
         let largest = |most: f64, flow: &Flow<f64>| most.max(self.cost.at(flow.from, flow.to).abs());
         let size = f64::EPSILON * mass::total(&self.held.a) * solved.plan.flows().iter().fold(0.0, largest);
         self.interval.lower_upper(solved.primal, self.margin(size), upper_by);

@@ -1,4 +1,4 @@
-//! The distance on a line as a distance: with its root, for any order up to infinity.
+//! The distance on a line with its root, for any order up to infinity.
 
 use super::longest::{longest, share_out, slack};
 use super::measure::Atoms;

@@ -27,22 +27,22 @@ use crate::{Real, Result};
 /// which for totals of 1 tends to the balanced problem as ρ grows. (For other totals `a ⊗ b` keeps to the literature, and the
 /// limit is larger by `ε m (m - 1 - ln m)`.)
 ///
-/// Potentials are updated in the log domain, so that nothing overflows at any regularization: each round takes one exponential
-/// for each cost, of an exponent formed in `f64`, and looks at each cost once. Costs between points are formed where
-/// they are needed: nothing of `[n, m]` exists. Rows of costs go to threads; the bits do not depend on how many.
-/// Rounds start at a regularization of the range of the costs, which falls by `scaling` from stage to stage; for unbalanced
-/// problems each round also moves the best constant from one potential to the other. From 16 rounds before, each is
-/// extrapolated, which at a small ε takes a tenth of the rounds. Iteration stops once
-/// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited to
-/// about 1e-6.
+/// Potentials are updated in the log domain, so that nothing overflows at any regularization: each round takes one
+/// exponential for each cost, of an exponent formed in `f64`, and looks at each cost once. Costs between points are
+/// computed where they are needed: no array of `[n, m]` is made. Threads share the rows of costs, and the result has the
+/// same bits for any number of threads. Rounds start at a regularization of the range of the costs, which falls by
+/// `scaling` from stage to stage; for unbalanced problems each round also moves the best constant from one potential to the
+/// other. From 16 rounds before, each is extrapolated, which at a small ε takes a tenth of the rounds. Iteration stops once
+/// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited
+/// to about 1e-6.
 ///
 /// As ε grows the plan tends to the product of the weights, and the value to the cost of that product. Where ε is at least
 /// 16 times the range of the costs, only deviations from the product are formed, by `e^x - 1` in `f64`: value and
 /// potentials keep all their digits at any ε. The tolerance is then that of the deviations, `ε / range` times finer than
 /// that of the marginals.
 ///
-/// Places with a weight of zero take no part: nothing of them is read, their rows of the plan are zero, and so is the
-/// gradient in their points. Their potentials are those that a little mass would have there; 0 where that is not known,
+/// Places with a weight of zero are never read: their rows of the plan are zero, and so is the
+/// gradient in their points. Their potentials are those that a small mass would have there; 0 where that is not known,
 /// since a cost is not a number or out of range.
 ///
 /// A cost of +inf [forbids](crate::transport::Cost#forbidden-ways) its way: no mass goes there. Without a
@@ -134,7 +134,8 @@ impl Sinkhorn {
     ///
     /// # Errors
     ///
-    /// See [`Sinkhorn`]; [`Error::Shape`](crate::Error::Shape) and [`Error::Value`](crate::Error::Value) where `g` is not `[m]` or not finite.
+    /// See [`Sinkhorn`]; [`Error::Shape`](crate::Error::Shape) and [`Error::Value`](crate::Error::Value) where `g` is not
+    /// `[m]` or not finite.
     ///
     /// # Examples
     ///

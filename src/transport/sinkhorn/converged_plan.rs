@@ -1,4 +1,4 @@
-//! Potentials that have come to rest, and what follows from them: value, plan and slopes.
+//! The plan of converged potentials, and what follows from it: value, costs and slopes.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -26,7 +26,7 @@ pub(super) struct ConvergedPlan<'a, T> {
     softness: Softness,
     log_constant: f64,
     regularization: f64,
-    /// `Σ P - r Σ a Σ b`, of what takes part.
+    /// `Σ P - r Σ a Σ b`, over the places that are counted.
     excess: f64,
 }
 
@@ -186,7 +186,7 @@ impl<'a, T: Real> ConvergedPlan<'a, T> {
         Row { gibbs: &self.gibbs, index: i, factor: weight * sum.factor(potential), sum: sum.sum(), scratch }
     }
 
-    /// Gives every row of the plan that takes part to `f`, with its output.
+    /// Gives the row of the plan of every place that is counted to `f`, with its output.
     fn for_each_row<O: Send>(&self, mut outs: Vec<O>, f: impl Fn(&mut O, Row<'_, 'a, T>) + Sync + Send) {
         let (n, exponents) = (self.a.weights.len(), self.b.exponents(self.log_constant));
         let chunk = rows_per_job(n);

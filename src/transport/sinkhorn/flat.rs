@@ -17,7 +17,7 @@ const FLAT: f64 = 16.0;
 const FAR: f64 = 1.606_938_044_258_990_3e60; // 2^200
 
 /// Rounds go on as long as each leaves at most this share of the error.
-const FALL: f64 = 0.5;
+const MIN_PROGRESS: f64 = 0.5;
 
 /// Potentials of two sides. `P_ij = r a_i b_j e^x` with `x` near zero, of which only `e^x - 1` is formed and summed: the sums of
 /// the weights are known, and beside them its digits would be lost.
@@ -73,7 +73,7 @@ impl<'a, T: Real> Flat<'a, T> {
         let (mut iterations, mut before) = (1, f64::INFINITY);
         loop {
             let marginal_error = self.round();
-            let is_stuck = marginal_error <= tolerance && marginal_error > FALL * before;
+            let is_stuck = marginal_error <= tolerance && marginal_error > MIN_PROGRESS * before;
             if marginal_error <= aim || is_stuck || iterations >= max_iterations {
                 return Report { iterations, marginal_error };
             }

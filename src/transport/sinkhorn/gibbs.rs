@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::lanes::{AddBelow, Affine, Deposit, Deviations, Ends, Exponentials, Largest, Raise, Spent};
+use super::lanes::{AddBelow, Affine, Deposit, Deviations, Exponentials, Extremes, Largest, Raise, Spent};
 use super::side::Side;
 use crate::error::Position;
 use crate::simd::dispatch;
@@ -22,9 +22,9 @@ const NEAR: Range<f64> = 1.0 / 2048.0..2048.0;
 /// Beyond it, exponents are no numbers.
 const LARGEST_EXPONENT: f64 = 1e300;
 
-/// The costs between places that take part, and the regularization that makes exponents of them. Exponents are formed in `f64`
-/// and are near zero where there is mass, so that in `f32` they lose nothing by being rounded before their exponential is
-/// taken.
+/// The costs between the places that are counted, and the regularization that makes exponents of them. Exponents are formed
+/// in `f64` and are near zero where there is mass, so that in `f32` they lose nothing by being rounded before their
+/// exponential is taken.
 pub(super) struct Gibbs<'a, T> {
     cost: Cost<'a, T>,
     rows: CostRows<'a>,
@@ -270,8 +270,8 @@ impl Span {
         for &i in places {
             let row = rows.row(i, &mut scratch);
             let (low, high) = match row {
-                CostRow::F32(costs) => dispatch(Ends(costs)),
-                CostRow::F64(costs) => dispatch(Ends(costs)),
+                CostRow::F32(costs) => dispatch(Extremes(costs)),
+                CostRow::F64(costs) => dispatch(Extremes(costs)),
             };
             span.low = span.low.min(low);
             if high < f64::INFINITY {

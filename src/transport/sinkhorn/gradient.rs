@@ -17,7 +17,7 @@ pub(super) fn of_cost<'a, T: Real>(plan: &ConvergedPlan<'a, T>, cost: Cost<'a, T
     Ok(CostGradient::Points { x: narrowed("cost.x", &left)?, y: narrowed("cost.y", &right)? })
 }
 
-/// A gradient in the weights of a side, less its mean over what takes part where only that much is known.
+/// A gradient in the weights of a side, less its mean over the places that are counted where only differences are known.
 pub(super) fn of_weights<T: Real>(
     argument: &'static str,
     mut slopes: Vec<f64>,
@@ -33,7 +33,7 @@ pub(super) fn of_weights<T: Real>(
     of_places(argument, &slopes, side, cost, Position::from)
 }
 
-/// Numbers in the type of the caller, which must hold those of places that take part. Of others there is +inf where all
+/// Numbers in the type of the caller, which must hold those of places that are counted. For others there is +inf where all
 /// ways are forbidden, and 0 where nothing is known, since a cost is not a number or is out of range.
 pub(super) fn of_places<T: Real>(
     argument: &'static str,

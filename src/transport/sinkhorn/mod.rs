@@ -1,4 +1,5 @@
-//! Entropic transport: [`Sinkhorn`], balanced or unbalanced, and [`SinkhornDivergence`], which is zero at home.
+//! Entropic transport: [`Sinkhorn`], balanced or unbalanced, and [`SinkhornDivergence`], which is zero between equal
+//! measures.
 
 mod alternating;
 mod anderson;

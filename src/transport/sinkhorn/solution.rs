@@ -18,7 +18,8 @@ pub struct SinkhornSolution<'a, T> {
     pub value: T,
     /// `⟨P, C⟩`.
     pub transport_cost: T,
-    /// The potential of `a`, `[n]`: see [`Sinkhorn`](crate::transport::Sinkhorn) for places without weight or without a way.
+    /// The potential of `a`, `[n]`: see [`Sinkhorn`](crate::transport::Sinkhorn) for places without weight or without a
+    /// way.
     pub f: Array1<T>,
     /// The potential of `b`, `[m]`.
     pub g: Array1<T>,

@@ -59,7 +59,7 @@ impl Sinkhorn {
         }
     }
 
-    /// What takes part of a problem whose masses have been checked.
+    /// The sides of a problem whose masses have been checked, and the costs between the places that are counted.
     fn kernel<'a, T: Real>(&self, problem: &TransportProblem<'a, T>, masses: &Masses) -> Result<Kernel<'a, T>> {
         let (a, b) = (Side::new(&masses.a, |_| true), Side::new(&masses.b, |_| true));
         let gibbs = Gibbs::new(problem.cost, &a, &b, self.regularization)?;
@@ -120,8 +120,8 @@ impl Sinkhorn {
         Softness(self.marginal_penalty.map_or(0.0, |penalty| regularization / penalty))
     }
 
-    /// How potentials begin, for a least cost in units of ε. A half of it on each side, but no more than penalties let them have in
-    /// the end: what is small beside them would lose its digits.
+    /// How potentials begin, for a least cost in units of ε. A half of it on each side, but no more than penalties let them
+    /// have in the end: what is small beside them would lose its digits.
     pub(super) fn split(&self, least: f64, softness: Softness) -> Split {
         Split { offset: 0.5 * least / (1.0 + softness.0), rest: -least * (softness.0 / (1.0 + softness.0)) }
     }

@@ -2,8 +2,9 @@
 
 use loglik::Real;
 use loglik::transport::{
-    Cost, CostGradient, EmdBounds, GroundCost, TransportGradient, TransportProblem, axis_bound, c_transform, centroid_bound, dual_bound, emd, emd_grad,
-    emd_plan, plan_cost, product_coupling_cost, projection_bound, round_plan, total_variation_bound,
+    Cost, CostGradient, EmdBounds, GroundCost, TransportGradient, TransportProblem, axis_bound, c_transform,
+    centroid_bound, dual_bound, emd, emd_grad, emd_plan, plan_cost, product_coupling_cost, projection_bound,
+    round_plan, total_variation_bound,
 };
 use ndarray::{Array2, ArrayD, Ix1, Ix2};
 

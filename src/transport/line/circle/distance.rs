@@ -1,4 +1,4 @@
-//! The distance on a circle as a distance, and where it leads.
+//! The distance on a circle with its root, and its gradient.
 
 use super::{Ring, Start, Turned, cost, longest as whole, search, wasserstein_circle, wasserstein_circle_grad};
 use crate::transport::Measure;

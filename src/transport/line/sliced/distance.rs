@@ -1,4 +1,4 @@
-//! Slices as distances: with their root, for any order up to infinity.
+//! Sliced distances with their root, for any order up to infinity.
 
 use ndarray::{Array1, Array2, ArrayRef2, Ix2};
 

@@ -211,9 +211,9 @@ fn mean<T: Real>(costs: &[f64]) -> Result<T> {
     }
 }
 
-/// What a slice is worth.
+/// What is measured along a direction.
 #[derive(Clone, Copy)]
-enum Worth {
+enum Measured {
     /// `W_p^p`.
     Cost(Power),
     /// `W_p`, and the spacing of the element type at 1.
@@ -222,7 +222,7 @@ enum Worth {
 
 /// The arguments of one call, checked.
 struct Slices {
-    worth: Worth,
+    measured: Measured,
     x: Cloud,
     y: Cloud,
     /// Unit vectors, `[k, d]`.
@@ -243,7 +243,7 @@ impl Slices {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<Self> {
-        Self::checked(Worth::Cost(Power::new(sliced.p)?), x, y, directions)
+        Self::checked(Measured::Cost(Power::new(sliced.p)?), x, y, directions)
     }
 
     /// The same, with a root taken.
@@ -253,11 +253,11 @@ impl Slices {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<Self> {
-        Self::checked(Worth::Distance(order, T::epsilon().as_f64()), x, y, directions)
+        Self::checked(Measured::Distance(order, T::epsilon().as_f64()), x, y, directions)
     }
 
     fn checked<T: Real>(
-        worth: Worth,
+        measured: Measured,
         x: Measure<'_, T, Ix2>,
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
@@ -266,7 +266,7 @@ impl Slices {
         check::shape("y.points", y.points.shape(), &[y.points.nrows(), dimension])?;
         check::shape("directions", directions.shape(), &[directions.nrows(), dimension])?;
         let [x, y] = Cloud::both(x, y)?;
-        Ok(Self { worth, x, y, directions: directions::units("directions", directions)? })
+        Ok(Self { measured, x, y, directions: directions::units("directions", directions)? })
     }
 
     /// Work in the unit of [`parallel`]: projections and sorts.
@@ -332,11 +332,11 @@ impl Slices {
     /// What the projections are apart.
     fn cost(&self, mut sides: [Atoms; 2]) -> f64 {
         sides.iter_mut().for_each(Atoms::sort);
-        match self.worth {
-            Worth::Cost(power) => cost(&sides[0], &sides[1], power),
-            Worth::Distance(Order::First, _) => cost(&sides[0], &sides[1], Power::First),
-            Worth::Distance(Order::Finite(p), _) => root(&sides[0], &sides[1], p).value(),
-            Worth::Distance(Order::Infinite, epsilon) => {
+        match self.measured {
+            Measured::Cost(power) => cost(&sides[0], &sides[1], power),
+            Measured::Distance(Order::First, _) => cost(&sides[0], &sides[1], Power::First),
+            Measured::Distance(Order::Finite(p), _) => root(&sides[0], &sides[1], p).value(),
+            Measured::Distance(Order::Infinite, epsilon) => {
                 share_out(&mut sides);
                 let (x, y, _) = level(&sides[0], &sides[1]);
                 longest(&x, &y, slack(&sides[0], &sides[1], epsilon)).distance.abs()
@@ -358,19 +358,19 @@ impl Slices {
 
     /// The same of sides in order.
     fn sorted_slopes(&self, sides: &mut [Atoms; 2]) -> (f64, [Vec<f64>; 2]) {
-        if let Worth::Distance(Order::Infinite, _) = self.worth {
+        if let Measured::Distance(Order::Infinite, _) = self.measured {
             share_out(sides);
         }
         let (x, y, unit) = level(&sides[0], &sides[1]);
         let plain = |power| (cost(&sides[0], &sides[1], power), slopes(&x, &y, unit, power));
-        match self.worth {
-            Worth::Cost(power) => plain(power),
-            Worth::Distance(Order::First, _) => plain(Power::First),
-            Worth::Distance(Order::Finite(p), _) => {
+        match self.measured {
+            Measured::Cost(power) => plain(power),
+            Measured::Distance(Order::First, _) => plain(Power::First),
+            Measured::Distance(Order::Finite(p), _) => {
                 let root = root(&sides[0], &sides[1], p);
                 (root.value(), root.slopes(&x, &y, unit))
             }
-            Worth::Distance(Order::Infinite, epsilon) => {
+            Measured::Distance(Order::Infinite, epsilon) => {
                 let way = longest(&x, &y, slack(&sides[0], &sides[1], epsilon));
                 (way.distance.abs(), gradient_of_way(way, &x, &y)[0].clone())
             }
