@@ -97,13 +97,13 @@ compiled! {
             p: f64,
         ) -> Result<MeasureGradients<Self>> = distance::gradient;
         fn wasserstein_circle(x: Measure<'_, Self>, y: Measure<'_, Self>, p: f64, period: f64) -> Result<Self>
-            = circle::value;
+            = circle::wasserstein_circle::value;
         fn wasserstein_circle_grad(
             x: Measure<'_, Self>,
             y: Measure<'_, Self>,
             p: f64,
             period: f64,
-        ) -> Result<MeasureGradients<Self>> = circle::gradient;
+        ) -> Result<MeasureGradients<Self>> = circle::wasserstein_circle::gradient;
         fn wasserstein_circle_distance(
             x: Measure<'_, Self>,
             y: Measure<'_, Self>,
@@ -124,19 +124,19 @@ compiled! {
             x: Cloud<'_, Self>,
             y: Cloud<'_, Self>,
             directions: &ArrayRef2<Self>,
-        ) -> Result<Self> = sliced::value;
+        ) -> Result<Self> = sliced::mean::value;
         fn sliced_each(
             sliced: SlicedWasserstein,
             x: Cloud<'_, Self>,
             y: Cloud<'_, Self>,
             directions: &ArrayRef2<Self>,
-        ) -> Result<Array1<Self>> = sliced::each;
+        ) -> Result<Array1<Self>> = sliced::mean::each;
         fn sliced_grad(
             sliced: SlicedWasserstein,
             x: Cloud<'_, Self>,
             y: Cloud<'_, Self>,
             directions: &ArrayRef2<Self>,
-        ) -> Result<CloudGradients<Self>> = sliced::gradient;
+        ) -> Result<CloudGradients<Self>> = sliced::mean::gradient;
         fn sliced_grad_into(
             sliced: SlicedWasserstein,
             x: Cloud<'_, Self>,
@@ -144,7 +144,7 @@ compiled! {
             directions: &ArrayRef2<Self>,
             out_x: &mut ArrayRef2<Self>,
             out_y: &mut ArrayRef2<Self>,
-        ) -> Result<Self> = sliced::gradient_into;
+        ) -> Result<Self> = sliced::mean::gradient_into;
         fn sliced_distance(
             sliced: SlicedWasserstein,
             x: Cloud<'_, Self>,

@@ -61,6 +61,11 @@ pub(super) fn check<T: Real>(argument: &'static str, weights: ArrayView1<'_, T>)
     }
 }
 
+/// The places with mass.
+pub(super) fn held(masses: &[f64]) -> Vec<usize> {
+    (0..masses.len()).filter(|&place| masses[place] > 0.0).collect()
+}
+
 /// Blocked pairwise sum.
 pub(super) fn total(weights: &[f64]) -> f64 {
     reduction::sum(weights)

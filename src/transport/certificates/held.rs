@@ -2,6 +2,7 @@
 
 use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::{CostRow, CostRows};
+use crate::transport::mass::held;
 use crate::transport::problem::Masses;
 
 /// The places of both sides that hold something. Nothing of the others is read.
@@ -17,7 +18,7 @@ pub(in crate::transport) struct Held<'a> {
 impl<'a> Held<'a> {
     /// Of a problem that has been checked.
     pub(in crate::transport) fn new(cost: AnyCost<'a>, masses: &Masses) -> Self {
-        let (rows, columns) = (places(&masses.a), places(&masses.b));
+        let (rows, columns) = (held(&masses.a), held(&masses.b));
         Self {
             costs: CostRows::of_columns(cost, &columns),
             a: chosen(&masses.a, &rows),
@@ -31,11 +32,6 @@ impl<'a> Held<'a> {
     pub(in crate::transport) fn row<'s>(&'s self, k: usize, scratch: &'s mut Vec<f64>) -> CostRow<'s> {
         self.costs.row(self.rows[k], scratch)
     }
-}
-
-/// Where masses are not zero.
-pub(super) fn places(masses: &[f64]) -> Vec<usize> {
-    (0..masses.len()).filter(|&i| masses[i] > 0.0).collect()
 }
 
 /// The values at these places.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, ArrayRef2, ArrayView1, ArrayView2, Axis};
 
-use super::held::{chosen, places};
+use super::held::chosen;
 use crate::transport::outwards::lower;
 use crate::transport::problem::Masses;
 use crate::transport::{Cost, GroundCost, Measure, TransportProblem, mass, wasserstein_1d};
@@ -160,7 +160,7 @@ struct Cloud<'a, T> {
 
 impl<'a, T: Real> Cloud<'a, T> {
     fn new(points: ArrayView2<'a, T>, masses: &[f64]) -> Self {
-        let places = places(masses);
+        let places = mass::held(masses);
         Self { points, masses: chosen(masses, &places).into(), places }
     }
 

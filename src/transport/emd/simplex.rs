@@ -1,13 +1,12 @@
 //! The network simplex: arcs that save something enter the tree until none does, first as far as `f64` can tell, then exactly.
 
 use super::exact::Exact;
-use super::reach::fewest_forbidden;
 use super::start::greedy;
 use super::tree::{Arc, Tree};
 use super::units::units;
-use crate::Result;
 use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::CostRows;
+use crate::transport::mass::held;
 use crate::transport::problem::Masses;
 use crate::transport::reduced_costs::{Rounding, least_of_columns};
 
@@ -68,36 +67,6 @@ pub(in crate::transport) struct Simplex<'a> {
 }
 
 impl<'a> Simplex<'a> {
-    /// A tree that is feasible and sends nothing along forbidden ways. It is a good one where `potentials` of all columns
-    /// are good ones; without them it goes by the least cost of each.
-    ///
-    /// Costs have been checked between the places that hold something, and no others are read.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoFinitePlan`](crate::Error::NoFinitePlan).
-    pub(in crate::transport) fn new(cost: AnyCost<'a>, masses: &Masses, potentials: Option<&[f64]>) -> Result<Self> {
-        Self::in_units(1.0, cost, masses, potentials)
-    }
-
-    /// The same with all costs, and so all potentials, multiplied by a power of two: [`SMALL`] where sums of costs do not fit
-    /// the type. What subnormal costs lose by it is nothing beside such sums.
-    pub(super) fn in_units(unit: f64, cost: AnyCost<'a>, masses: &Masses, potentials: Option<&[f64]>) -> Result<Self> {
-        let columns = held(&masses.b);
-        let mut simplex = Self::start(CostRows::of_columns(cost, &columns).in_units(unit), masses, potentials);
-        simplex.unit = unit;
-        if simplex.tree.arcs().any(|arc| arc.cost == f64::INFINITY && arc.flow > 0)
-            && let Some(forbidden) = CostRows::of_forbidden(cost, &columns)
-        {
-            let reached = fewest_forbidden(forbidden, masses)?;
-            (simplex.tree, simplex.rows_read) = (reached.tree, reached.rows_read);
-            let (rows, columns) = (&simplex.rows, &simplex.columns);
-            simplex.tree.price(|arc| unit * cost.at(rows[arc.row], columns[arc.column]));
-        }
-        simplex.draw_near();
-        Ok(simplex)
-    }
-
     /// A first tree, which may send something along ways of infinite cost.
     pub(super) fn start(costs: CostRows<'a>, masses: &Masses, potentials: Option<&[f64]>) -> Self {
         let (rows, columns) = (held(&masses.a), held(&masses.b));
@@ -316,9 +285,4 @@ impl<'a> Simplex<'a> {
         let best = (0..offers.len()).max_by(|&x, &y| saving(&offers[x]).total_cmp(&saving(&offers[y])))?;
         Some(offers.swap_remove(best))
     }
-}
-
-/// Places that hold something.
-fn held(masses: &[f64]) -> Vec<usize> {
-    (0..masses.len()).filter(|&i| masses[i] > 0.0).collect()
 }

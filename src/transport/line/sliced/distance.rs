@@ -2,9 +2,11 @@
 
 use ndarray::{Array1, Array2, ArrayRef2, Ix2};
 
-use super::{SlicedWasserstein, Slices, fitting};
+use super::config::SlicedWasserstein;
+use super::slices::Slices;
 use crate::transport::Measure;
 use crate::transport::line::root::{Order, Root};
+use crate::transport::line::wasserstein_1d::fitting;
 use crate::{Error, Real, Result, reduction};
 
 impl SlicedWasserstein {

@@ -2,9 +2,12 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Axis, Ix2};
 
-use super::{SlicedWasserstein, Slices, fitting};
+use super::cloud::Cloud;
+use super::config::SlicedWasserstein;
+use super::directions::normalize;
+use super::slices::Slices;
 use crate::transport::Measure;
-use crate::transport::line::sliced::directions::normalize;
+use crate::transport::line::wasserstein_1d::fitting;
 use crate::{Error, Real, Result};
 
 /// The slice along one direction, and its gradient in the points.
@@ -105,7 +108,7 @@ pub(in crate::transport) fn ascend<T: Real>(
         (cost, slopes) = slices.only();
     }
     let unit = slices.directions.row(0);
-    let laid = |cloud: &super::Cloud, slopes: &[f64], shape, argument| {
+    let laid = |cloud: &Cloud, slopes: &[f64], shape, argument| {
         let slopes = Array1::from_iter(slopes.iter().copied()).insert_axis(Axis(1));
         let mut laid = Array2::zeros(shape);
         cloud.lay_out(&(slopes * unit), &mut laid, argument)?;

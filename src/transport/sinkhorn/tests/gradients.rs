@@ -3,8 +3,9 @@
 use ndarray::{Array1, Array2, ArrayView2, array};
 
 use super::{GROUNDS, Small, problem, settings};
-use crate::transport::sinkhorn::{CostGradient, Sinkhorn, SinkhornDivergence, TransportGradient};
-use crate::transport::{Cost, GroundCost, TransportProblem};
+use crate::transport::{
+    Cost, CostGradient, GroundCost, Sinkhorn, SinkhornDivergence, TransportGradient, TransportProblem,
+};
 
 /// The derivative of `value` by one entry.
 fn difference(array: &Array2<f64>, at: (usize, usize), value: impl Fn(ArrayView2<'_, f64>) -> f64) -> f64 {
