@@ -9,7 +9,7 @@ use crate::testing::{close, generator};
 use crate::transport::line::measure::Atoms;
 use crate::transport::line::merge::level;
 use crate::transport::line::power::Power;
-use crate::transport::{Measure, MeasureGradient, wasserstein_1d};
+use crate::transport::{Measure, wasserstein_1d};
 
 const POWERS: [f64; 4] = [1.0, 1.5, 2.0, 3.7];
 
