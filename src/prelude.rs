@@ -72,18 +72,15 @@ pub use crate::sequence::{
 pub use crate::transport::{
     CosineCost, Emo, EmoCost, EmoMode, EmoTerms, Measure, demd, demd_grad, demd_soft, demd_soft_grad, wasserstein_1d,
 };
-pub use crate::transport::{Cost, Flow, GroundCost, Plan, TransportProblem};
+pub use crate::transport::{Cost, CostGradient, Flow, GroundCost, Plan, TransportGradient, TransportProblem};
 pub use crate::transport::{
-    CostGradient, Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornGradient, SinkhornSolution,
-};
-pub use crate::transport::{
-    EmdBounds, EmdInterval, EmdSolution, LowerBound, TransportGradient, UpperBound, axis_bound, c_transform,
-    centroid_bound, dual_bound, emd, emd_grad, emd_plan, plan_cost, product_coupling_cost, projection_bound,
-    round_plan, total_variation_bound,
+    EmdBounds, EmdInterval, EmdSolution, LowerBound, UpperBound, axis_bound, c_transform, centroid_bound, dual_bound,
+    emd, emd_grad, emd_plan, plan_cost, product_coupling_cost, projection_bound, round_plan, total_variation_bound,
 };
 pub use crate::transport::{
     MaxSlice, MeasureGradient, SlicedWasserstein, wasserstein_1d_distance, wasserstein_1d_distance_grad,
     wasserstein_1d_grad, wasserstein_circle, wasserstein_circle_distance, wasserstein_circle_distance_grad,
     wasserstein_circle_grad,
 };
+pub use crate::transport::{Sinkhorn, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornSolution};
 pub use crate::{Element, Error, Real, Reduction, Result, SumCount, Target};

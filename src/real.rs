@@ -40,7 +40,7 @@ pub trait Real:
 /// The types that logits may be stored in: every [`Real`] and, with the feature `half`, `bf16` and `f16`. Sealed.
 ///
 /// Half-precision elements are widened block by block and computed in `f32`; results are `f32`, never rounded back.
-pub trait Element: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
+pub trait Element: Copy + Debug + Send + Sync + crate::transport::CompiledElement + sealed::Sealed + 'static {
     /// The type that the elements are computed in.
     type Real: Real;
 

@@ -1,8 +1,8 @@
-//! What a unit of mass pays for its way: a matrix, or a distance between points that is computed where it is needed.
+//! The cost of moving a unit of mass: a matrix, or a distance between points that is computed where it is needed.
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::error::Position;
 use crate::{Error, Real, Result, check, rows};
@@ -98,16 +98,11 @@ impl<T: Real> Cost<'_, T> {
     /// - [`Error::Value`]: a cost is NaN or -inf, or a coordinate is not finite.
     /// - [`Error::Shape`]: points of another dimension.
     /// - [`Error::Overflow`]: points so far apart that their cost may not fit the type.
-    pub fn to_matrix(&self) -> Result<ndarray::Array2<T>> {
-        self.check_between(|_| true, |_| true)?;
-        let mut costs = ndarray::Array2::zeros(self.shape());
-        for (i, mut row) in costs.rows_mut().into_iter().enumerate() {
-            self.row_into(i, row.as_slice_mut().unwrap_or_default());
-        }
-        Ok(costs)
+    pub fn to_matrix(&self) -> Result<Array2<T>> {
+        T::cost_matrix(*self)
     }
 
-    /// Costs between places that take part must be finite or forbid their way; between points, they must fit the type.
+    /// Costs between places with mass must be finite or forbid their way; between points, they must fit the type.
     pub(super) fn check_between(&self, row: impl Fn(usize) -> bool, column: impl Fn(usize) -> bool) -> Result<()> {
         match self {
             Self::Matrix(costs) => no_nan_in(*costs, row, column),
@@ -147,6 +142,16 @@ impl<T: Real> Cost<'_, T> {
     }
 }
 
+/// All costs, checked.
+pub(super) fn matrix<T: Real>(cost: Cost<'_, T>) -> Result<Array2<T>> {
+    cost.check_between(|_| true, |_| true)?;
+    let mut costs = Array2::zeros(cost.shape());
+    for (i, mut row) in costs.rows_mut().into_iter().enumerate() {
+        cost.row_into(i, row.as_slice_mut().unwrap_or_default());
+    }
+    Ok(costs)
+}
+
 impl GroundCost {
     /// The cost of a way with this difference on each axis.
     fn of(self, differences: impl Iterator<Item = f64> + Clone) -> f64 {
@@ -183,7 +188,7 @@ fn scaled_length(differences: impl Iterator<Item = f64>) -> f64 {
     scale * sum.sqrt()
 }
 
-/// The coordinates of places that take part.
+/// The coordinates of the places that are asked for.
 fn chosen<T: Real>(axis: ArrayView1<'_, T>, place: impl Fn(usize) -> bool) -> impl Iterator<Item = f64> {
     axis.into_iter().enumerate().filter(move |&(i, _)| place(i)).map(|(_, at)| at.as_f64())
 }
@@ -194,7 +199,7 @@ fn extent(x: impl Iterator<Item = f64>, y: impl Iterator<Item = f64>) -> f64 {
     (ends.1 - ends.0).max(0.0)
 }
 
-/// The points that take part must be finite.
+/// The points that are asked for must be finite.
 fn all_finite<T: Real>(argument: &'static str, points: ArrayView2<'_, T>, place: impl Fn(usize) -> bool) -> Result<()> {
     match points.indexed_iter().find(|((i, _), at)| !at.is_finite() && place(*i)) {
         None => Ok(()),
@@ -204,7 +209,7 @@ fn all_finite<T: Real>(argument: &'static str, points: ArrayView2<'_, T>, place:
     }
 }
 
-/// The costs between places that take part must be finite or +inf.
+/// The costs between the places that are asked for must be finite or +inf.
 fn no_nan_in<T: Real>(
     costs: ArrayView2<'_, T>,
     row: impl Fn(usize) -> bool,
@@ -226,7 +231,7 @@ fn no_nan_in<T: Real>(
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, ShapeBuilder, array};
+    use ndarray::{ShapeBuilder, array};
 
     use super::*;
 

@@ -1,7 +1,8 @@
 //! The costs of a row in `f64`, wherever they come from, as loops over lanes want them.
 
-use ndarray::ArrayView2;
+use ndarray::ArrayView1;
 
+use super::any_cost::AnyCost;
 use super::cost::{Cost, GroundCost, SAFE, length};
 use crate::Real;
 use crate::simd::{Kernel, LANES, dispatch};
@@ -10,48 +11,53 @@ use crate::simd::{Kernel, LANES, dispatch};
 const BLOCK: usize = 512;
 
 /// The costs from each place to some of the others. Of points it holds the coordinates, never a cost.
-pub(super) struct CostRows<'a, T> {
-    source: Source<'a, T>,
+pub(super) struct CostRows<'a> {
+    cost: AnyCost<'a>,
+    /// Which entries of each row; none where it is all of them.
+    columns: Option<Vec<usize>>,
     width: usize,
+    /// Of points, the coordinates of the places that mass goes to, by axes `[d, m]`.
+    axes: Vec<f64>,
+    what: What,
     unit: f64,
 }
 
-enum Source<'a, T> {
-    /// The rows themselves.
-    Whole(ArrayView2<'a, T>),
-    /// Some entries of each row.
-    Part { costs: ArrayView2<'a, T>, columns: Vec<usize> },
-    /// One for each of these entries that forbids its way, and else zero.
-    Forbidden { costs: ArrayView2<'a, T>, columns: Vec<usize> },
-    /// Coordinates of the places that mass goes to, by axes `[d, m]`.
-    Points { x: ArrayView2<'a, T>, axes: Vec<f64>, ground: GroundCost },
+/// What the numbers of a row are.
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Costs,
+    /// 1 for each way that is forbidden, and else 0.
+    Forbidden,
 }
 
-/// The costs of one row: where they lie, or in scratch.
-pub(super) enum CostRow<'a, T> {
-    /// In the caller's memory.
-    Stored(&'a [T]),
-    /// Formed or copied.
-    Formed(&'a [f64]),
+/// The costs of one row: where the caller has them, or in scratch.
+pub(super) enum CostRow<'a> {
+    F32(&'a [f32]),
+    F64(&'a [f64]),
 }
 
-impl<'a, T: Real> CostRows<'a, T> {
+impl<'a> CostRows<'a> {
     /// The costs to all places.
-    pub(super) fn new(cost: &Cost<'a, T>) -> Self {
+    pub(super) fn new(cost: AnyCost<'a>) -> Self {
         let width = cost.shape()[1];
-        Self { source: source(cost, &(0..width).collect::<Vec<_>>()), width, unit: 1.0 }
+        Self::of_columns(cost, &(0..width).collect::<Vec<_>>())
     }
 
     /// The costs to these places, in this order.
-    pub(super) fn of_columns(cost: &Cost<'a, T>, columns: &[usize]) -> Self {
-        Self { source: source(cost, columns), width: columns.len(), unit: 1.0 }
+    pub(super) fn of_columns(cost: AnyCost<'a>, columns: &[usize]) -> Self {
+        let axes = match &cost {
+            AnyCost::F32(cost) => axes(cost, columns),
+            AnyCost::F64(cost) => axes(cost, columns),
+        };
+        let all = columns.len() == cost.shape()[1] && columns.iter().enumerate().all(|(k, &j)| k == j);
+        let chosen = (!all).then(|| columns.to_vec());
+        Self { cost, columns: chosen, width: columns.len(), axes, what: What::Costs, unit: 1.0 }
     }
 
-    /// What each way to these places adds to the number of forbidden ones: 1 where the cost is +inf, else 0. Nothing where
-    /// costs are of points, which forbid no way.
-    pub(super) fn of_forbidden(cost: &Cost<'a, T>, columns: &[usize]) -> Option<Self> {
-        let Cost::Matrix(costs) = *cost else { return None };
-        Some(Self { source: Source::Forbidden { costs, columns: columns.to_vec() }, width: columns.len(), unit: 1.0 })
+    /// How many forbidden ways each way to these places adds: 1 where the cost is +inf, else 0. None of points, which
+    /// forbid no way.
+    pub(super) fn of_forbidden(cost: AnyCost<'a>, columns: &[usize]) -> Option<Self> {
+        cost.is_matrix().then(|| Self { what: What::Forbidden, ..Self::of_columns(cost, columns) })
     }
 
     /// All costs multiplied by a power of two.
@@ -65,63 +71,66 @@ impl<'a, T: Real> CostRows<'a, T> {
     }
 
     /// The costs from place `i`. What does not lie in memory as it is goes to scratch.
-    pub(super) fn row<'s>(&'s self, i: usize, scratch: &'s mut Vec<f64>) -> CostRow<'s, T> {
-        if let Source::Whole(costs) = &self.source
-            && self.unit == 1.0
-            && let Some(row) = costs.row(i).to_slice()
-        {
-            return CostRow::Stored(row);
-        }
-        scratch.resize(self.width, 0.0);
-        match &self.source {
-            Source::Whole(costs) => scratch.iter_mut().zip(costs.row(i)).for_each(|(out, cost)| *out = cost.as_f64()),
-            Source::Part { costs, columns } => {
-                let row = costs.row(i);
-                scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = row[j].as_f64());
-            }
-            Source::Forbidden { costs, columns } => {
-                let (row, forbidden) = (costs.row(i), T::infinity());
-                let number = |j: usize| f64::from(u8::from(row[j] == forbidden));
-                scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = number(j));
-            }
-            Source::Points { x, axes, ground } => {
-                let from: Vec<f64> = x.row(i).iter().map(|x| x.as_f64()).collect();
-                dispatch(Form { from: &from, axes, ground: *ground, out: scratch });
-            }
+    pub(super) fn row<'s>(&'s self, i: usize, scratch: &'s mut Vec<f64>) -> CostRow<'s> {
+        let is_plain = self.columns.is_none() && self.what == What::Costs && self.unit == 1.0;
+        match &self.cost {
+            AnyCost::F32(Cost::Matrix(costs)) => match costs.row(i).to_slice() {
+                Some(row) if is_plain => return CostRow::F32(row),
+                _ => self.copy(costs.row(i), scratch),
+            },
+            AnyCost::F64(Cost::Matrix(costs)) => match costs.row(i).to_slice() {
+                Some(row) if is_plain => return CostRow::F64(row),
+                _ => self.copy(costs.row(i), scratch),
+            },
+            AnyCost::F32(Cost::Points { x, ground, .. }) => self.form(x.row(i), *ground, scratch),
+            AnyCost::F64(Cost::Points { x, ground, .. }) => self.form(x.row(i), *ground, scratch),
         }
         if self.unit != 1.0 {
             scratch.iter_mut().for_each(|cost| *cost *= self.unit);
         }
-        CostRow::Formed(scratch)
+        CostRow::F64(scratch)
     }
-}
 
-fn source<'a, T: Real>(cost: &Cost<'a, T>, columns: &[usize]) -> Source<'a, T> {
-    let all = columns.len() == cost.shape()[1] && columns.iter().enumerate().all(|(k, &j)| k == j);
-    match *cost {
-        Cost::Matrix(costs) if all => Source::Whole(costs),
-        Cost::Matrix(costs) => Source::Part { costs, columns: columns.to_vec() },
-        Cost::Points { x, y, ground } => {
-            let axis = |k: usize| columns.iter().map(move |&j| y[[j, k]].as_f64());
-            Source::Points { x, axes: (0..y.ncols()).flat_map(axis).collect(), ground }
+    fn copy<T: Real>(&self, row: ArrayView1<'_, T>, scratch: &mut Vec<f64>) {
+        let number = |cost: T| match self.what {
+            What::Costs => cost.as_f64(),
+            What::Forbidden => f64::from(u8::from(cost == T::infinity())),
+        };
+        scratch.resize(self.width, 0.0);
+        match &self.columns {
+            None => scratch.iter_mut().zip(row).for_each(|(out, &cost)| *out = number(cost)),
+            Some(columns) => scratch.iter_mut().zip(columns).for_each(|(out, &j)| *out = number(row[j])),
         }
     }
+
+    fn form<T: Real>(&self, from: ArrayView1<'_, T>, ground: GroundCost, scratch: &mut Vec<f64>) {
+        let from: Vec<f64> = from.iter().map(|x| x.as_f64()).collect();
+        scratch.resize(self.width, 0.0);
+        dispatch(Form { from: &from, axes: &self.axes, ground, out: scratch });
+    }
 }
 
-impl<T: Real> CostRow<'_, T> {
+/// The coordinates of these places, of points.
+fn axes<T: Real>(cost: &Cost<'_, T>, columns: &[usize]) -> Vec<f64> {
+    let Cost::Points { y, .. } = cost else { return Vec::new() };
+    let axis = |k: usize| columns.iter().map(move |&j| y[[j, k]].as_f64());
+    (0..y.ncols()).flat_map(axis).collect()
+}
+
+impl CostRow<'_> {
     /// The least `C_j - v_j`.
     pub(super) fn least(&self, potentials: &[f64]) -> f64 {
         match self {
-            Self::Stored(costs) => dispatch(Least::<_, false> { costs, potentials }),
-            Self::Formed(costs) => dispatch(Least::<_, false> { costs, potentials }),
+            Self::F32(costs) => dispatch(Least::<_, false> { costs, potentials }),
+            Self::F64(costs) => dispatch(Least::<_, false> { costs, potentials }),
         }
     }
 
     /// A number that is not above any exact `C_j - v_j`, and at most two roundings below the least of them.
     pub(super) fn least_below(&self, potentials: &[f64]) -> f64 {
         match self {
-            Self::Stored(costs) => dispatch(Least::<_, true> { costs, potentials }),
-            Self::Formed(costs) => dispatch(Least::<_, true> { costs, potentials }),
+            Self::F32(costs) => dispatch(Least::<_, true> { costs, potentials }),
+            Self::F64(costs) => dispatch(Least::<_, true> { costs, potentials }),
         }
     }
 
@@ -129,8 +138,8 @@ impl<T: Real> CostRow<'_, T> {
     pub(super) fn place(&self, potentials: &[f64], least: f64) -> usize {
         let at = |cost: f64, potential: &f64| cost - potential == least;
         let place = match self {
-            Self::Stored(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(cost.as_f64(), v)),
-            Self::Formed(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(*cost, v)),
+            Self::F32(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(cost.as_f64(), v)),
+            Self::F64(costs) => costs.iter().zip(potentials).position(|(cost, v)| at(*cost, v)),
         };
         place.unwrap_or(0)
     }
@@ -138,16 +147,16 @@ impl<T: Real> CostRow<'_, T> {
     /// Lowers each of `least` to `C_j - shift` where that is less.
     pub(super) fn lower(&self, shift: f64, least: &mut [f64]) {
         match self {
-            Self::Stored(costs) => dispatch(Lower::<_, false> { costs, shift, least }),
-            Self::Formed(costs) => dispatch(Lower::<_, false> { costs, shift, least }),
+            Self::F32(costs) => dispatch(Lower::<_, false> { costs, shift, least }),
+            Self::F64(costs) => dispatch(Lower::<_, false> { costs, shift, least }),
         }
     }
 
     /// Lowers each of `least` to a number that is not above the exact `C_j - shift`, where that is less.
     pub(super) fn lower_below(&self, shift: f64, least: &mut [f64]) {
         match self {
-            Self::Stored(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
-            Self::Formed(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
+            Self::F32(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
+            Self::F64(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
         }
     }
 
@@ -155,18 +164,18 @@ impl<T: Real> CostRow<'_, T> {
     #[inline]
     pub(super) fn at(&self, j: usize) -> f64 {
         match self {
-            Self::Stored(costs) => costs[j].as_f64(),
-            Self::Formed(costs) => costs[j],
+            Self::F32(costs) => costs[j].as_f64(),
+            Self::F64(costs) => costs[j],
         }
     }
 
     /// All of them, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = f64> {
-        let (stored, formed): (&[T], &[f64]) = match self {
-            Self::Stored(costs) => (costs, &[]),
-            Self::Formed(costs) => (&[], costs),
+        let (narrow, wide): (&[f32], &[f64]) = match self {
+            Self::F32(costs) => (costs, &[]),
+            Self::F64(costs) => (&[], costs),
         };
-        stored.iter().map(|cost| cost.as_f64()).chain(formed.iter().copied())
+        narrow.iter().map(|cost| cost.as_f64()).chain(wide.iter().copied())
     }
 }
 
@@ -291,7 +300,7 @@ mod tests {
         {
             let (x, y) = (points(4, 0.0) * scale, points(700, 0.5) * scale);
             let cost = Cost::points(x.view(), y.view(), ground);
-            let rows = CostRows::new(&cost);
+            let rows = CostRows::new(cost.into());
             for level in available() {
                 with_level(level, || {
                     let mut scratch = Vec::new();
@@ -311,7 +320,7 @@ mod tests {
         for costs in views {
             let columns: Vec<usize> = (0..costs.ncols()).filter(|j| j % 3 != 1).collect();
             let (all, part) =
-                (CostRows::new(&Cost::matrix(costs)), CostRows::of_columns(&Cost::matrix(costs), &columns));
+                (CostRows::new(Cost::matrix(costs).into()), CostRows::of_columns(Cost::matrix(costs).into(), &columns));
             assert_eq!((all.width(), part.width()), (costs.ncols(), columns.len()));
             let (mut left, mut right) = (Vec::new(), Vec::new());
             for i in 0..5 {
@@ -334,7 +343,7 @@ mod tests {
         let potentials: Vec<f64> = (0..75).map(|j| (j as f64 * 1.3).cos()).collect();
         for width in [1, 31, 32, 33, 75] {
             let cost = Cost::matrix(costs.slice(s![.., ..width]));
-            let (rows, mut scratch) = (CostRows::new(&cost), Vec::new());
+            let (rows, mut scratch) = (CostRows::new(cost.into()), Vec::new());
             let row = rows.row(0, &mut scratch);
             let reduced: Vec<f64> = (0..width).map(|j| costs[[0, j]] - potentials[j]).collect();
             let least = reduced.iter().copied().fold(f64::INFINITY, f64::min);

@@ -23,6 +23,10 @@ use crate::{Error, Real, Result, check as require, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn normalized<T: Real>(weights: &ArrayRef1<T>) -> Result<Array1<T>> {
+    T::normalized(weights)
+}
+
+pub(super) fn shares<T: Real>(weights: &ArrayRef1<T>) -> Result<Array1<T>> {
     let weights = of("weights", weights.view())?;
     let largest = weights.iter().fold(0.0, |largest: f64, &weight| largest.max(weight));
     let shares: Vec<f64> = weights.iter().map(|weight| weight / largest).collect(); // no sum overflows
@@ -55,6 +59,11 @@ pub(super) fn check<T: Real>(argument: &'static str, weights: ArrayView1<'_, T>)
             Err(Error::Value { argument, position: at.into(), value, allowed: "finite and >= 0" })
         }
     }
+}
+
+/// The places with mass.
+pub(super) fn held(masses: &[f64]) -> Vec<usize> {
+    (0..masses.len()).filter(|&place| masses[place] > 0.0).collect()
 }
 
 /// Blocked pairwise sum.

@@ -1,4 +1,4 @@
-//! Who sends how much where.
+//! A transport plan: how much mass goes from each place of one side to each of the other.
 
 use ndarray::{Array1, Array2};
 
@@ -44,22 +44,13 @@ impl<T: Real> Plan<T> {
     /// All entries, `[n, m]`.
     #[must_use]
     pub fn to_dense(&self) -> Array2<T> {
-        let mut plan = Array2::zeros(self.shape);
-        for flow in &self.flows {
-            plan[[flow.from, flow.to]] = flow.mass;
-        }
-        plan
+        T::plan_dense(self)
     }
 
     /// What leaves each place, `[n]`, and what arrives at each, `[m]`.
     #[must_use]
     pub fn marginals(&self) -> (Array1<T>, Array1<T>) {
-        let (mut left, mut right) = (vec![0.0; self.shape[0]], vec![0.0; self.shape[1]]);
-        for flow in &self.flows {
-            left[flow.from] += flow.mass.as_f64();
-            right[flow.to] += flow.mass.as_f64();
-        }
-        (left.into_iter().map(T::from_f64).collect(), right.into_iter().map(T::from_f64).collect())
+        T::plan_marginals(self)
     }
 
     /// `Σ P C`, where `cost` gives the entries of C.
@@ -67,6 +58,23 @@ impl<T: Real> Plan<T> {
         let terms = self.flows.iter().map(|flow| flow.mass.as_f64() * cost(flow.from, flow.to));
         reduction::sum(&terms.collect::<Vec<_>>())
     }
+}
+
+pub(super) fn dense<T: Real>(plan: &Plan<T>) -> Array2<T> {
+    let mut dense = Array2::zeros(plan.shape);
+    for flow in &plan.flows {
+        dense[[flow.from, flow.to]] = flow.mass;
+    }
+    dense
+}
+
+pub(super) fn marginals<T: Real>(plan: &Plan<T>) -> (Array1<T>, Array1<T>) {
+    let (mut left, mut right) = (vec![0.0; plan.shape[0]], vec![0.0; plan.shape[1]]);
+    for flow in &plan.flows {
+        left[flow.from] += flow.mass.as_f64();
+        right[flow.to] += flow.mass.as_f64();
+    }
+    (left.into_iter().map(T::from_f64).collect(), right.into_iter().map(T::from_f64).collect())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The transport problem: how much lies here, how much is wanted there, and what each way costs.
+//! The transport problem: the weights of both sides, and the cost of each way between them.
 
 use ndarray::ArrayView1;
 

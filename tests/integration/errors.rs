@@ -58,7 +58,7 @@ const _: () = {
     shared_between_threads::<Measure<'_, f64>>();
     shared_between_threads::<(TransportProblem<'_, f64>, Plan<f64>, EmdSolution<f64>, TransportGradient<f64>)>();
     shared_between_threads::<(EmdBounds, EmdInterval<f64>)>();
-    shared_between_threads::<(Sinkhorn, SinkhornSolution<'_, f64>, SinkhornGradient<f64>)>();
+    shared_between_threads::<(Sinkhorn, SinkhornSolution<'_, f64>)>();
     shared_between_threads::<(SinkhornDivergence, SinkhornDivergenceSolution<'_, f64>, CostGradient<f64>)>();
     shared_between_threads::<(CosineCost<f64>, Emo, EmoCost, EmoMode, EmoTerms<f64>)>();
     shared_between_threads::<(SequenceMatch, Occupancy, Trajectory<'_, f64, i64>, Backspaced<i64>)>();

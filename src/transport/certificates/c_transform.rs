@@ -2,10 +2,11 @@
 
 use ndarray::{Array1, ArrayRef1};
 
-use super::held::Held;
 use crate::transport::Cost;
 use crate::transport::cost_rows::CostRows;
-use crate::{Error, Real, Result, check, parallel};
+use crate::transport::outwards::below;
+use crate::transport::reduced_costs::{Rounding, least_of_columns};
+use crate::{Error, Real, Result, check};
 
 /// The c-transform of a potential: the largest `v` with `u_i + v_j <= C_ij` everywhere.
 ///
@@ -43,6 +44,10 @@ use crate::{Error, Real, Result, check, parallel};
 ///
 /// Villani, *Topics in Optimal Transportation*, 2003, section 2.1.
 pub fn c_transform<T: Real>(cost: Cost<'_, T>, potential: &ArrayRef1<T>) -> Result<Array1<T>> {
+    T::c_transform(cost, potential)
+}
+
+pub(in crate::transport) fn transform<T: Real>(cost: Cost<'_, T>, potential: &ArrayRef1<T>) -> Result<Array1<T>> {
     let [n, m] = cost.shape();
     check::shape("potential", potential.shape(), &[n])?;
     if n == 0 || m == 0 {
@@ -50,7 +55,8 @@ pub fn c_transform<T: Real>(cost: Cost<'_, T>, potential: &ArrayRef1<T>) -> Resu
     }
     cost.check_between(|_| true, |_| true)?;
     let potential = finite("potential", potential, |_| true)?;
-    let transform = to_columns(&CostRows::new(&cost), &potential);
+    let rows: Vec<usize> = (0..n).collect();
+    let transform = least_of_columns(&CostRows::new(T::any_cost(cost)), &rows, &potential, Rounding::Nearest);
     let is_open = |j: usize| (0..n).any(|i| cost.at(i, j) < f64::INFINITY);
     let narrow = |(j, v)| match below::<T>(v) {
         room if room.is_finite() || (v == f64::INFINITY && !is_open(j)) => Ok(room),
@@ -59,13 +65,13 @@ pub fn c_transform<T: Real>(cost: Cost<'_, T>, potential: &ArrayRef1<T>) -> Resu
     transform.into_iter().enumerate().map(narrow).collect()
 }
 
-/// The potential in `f64`. Only at places that take part must it be finite.
+/// The potential in `f64`. Only at places that count must it be finite.
 pub(super) fn finite<T: Real>(
     argument: &'static str,
     potential: &ArrayRef1<T>,
-    takes_part: impl Fn(usize) -> bool,
+    counts: impl Fn(usize) -> bool,
 ) -> Result<Vec<f64>> {
-    match potential.iter().enumerate().position(|(i, u)| !u.is_finite() && takes_part(i)) {
+    match potential.iter().enumerate().position(|(i, u)| !u.is_finite() && counts(i)) {
         None => Ok(potential.iter().map(|u| u.as_f64()).collect()),
         Some(at) => {
             let value = potential[at].as_f64();
@@ -74,69 +80,16 @@ pub(super) fn finite<T: Real>(
     }
 }
 
-/// A number of the type that is not above, and at most two roundings below; not finite where it does not fit.
-pub(in crate::transport) fn below<T: Real>(wide: f64) -> T {
-    let near = T::from_f64(wide);
-    if near.as_f64() > wide { near - near.abs().max(T::min_positive_value()) * T::epsilon() } else { near }
-}
-
-/// Rows that make one job: few enough jobs that their results are little beside what they read.
-fn rows_per_job(rows: usize) -> usize {
-    rows.div_ceil(16).max(16)
-}
-
-/// `v_j = min_i (C_ij - u_i)`, where `u` of -inf takes no part.
-pub(in crate::transport) fn to_columns<T: Real>(rows: &CostRows<'_, T>, u: &[f64]) -> Vec<f64> {
-    let chunk = rows_per_job(u.len());
-    let mut parts = vec![vec![f64::INFINITY; rows.width()]; u.len().div_ceil(chunk)];
-    let jobs = parts.iter_mut().enumerate().collect();
-    parallel::for_each(jobs, size_of_val(u) * rows.width(), |(part, least): (usize, &mut Vec<f64>)| {
-        let mut scratch = Vec::new();
-        for (i, &u) in u.iter().enumerate().skip(part * chunk).take(chunk) {
-            if u > f64::NEG_INFINITY {
-                rows.row(i, &mut scratch).lower(u, least);
-            }
-        }
-    });
-    let join = |mut left: Vec<f64>, right: Vec<f64>| {
-        left.iter_mut().zip(right).for_each(|(left, right)| *left = left.min(right));
-        left
-    };
-    parts.into_iter().reduce(join).unwrap_or_default()
-}
-
-/// `u_i = min_j (C_ij - v_j)` of the rows that hold something, `v` of the columns: rounded downwards, so that no `u_i + v_j` is
-/// above its cost.
-pub(in crate::transport) fn to_rows<T: Real>(held: &Held<'_, T>, v: &[f64]) -> Vec<f64> {
-    let n = held.rows.len();
-    let (chunk, mut u) = (rows_per_job(n), vec![0.0; n]);
-    let jobs = u.chunks_mut(chunk).enumerate().collect();
-    parallel::for_each(jobs, size_of_val(v) * n, |(part, u): (usize, &mut [f64])| {
-        let mut scratch = Vec::new();
-        for (k, u) in u.iter_mut().enumerate() {
-            *u = held.row(part * chunk + k, &mut scratch).least_below(v);
-        }
-    });
-    u
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
     use crate::testing::generator;
-    use crate::transport::GroundCost;
-    use crate::transport::problem::Masses;
 
     fn random(n: usize, m: usize) -> Array2<f64> {
         let mut next = generator(7);
         Array2::from_shape_simple_fn((n, m), || 4.0 * next() - 1.0)
-    }
-
-    fn all_held(cost: Cost<'_, f64>) -> Held<'_, f64> {
-        let [n, m] = cost.shape();
-        Held::new(&cost, &Masses { a: vec![1.0; n], b: vec![1.0; m] })
     }
 
     #[test]
@@ -151,28 +104,6 @@ mod tests {
     }
 
     #[test]
-    fn both_directions_agree_and_a_third_changes_nothing() {
-        let (x, y) = (random(70, 2), random(90, 2));
-        let cost = Cost::points(x.view(), y.view(), GroundCost::Euclidean);
-        let u = vec![0.0; 70];
-        let v = to_columns(&CostRows::new(&cost), &u);
-        assert_eq!(to_rows(&all_held(cost.transposed()), &u), v);
-        let back = to_rows(&all_held(cost), &v);
-        assert!(back.iter().zip(&u).all(|(new, old)| new >= old));
-        let third = to_columns(&CostRows::new(&cost), &back);
-        assert!(third.iter().zip(&v).all(|(new, old)| (new - old).abs() < 1e-15));
-    }
-
-    #[test]
-    fn a_potential_of_minus_infinity_takes_no_part() {
-        let cost = random(3, 5);
-        let all = Cost::matrix(cost.view());
-        let without = to_columns(&CostRows::new(&all), &[0.5, f64::NEG_INFINITY, -0.25]);
-        let expected: Vec<f64> = (0..5).map(|j| (cost[[0, j]] - 0.5).min(cost[[2, j]] + 0.25)).collect();
-        assert_eq!(without, expected);
-    }
-
-    #[test]
     fn single_precision_is_rounded_downwards() {
         let cost = array![[1.0_f32, 1e-3], [0.3, 7.0]];
         let u = array![1e-9_f32, 1e-9];
@@ -181,22 +112,6 @@ mod tests {
             assert!(u[i].as_f64() + v[j].as_f64() <= c.as_f64());
         }
         assert!((v[0] - 0.3).abs() < 1e-7 && (v[1] - 0.000_999_999).abs() < 1e-9);
-    }
-
-    #[cfg(feature = "rayon")]
-    #[test]
-    fn threads_leave_no_trace() {
-        let cost = random(600, 500);
-        let u = vec![0.25; 600];
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let rows = Cost::matrix(cost.view());
-                let v = to_columns(&CostRows::new(&rows), &u);
-                (to_rows(&all_held(rows), &v), v)
-            })
-        };
-        assert_eq!(run(1), run(2));
     }
 
     #[test]

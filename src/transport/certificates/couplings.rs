@@ -4,9 +4,9 @@ use ndarray::ArrayRef2;
 
 use super::held::Held;
 use super::rounding::{Rounding, check_plan, fill};
-use super::upper;
 use crate::error::Position;
 use crate::transport::cost_rows::CostRow;
+use crate::transport::outwards::upper;
 use crate::transport::problem::Masses;
 use crate::transport::{TransportProblem, mass};
 use crate::{Error, Real, Result, check, reduction};
@@ -35,8 +35,12 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    T::product_coupling_cost(problem)
+}
+
+pub(in crate::transport) fn of_product<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
-    let held = Held::new(&problem.cost, &masses);
+    let held = Held::new(problem.any_cost(), &masses);
     match product_cost(&held) {
         Spent { astray: Some(at), .. } => {
             let (position, value) = (Position(at.to_vec()), f64::INFINITY);
@@ -73,11 +77,15 @@ pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Resul
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn plan_cost<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<T> {
+    T::plan_cost(problem, plan)
+}
+
+pub(in crate::transport) fn of_plan<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
     check_plan(&problem, plan)?;
     let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);
     check_marginals(&masses, &mut row_into)?;
-    let Spent { cost, astray, .. } = rounded_cost(&Held::new(&problem.cost, &masses), &masses, row_into);
+    let Spent { cost, astray, .. } = rounded_cost(&Held::new(problem.any_cost(), &masses), &masses, &mut row_into);
     if astray.is_some() {
         check_ways(&problem, plan, &masses)?;
     }
@@ -121,10 +129,10 @@ impl Bill {
     }
 
     /// A row whose masses are `share` of these.
-    fn add<T: Real>(
+    fn add(
         &mut self,
         (place, columns): (usize, &[usize]),
-        costs: &CostRow<'_, T>,
+        costs: &CostRow<'_>,
         masses: impl Iterator<Item = f64>,
         share: f64,
     ) {
@@ -146,7 +154,7 @@ impl Bill {
 }
 
 /// `Σ a b C / Σ a`.
-pub(in crate::transport) fn product_cost<T: Real>(held: &Held<'_, T>) -> Spent {
+pub(in crate::transport) fn product_cost(held: &Held<'_>) -> Spent {
     let (mut scratch, mut bill, total) = (Vec::new(), Bill::new(held.b.len()), mass::total(&held.a));
     for (k, mass) in held.a.iter().enumerate() {
         let masses = held.b.iter().copied();
@@ -156,12 +164,12 @@ pub(in crate::transport) fn product_cost<T: Real>(held: &Held<'_, T>) -> Spent {
 }
 
 /// The cost of the plan that [`Rounding`] makes of one whose rows are written by `row_into`: no matrix need exist.
-pub(in crate::transport) fn rounded_cost<T: Real>(
-    held: &Held<'_, T>,
+pub(in crate::transport) fn rounded_cost(
+    held: &Held<'_>,
     masses: &Masses,
-    mut row_into: impl FnMut(usize, &mut [f64]),
+    row_into: &mut dyn FnMut(usize, &mut [f64]),
 ) -> Spent {
-    let rounding = Rounding::new(&masses.a, &masses.b, &mut row_into);
+    let rounding = Rounding::new(&masses.a, &masses.b, row_into);
     let (mut scratch, mut row, mut bill) = (Vec::new(), vec![0.0; masses.b.len()], Bill::new(held.b.len()));
     for (k, &i) in held.rows.iter().enumerate() {
         row_into(i, &mut row);
@@ -172,7 +180,7 @@ pub(in crate::transport) fn rounded_cost<T: Real>(
     bill.total()
 }
 
-fn check_marginals(masses: &Masses, mut row_into: impl FnMut(usize, &mut [f64])) -> Result<()> {
+fn check_marginals(masses: &Masses, row_into: &mut dyn FnMut(usize, &mut [f64])) -> Result<()> {
     let slack = check::sum_rounding(masses.a.len() + masses.b.len()) * mass::total(&masses.a);
     let (mut row, mut columns) = (vec![0.0; masses.b.len()], vec![0.0; masses.b.len()]);
     let far = |sum: f64, mass: f64| (sum - mass).abs() > slack;

@@ -1,15 +1,16 @@
-//! A lower bound: what a pair of potentials is worth.
+//! A lower bound: the dual value of a pair of potentials.
 
 use ndarray::ArrayRef1;
 
-use super::c_transform::{finite, to_rows};
+use super::c_transform::finite;
 use super::held::{Held, chosen};
-use super::lower;
 use crate::transport::TransportProblem;
 use crate::transport::cost_rows::difference_below;
+use crate::transport::outwards::lower;
+use crate::transport::reduced_costs::least_of_rows;
 use crate::{Real, Result, check, reduction};
 
-/// The worth of a pair of potentials, less what it costs to make the pair feasible.
+/// The dual value of a pair of potentials, less what it costs to make the pair feasible.
 ///
 /// ```math
 /// \operatorname{EMD}(a, b; C) \ge \sum_i a_i u_i + \sum_j b_j v_j - w \sum_i a_i, \qquad
@@ -42,13 +43,21 @@ use crate::{Real, Result, check, reduction};
 ///
 /// Kantorovich duality: Villani, *Topics in Optimal Transportation*, 2003, theorem 1.3.
 pub fn dual_bound<T: Real>(problem: TransportProblem<'_, T>, u: &ArrayRef1<T>, v: &ArrayRef1<T>) -> Result<T> {
+    T::dual_bound(problem, u, v)
+}
+
+pub(in crate::transport) fn bound<T: Real>(
+    problem: TransportProblem<'_, T>,
+    u: &ArrayRef1<T>,
+    v: &ArrayRef1<T>,
+) -> Result<T> {
     check::shape("u", u.shape(), &[problem.a.len()])?;
     check::shape("v", v.shape(), &[problem.b.len()])?;
     let masses = problem.held_masses()?.scaled();
     let (u, v) = (finite("u", u, |i| masses.a[i] > 0.0)?, finite("v", v, |j| masses.b[j] > 0.0)?);
-    let held = Held::new(&problem.cost, &masses);
+    let held = Held::new(problem.any_cost(), &masses);
     let (u, v) = (chosen(&u, &held.rows), chosen(&v, &held.columns));
-    let room = to_rows(&held, &v);
+    let room = least_of_rows(&held.costs, &held.rows, &v);
     // Not below the exact one, as `room` is not above its.
     let violation = u.iter().zip(&room).fold(0.0, |max: f64, (&u, &room)| max.max(-difference_below(room, u)));
     let gains = held.a.iter().zip(&u).chain(held.b.iter().zip(&v)).map(|(&mass, &potential)| [mass, potential]);
@@ -78,7 +87,7 @@ fn sum_below(products: impl Iterator<Item = [f64; 2]>) -> f64 {
 }
 
 /// `Σ a u + Σ b v`, of potentials of the places that hold something.
-pub(in crate::transport) fn worth<T>(held: &Held<'_, T>, u: &[f64], v: &[f64]) -> f64 {
+pub(in crate::transport) fn dual_value(held: &Held<'_>, u: &[f64], v: &[f64]) -> f64 {
     let terms = |masses: &[f64], potentials: &[f64]| {
         reduction::sum(&masses.iter().zip(potentials).map(|(mass, potential)| mass * potential).collect::<Vec<_>>())
     };

@@ -1,14 +1,13 @@
-//! What a problem holds: its places with mass, and the costs between them.
+//! The places of a problem that have mass, and the costs between them.
 
-use super::c_transform::to_columns;
-use crate::Real;
-use crate::transport::Cost;
+use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::{CostRow, CostRows};
+use crate::transport::mass::held;
 use crate::transport::problem::Masses;
 
 /// The places of both sides that hold something. Nothing of the others is read.
-pub(in crate::transport) struct Held<'a, T> {
-    ways: CostRows<'a, T>,
+pub(in crate::transport) struct Held<'a> {
+    pub(in crate::transport) costs: CostRows<'a>,
     pub(in crate::transport) rows: Vec<usize>,
     pub(in crate::transport) columns: Vec<usize>,
     /// The masses of these places.
@@ -16,12 +15,12 @@ pub(in crate::transport) struct Held<'a, T> {
     pub(in crate::transport) b: Vec<f64>,
 }
 
-impl<'a, T: Real> Held<'a, T> {
+impl<'a> Held<'a> {
     /// Of a problem that has been checked.
-    pub(in crate::transport) fn new(cost: &Cost<'a, T>, masses: &Masses) -> Self {
-        let (rows, columns) = (places(&masses.a), places(&masses.b));
+    pub(in crate::transport) fn new(cost: AnyCost<'a>, masses: &Masses) -> Self {
+        let (rows, columns) = (held(&masses.a), held(&masses.b));
         Self {
-            ways: CostRows::of_columns(cost, &columns),
+            costs: CostRows::of_columns(cost, &columns),
             a: chosen(&masses.a, &rows),
             b: chosen(&masses.b, &columns),
             rows,
@@ -30,19 +29,9 @@ impl<'a, T: Real> Held<'a, T> {
     }
 
     /// The costs from the k-th of the rows to all of the columns.
-    pub(in crate::transport) fn row<'s>(&'s self, k: usize, scratch: &'s mut Vec<f64>) -> CostRow<'s, T> {
-        self.ways.row(self.rows[k], scratch)
+    pub(in crate::transport) fn row<'s>(&'s self, k: usize, scratch: &'s mut Vec<f64>) -> CostRow<'s> {
+        self.costs.row(self.rows[k], scratch)
     }
-
-    /// `v_j = min_i (C_ij - u_i)` of the columns; potentials of all rows, of which those of -inf take no part.
-    pub(in crate::transport) fn to_columns(&self, u: &[f64]) -> Vec<f64> {
-        to_columns(&self.ways, u)
-    }
-}
-
-/// Where masses are not zero.
-pub(super) fn places(masses: &[f64]) -> Vec<usize> {
-    (0..masses.len()).filter(|&i| masses[i] > 0.0).collect()
 }
 
 /// The values at these places.

@@ -1,9 +1,9 @@
-//! Lower bounds between points: what is left of the problem when points are seen from one side.
+//! Lower bounds between points: the problem of their projections onto lines, which has an exact solution.
 
 use ndarray::{Array1, ArrayRef2, ArrayView1, ArrayView2, Axis};
 
-use super::held::{chosen, places};
-use super::lower;
+use super::held::chosen;
+use crate::transport::outwards::lower;
 use crate::transport::problem::Masses;
 use crate::transport::{Cost, GroundCost, Measure, TransportProblem, mass, wasserstein_1d};
 use crate::{Error, Real, Result, check, reduction};
@@ -34,8 +34,12 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn centroid_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
-    let seen = Seen::new(&problem, "centroid_bound")?;
-    lower(seen.centroids(), "cost")
+    T::centroid_bound(problem)
+}
+
+pub(in crate::transport) fn of_centroids<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    let points = ProjectedPoints::new(&problem, "centroid_bound")?;
+    lower(points.centroids(), "cost")
 }
 
 /// The largest of the distances between the projections of both sides onto given lines.
@@ -70,8 +74,15 @@ pub fn centroid_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &ArrayRef2<T>) -> Result<T> {
-    let seen = Seen::new(&problem, "projection_bound")?;
-    check::shape("directions", &[directions.ncols()], &[seen.dimension()])?;
+    T::projection_bound(problem, directions)
+}
+
+pub(in crate::transport) fn along_directions<T: Real>(
+    problem: TransportProblem<'_, T>,
+    directions: &ArrayRef2<T>,
+) -> Result<T> {
+    let points = ProjectedPoints::new(&problem, "projection_bound")?;
+    check::shape("directions", &[directions.ncols()], &[points.dimension()])?;
     let mut best = f64::NEG_INFINITY;
     for (k, direction) in directions.rows().into_iter().enumerate() {
         let direction: Vec<f64> = direction.iter().map(|x| x.as_f64()).collect();
@@ -82,11 +93,11 @@ pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &
             return Err(Error::Value { argument: "directions", position: k.into(), value, allowed });
         }
         let unit = |x: &f64| x / largest;
-        let length = match seen.ground {
+        let length = match points.ground {
             GroundCost::Manhattan => 1.0,
             _ => direction.iter().map(|x| unit(x) * unit(x)).sum::<f64>().sqrt(),
         };
-        best = best.max(seen.along(&direction.iter().map(|x| unit(x) / length).collect::<Vec<_>>())?);
+        best = best.max(points.along(&direction.iter().map(|x| unit(x) / length).collect::<Vec<_>>())?);
     }
     if best == f64::NEG_INFINITY {
         return Err(Error::Empty { argument: "directions" });
@@ -125,12 +136,16 @@ pub fn projection_bound<T: Real>(problem: TransportProblem<'_, T>, directions: &
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn axis_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
-    let seen = Seen::new(&problem, "axis_bound")?;
-    lower(seen.axes()?, "cost")
+    T::axis_bound(problem)
+}
+
+pub(in crate::transport) fn along_axes<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    let points = ProjectedPoints::new(&problem, "axis_bound")?;
+    lower(points.axes()?, "cost")
 }
 
 /// The points of a problem that hold something, and their masses.
-pub(in crate::transport) struct Seen<'a, T> {
+pub(in crate::transport) struct ProjectedPoints<'a, T> {
     x: Cloud<'a, T>,
     y: Cloud<'a, T>,
     ground: GroundCost,
@@ -145,7 +160,7 @@ struct Cloud<'a, T> {
 
 impl<'a, T: Real> Cloud<'a, T> {
     fn new(points: ArrayView2<'a, T>, masses: &[f64]) -> Self {
-        let places = places(masses);
+        let places = mass::held(masses);
         Self { points, masses: chosen(masses, &places).into(), places }
     }
 
@@ -155,7 +170,7 @@ impl<'a, T: Real> Cloud<'a, T> {
     }
 }
 
-impl<'a, T: Real> Seen<'a, T> {
+impl<'a, T: Real> ProjectedPoints<'a, T> {
     fn new(problem: &TransportProblem<'a, T>, objective: &'static str) -> Result<Self> {
         let masses = problem.held_masses()?.scaled();
         Self::of(&problem.cost, &masses).ok_or(Error::Missing { objective, argument: "points" })

@@ -41,6 +41,13 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// Altschuler, Weed and Rigollet, NeurIPS 2017, algorithm 2 and lemma 7, [arXiv:1705.09634](https://arxiv.org/abs/1705.09634).
 pub fn round_plan<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<Array2<T>> {
+    T::round_plan(problem, plan)
+}
+
+pub(in crate::transport) fn rounded<T: Real>(
+    problem: TransportProblem<'_, T>,
+    plan: &ArrayRef2<T>,
+) -> Result<Array2<T>> {
     let masses = problem.held_masses()?.scaled();
     check_plan(&problem, plan)?;
     let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);
@@ -86,7 +93,7 @@ pub(in crate::transport) struct Rounding<'a> {
 
 impl<'a> Rounding<'a> {
     /// The first pass: `row_into(i, out)` writes row `i` of the plan, finite and not below zero.
-    pub(in crate::transport) fn new(a: &'a [f64], b: &[f64], mut row_into: impl FnMut(usize, &mut [f64])) -> Self {
+    pub(in crate::transport) fn new(a: &'a [f64], b: &[f64], row_into: &mut dyn FnMut(usize, &mut [f64])) -> Self {
         let (mut row, mut sums) = (vec![0.0; b.len()], vec![0.0; b.len()]);
         let rows: Vec<f64> = (a.iter().enumerate())
             .map(|(i, &mass)| {

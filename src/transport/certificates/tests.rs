@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, array};
 use super::*;
 use crate::testing::generator;
 use crate::transport::{Cost, EmdBounds, GroundCost, TransportProblem};
+use crate::{Error, Real, Result};
 
 const NEVER: f64 = f64::INFINITY;
 

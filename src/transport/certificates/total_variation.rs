@@ -1,10 +1,10 @@
-//! A lower bound between distributions over the same places: what must move must pay.
+//! A lower bound between distributions over the same places: mass that cannot stay pays the cheapest way.
 
 use super::held::Held;
-use super::lower;
 use crate::error::Position;
 use crate::transport::TransportProblem;
 use crate::transport::emd::finite_plan;
+use crate::transport::outwards::lower;
 use crate::transport::problem::Masses;
 use crate::{Error, Real, Result, check, reduction};
 
@@ -36,12 +36,16 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn total_variation_bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
+    T::total_variation_bound(problem)
+}
+
+pub(in crate::transport) fn bound<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let n = problem.a.len();
     check::shape("cost", &problem.cost.shape(), &[n, n])?;
     let masses = problem.held_masses()?.scaled();
-    match leaving(&Held::new(&problem.cost, &masses), &masses) {
+    match leaving(&Held::new(problem.any_cost(), &masses), &masses) {
         Ok(f64::INFINITY) => {
-            finite_plan(&problem, &masses)?;
+            finite_plan(problem.any_cost(), &masses)?;
             Err(Error::overflow::<T>("cost", Position::default()))
         }
         Ok(bound) => lower(bound, "cost"),
@@ -53,7 +57,7 @@ pub fn total_variation_bound<T: Real>(problem: TransportProblem<'_, T>) -> Resul
 }
 
 /// The bound, or where the cost is not of its kind.
-pub(in crate::transport) fn leaving<T: Real>(held: &Held<'_, T>, masses: &Masses) -> Result<f64, ([usize; 2], f64)> {
+pub(in crate::transport) fn leaving(held: &Held<'_>, masses: &Masses) -> Result<f64, ([usize; 2], f64)> {
     let n = masses.a.len();
     // Where there is no other place on the other side, nothing is known to leave.
     let (mut scratch, mut to, mut from) = (Vec::new(), vec![None; n], vec![None; n]);

@@ -2,8 +2,9 @@
 
 use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2};
 
+use super::logits::Logits;
 use crate::error::Position;
-use crate::{Element, Error, Real, Result, rows};
+use crate::{Element, Error, Real, Result};
 
 /// `C_ij = 1 - cos(e_i, e_j)` between the rows of an embedding matrix, in `[0, 2]`.
 ///
@@ -34,16 +35,7 @@ impl<T: Real> CosineCost<T> {
     /// - [`Error::Empty`]: no rows, or rows without elements.
     /// - [`Error::Value`]: an element is not finite, or a row is zero and so has no direction.
     pub fn new<E: Element<Real = T>>(embeddings: &ArrayRef2<E>) -> Result<Self> {
-        if embeddings.is_empty() {
-            return Err(Error::Empty { argument: "embeddings" });
-        }
-        let mut directions = Array2::zeros(embeddings.raw_dim());
-        for (i, (from, mut to)) in embeddings.rows().into_iter().zip(directions.rows_mut()).enumerate() {
-            let to = to.as_slice_mut().unwrap_or_default();
-            rows::copy(from, to);
-            normalize(to).map_err(|bad| bad.at(i))?;
-        }
-        Ok(Self { directions })
+        T::cosine_cost(E::logits(embeddings))
     }
 
     /// Number of classes, `V`.
@@ -55,11 +47,7 @@ impl<T: Real> CosineCost<T> {
     /// The cost between two classes; `None` where one of them is no class.
     #[must_use]
     pub fn between(&self, i: usize, j: usize) -> Option<T> {
-        if i.max(j) >= self.classes() {
-            return None;
-        }
-        let cosine = self.directions.row(i).dot(&self.directions.row(j));
-        Some(if i == j { T::zero() } else { (T::one() - cosine).max(T::zero()) })
+        T::cosine_cost_between(self, i, j)
     }
 
     /// The normalized rows, contiguous.
@@ -71,6 +59,27 @@ impl<T: Real> CosineCost<T> {
     pub(super) fn direction(&self, class: usize) -> ArrayView1<'_, T> {
         self.directions.row(class)
     }
+}
+
+pub(in crate::transport) fn normalized<T: Real>(embeddings: Logits<'_, T>) -> Result<CosineCost<T>> {
+    if embeddings.shape.contains(&0) {
+        return Err(Error::Empty { argument: "embeddings" });
+    }
+    let mut directions = Array2::zeros(embeddings.shape);
+    for (i, mut to) in directions.rows_mut().into_iter().enumerate() {
+        let to = to.as_slice_mut().unwrap_or_default();
+        embeddings.rows.copy(i, to);
+        normalize(to).map_err(|bad| bad.at(i))?;
+    }
+    Ok(CosineCost { directions })
+}
+
+pub(in crate::transport) fn between<T: Real>(cost: &CosineCost<T>, i: usize, j: usize) -> Option<T> {
+    if i.max(j) >= cost.classes() {
+        return None;
+    }
+    let cosine = cost.direction(i).dot(&cost.direction(j));
+    Some(if i == j { T::zero() } else { (T::one() - cosine).max(T::zero()) })
 }
 
 /// Why a row has no direction.

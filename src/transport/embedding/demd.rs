@@ -2,8 +2,11 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
-use super::CosineCost;
-use super::expected_cost::{Found, Pass, Slopes};
+use super::cosine_cost::CosineCost;
+use super::expected_cost::{Pass, Slopes};
+use super::logits::Logits;
+use super::row_targets::TargetIndices;
+use crate::transport::Compiled;
 use crate::{Element, Real, Result, Target};
 
 /// The expected cost of taking the model's class for the target: one number in `[0, 2]` for each row.
@@ -19,7 +22,7 @@ use crate::{Element, Real, Result, Target};
 ///
 /// Formed as the sum on the left, without the cancellation of the one on the right where `q_y` is near 1, from one matrix
 /// product of each block of rows with the embeddings: `O(N V d)` time and 256 KiB (`f32`) of scratch for each thread,
-/// nothing of `[N, V]` or `[V, V]`. A class with a logit of -inf takes no part; a target with a logit of -inf costs
+/// nothing of `[N, V]` or `[V, V]`. A class with a logit of -inf does not count; a target with a logit of -inf costs
 /// what the others do.
 ///
 /// It is bounded, and flat where the model is certainly wrong: mix it with the likelihood, as [`super::Emo`] does. It is
@@ -49,8 +52,16 @@ pub fn demd<E: Element, I: Target>(
     targets: &ArrayRef1<I>,
     cost: &CosineCost<E::Real>,
 ) -> Result<Array1<E::Real>> {
+    E::Real::demd(E::logits(logits), TargetIndices::of(targets.len(), &|row| targets[row].index()), cost)
+}
+
+pub(in crate::transport) fn values<T: Real>(
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+) -> Result<Array1<T>> {
     let pass = Pass::new(logits, targets, cost, None, None)?;
-    Ok(pass.values()?.iter().map(|found| E::Real::from_f64(found.cost)).collect())
+    Ok(pass.values()?.iter().map(|stats| T::from_f64(stats.cost)).collect())
 }
 
 /// [`demd`] and the gradient of its sum in the logits: `q_k (C_ky - D)`.
@@ -72,10 +83,18 @@ pub fn demd_grad<T: Real, E: Element<Real = T>, I: Target>(
     targets: &ArrayRef1<I>,
     cost: &CosineCost<T>,
 ) -> Result<(Array1<T>, Array2<T>)> {
-    let mut gradient = Array2::zeros(logits.raw_dim());
+    T::demd_grad(E::logits(logits), TargetIndices::of(targets.len(), &|row| targets[row].index()), cost)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+) -> Result<(Array1<T>, Array2<T>)> {
+    let mut gradient = Array2::zeros(logits.shape);
     let pass = Pass::new(logits, targets, cost, None, None)?;
-    let found = pass.gradient(&mut gradient, |_, _: &Found<T>| Slopes { nll: 0.0, cost: 1.0 })?;
-    Ok((found.iter().map(|found| T::from_f64(found.cost)).collect(), gradient))
+    let stats = pass.gradient(&mut gradient, &|_, _| Slopes { nll: 0.0, cost: 1.0 })?;
+    Ok((stats.iter().map(|stats| T::from_f64(stats.cost)).collect(), gradient))
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use ndarray::{Array1, Array2, ArrayRef2};
 
-use super::CosineCost;
-use super::expected_cost::{Found, Pass, Slopes};
+use super::cosine_cost::CosineCost;
+use super::expected_cost::{Pass, Slopes};
+use super::logits::Logits;
+use crate::transport::Compiled;
 use crate::{Element, Real, Result};
 
 /// The expected cost between a class of the model and one of the target distribution, drawn apart: one number for each row.
@@ -52,8 +54,16 @@ pub fn demd_soft<E: Element>(
     targets: &ArrayRef2<E::Real>,
     cost: &CosineCost<E::Real>,
 ) -> Result<Array1<E::Real>> {
-    let found = Pass::soft(logits, targets, cost)?.values()?;
-    Ok(found.iter().map(|found| E::Real::from_f64(found.cost)).collect())
+    E::Real::demd_soft(E::logits(logits), targets, cost)
+}
+
+pub(in crate::transport) fn values<T: Real>(
+    logits: Logits<'_, T>,
+    targets: &ArrayRef2<T>,
+    cost: &CosineCost<T>,
+) -> Result<Array1<T>> {
+    let stats = Pass::soft(logits, targets, cost)?.values()?;
+    Ok(stats.iter().map(|stats| T::from_f64(stats.cost)).collect())
 }
 
 /// [`demd_soft`] and the gradient of its sum in the logits: `q_k ((C p)_k - D)`.
@@ -75,10 +85,18 @@ pub fn demd_soft_grad<T: Real, E: Element<Real = T>>(
     targets: &ArrayRef2<T>,
     cost: &CosineCost<T>,
 ) -> Result<(Array1<T>, Array2<T>)> {
-    let mut gradient = Array2::zeros(logits.raw_dim());
+    T::demd_soft_grad(E::logits(logits), targets, cost)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    logits: Logits<'_, T>,
+    targets: &ArrayRef2<T>,
+    cost: &CosineCost<T>,
+) -> Result<(Array1<T>, Array2<T>)> {
+    let mut gradient = Array2::zeros(logits.shape);
     let pass = Pass::soft(logits, targets, cost)?;
-    let found = pass.gradient(&mut gradient, |_, _: &Found<T>| Slopes { nll: 0.0, cost: 1.0 })?;
-    Ok((found.iter().map(|found| T::from_f64(found.cost)).collect(), gradient))
+    let stats = pass.gradient(&mut gradient, &|_, _| Slopes { nll: 0.0, cost: 1.0 })?;
+    Ok((stats.iter().map(|stats| T::from_f64(stats.cost)).collect(), gradient))
 }
 
 #[cfg(test)]

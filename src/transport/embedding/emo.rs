@@ -2,10 +2,13 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
-use super::CosineCost;
-use super::expected_cost::{Found, Pass, Slopes};
+use super::cosine_cost::CosineCost;
+use super::expected_cost::{Pass, RowStats, Slopes};
+use super::logits::Logits;
+use super::row_targets::TargetIndices;
 use crate::error::Position;
 use crate::reduction::{self, to_real};
+use crate::transport::Compiled;
 use crate::{Element, Error, Real, Reduction, Result, SumCount, Target};
 
 /// Which of the two terms is scaled to the size of the other, by a factor that counts as a constant in the gradient.
@@ -48,16 +51,16 @@ pub enum EmoCost {
 /// [`demd`](super::demd()); the gradient is the only array of `[N, V]`.
 ///
 /// **Not a likelihood.** It is no proper scoring rule: trained on one position whose targets come from `(0.5, 0.3, 0.2)`,
-/// with the costs of the example below, L₁ comes to rest at `(0.4725, 0.4602, 0.0673)` and L₂ at
+/// with the costs of the example below, L₁ converges to `(0.4725, 0.4602, 0.0673)` and L₂ to
 /// `(0.7960, 0.0986, 0.1054)`. It trades calibration for nearness in the embedding.
 ///
 /// Limits: where `q_y` rounds to 1 (`M = D = 0`) loss, factor and gradient are 0. Where all embeddings point one way
-/// (`D = 0 < M`) L₁ is `½ M` and L₂ is 0. Where the target's logit is -inf, L₂ is its limit `2 D` with the gradient `∇D`;
-/// in L₁ the factor itself is infinite, which is [`Error::Overflow`]. The factor is good to a few units of the last place
-/// of 1 divided by D: where costs are as small as rounding, so is the sense of scaling by them.
+/// (`D = 0 < M`) L₁ is `½ M` and L₂ is 0. Where the target's logit is -inf, L₂ is its limit `2 D` with the gradient `∇D`; in L₁
+/// the factor itself is infinite, which is [`Error::Overflow`]. The relative error of the factor is a few units of the last
+/// place of 1, divided by D: where costs are as small as rounding errors, it has no correct digits.
 ///
 /// With [`EmoCost::Shifted`] `D + sg(q_y)` stands in the place of D throughout, so that L₁ is still M and L₂ is
-/// `2 (D + q_y)`; `∇D` stays. It comes to rest at `(0.4636, 0.3780, 0.1584)` in L₁, nearer to the data, and in L₂ on the
+/// `2 (D + q_y)`; `∇D` stays. Training converges to `(0.4636, 0.3780, 0.1584)` with L₁, nearer to the data, and with L₂ to the
 /// one class 0.
 ///
 /// Embeddings are the caller's: *frozen* ones, of the model before training or of a stronger one, are a [`CosineCost`] made
@@ -97,7 +100,7 @@ pub struct Emo {
     pub mode: EmoMode,
     /// What the factor is made of. Default [`EmoCost::Plain`], the paper's.
     pub cost: EmoCost,
-    /// Target of the rows that take no part. Default -100 (PyTorch).
+    /// Target of the rows that are not counted. Default -100 (PyTorch).
     pub ignore_index: Option<i64>,
 }
 
@@ -138,9 +141,13 @@ impl Emo {
         cost: &CosineCost<E::Real>,
         reduction: Reduction<'_, E::Real>,
     ) -> Result<E::Real> {
-        let (pass, weights) = self.pass(logits, targets, cost, reduction)?;
-        let scale = scale(&pass, reduction)?;
-        self.reduce(&pass.values()?, weights.as_deref(), scale)
+        E::Real::emo_value(
+            *self,
+            E::logits(logits),
+            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            cost,
+            reduction,
+        )
     }
 
     /// The loss of each row.
@@ -154,7 +161,7 @@ impl Emo {
         targets: &ArrayRef1<I>,
         cost: &CosineCost<E::Real>,
     ) -> Result<Array1<E::Real>> {
-        Ok(self.terms(logits, targets, cost)?.loss)
+        E::Real::emo_each(*self, E::logits(logits), TargetIndices::of(targets.len(), &|row| targets[row].index()), cost)
     }
 
     /// The loss of each row, what it is made of, and the factor that its gradient takes for a constant.
@@ -168,18 +175,12 @@ impl Emo {
         targets: &ArrayRef1<I>,
         cost: &CosineCost<E::Real>,
     ) -> Result<EmoTerms<E::Real>> {
-        let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
-        let terms = self.all::<E::Real>(&pass.values()?)?;
-        let column = |of: fn(&Term) -> f64| -> Result<Array1<E::Real>> {
-            terms.iter().enumerate().map(|(row, term)| to_real(of(term), "logits", row)).collect()
-        };
-        Ok(EmoTerms {
-            loss: column(|term| term.loss)?,
-            mle: column(|term| term.mle)?,
-            demd: column(|term| term.demd)?,
-            cost: column(|term| term.cost)?,
-            weight: column(|term| term.weight)?,
-        })
+        E::Real::emo_terms(
+            *self,
+            E::logits(logits),
+            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            cost,
+        )
     }
 
     /// The reduced loss and its gradient in the logits, `[N, V]`.
@@ -194,9 +195,13 @@ impl Emo {
         cost: &CosineCost<E::Real>,
         reduction: Reduction<'_, E::Real>,
     ) -> Result<(E::Real, Array2<E::Real>)> {
-        let mut gradient = Array2::zeros(logits.raw_dim());
-        let loss = self.grad_into(logits, targets, cost, reduction, &mut gradient)?;
-        Ok((loss, gradient))
+        E::Real::emo_grad(
+            *self,
+            E::logits(logits),
+            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            cost,
+            reduction,
+        )
     }
 
     /// The reduced loss; its gradient is written to `out`, `[N, V]`, in which the cosines are formed. Rows that are not
@@ -213,14 +218,14 @@ impl Emo {
         reduction: Reduction<'_, E::Real>,
         out: &mut ArrayRef2<E::Real>,
     ) -> Result<E::Real> {
-        let (pass, weights) = self.pass(logits, targets, cost, reduction)?;
-        let scale = scale(&pass, reduction)?;
-        let found = pass.gradient(out, |row, found| {
-            let (nll, cost) = self.slopes(self.term(found).weight);
-            let scale = weights.as_ref().map_or(scale, |weights| weights[row].as_f64());
-            Slopes { nll: scale * nll, cost: scale * cost }
-        })?;
-        self.reduce(&found, weights.as_deref(), scale)
+        E::Real::emo_grad_into(
+            *self,
+            E::logits(logits),
+            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            cost,
+            reduction,
+            out,
+        )
     }
 
     /// Sum of the losses and number of rows that are not ignored, by which micro-batches combine.
@@ -234,10 +239,95 @@ impl Emo {
         targets: &ArrayRef1<I>,
         cost: &CosineCost<E::Real>,
     ) -> Result<SumCount> {
-        let (pass, _) = self.pass(logits, targets, cost, Reduction::Sum)?;
-        let losses: Vec<f64> = self.all::<E::Real>(&pass.values()?)?.iter().map(|term| term.loss).collect();
-        Ok(SumCount { sum: finite(reduction::sum(&losses))?, count: pass.kept().filter(|kept| *kept).count() as f64 })
+        E::Real::emo_sum_count(
+            *self,
+            E::logits(logits),
+            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            cost,
+        )
     }
+}
+
+pub(in crate::transport) fn value<T: Real>(
+    emo: Emo,
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+    reduction: Reduction<'_, T>,
+) -> Result<T> {
+    let (pass, weights) = emo.pass(logits, targets, cost, reduction)?;
+    let scale = scale(&pass, reduction)?;
+    emo.reduce(&pass.values()?, weights.as_deref(), scale)
+}
+
+pub(in crate::transport) fn each<T: Real>(
+    emo: Emo,
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+) -> Result<Array1<T>> {
+    Ok(terms(emo, logits, targets, cost)?.loss)
+}
+
+pub(in crate::transport) fn terms<T: Real>(
+    emo: Emo,
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+) -> Result<EmoTerms<T>> {
+    let (pass, _) = emo.pass(logits, targets, cost, Reduction::Sum)?;
+    let terms = emo.all::<T>(&pass.values()?)?;
+    let column = |of: fn(&Term) -> f64| -> Result<Array1<T>> {
+        terms.iter().enumerate().map(|(row, term)| to_real(of(term), "logits", row)).collect()
+    };
+    Ok(EmoTerms {
+        loss: column(|term| term.loss)?,
+        mle: column(|term| term.mle)?,
+        demd: column(|term| term.demd)?,
+        cost: column(|term| term.cost)?,
+        weight: column(|term| term.weight)?,
+    })
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    emo: Emo,
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+    reduction: Reduction<'_, T>,
+) -> Result<(T, Array2<T>)> {
+    let mut gradient = Array2::zeros(logits.shape);
+    let loss = gradient_into(emo, logits, targets, cost, reduction, &mut gradient)?;
+    Ok((loss, gradient))
+}
+
+pub(in crate::transport) fn gradient_into<T: Real>(
+    emo: Emo,
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+    reduction: Reduction<'_, T>,
+    out: &mut ArrayRef2<T>,
+) -> Result<T> {
+    let (pass, weights) = emo.pass(logits, targets, cost, reduction)?;
+    let scale = scale(&pass, reduction)?;
+    let stats = pass.gradient(out, &|row, stats| {
+        let (nll, cost) = emo.slopes(emo.term(stats).weight);
+        let scale = weights.as_ref().map_or(scale, |weights| weights[row].as_f64());
+        Slopes { nll: scale * nll, cost: scale * cost }
+    })?;
+    emo.reduce(&stats, weights.as_deref(), scale)
+}
+
+pub(in crate::transport) fn sum_count<T: Real>(
+    emo: Emo,
+    logits: Logits<'_, T>,
+    targets: TargetIndices<'_>,
+    cost: &CosineCost<T>,
+) -> Result<SumCount> {
+    let (pass, _) = emo.pass(logits, targets, cost, Reduction::Sum)?;
+    let losses: Vec<f64> = emo.all::<T>(&pass.values()?)?.iter().map(|term| term.loss).collect();
+    Ok(SumCount { sum: finite(reduction::sum(&losses))?, count: pass.count() as f64 })
 }
 
 /// One row.
@@ -249,23 +339,23 @@ struct Term {
     weight: f64,
 }
 
-type Checked<'a, E> = (Pass<'a, E>, Option<Vec<<E as Element>::Real>>);
+type Checked<'a, T> = (Pass<'a, T>, Option<Vec<T>>);
 
 impl Emo {
-    fn pass<'a, E: Element, I: Target>(
+    fn pass<'a, T: Real>(
         &self,
-        logits: &'a ArrayRef2<E>,
-        targets: &ArrayRef1<I>,
-        cost: &'a CosineCost<E::Real>,
-        reduction: Reduction<'_, E::Real>,
-    ) -> Result<Checked<'a, E>> {
-        reduction.check(&[logits.nrows()])?;
+        logits: Logits<'a, T>,
+        targets: TargetIndices<'_>,
+        cost: &'a CosineCost<T>,
+        reduction: Reduction<'_, T>,
+    ) -> Result<Checked<'a, T>> {
+        reduction.check(&logits.shape[..1])?;
         let weights = reduction.weights();
         Ok((Pass::new(logits, targets, cost, self.ignore_index, weights.as_deref())?, weights))
     }
 
     /// Forms the products in the order that has their limits: `M / (M + ε)` is 1 at infinity, where `D / (M + ε)` is 0.
-    fn term<T>(&self, &Found { nll: mle, cost: demd, prob, .. }: &Found<T>) -> Term {
+    fn term<T>(&self, &RowStats { nll: mle, cost: demd, prob, .. }: &RowStats<T>) -> Term {
         let cost = match self.cost {
             EmoCost::Plain => demd,
             EmoCost::Shifted => demd + prob,
@@ -284,8 +374,8 @@ impl Emo {
     }
 
     /// Every row, unless the factor of one does not fit the type.
-    fn all<T: Real>(&self, found: &[Found<T>]) -> Result<Vec<Term>> {
-        let terms: Vec<Term> = found.iter().map(|found| self.term(found)).collect();
+    fn all<T: Real>(&self, stats: &[RowStats<T>]) -> Result<Vec<Term>> {
+        let terms: Vec<Term> = stats.iter().map(|stats| self.term(stats)).collect();
         match terms.iter().position(|term| !T::from_f64(term.weight).is_finite()) {
             Some(row) => Err(Error::overflow::<T>("logits", row)),
             None => Ok(terms),
@@ -300,8 +390,8 @@ impl Emo {
         }
     }
 
-    fn reduce<T: Real>(&self, found: &[Found<T>], weights: Option<&[T]>, scale: f64) -> Result<T> {
-        let mut losses: Vec<f64> = self.all(found)?.iter().map(|term| term.loss).collect();
+    fn reduce<T: Real>(&self, stats: &[RowStats<T>], weights: Option<&[T]>, scale: f64) -> Result<T> {
+        let mut losses: Vec<f64> = self.all(stats)?.iter().map(|term| term.loss).collect();
         if let Some(weights) = weights {
             losses.iter_mut().zip(weights).for_each(|(loss, w)| *loss *= w.as_f64());
         }
@@ -315,8 +405,8 @@ fn finite(total: f64) -> Result<f64> {
 }
 
 /// What every row's loss is multiplied by, apart from weights.
-fn scale<E: Element>(pass: &Pass<'_, E>, reduction: Reduction<'_, E::Real>) -> Result<f64> {
-    match (reduction, pass.kept().filter(|kept| *kept).count()) {
+fn scale<T: Real>(pass: &Pass<'_, T>, reduction: Reduction<'_, T>) -> Result<f64> {
+    match (reduction, pass.count()) {
         (Reduction::Mean, 0) => Err(Error::NothingToAverage { argument: "targets" }),
         (Reduction::Mean, kept) => Ok((kept as f64).recip()),
         _ => Ok(1.0),

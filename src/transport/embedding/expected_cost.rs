@@ -7,27 +7,24 @@
 use std::ops::Range;
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
-use num_traits::{Float, One, Zero};
+use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 
-use super::CosineCost;
-use super::goal::{Aims, Goal, Goals};
+use super::cosine_cost::CosineCost;
 use super::lanes::{self, CostSlope, ExpectedCost};
+use super::logits::Logits;
+use super::row_targets::{CLASSES, RowError, RowTarget, RowTargets, TargetDirections, TargetIndices};
 use crate::error::Position;
 use crate::rows::Rows;
 use crate::simd::{RowSum, dispatch};
 use crate::target::{self, Class};
-use crate::{Element, Error, Real, Result, Target, check, parallel, rows};
+use crate::{Error, Real, Result, check, parallel};
 
-/// Rows of logits whose cosines are computed together, and that make one job.
+/// Rows of logits whose cosines are computed together, and that make one job: with [`CLASSES`] classes, 256 KiB of `f32`.
 const ROWS: usize = 64;
 
-/// Classes whose cosines are computed together: with [`ROWS`] of them, 256 KiB of `f32`.
-pub(super) const CLASSES: usize = 1024;
-
-/// What the pass finds of a row; all zero where the row takes no part.
+/// What the pass finds of a row; all zero where the row is not counted.
 #[derive(Clone, Copy)]
-pub(super) struct Found<T> {
+pub(super) struct RowStats<T> {
     /// `-ln q_y`, of the class that is the target or has most of its mass.
     pub(super) nll: f64,
     /// `q_y`.
@@ -39,7 +36,7 @@ pub(super) struct Found<T> {
     /// The class that has more than half of the mass, where it is not y.
     top: Option<Top>,
     sum: RowSum<T>,
-    fault: Option<Fault>,
+    error: Option<RowError>,
 }
 
 /// A class that holds nearly all the mass: its cost and `D` are nearly equal, so that their difference is formed from how much
@@ -50,19 +47,7 @@ struct Top {
     cost: f64,
 }
 
-#[derive(Clone, Copy)]
-pub(super) enum Fault {
-    /// The logits are no distribution.
-    Improper,
-    /// The gradient does not fit the type.
-    Overflow,
-    /// The target weight of this class is negative or not finite.
-    Target(usize),
-    /// The target weights together do not fit the type.
-    Mass,
-}
-
-impl<T: Real> Found<T> {
+impl<T: Real> RowStats<T> {
     /// Which of these logits is the largest of a row whose others are less than it together.
     fn top_of(&self, logits: &[T]) -> Option<usize> {
         if self.sum.others < 1.0 { logits.iter().position(|&x| x == self.sum.max) } else { None }
@@ -75,155 +60,152 @@ pub(super) struct Slopes {
     pub(super) cost: f64,
 }
 
+/// How the loss of a row depends on what was found of it, asked once for each row.
+type SlopesOf<'f, T> = dyn Fn(usize, &RowStats<T>) -> Slopes + Sync + 'f;
+
 /// The arguments of one call, checked.
-pub(super) struct Pass<'a, E: Element> {
-    logits: Rows<'a, E>,
-    shape: [usize; 2],
-    goals: Goals<'a, E::Real>,
-    cost: &'a CosineCost<E::Real>,
+pub(super) struct Pass<'a, T> {
+    logits: Logits<'a, T>,
+    targets: RowTargets<'a, T>,
+    cost: &'a CosineCost<T>,
 }
 
 struct Job<'a, T> {
     first: usize,
-    found: &'a mut [Found<T>],
+    stats: &'a mut [RowStats<T>],
     out: Option<ArrayViewMut2<'a, T>>,
 }
 
-impl<'a, E: Element> Pass<'a, E> {
+impl<'a, T: Real> Pass<'a, T> {
     /// Checks shapes and targets. Rows with the ignored target, or with a weight of zero, are never looked at.
-    pub(super) fn new<I: Target>(
-        logits: &'a ArrayRef2<E>,
-        targets: &ArrayRef1<I>,
-        cost: &'a CosineCost<E::Real>,
+    pub(super) fn new(
+        logits: Logits<'a, T>,
+        targets: TargetIndices<'_>,
+        cost: &'a CosineCost<T>,
         ignore_index: Option<i64>,
-        weights: Option<&[E::Real]>,
+        weights: Option<&[T]>,
     ) -> Result<Self> {
-        let classes = cost.classes();
-        check::shape("logits", logits.shape(), &[logits.nrows(), classes])?;
-        check::shape("targets", targets.shape(), &[logits.nrows()])?;
-        let dropped = |i: usize| weights.is_some_and(|w| w[i] == E::Real::zero());
-        let class = |(i, &t): (usize, &I)| match target::class(t, ignore_index, classes) {
-            _ if dropped(i) => Ok(None),
-            Class::Is(class) => Ok(Some(class)),
-            Class::Ignored => Ok(None),
-            Class::Invalid => Err(Error::Target { argument: "targets", position: i.into(), value: t.index(), classes }),
+        let (n, classes) = (logits.shape[0], cost.classes());
+        check::shape("logits", &logits.shape, &[n, classes])?;
+        check::shape("targets", &[targets.len], &[n])?;
+        let is_dropped = |row: usize| weights.is_some_and(|w| w[row] == T::zero());
+        let class = |row: usize| match (targets.at)(row) {
+            _ if is_dropped(row) => Ok(None),
+            index => match target::class(index, ignore_index, classes) {
+                Class::Is(class) => Ok(Some(class)),
+                Class::Ignored => Ok(None),
+                Class::Invalid => {
+                    Err(Error::Target { argument: "targets", position: row.into(), value: index, classes })
+                }
+            },
         };
-        let goals = Goals::Classes(targets.iter().enumerate().map(class).collect::<Result<_>>()?);
-        Ok(Self { logits: Rows::new("logits", logits)?, shape: [logits.nrows(), classes], goals, cost })
+        let targets = RowTargets::Classes((0..n).map(class).collect::<Result<_>>()?);
+        Ok(Self { logits, targets, cost })
     }
 
-    /// The same with a distribution as the target of each row. Every row takes part.
-    pub(super) fn soft(
-        logits: &'a ArrayRef2<E>,
-        targets: &'a ArrayRef2<E::Real>,
-        cost: &'a CosineCost<E::Real>,
-    ) -> Result<Self> {
-        let shape = [logits.nrows(), cost.classes()];
-        check::shape("logits", logits.shape(), &shape)?;
+    /// The same with a distribution as the target of each row. Every row is counted.
+    pub(super) fn soft(logits: Logits<'a, T>, targets: &'a ArrayRef2<T>, cost: &'a CosineCost<T>) -> Result<Self> {
+        let shape = [logits.shape[0], cost.classes()];
+        check::shape("logits", &logits.shape, &shape)?;
         check::shape("targets", targets.shape(), &shape)?;
-        let goals = Goals::Distributions(Rows::new("targets", targets)?);
-        Ok(Self { logits: Rows::new("logits", logits)?, shape, goals, cost })
+        let targets = RowTargets::Distributions(Rows::new("targets", targets)?);
+        Ok(Self { logits, targets, cost })
     }
 
-    /// Whether each row takes part.
-    pub(super) fn kept(&self) -> impl Iterator<Item = bool> {
-        (0..self.shape[0]).map(|row| self.goals.keeps(row))
+    /// How many rows the loss counts.
+    pub(super) fn count(&self) -> usize {
+        (0..self.logits.shape[0]).filter(|&row| self.targets.keeps(row)).count()
     }
 
-    /// Both numbers of each row.
-    pub(super) fn values(&self) -> Result<Vec<Found<E::Real>>> {
-        self.run(None, |_, _| Slopes { nll: 0.0, cost: 0.0 })
+    /// The negative log-likelihood and the expected cost of each row.
+    pub(super) fn values(&self) -> Result<Vec<RowStats<T>>> {
+        self.run(None, &|_, _| Slopes { nll: 0.0, cost: 0.0 })
     }
 
-    /// Both numbers of each row, and the gradient of the loss whose slopes at a row are `slopes(row, found)`.
-    pub(super) fn gradient(
-        &self,
-        out: &mut ArrayRef2<E::Real>,
-        slopes: impl Fn(usize, &Found<E::Real>) -> Slopes + Sync + Send,
-    ) -> Result<Vec<Found<E::Real>>> {
-        check::shape("out", out.shape(), &self.shape)?;
+    /// The same, and the gradient of the loss whose slopes at a row are `slopes(row, stats)`.
+    pub(super) fn gradient(&self, out: &mut ArrayRef2<T>, slopes: &SlopesOf<'_, T>) -> Result<Vec<RowStats<T>>> {
+        check::shape("out", out.shape(), &self.logits.shape)?;
         if out.rows().into_iter().next().is_some_and(|row| row.as_slice().is_none()) {
-            let mut packed = Array2::zeros(self.shape);
-            let found = self.gradient(&mut packed, slopes)?;
+            let mut packed = Array2::zeros(self.logits.shape);
+            let stats = self.gradient(&mut packed, slopes)?;
             out.assign(&packed);
-            return Ok(found);
+            return Ok(stats);
         }
         self.run(Some(out.view_mut()), slopes)
     }
 
-    fn run(
-        &self,
-        mut out: Option<ArrayViewMut2<'_, E::Real>>,
-        slopes: impl Fn(usize, &Found<E::Real>) -> Slopes + Sync + Send,
-    ) -> Result<Vec<Found<E::Real>>> {
-        let nothing = Found { nll: 0.0, prob: 0.0, cost: 0.0, others: 0.0, top: None, sum: RowSum::new(), fault: None };
-        let mut found = vec![nothing; self.shape[0]];
+    fn run(&self, mut out: Option<ArrayViewMut2<'_, T>>, slopes: &SlopesOf<'_, T>) -> Result<Vec<RowStats<T>>> {
+        let nothing =
+            RowStats { nll: 0.0, prob: 0.0, cost: 0.0, others: 0.0, top: None, sum: RowSum::new(), error: None };
+        let mut stats = vec![nothing; self.logits.shape[0]];
         let mut outs = out.as_mut().map(|out| out.axis_chunks_iter_mut(Axis(0), ROWS));
-        let blocks = found.chunks_mut(ROWS).enumerate();
-        let job = |(block, found)| Job { first: block * ROWS, found, out: outs.as_mut().and_then(Iterator::next) };
+        let blocks = stats.chunks_mut(ROWS).enumerate();
+        let job = |(block, stats)| Job { first: block * ROWS, stats, out: outs.as_mut().and_then(Iterator::next) };
         let jobs = blocks.map(job).collect();
-        parallel::for_each(jobs, self.logits.bytes() * self.cost.directions().ncols(), |job| self.block(job, &slopes));
-        match found.iter().position(|found| found.fault.is_some()) {
-            Some(row) => Err(self.fault(row, found[row].fault)),
-            None => Ok(found),
+        parallel::for_each(jobs, self.logits.rows.bytes() * self.cost.directions().ncols(), |job| {
+            self.block(job, slopes)
+        });
+        match stats.iter().position(|stats| stats.error.is_some()) {
+            Some(row) => Err(self.error(row, stats[row].error)),
+            None => Ok(stats),
         }
     }
 
     /// All that is done for one block of rows.
-    fn block(&self, mut job: Job<'_, E::Real>, slopes: &impl Fn(usize, &Found<E::Real>) -> Slopes) {
-        if !(0..job.found.len()).any(|r| self.goals.keeps(job.first + r)) {
-            return job.out.into_iter().for_each(|mut out| out.fill(E::Real::zero()));
+    fn block(&self, mut job: Job<'_, T>, slopes: &SlopesOf<'_, T>) {
+        if !(0..job.stats.len()).any(|r| self.targets.keeps(job.first + r)) {
+            return job.out.into_iter().for_each(|mut out| out.fill(T::zero()));
         }
-        let Aims { goals, directions } = self.goals.aims(self.cost, job.first, job.found.len());
-        for (found, goal) in job.found.iter_mut().zip(&goals) {
-            found.fault = goal.as_ref().err().copied();
+        let TargetDirections { targets, directions } = self.targets.directions(self.cost, job.first, job.stats.len());
+        for (stats, target) in job.stats.iter_mut().zip(&targets) {
+            stats.error = target.as_ref().err().copied();
         }
-        let goals: Vec<Option<Goal>> = goals.into_iter().map(|goal| goal.ok().flatten()).collect();
-        for (r, found) in job.found.iter_mut().enumerate().filter(|(r, _)| goals[*r].is_some()) {
-            rows::for_each_block(self.logits.row(job.first + r), |block| found.sum.push(block));
+        let targets: Vec<Option<RowTarget>> = targets.into_iter().map(|target| target.ok().flatten()).collect();
+        for (r, stats) in job.stats.iter_mut().enumerate().filter(|(r, _)| targets[*r].is_some()) {
+            self.logits.rows.for_each_block(job.first + r, &mut |block| stats.sum.push(block));
         }
-        self.expected_costs(&mut job, &goals, directions.view());
-        for (r, (found, goal)) in job.found.iter_mut().zip(&goals).enumerate() {
-            if let Some(goal) = goal {
-                let logit = self.logits.row(job.first + r)[goal.class].real();
-                (found.nll, found.prob) = (found.sum.nll(logit), found.sum.prob(logit));
-                let total = 1.0 + found.sum.others;
-                found.others /= total;
-                found.cost = found.others + found.prob * goal.own + found.top.map_or(0.0, |top| top.cost / total);
-                found.fault = (!found.sum.is_proper()).then_some(Fault::Improper);
+        self.expected_costs(&mut job, &targets, directions.view());
+        for (r, (stats, target)) in job.stats.iter_mut().zip(&targets).enumerate() {
+            if let Some(target) = target {
+                let logit = self.logits.rows.at(job.first + r, target.class);
+                (stats.nll, stats.prob) = (stats.sum.nll(logit), stats.sum.prob(logit));
+                let total = 1.0 + stats.sum.others;
+                stats.others /= total;
+                stats.cost = stats.others + stats.prob * target.own + stats.top.map_or(0.0, |top| top.cost / total);
+                stats.error = (!stats.sum.is_proper()).then_some(RowError::Improper);
             }
             if let Some(out) = &mut job.out {
                 let mut row = out.row_mut(r);
-                self.slope_row(job.first + r, *goal, found, row.as_slice_mut().unwrap_or_default(), slopes);
+                self.slope_row(job.first + r, *target, stats, row.as_slice_mut().unwrap_or_default(), slopes);
             }
         }
     }
 
     /// `Σ e^(x - max) (C p)` of each row but for the class y and the top, leaving the cosines in the output if there is one.
-    fn expected_costs(&self, job: &mut Job<'_, E::Real>, goals: &[Option<Goal>], directions: ArrayView2<'_, E::Real>) {
-        let classes = self.shape[1];
+    fn expected_costs(&self, job: &mut Job<'_, T>, targets: &[Option<RowTarget>], directions: ArrayView2<'_, T>) {
+        let classes = self.logits.shape[1];
         let mut scratch = match job.out {
-            None => Array2::zeros((goals.len(), CLASSES.min(classes))),
+            None => Array2::zeros((targets.len(), CLASSES.min(classes))),
             Some(_) => Array2::zeros((0, 0)),
         };
-        let mut logits = vec![E::Real::zero(); CLASSES.min(classes)];
+        let mut logits = vec![T::zero(); CLASSES.min(classes)];
         for start in (0..classes).step_by(CLASSES) {
             let range = start..classes.min(start + CLASSES);
             let mut cosines = match &mut job.out {
                 None => scratch.slice_mut(s![.., ..range.len()]),
                 Some(out) => out.slice_mut(s![.., range.clone()]),
             };
-            self.cosines(directions, range.clone(), &mut cosines, goals);
+            self.cosines(directions, range.clone(), &mut cosines, targets);
             for (r, mut cosines) in cosines.rows_mut().into_iter().enumerate() {
-                let Some(goal) = goals[r] else { continue };
-                let logits = rows::part(self.logits.row(job.first + r), range.clone(), &mut logits);
+                let Some(target) = targets[r] else { continue };
+                let logits = self.logits.rows.part(job.first + r, range.clone(), &mut logits);
                 let cosines = cosines.as_slice_mut().unwrap_or_default();
-                let (max, mass) = (job.found[r].sum.max, E::Real::from_f64(goal.mass));
-                if let Some(k) = job.found[r].top_of(logits).filter(|k| start + k != goal.class) {
-                    job.found[r].top = Some(Top { class: start + k, cost: lanes::cost(cosines[k], mass).as_f64() });
+                let (max, mass) = (job.stats[r].sum.max, T::from_f64(target.mass));
+                if let Some(k) = job.stats[r].top_of(logits).filter(|k| start + k != target.class) {
+                    job.stats[r].top = Some(Top { class: start + k, cost: lanes::cost(cosines[k], mass).as_f64() });
                     cosines[k] = mass;
                 }
-                job.found[r].others += dispatch(ExpectedCost { logits, cosines, max, mass }).as_f64();
+                job.stats[r].others += dispatch(ExpectedCost { logits, cosines, max, mass }).as_f64();
             }
         }
     }
@@ -232,18 +214,18 @@ impl<'a, E: Element> Pass<'a, E> {
     /// counted apart.
     fn cosines(
         &self,
-        directions: ArrayView2<'_, E::Real>,
+        directions: ArrayView2<'_, T>,
         classes: Range<usize>,
-        out: &mut ArrayViewMut2<'_, E::Real>,
-        goals: &[Option<Goal>],
+        out: &mut ArrayViewMut2<'_, T>,
+        targets: &[Option<RowTarget>],
     ) {
-        let (zero, one) = (E::Real::zero(), E::Real::one());
+        let (zero, one) = (T::zero(), T::one());
         let block = self.cost.directions();
         let block = block.slice(s![classes.clone(), ..]);
         general_mat_mul(one, &directions, &block.t(), zero, out);
-        for (mut row, goal) in out.rows_mut().into_iter().zip(goals) {
-            if let Some(goal) = goal.filter(|goal| classes.contains(&goal.class)) {
-                row[goal.class - classes.start] = E::Real::from_f64(goal.mass);
+        for (mut row, target) in out.rows_mut().into_iter().zip(targets) {
+            if let Some(target) = target.filter(|target| classes.contains(&target.class)) {
+                row[target.class - classes.start] = T::from_f64(target.mass);
             }
         }
     }
@@ -252,50 +234,50 @@ impl<'a, E: Element> Pass<'a, E> {
     fn slope_row(
         &self,
         index: usize,
-        goal: Option<Goal>,
-        found: &mut Found<E::Real>,
-        row: &mut [E::Real],
-        slopes: &impl Fn(usize, &Found<E::Real>) -> Slopes,
+        target: Option<RowTarget>,
+        stats: &mut RowStats<T>,
+        row: &mut [T],
+        slopes: &SlopesOf<'_, T>,
     ) {
-        let (Some(goal), None) = (goal, found.fault) else {
-            return row.fill(E::Real::zero());
+        let (Some(target), None) = (target, stats.error) else {
+            return row.fill(T::zero());
         };
-        let Slopes { nll, cost } = slopes(index, found);
-        let total = 1.0 + found.sum.others;
-        let (base, per_cost) = (E::Real::from_f64((nll - cost * found.cost) / total), E::Real::from_f64(cost / total));
-        let (logits, mass) = (self.logits.row(index), E::Real::from_f64(goal.mass));
-        let complement = found.sum.complement(logits[goal.class].real());
+        let Slopes { nll, cost } = slopes(index, stats);
+        let total = 1.0 + stats.sum.others;
+        let (base, per_cost) = (T::from_f64((nll - cost * stats.cost) / total), T::from_f64(cost / total));
+        let (logits, mass) = (&self.logits.rows, T::from_f64(target.mass));
+        let complement = stats.sum.complement(logits.at(index, target.class));
         // `C_y - D` is the difference of what is left without the class, where nothing cancels near certainty.
-        let beside = found.others + found.top.map_or(0.0, |top| top.cost / total);
-        let at_class = E::Real::from_f64(-nll * complement + cost * found.prob * (complement * goal.own - beside));
+        let beside = stats.others + stats.top.map_or(0.0, |top| top.cost / total);
+        let at_class = T::from_f64(-nll * complement + cost * stats.prob * (complement * target.own - beside));
         let largest = per_cost.abs() * mass;
         if !(base.abs() + largest + largest + at_class.abs()).is_finite() {
-            found.fault = Some(Fault::Overflow);
+            stats.error = Some(RowError::Overflow);
         }
-        let mut scratch = vec![E::Real::zero(); CLASSES.min(row.len())];
+        let mut scratch = vec![T::zero(); CLASSES.min(row.len())];
         for (block, slopes) in row.chunks_mut(CLASSES).enumerate() {
-            let logits = rows::part(logits, block * CLASSES..block * CLASSES + slopes.len(), &mut scratch);
-            dispatch(CostSlope { logits, slopes, max: found.sum.max, mass, base, per_cost });
+            let logits = logits.part(index, block * CLASSES..block * CLASSES + slopes.len(), &mut scratch);
+            dispatch(CostSlope { logits, slopes, max: stats.sum.max, mass, base, per_cost });
         }
-        row[goal.class] = at_class;
-        if let Some(top) = found.top {
+        row[target.class] = at_class;
+        if let Some(top) = stats.top {
             // And so is `C_t - D`.
-            let above = found.sum.others / total * top.cost - found.others - found.prob * goal.own;
-            row[top.class] = E::Real::from_f64((nll + cost * above) / total);
+            let above = stats.sum.others / total * top.cost - stats.others - stats.prob * target.own;
+            row[top.class] = T::from_f64((nll + cost * above) / total);
         }
     }
 
     /// The error for a row that cannot be used.
-    fn fault(&self, row: usize, fault: Option<Fault>) -> Error {
-        match fault {
-            Some(Fault::Overflow) => Error::overflow::<E::Real>("logits", row),
-            Some(Fault::Mass) => Error::overflow::<E::Real>("targets", row),
-            Some(Fault::Target(class)) => {
-                let value = self.goals.distribution(row).map_or(f64::NAN, |targets| targets[class].as_f64());
+    fn error(&self, row: usize, error: Option<RowError>) -> Error {
+        match error {
+            Some(RowError::Overflow) => Error::overflow::<T>("logits", row),
+            Some(RowError::Mass) => Error::overflow::<T>("targets", row),
+            Some(RowError::Target(class)) => {
+                let value = self.targets.distribution(row).map_or(f64::NAN, |targets| targets[class].as_f64());
                 let position = Position(vec![row, class]);
                 Error::Value { argument: "targets", position, value, allowed: "finite and >= 0" }
             }
-            _ => rows::improper("logits", &self.shape[..1], row, self.logits.row(row)),
+            _ => self.logits.rows.improper("logits", row),
         }
     }
 }

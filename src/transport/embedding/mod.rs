@@ -1,12 +1,13 @@
 //! What it costs to take one class for another, where similar classes lie near each other in an embedding.
 
-mod cosine_cost;
-mod demd;
-mod demd_soft;
-mod emo;
+pub(super) mod cosine_cost;
+pub(super) mod demd;
+pub(super) mod demd_soft;
+pub(super) mod emo;
 mod expected_cost;
-mod goal;
 mod lanes;
+pub(super) mod logits;
+pub(super) mod row_targets;
 #[cfg(test)]
 mod testing;
 

@@ -2,7 +2,6 @@
 
 use super::expansion::{Expansion, two_sum};
 use super::tree::{Arc, Tree};
-use crate::Real;
 use crate::transport::cost_rows::CostRow;
 
 /// Potentials of a tree without round-off.
@@ -78,7 +77,7 @@ impl Exact {
     }
 
     /// The arc by which a row saves most, if it saves anything.
-    pub(super) fn offer<T: Real>(&mut self, row: usize, costs: &CostRow<'_, T>) -> Option<Arc> {
+    pub(super) fn offer(&mut self, row: usize, costs: &CostRow<'_>) -> Option<Arc> {
         if costs.least(&self.raised[1]) >= self.raised[0][row] {
             return None;
         }

@@ -13,15 +13,18 @@ mod tests;
 mod tree;
 mod units;
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
+pub(super) use potentials::from_zero;
 pub(super) use reach::finite_plan;
 pub(super) use simplex::{Ended, Limits, Simplex};
 use solve::Solved;
-pub(super) use solve::{finish, from_zero};
+pub(super) use solve::finish;
 
-use super::certificates::below;
-use super::{Flow, Plan, TransportProblem};
+use super::gradient::{self, CostGradient, TransportGradient};
+use super::outwards::below;
+use super::problem::Masses;
+use super::{Cost, Flow, Plan, TransportProblem, plan};
 use crate::error::Position;
 use crate::{Error, Real, Result, reduction};
 
@@ -32,9 +35,9 @@ use crate::{Error, Real, Result, reduction};
 /// \quad \text{with} \quad \sum_j P_{ij} = a_i, \quad \sum_i P_{ij} = b_j
 /// ```
 ///
-/// Nothing is divided or rooted: with squared Euclidean costs it is `W_2²`. Costs are finite, of any sign, or +inf where a way
-/// is [forbidden](super::Cost#forbidden-ways); weights keep their total. Where the totals differ, within the tolerance of
-/// [`TransportProblem`], `b` is scaled to that of `a`. Places without mass take no part, and nothing of them is read.
+/// No root is taken, and nothing is divided by the total: with squared Euclidean costs it is `W_2²`. Costs are finite, of
+/// any sign, or +inf where a way is [forbidden](super::Cost#forbidden-ways); weights keep their total. Where the totals
+/// differ, within the tolerance of [`TransportProblem`], `b` is scaled to that of `a`. Places without mass are never read.
 ///
 /// Exact, by a network simplex: flows are whole multiples of 2⁻⁶⁰ of the mass; an arc at first enters the tree only where
 /// its saving is larger than round-off can explain; and in the end the potentials of the tree are formed without round-off
@@ -77,7 +80,8 @@ pub fn emd<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
 
 pub(super) fn least_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
-    let (_, primal) = solve::plan(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
+    let cost = problem.any_cost();
+    let (_, primal) = solve::plan(cost, &masses, &solve::optimal(cost, &masses)?)?;
     reduction::to_real(primal, "cost", Position::default())
 }
 
@@ -100,21 +104,26 @@ pub(super) fn least_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T>
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution<T>> {
+    T::emd_plan(problem)
+}
+
+pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution<T>> {
     let masses = problem.held_masses()?.scaled();
-    EmdSolution::new(solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?)
+    EmdSolution::new(solved(&problem, &masses)?)
 }
 
 /// [`emd`] with its gradient.
 ///
-/// By the envelope theorem the slope in the cost is the plan, and those in the weights are the potentials. Along the
-/// simplex, where a weight grows at the expense of another, potentials count up to a constant of each side only: they come
-/// centered, with mean 0 over the places with mass. A place without mass has the slope at which it would take some: +inf where
-/// only forbidden ways join it to mass, and 0 where a cost of its ways is not a number, or the slope does not fit the type.
-/// Where several plans or pairs of potentials are optimal, EMD has kinks, and the gradient is one of its generalized gradients.
+/// By the envelope theorem the gradient in the costs is the plan, or of points the plan times the slope of the ground cost,
+/// 0 where a Euclidean distance is; that in the weights is the potentials. Weights keep their total, so that only
+/// differences of potentials count: they come with mean 0 over the places with mass. A place without mass has the slope at
+/// which it would take some: +inf where only forbidden ways join it to mass, and 0 where a cost of its ways is not a
+/// number, or the slope does not fit the type. Where several plans or pairs of potentials are optimal, EMD has kinks, and
+/// the gradient is one of its generalized gradients.
 ///
 /// # Errors
 ///
-/// As for [`emd_plan`].
+/// As for [`emd_plan`], and [`Error::Overflow`] where a slope does not fit.
 ///
 /// # Examples
 ///
@@ -124,15 +133,29 @@ pub fn emd_plan<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdSolution
 /// let cost = array![[0.0, 1.0], [1.0, 0.0]];
 /// let (value, gradient) = emd_grad(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
 /// assert_eq!((value, gradient.a), (0.25, array![0.5, -0.5]));
-/// assert_eq!(gradient.cost, array![[0.25, 0.25], [0.0, 0.5]]);
+/// assert_eq!(gradient.cost, CostGradient::Matrix(array![[0.25, 0.25], [0.0, 0.5]]));
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn emd_grad<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
+    T::emd_grad(problem)
+}
+
+pub(super) fn value_and_gradient<T: Real>(problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
     let masses = problem.held_masses()?.scaled();
-    let solved = solve::finish(&problem, &masses, &solve::optimal(&problem, &masses)?)?;
+    let solved = solved(&problem, &masses)?;
     let (a, b) = (centered(&solved.u, &masses.a)?, centered(&solved.v, &masses.b)?);
+    let cost = match problem.cost {
+        Cost::Matrix(_) => None,
+        Cost::Points { x, y, ground } => Some(gradient::of_points(solved.plan.flows(), x, y, ground)?),
+    };
     let solution = EmdSolution::<T>::new(solved)?;
-    Ok((solution.cost, TransportGradient { a, b, cost: solution.plan.to_dense() }))
+    let cost = cost.unwrap_or_else(|| CostGradient::Matrix(plan::dense(&solution.plan)));
+    Ok((solution.cost, TransportGradient { a, b, cost }))
+}
+
+fn solved<T: Real>(problem: &TransportProblem<'_, T>, masses: &Masses) -> Result<Solved> {
+    let cost = problem.any_cost();
+    solve::finish(cost, masses, &solve::optimal(cost, masses)?)
 }
 
 /// An optimal plan, and potentials that prove that none is better.
@@ -172,17 +195,6 @@ impl<T: Real> EmdSolution<T> {
     }
 }
 
-/// Slopes of a transport cost in everything that it depends on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TransportGradient<T> {
-    /// In the weights `a`, `[n]`, centered over the places with mass: only differences count.
-    pub a: Array1<T>,
-    /// In the weights `b`, `[m]`, centered in the same way.
-    pub b: Array1<T>,
-    /// In the cost, `[n, m]`: the plan.
-    pub cost: Array2<T>,
-}
-
 /// In the type of the caller, not above it; +inf is that of a place that nothing can reach, and NaN that of one of which
 /// nothing is known.
 fn fitting_below<T: Real>(potential: f64) -> Result<T> {
@@ -196,7 +208,7 @@ fn centered<T: Real>(potentials: &[f64], masses: &[f64]) -> Result<Array1<T>> {
     potentials.iter().map(|&u| fit(u, T::from_f64(u - mean))).collect()
 }
 
-/// What has become of a potential in the type of the caller, which must hold it if it was a number.
+/// A potential in the type of the caller, `fitting`, which must be finite if the potential in `f64` is.
 fn fit<T: Real>(potential: f64, fitting: T) -> Result<T> {
     match potential {
         unknown if unknown.is_nan() => Ok(T::zero()),

@@ -1,11 +1,11 @@
 //! Potentials of all places from those of a tree.
 
 use super::simplex::Simplex;
-use super::solve::dual;
-use crate::transport::Cost;
+use crate::reduction;
+use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::{CostRows, difference_below};
 use crate::transport::problem::Masses;
-use crate::{Real, parallel};
+use crate::transport::reduced_costs::{Rounding, least_of_columns, least_of_rows};
 
 /// Potentials with `u_i + v_j <= C_ij`, in exact arithmetic, wherever the cost is a number and both potentials are known.
 pub(super) struct Potentials {
@@ -21,23 +21,23 @@ impl Potentials {
     ///
     /// A place without mass gets the slope at which it would take some, from or to places with mass: +inf where they are all
     /// forbidden to it, NaN where that is not known since a cost is not a number, or does not fit the type.
-    pub(super) fn of<T: Real>(cost: &Cost<'_, T>, masses: &Masses, simplex: &Simplex<'_, T>) -> Self {
+    pub(super) fn of(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Self {
         let (rows, columns) = (&simplex.rows, &simplex.columns);
         // Of the costs themselves, whatever the units of the tree.
-        let ways = CostRows::of_columns(cost, columns);
+        let costs = CostRows::of_columns(cost, columns);
         let first = heaviest(columns.iter().map(|&j| masses.b[j]));
         let from = |zeros: &dyn Fn(usize) -> usize| {
             let u: Vec<f64> = simplex.row_potentials(zeros).iter().map(|u| u / simplex.unit).collect();
-            let mut v = room_of_columns(&ways, rows, &u);
+            let mut v = least_of_columns(&costs, rows, &u, Rounding::Down);
             let constant = v[first];
             v.iter_mut().for_each(|v| *v = difference_below(*v, constant));
             let mut all = Self::nothing(masses);
-            rows.iter().zip(room_of_rows(&ways, rows, &v)).for_each(|(&i, potential)| all.u[i] = potential);
+            rows.iter().zip(least_of_rows(&costs, rows, &v)).for_each(|(&i, potential)| all.u[i] = potential);
             columns.iter().zip(v).for_each(|(&j, potential)| all.v[j] = potential);
             all
         };
         let mut all = from(&|_| first);
-        if let Some([row_parts, column_parts]) = simplex.sum_count(cost) {
+        if let Some([row_parts, column_parts]) = simplex.components(cost) {
             let zeros = heaviest_of_each(&column_parts, |k| masses.b[columns[k]], first);
             let apart = from(&|row| zeros[row_parts[row]]);
             if dual(masses, &apart.u, &apart.v) > dual(masses, &all.u, &all.v) {
@@ -53,23 +53,23 @@ impl Potentials {
     }
 
     /// Potentials of the places that hold nothing: first of columns, then of rows, which also leave those their room.
-    fn complete<T: Real>(&mut self, cost: &Cost<'_, T>, masses: &Masses) {
+    fn complete(&mut self, cost: AnyCost<'_>, masses: &Masses) {
         let empty = |masses: &[f64]| (0..masses.len()).filter(|&i| masses[i] == 0.0).collect::<Vec<_>>();
         let (rows, columns) = (empty(&masses.a), empty(&masses.b));
-        let (ways, mut scratch) = (CostRows::of_columns(cost, &columns), Vec::new());
+        let (rows_of_costs, mut scratch) = (CostRows::of_columns(cost, &columns), Vec::new());
         let mut slopes = vec![Slope::default(); columns.len()];
         for i in (0..self.u.len()).filter(|&i| masses.a[i] > 0.0 && !columns.is_empty()) {
-            let costs = ways.row(i, &mut scratch);
+            let costs = rows_of_costs.row(i, &mut scratch);
             slopes.iter_mut().zip(costs.iter()).for_each(|(slope, cost)| slope.meet(cost, self.u[i]));
         }
         let mut is_bound = vec![true; self.v.len()];
         for (&j, slope) in columns.iter().zip(slopes) {
-            self.v[j] = slope.value::<T>(cost);
-            is_bound[j] = slope.is_number::<T>();
+            self.v[j] = slope.value(cost);
+            is_bound[j] = slope.is_number(cost);
         }
-        let ways = CostRows::new(cost);
+        let rows_of_costs = CostRows::new(cost);
         for i in rows {
-            let (mut slope, costs) = (Slope::default(), ways.row(i, &mut scratch));
+            let (mut slope, costs) = (Slope::default(), rows_of_costs.row(i, &mut scratch));
             for (j, cost) in costs.iter().enumerate() {
                 match masses.b[j] > 0.0 {
                     true => slope.meet(cost, self.v[j]),
@@ -77,7 +77,7 @@ impl Potentials {
                     false => {}
                 }
             }
-            self.u[i] = slope.value::<T>(cost);
+            self.u[i] = slope.value(cost);
         }
     }
 }
@@ -111,14 +111,14 @@ impl Slope {
         }
     }
 
-    fn is_number<T: Real>(self) -> bool {
-        self.is_known && T::from_f64(self.least).is_finite()
+    fn is_number(self, cost: AnyCost<'_>) -> bool {
+        self.is_known && cost.fits(self.least)
     }
 
     /// Only a matrix forbids ways; points that far away have no cost that fits the type.
-    fn value<T: Real>(self, cost: &Cost<'_, T>) -> f64 {
-        let is_forbidden = self.is_known && self.least == f64::INFINITY && matches!(cost, Cost::Matrix(_));
-        if self.is_number::<T>() || is_forbidden { self.least } else { f64::NAN }
+    fn value(self, cost: AnyCost<'_>) -> f64 {
+        let is_forbidden = self.is_known && self.least == f64::INFINITY && cost.is_matrix();
+        if self.is_number(cost) || is_forbidden { self.least } else { f64::NAN }
     }
 }
 
@@ -138,38 +138,19 @@ fn heaviest_of_each(parts: &[usize], mass: impl Fn(usize) -> f64, other: usize) 
     best.into_iter().map(|best| best.unwrap_or(other)).collect()
 }
 
-/// Rows that make one job: few enough jobs that their results are little beside what they read.
-fn rows_per_job(rows: usize) -> usize {
-    rows.div_ceil(16).max(16)
+/// Potentials whose first is zero: those of a c-transform are then no larger than the costs differ, and so their sums lose
+/// no digits to a constant that goes from one side to the other.
+pub(in crate::transport) fn from_zero(mut potentials: Vec<f64>) -> Vec<f64> {
+    let first = potentials.first().copied().unwrap_or(0.0);
+    potentials.iter_mut().for_each(|potential| *potential -= first);
+    potentials
 }
 
-/// The largest potentials of these rows that are not above `C_ij - v_j`, exactly, up to two roundings.
-fn room_of_rows<T: Real>(ways: &CostRows<'_, T>, rows: &[usize], v: &[f64]) -> Vec<f64> {
-    let (chunk, mut u) = (rows_per_job(rows.len()), vec![0.0; rows.len()]);
-    let jobs = u.chunks_mut(chunk).zip(rows.chunks(chunk)).collect();
-    parallel::for_each(jobs, size_of_val(v) * rows.len(), |(u, rows): (&mut [f64], &[usize])| {
-        let mut scratch = Vec::new();
-        u.iter_mut().zip(rows).for_each(|(u, &i)| *u = ways.row(i, &mut scratch).least_below(v));
-    });
-    u
-}
-
-/// The same of the columns: a potential that was rounded up would take its digits from those of the rows.
-fn room_of_columns<T: Real>(ways: &CostRows<'_, T>, rows: &[usize], u: &[f64]) -> Vec<f64> {
-    let chunk = rows_per_job(rows.len());
-    let mut parts = vec![vec![f64::INFINITY; ways.width()]; rows.len().div_ceil(chunk)];
-    let jobs = parts.iter_mut().zip(rows.chunks(chunk).zip(u.chunks(chunk))).collect();
-    parallel::for_each(
-        jobs,
-        size_of_val(u) * ways.width(),
-        |(least, (rows, u)): (&mut Vec<f64>, (&[usize], &[f64]))| {
-            let mut scratch = Vec::new();
-            rows.iter().zip(u).for_each(|(&i, &u)| ways.row(i, &mut scratch).lower_below(u, least));
-        },
-    );
-    let join = |mut left: Vec<f64>, right: Vec<f64>| {
-        left.iter_mut().zip(right).for_each(|(left, right)| *left = left.min(right));
-        left
+/// `Σ a u + Σ b v`, of the places that hold something.
+pub(super) fn dual(masses: &Masses, u: &[f64], v: &[f64]) -> f64 {
+    let terms = |masses: &[f64], potentials: &[f64]| {
+        let term = |(&mass, &potential): (&f64, &f64)| if mass > 0.0 { mass * potential } else { 0.0 };
+        reduction::sum(&masses.iter().zip(potentials).map(term).collect::<Vec<_>>())
     };
-    parts.into_iter().reduce(join).unwrap_or_default()
+    terms(&masses.a, u) + terms(&masses.b, v)
 }

@@ -1,15 +1,14 @@
 //! The network simplex: arcs that save something enter the tree until none does, first as far as `f64` can tell, then exactly.
 
 use super::exact::Exact;
-use super::reach::fewest_forbidden;
 use super::start::greedy;
 use super::tree::{Arc, Tree};
 use super::units::units;
-use crate::transport::Cost;
-use crate::transport::certificates::to_columns;
+use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::CostRows;
+use crate::transport::mass::held;
 use crate::transport::problem::Masses;
-use crate::{Real, Result};
+use crate::transport::reduced_costs::{Rounding, least_of_columns};
 
 /// Arcs that are offered before the best of them enter: more of them make for fewer exchanges and more passes.
 const OFFERS: usize = 8;
@@ -47,8 +46,8 @@ pub(super) fn exchanges(masses: &Masses) -> u64 {
 }
 
 /// A problem without its empty places, and a tree of it.
-pub(in crate::transport) struct Simplex<'a, T> {
-    pub(super) ways: CostRows<'a, T>,
+pub(in crate::transport) struct Simplex<'a> {
+    costs: CostRows<'a>,
     /// The places that hold something.
     pub(super) rows: Vec<usize>,
     pub(super) columns: Vec<usize>,
@@ -67,53 +66,20 @@ pub(in crate::transport) struct Simplex<'a, T> {
     pub(super) unit: f64,
 }
 
-impl<'a, T: Real> Simplex<'a, T> {
-    /// A tree that is feasible and sends nothing along forbidden ways. It is a good one where `worth` are good potentials of
-    /// all columns; without them it goes by the least cost of each.
-    ///
-    /// Costs have been checked between the places that hold something, and no others are read.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoFinitePlan`](crate::Error::NoFinitePlan).
-    pub(in crate::transport) fn new(cost: &Cost<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Result<Self> {
-        Self::in_units(1.0, cost, masses, worth)
-    }
-
-    /// The same with all costs, and so all potentials, multiplied by a power of two: [`SMALL`] where sums of costs do not fit
-    /// the type. What subnormal costs lose by it is nothing beside such sums.
-    pub(super) fn in_units(unit: f64, cost: &Cost<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Result<Self> {
-        let columns = held(&masses.b);
-        let mut simplex = Self::start(CostRows::of_columns(cost, &columns).in_units(unit), masses, worth);
-        simplex.unit = unit;
-        if simplex.tree.arcs().any(|arc| arc.cost == f64::INFINITY && arc.flow > 0)
-            && let Some(ways) = CostRows::of_forbidden(cost, &columns)
-        {
-            let reached = fewest_forbidden(ways, masses)?;
-            (simplex.tree, simplex.rows_read) = (reached.tree, reached.rows_read);
-            let (rows, columns) = (&simplex.rows, &simplex.columns);
-            simplex.tree.price(|arc| unit * cost.at(rows[arc.row], columns[arc.column]));
-        }
-        simplex.draw_near();
-        Ok(simplex)
-    }
-
+impl<'a> Simplex<'a> {
     /// A first tree, which may send something along ways of infinite cost.
-    pub(super) fn start(ways: CostRows<'a, T>, masses: &Masses, worth: Option<&[f64]>) -> Self {
+    pub(super) fn start(costs: CostRows<'a>, masses: &Masses, potentials: Option<&[f64]>) -> Self {
         let (rows, columns) = (held(&masses.a), held(&masses.b));
         let at = |places: &[usize], values: &[f64]| places.iter().map(|&i| values[i]).collect::<Vec<_>>();
         let (offered, wanted) = units(&at(&rows, &masses.a), &at(&columns, &masses.b));
-        let mut worth = match worth {
-            Some(worth) => at(&columns, worth),
-            None => {
-                let nothing = |mass: &f64| if *mass > 0.0 { 0.0 } else { f64::NEG_INFINITY };
-                to_columns(&ways, &masses.a.iter().map(nothing).collect::<Vec<_>>())
-            }
+        let mut potentials = match potentials {
+            Some(potentials) => at(&columns, potentials),
+            None => least_of_columns(&costs, &rows, &vec![0.0; rows.len()], Rounding::Nearest),
         };
-        worth.iter_mut().filter(|worth| !worth.is_finite()).for_each(|worth| *worth = 0.0);
-        let tree = greedy(&ways, &rows, &offered, wanted, worth);
+        potentials.iter_mut().filter(|potential| !potential.is_finite()).for_each(|potential| *potential = 0.0);
+        let tree = greedy(&costs, &rows, &offered, wanted, potentials);
         Self {
-            ways,
+            costs,
             rows,
             columns,
             tree,
@@ -166,7 +132,7 @@ impl<'a, T: Real> Simplex<'a, T> {
             return least;
         }
         let (nothing, mut scratch) = (vec![0.0; self.columns.len()], Vec::new());
-        let rows = self.rows.iter().map(|&i| self.ways.row(i, &mut scratch).least(&nothing));
+        let rows = self.rows.iter().map(|&i| self.costs.row(i, &mut scratch).least(&nothing));
         let least = rows.fold(f64::INFINITY, f64::min);
         self.rows_read += self.rows.len() as u64;
         self.least = Some(least);
@@ -204,7 +170,7 @@ impl<'a, T: Real> Simplex<'a, T> {
         let (mut row, mut since, mut scratch) = (0, 0, Vec::new());
         while since < n {
             self.rows_read += 1;
-            match exact.offer(row, &self.ways.row(self.rows[row], &mut scratch)) {
+            match exact.offer(row, &self.costs.row(self.rows[row], &mut scratch)) {
                 None => since += 1,
                 Some(_) if self.is_over(limits) => return Ended::Limit,
                 Some(arc) => {
@@ -236,7 +202,7 @@ impl<'a, T: Real> Simplex<'a, T> {
 
     /// The parts of the tree that idle arcs drawn near hold together, if there are any: to which of them each row and each
     /// column belongs. Nothing says how their potentials stand to each other but that they must be feasible.
-    pub(super) fn sum_count(&self, cost: &Cost<'_, T>) -> Option<[Vec<usize>; 2]> {
+    pub(super) fn components(&self, cost: AnyCost<'_>) -> Option<[Vec<usize>; 2]> {
         if !self.is_drawn {
             return None;
         }
@@ -301,7 +267,7 @@ impl<'a, T: Real> Simplex<'a, T> {
     /// The arc by which a row saves most, if it saves anything.
     fn offer(&mut self, row: usize, scratch: &mut Vec<f64>) -> Option<Arc> {
         self.rows_read += 1;
-        let (costs, potentials) = (self.ways.row(self.rows[row], scratch), self.tree.certain_columns());
+        let (costs, potentials) = (self.costs.row(self.rows[row], scratch), self.tree.certain_columns());
         let least = costs.least(potentials);
         if least < self.tree.certain_rows()[row] {
             let column = costs.place(potentials, least);
@@ -319,9 +285,4 @@ impl<'a, T: Real> Simplex<'a, T> {
         let best = (0..offers.len()).max_by(|&x, &y| saving(&offers[x]).total_cmp(&saving(&offers[y])))?;
         Some(offers.swap_remove(best))
     }
-}
-
-/// Places that hold something.
-fn held(masses: &[f64]) -> Vec<usize> {
-    (0..masses.len()).filter(|&i| masses[i] > 0.0).collect()
 }

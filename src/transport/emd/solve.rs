@@ -1,11 +1,12 @@
 //! From a problem to its solution in `f64`: the simplex, then flows and potentials that stand on their own.
 
 use super::flows::flows;
-use super::potentials::Potentials;
+use super::potentials::{Potentials, dual};
 use super::simplex::{Ended, Limits, SMALL, Simplex, exchanges};
+use crate::transport::any_cost::AnyCost;
 use crate::transport::problem::Masses;
-use crate::transport::{Flow, Plan, TransportProblem, mass};
-use crate::{Error, Real, Result, check, reduction};
+use crate::transport::{Flow, Plan, mass};
+use crate::{Error, Result, check};
 
 /// A plan and a feasible pair of potentials, and what they say of the least cost.
 pub(in crate::transport) struct Solved {
@@ -22,18 +23,14 @@ pub(in crate::transport) struct Solved {
 }
 
 /// The tree of an optimal plan, of a problem whose sides hold the same.
-pub(super) fn optimal<'a, T: Real>(problem: &TransportProblem<'a, T>, masses: &Masses) -> Result<Simplex<'a, T>> {
-    let simplex = optimal_in_units(1.0, problem, masses)?;
-    if simplex.tree.fits() { Ok(simplex) } else { optimal_in_units(SMALL, problem, masses) }
+pub(super) fn optimal<'a>(cost: AnyCost<'a>, masses: &Masses) -> Result<Simplex<'a>> {
+    let simplex = optimal_in_units(1.0, cost, masses)?;
+    if simplex.tree.fits() { Ok(simplex) } else { optimal_in_units(SMALL, cost, masses) }
 }
 
-fn optimal_in_units<'a, T: Real>(
-    unit: f64,
-    problem: &TransportProblem<'a, T>,
-    masses: &Masses,
-) -> Result<Simplex<'a, T>> {
+fn optimal_in_units<'a>(unit: f64, cost: AnyCost<'a>, masses: &Masses) -> Result<Simplex<'a>> {
     let steps = exchanges(masses);
-    let mut simplex = Simplex::in_units(unit, &problem.cost, masses, None)?;
+    let mut simplex = Simplex::in_units(unit, cost, masses, None)?;
     match simplex.run(Limits { exchanges: steps, rows: u64::MAX }) {
         Ended::Optimal => Ok(simplex),
         Ended::Limit => Err(Error::Unfinished { objective: "emd", steps }),
@@ -41,27 +38,19 @@ fn optimal_in_units<'a, T: Real>(
 }
 
 /// The plan of a tree, in the masses themselves, and its cost.
-pub(super) fn plan<T: Real>(
-    problem: &TransportProblem<'_, T>,
-    masses: &Masses,
-    simplex: &Simplex<'_, T>,
-) -> Result<(Plan<f64>, f64)> {
-    let plan = Plan::new(problem.cost.shape(), carried(problem, masses, simplex)?);
-    let primal = plan.cost(|i, j| problem.cost.at(i, j));
+pub(super) fn plan(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Result<(Plan<f64>, f64)> {
+    let plan = Plan::new(cost.shape(), carried(cost, masses, simplex)?);
+    let primal = plan.cost(|i, j| cost.at(i, j));
     if primal.is_finite() && simplex.tree.fits() { Ok((plan, primal)) } else { Err(overflow()) }
 }
 
-/// What the tree stands for: flows in the masses themselves, and potentials that are feasible at every place.
-pub(in crate::transport) fn finish<T: Real>(
-    problem: &TransportProblem<'_, T>,
-    masses: &Masses,
-    simplex: &Simplex<'_, T>,
-) -> Result<Solved> {
-    let (plan, primal) = plan(problem, masses, simplex)?;
-    let Potentials { u, v } = Potentials::of(&problem.cost, masses, simplex);
+/// The solution that a tree stands for: flows in the masses themselves, and potentials that are feasible at every place.
+pub(in crate::transport) fn finish(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Result<Solved> {
+    let (plan, primal) = plan(cost, masses, simplex)?;
+    let Potentials { u, v } = Potentials::of(cost, masses, simplex);
     let dual = dual(masses, &u, &v);
     // Never below zero, since no `u + v` is above its cost; nor is a rounded difference then.
-    let gap = plan.cost(|i, j| (problem.cost.at(i, j) - v[j]) - u[i]);
+    let gap = plan.cost(|i, j| (cost.at(i, j) - v[j]) - u[i]);
     if dual.is_finite() && gap.is_finite() { Ok(Solved { plan, u, v, primal, dual, gap }) } else { Err(overflow()) }
 }
 
@@ -69,28 +58,7 @@ fn overflow() -> Error {
     Error::overflow::<f64>("cost", crate::Position::default())
 }
 
-/// Potentials whose first is zero: those of a c-transform are then no larger than the costs differ, and so their sums lose
-/// no digits to a constant that goes from one side to the other.
-pub(in crate::transport) fn from_zero(mut potentials: Vec<f64>) -> Vec<f64> {
-    let first = potentials.first().copied().unwrap_or(0.0);
-    potentials.iter_mut().for_each(|potential| *potential -= first);
-    potentials
-}
-
-/// `Σ a u + Σ b v`, of the places that hold something.
-pub(in crate::transport) fn dual(masses: &Masses, u: &[f64], v: &[f64]) -> f64 {
-    let terms = |masses: &[f64], potentials: &[f64]| {
-        let worth = |(&mass, &potential): (&f64, &f64)| if mass > 0.0 { mass * potential } else { 0.0 };
-        reduction::sum(&masses.iter().zip(potentials).map(worth).collect::<Vec<_>>())
-    };
-    terms(&masses.a, u) + terms(&masses.b, v)
-}
-
-fn carried<T: Real>(
-    problem: &TransportProblem<'_, T>,
-    masses: &Masses,
-    simplex: &Simplex<'_, T>,
-) -> Result<Vec<Flow<f64>>> {
+fn carried(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Result<Vec<Flow<f64>>> {
     let at = |places: &[usize], masses: &[f64]| places.iter().map(|&i| masses[i]).collect::<Vec<_>>();
     let (a, b) = (at(&simplex.rows, &masses.a), at(&simplex.columns, &masses.b));
     let arcs: Vec<_> = simplex.tree.arcs().map(|arc| (arc.row, arc.column)).collect();
@@ -103,7 +71,7 @@ fn carried<T: Real>(
         mass,
     };
     let (carried, forbidden): (Vec<_>, Vec<_>) =
-        carry.map(flow).partition(|flow: &Flow<f64>| problem.cost.at(flow.from, flow.to) < f64::INFINITY);
+        carry.map(flow).partition(|flow: &Flow<f64>| cost.at(flow.from, flow.to) < f64::INFINITY);
     // What rounding of the weights has left no way for.
     let left: f64 = forbidden.iter().map(|flow| flow.mass).sum();
     let rounding = check::sum_rounding(masses.a.len() + masses.b.len());

@@ -1,16 +1,15 @@
 //! A first tree: each row takes the cheapest columns that are left.
 
 use super::tree::{Arc, Child, Tree};
-use crate::Real;
 use crate::transport::cost_rows::CostRows;
 
-/// A strongly feasible tree. `rows` are the places of the rows among those of the cost; `ways` go to columns that hold
-/// `wanted`; `v` says what a column is worth, since what counts is how much a row saves by it.
+/// A strongly feasible tree. `rows` are the places of the rows among those of the cost; `costs` are those of ways to
+/// columns that hold `wanted`; `v` are potentials of the columns, so that a row takes what it saves most by.
 ///
 /// Each arc ends a row or a column. A column ends where the row holds as much, so that its arc always carries something;
 /// a row may be left with nothing and hang on its last column by an arc without flow, which leads towards the root.
-pub(super) fn greedy<T: Real>(
-    ways: &CostRows<'_, T>,
+pub(super) fn greedy(
+    costs: &CostRows<'_>,
     rows: &[usize],
     offered: &[i64],
     mut wanted: Vec<i64>,
@@ -21,7 +20,7 @@ pub(super) fn greedy<T: Real>(
     // Where all costs are infinite the first column that is open does as well as any.
     let mut first = 0;
     for (row, (&i, &offer)) in rows.iter().zip(offered).enumerate() {
-        let (costs, mut left) = (ways.row(i, &mut scratch), offer);
+        let (costs, mut left) = (costs.row(i, &mut scratch), offer);
         loop {
             let least = costs.least(&v);
             let column = if least < f64::INFINITY { costs.place(&v, least) } else { first };

@@ -1,7 +1,7 @@
-//! Two ends and where each of them comes from.
+//! An interval, and where each of its ends comes from.
 
 use crate::error::Position;
-use crate::transport::certificates::below;
+use crate::transport::outwards::below;
 use crate::{Error, Real, Result};
 
 /// `lower <= EMD <= upper`.
@@ -65,7 +65,7 @@ pub enum UpperBound {
 
 /// An interval in `f64`, as it closes.
 #[derive(Clone, Copy)]
-pub(super) struct Ends {
+pub(super) struct Interval {
     pub(super) lower: f64,
     pub(super) upper: f64,
     lower_by: LowerBound,
@@ -73,30 +73,30 @@ pub(super) struct Ends {
     pub(super) passes: usize,
 }
 
-impl Ends {
+impl Interval {
     /// All numbers.
     pub(super) fn new() -> Self {
         let (lower, upper) = (f64::NEG_INFINITY, f64::INFINITY);
         Self { lower, upper, lower_by: LowerBound::LeastCost, upper_by: UpperBound::Product, passes: 0 }
     }
 
-    /// Raises the lower end where this, less its margin, is above it. The optimum takes over also where it ties.
-    pub(super) fn raise(&mut self, lower: f64, margin: f64, by: LowerBound) {
+    /// Raises the lower end to this number less its margin, if that is higher. A tie goes to the exact solution.
+    pub(super) fn raise_lower(&mut self, lower: f64, margin: f64, by: LowerBound) {
         let moved = lower - margin;
         if moved > self.lower || (by == LowerBound::Exact && moved >= self.lower) {
             (self.lower, self.lower_by) = (moved, by);
         }
     }
 
-    /// Lowers the upper end where this, with its margin, is below it. The optimum takes over also where it ties.
-    pub(super) fn press(&mut self, upper: f64, margin: f64, by: UpperBound) {
+    /// Lowers the upper end to this number plus its margin, if that is lower. A tie goes to the exact solution.
+    pub(super) fn lower_upper(&mut self, upper: f64, margin: f64, by: UpperBound) {
         let moved = upper + margin;
         if moved < self.upper || (by == UpperBound::Exact && moved <= self.upper) {
             (self.upper, self.upper_by) = (moved, by);
         }
     }
 
-    /// Whether the ends are as near to each other as this share of them.
+    /// Whether the distance of the ends, relative to the larger of them, is at most `gap`.
     pub(super) fn are_near(&self, gap: f64) -> bool {
         self.upper - self.lower <= gap * self.lower.abs().max(self.upper.abs())
     }
@@ -115,8 +115,8 @@ impl Ends {
     }
 }
 
-/// A number times a power of two, rounded downwards, and lower by `tiny` where it has lost digits to the bottom of the type; but
-/// not below zero if it was not.
+/// A number times a power of two, rounded downwards; lower by `tiny` where digits may be lost since the product is
+/// subnormal or nearly so. A number that is not negative stays so.
 fn scaled_below(end: f64, unit: f64, tiny: f64) -> f64 {
     let scaled = end * unit;
     if scaled.abs() > f64::MIN_POSITIVE / f64::EPSILON {

@@ -1,63 +1,80 @@
-//! What is tried, in which order, and what it adds to the ends.
+//! The search for an interval: which bounds are tried, in which order.
 
 use ndarray::Array1;
 
-use super::EmdBounds;
-use super::interval::{EmdInterval, Ends, LowerBound, UpperBound};
-use crate::transport::certificates::{Held, Seen, Spent, chosen, leaving, product_cost, rounded_cost, to_rows, worth};
+use super::config::EmdBounds;
+use super::interval::{EmdInterval, Interval, LowerBound, UpperBound};
+use crate::transport::any_cost::AnyCost;
+use crate::transport::certificates::{
+    Held, ProjectedPoints, Spent, chosen, dual_value, leaving, product_cost, rounded_cost,
+};
 use crate::transport::emd::{Ended, Limits, Simplex, finish, finite_plan, from_zero};
 use crate::transport::problem::Masses;
+use crate::transport::reduced_costs::{Rounding, least_of_columns, least_of_rows};
 use crate::transport::{Cost, Flow, Sinkhorn, SinkhornSolution, TransportProblem, mass};
-use crate::{Error, Position, Real, Result};
+use crate::{Error, Position, Real, Result, check};
 
-/// Rounds of a stage at most, and the error of the marginals with which it is content: rounding repairs what is left.
+/// Rounds of a stage at most, and the error of the marginals at which it stops before: rounding repairs what is left.
 const ROUNDS: usize = 30;
-const AGREED: f64 = 0.01;
+const STAGE_TOLERANCE: f64 = 0.01;
 
-/// By what the regularization falls from one stage to the next, and the share of the width that a stage may leave if another
-/// is to follow.
-const FALL: f64 = 3.0;
-const ENOUGH: f64 = 0.8;
+/// The regularization is divided by this from one stage to the next. Another stage follows where the last has left at most
+/// the share [`MIN_PROGRESS`] of the interval's width.
+const STAGE_FACTOR: f64 = 3.0;
+const MIN_PROGRESS: f64 = 0.8;
 
-/// The range of the costs over the first regularization.
-const COARSE: f64 = 16.0;
+/// The range of the costs, divided by the first regularization.
+const FIRST_RATIO: f64 = 16.0;
 
-/// One call: the problem, what is known, and what may still be spent.
+pub(in crate::transport) fn solve<T: Real>(
+    bounds: EmdBounds,
+    problem: TransportProblem<'_, T>,
+) -> Result<EmdInterval<T>> {
+    let EmdBounds { gap, budget } = bounds;
+    check::non_negative("gap", gap)?;
+    check::parameter("budget", budget as f64, ">= 1", budget >= 1)?;
+    let masses = problem.held_masses()?.scaled();
+    Search::new(&problem, masses, bounds).run()
+}
+
+/// One call: the problem, and the bounds that have been found so far.
 pub(super) struct Search<'a, 'p, T> {
     problem: &'p TransportProblem<'a, T>,
+    cost: AnyCost<'a>,
     masses: Masses,
     /// What masses have been divided by, a power of two.
     unit: f64,
-    held: Held<'a, T>,
+    held: Held<'a>,
     settings: EmdBounds,
-    ends: Ends,
+    interval: Interval,
     /// The largest dual value so far, and the potentials of the columns that have it.
-    worth: f64,
+    best_dual: f64,
     potentials: Vec<f64>,
-    /// Number of roundings that a sum over the problem makes, at most.
+    /// An upper bound on the number of roundings in any sum over the problem.
     roundings: f64,
-    /// A rounding of all mass at the largest of the costs.
+    /// One rounding of the largest cost that all mass could have.
     size: f64,
-    /// The least cost, and how far the largest that is finite lies above it.
+    /// The least cost, and the largest finite cost less the least.
     least: f64,
     range: f64,
 }
 
 impl<'a, 'p, T: Real> Search<'a, 'p, T> {
-    /// Nothing known.
+    /// A search that has found nothing yet.
     pub(super) fn new(problem: &'p TransportProblem<'a, T>, masses: Masses, settings: EmdBounds) -> Self {
-        let (unit, masses) = in_units(masses);
+        let (cost, (unit, masses)) = (problem.any_cost(), in_units(masses));
         let dimension = match problem.cost {
             Cost::Matrix(_) => 0,
             Cost::Points { x, .. } => x.ncols(),
         };
         Self {
             problem,
+            cost,
             unit,
-            held: Held::new(&problem.cost, &masses),
+            held: Held::new(cost, &masses),
             settings,
-            ends: Ends::new(),
-            worth: f64::NEG_INFINITY,
+            interval: Interval::new(),
+            best_dual: f64::NEG_INFINITY,
             potentials: Vec::new(),
             roundings: 2.0 * (masses.a.len() + masses.b.len() + dimension + 128) as f64,
             size: 0.0,
@@ -78,14 +95,15 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
             }
             step(&mut self)?;
         }
-        self.ends.to_real(self.unit, self.roundings * f64::from_bits(1))
+        self.interval.to_real(self.unit, self.roundings * f64::from_bits(1))
     }
 
     /// Some plan must have been found: where ways are forbidden, the product is not one. The gap cannot become smaller than what
     /// both ends are moved outwards for round-off.
     fn is_over(&self) -> bool {
         let gap = self.settings.gap.max(4.0 * self.roundings * f64::EPSILON);
-        self.ends.upper < f64::INFINITY && (self.ends.are_near(gap) || self.ends.passes >= self.settings.budget)
+        self.interval.upper < f64::INFINITY
+            && (self.interval.are_near(gap) || self.interval.passes >= self.settings.budget)
     }
 
     /// How far off a sum may be, where `size` is one rounding of it; a sum of zeros is exact.
@@ -93,7 +111,8 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         if size == 0.0 { 0.0 } else { self.roundings * (size + f64::from_bits(1)) }
     }
 
-    /// What the costs are like, and all mass at the least of them. One pass; the product coupling takes another.
+    /// The range of the costs, and the bound of all mass at the least of them. One pass; the product coupling takes
+    /// another.
     fn measure(&mut self) -> Result<()> {
         let (mut least, mut most, mut scratch) = (f64::INFINITY, f64::NEG_INFINITY, Vec::new());
         for k in 0..self.held.rows.len() {
@@ -103,7 +122,7 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
             }
         }
         if most == f64::NEG_INFINITY {
-            finite_plan(self.problem, &self.masses)?;
+            finite_plan(self.cost, &self.masses)?;
         }
         let total = mass::total(&self.held.a);
         let rounding = f64::EPSILON * total;
@@ -114,29 +133,29 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         self.raise(total * least, rounding * least.abs(), LowerBound::LeastCost);
         let Spent { cost, size, astray } = product_cost(&self.held);
         if astray.is_none() {
-            // Its parts may be too small to be seen.
+            // A sum of tiny terms may round to zero, which does not make it exact.
             let size = if self.size > 0.0 { (f64::EPSILON * size).max(f64::from_bits(1)) } else { 0.0 };
-            self.ends.press(cost, self.margin(size), UpperBound::Product);
+            self.interval.lower_upper(cost, self.margin(size), UpperBound::Product);
         }
-        self.ends.passes += 2;
+        self.interval.passes += 2;
         Ok(())
     }
 
-    /// Raises the lower end: no plan costs less than nothing where no way does.
+    /// Raises the lower end; where no cost is negative, never by a number below zero.
     fn raise(&mut self, lower: f64, size: f64, by: LowerBound) {
         let margin = self.margin(size);
-        self.ends.raise(lower, if self.least >= 0.0 { margin.min(lower.max(0.0)) } else { margin }, by);
+        self.interval.raise_lower(lower, if self.least >= 0.0 { margin.min(lower.max(0.0)) } else { margin }, by);
     }
 
-    /// Problems that are solved without a plan.
+    /// Bounds from relaxed problems, which are solved without a plan.
     fn relaxed(&mut self) -> Result<()> {
-        if let Some(seen) = Seen::of(&self.problem.cost, &self.masses) {
-            self.raise(seen.axes()?, self.size, LowerBound::Axes);
+        if let Some(points) = ProjectedPoints::of(&self.problem.cost, &self.masses) {
+            self.raise(points.axes()?, self.size, LowerBound::Axes);
         }
-        let [n, m] = self.problem.cost.shape();
-        let stays = |&i: &usize| self.masses.b[i] == 0.0 || self.problem.cost.at(i, i) == 0.0;
+        let [n, m] = self.cost.shape();
+        let stays = |&i: &usize| self.masses.b[i] == 0.0 || self.cost.at(i, i) == 0.0;
         if n == m && self.held.rows.iter().all(stays) {
-            self.ends.passes += 1;
+            self.interval.passes += 1;
             if let Ok(bound) = leaving(&self.held, &self.masses) {
                 self.raise(bound, self.size, LowerBound::TotalVariation);
             }
@@ -144,31 +163,31 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         Ok(())
     }
 
-    /// Potentials from nothing.
+    /// Potentials from the c-transform of zero.
     fn transformed(&mut self) -> Result<()> {
         self.prove_from(&vec![0.0; self.held.a.len()], LowerBound::CTransform);
         Ok(())
     }
 
     /// Raises the lower end by the dual value of potentials that are feasible, and keeps those of the columns where they are
-    /// worth more than any before. The dual value.
+    /// better than any before. The dual value.
     fn prove(&mut self, u: &[f64], v: Vec<f64>, by: LowerBound) -> f64 {
-        let lower = worth(&self.held, u, &v);
+        let lower = dual_value(&self.held, u, &v);
         let absolute = |potentials: &[f64]| potentials.iter().map(|p| p.abs()).collect::<Vec<_>>();
-        self.raise(lower, f64::EPSILON * worth(&self.held, &absolute(u), &absolute(&v)), by);
-        if lower > self.worth {
-            (self.worth, self.potentials) = (lower, v);
+        self.raise(lower, f64::EPSILON * dual_value(&self.held, &absolute(u), &absolute(&v)), by);
+        if lower > self.best_dual {
+            (self.best_dual, self.potentials) = (lower, v);
         }
         lower
     }
 
-    /// The same for what potentials of the rows leave room for, and what that leaves. Two passes.
+    /// The same for the c-transform of potentials of the rows, and the c-transform of that. Two passes.
     fn prove_from(&mut self, u: &[f64], by: LowerBound) -> f64 {
-        self.ends.passes += 2;
-        let mut all = vec![f64::NEG_INFINITY; self.masses.a.len()];
-        self.held.rows.iter().zip(u).for_each(|(&i, &u)| all[i] = u);
-        let v = from_zero(self.held.to_columns(&all));
-        self.prove(&to_rows(&self.held, &v), v, by)
+        self.interval.passes += 2;
+        let Held { costs, rows, .. } = &self.held;
+        let v = from_zero(least_of_columns(costs, rows, u, Rounding::Nearest));
+        let u = least_of_rows(costs, rows, &v);
+        self.prove(&u, v, by)
     }
 
     /// The tree that the simplex would begin with.
@@ -177,76 +196,77 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         self.take(&simplex, LowerBound::Greedy, UpperBound::Greedy)
     }
 
-    fn simplex(&self) -> Result<Simplex<'a, T>> {
+    fn simplex(&self) -> Result<Simplex<'a>> {
         let mut all = vec![0.0; self.masses.b.len()];
         self.held.columns.iter().zip(&self.potentials).for_each(|(&j, &v)| all[j] = v);
-        Simplex::new(&self.problem.cost, &self.masses, Some(&all))
+        Simplex::new(self.cost, &self.masses, Some(&all))
     }
 
-    /// Stages of Sinkhorn's iteration with falling regularization, each from where the last has ended, for as long as what
-    /// they prove by themselves becomes much narrower.
+    /// Stages of Sinkhorn's iteration with falling regularization, each from the potential of the last, for as long as the
+    /// interval of a stage is much narrower than that of the last.
     fn entropic(&mut self) -> Result<()> {
-        let (mut regularization, mut width) = (self.range / COARSE, f64::INFINITY);
-        // The potential of the columns, in the type of the caller: where it comes from is no matter for what it proves.
+        let (mut regularization, mut width) = (self.range / FIRST_RATIO, f64::INFINITY);
+        // The potential of the columns, in the type of the caller: any potential proves a bound, so that its rounding is
+        // harmless.
         let mut g: Option<Array1<T>> = None;
         while !self.is_over() {
             let sinkhorn =
-                Sinkhorn { regularization, max_iterations: ROUNDS, tolerance: AGREED, ..Sinkhorn::default() };
+                Sinkhorn { regularization, max_iterations: ROUNDS, tolerance: STAGE_TOLERANCE, ..Sinkhorn::default() };
             let solution = match &g {
                 None => sinkhorn.solve(*self.problem),
                 Some(g) => sinkhorn.solve_from(*self.problem, g),
             };
-            // Costs whose range is nothing beside them have no such iteration; the simplex needs none.
+            // The iteration fails where the range of the costs is tiny beside them; the simplex does not.
             let Ok(solution) = solution else { break };
             let proved = self.rounded(&solution, regularization);
-            // Nor is there more to prove below the round-off of what is repaired.
-            if !(proved <= ENOUGH * width && proved < f64::INFINITY) || proved <= 2.0 * self.margin(self.size) {
+            // A width below the round-off of the repaired plan cannot fall further.
+            if !(proved <= MIN_PROGRESS * width && proved < f64::INFINITY) || proved <= 2.0 * self.margin(self.size) {
                 break;
             }
-            (g, width, regularization) = (Some(solution.g), proved, regularization / FALL);
+            (g, width, regularization) = (Some(solution.g), proved, regularization / STAGE_FACTOR);
         }
         Ok(())
     }
 
-    /// What a stage proves: its plan made feasible, and its potential with all the room that it leaves. Six passes beside
-    /// the rounds: one to find the range of the costs, three for the plan, two for the potentials. The width of both.
+    /// The width of the interval that a stage proves: from its plan, made feasible, and from its potential by c-transforms.
+    /// Six passes beside the rounds: one to find the range of the costs, three for the plan, two for the potentials.
     fn rounded(&mut self, solution: &SinkhornSolution<'_, T>, regularization: f64) -> f64 {
         let unit = self.unit;
-        let plan_row = |i: usize, out: &mut [f64]| {
+        let mut plan_row = |i: usize, out: &mut [f64]| {
             solution.plan_row_into(i, out);
             out.iter_mut().for_each(|mass| *mass /= unit);
         };
-        let Spent { cost, astray, .. } = rounded_cost(&self.held, &self.masses, plan_row);
-        // What rounding spreads goes everywhere, so that forbidden ways leave nothing of it.
+        let Spent { cost, astray, .. } = rounded_cost(&self.held, &self.masses, &mut plan_row);
+        // Rounding spreads what is missing over all ways, forbidden ones too: then the plan bounds nothing.
         let upper = if astray.is_none() { cost } else { f64::INFINITY };
         let f: Vec<f64> = self.held.rows.iter().map(|&i| solution.f[i].as_f64()).collect();
-        self.ends.passes += solution.iterations + 4;
+        self.interval.passes += solution.iterations + 4;
         let lower = self.prove_from(&f, LowerBound::Sinkhorn { regularization });
-        self.ends.press(upper, self.margin(self.size), UpperBound::Sinkhorn { regularization });
+        self.interval.lower_upper(upper, self.margin(self.size), UpperBound::Sinkhorn { regularization });
         upper - lower
     }
 
     /// The simplex, for as long as it may take.
     fn exact(&mut self) -> Result<()> {
         let n = self.held.rows.len() as u64;
-        let rows = n * self.settings.budget.saturating_sub(self.ends.passes) as u64;
+        let rows = n * self.settings.budget.saturating_sub(self.interval.passes) as u64;
         let mut simplex = self.simplex()?;
         let optimal = simplex.run(Limits { exchanges: u64::MAX, rows }) == Ended::Optimal;
-        self.ends.passes += simplex.rows_read.div_ceil(n) as usize;
+        self.interval.passes += simplex.rows_read.div_ceil(n) as usize;
         match optimal {
             true => self.take(&simplex, LowerBound::Exact, UpperBound::Exact),
             false => self.take(&simplex, LowerBound::Simplex, UpperBound::Simplex),
         }
     }
 
-    /// What a tree stands for: its plan, and its potentials with all the room that they leave. Two passes.
-    fn take(&mut self, simplex: &Simplex<'a, T>, lower_by: LowerBound, upper_by: UpperBound) -> Result<()> {
-        self.ends.passes += 2;
-        let solved = finish(self.problem, &self.masses, simplex)?;
-        // What rounding of the masses has moved pays what the plan's ways cost, and no more.
-        let largest = |most: f64, flow: &Flow<f64>| most.max(self.problem.cost.at(flow.from, flow.to).abs());
+    /// The bounds of a tree: from its plan, and from its potentials, raised as far as costs allow. Two passes.
+    fn take(&mut self, simplex: &Simplex<'a>, lower_by: LowerBound, upper_by: UpperBound) -> Result<()> {
+        self.interval.passes += 2;
+        let solved = finish(self.cost, &self.masses, simplex)?;
+        // Mass that was moved by rounding pays at most the largest cost of the plan.
+        let largest = |most: f64, flow: &Flow<f64>| most.max(self.cost.at(flow.from, flow.to).abs());
         let size = f64::EPSILON * mass::total(&self.held.a) * solved.plan.flows().iter().fold(0.0, largest);
-        self.ends.press(solved.primal, self.margin(size), upper_by);
+        self.interval.lower_upper(solved.primal, self.margin(size), upper_by);
         let (u, v) = (chosen(&solved.u, &self.held.rows), chosen(&solved.v, &self.held.columns));
         self.prove(&u, v, lower_by);
         Ok(())

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, array};
 
 use super::*;
 use crate::testing::generator;
-use crate::transport::{Cost, GroundCost, emd};
+use crate::transport::{Cost, GroundCost, TransportProblem, emd};
 
 fn weights(n: usize, next: &mut impl FnMut() -> f64) -> Array1<f64> {
     let weights = Array1::from_shape_simple_fn(n, || 0.01 + next());

@@ -1,4 +1,4 @@
-//! The distance on a line as a distance: with its root, for any order up to infinity.
+//! The distance on a line with its root, for any order up to infinity.
 
 use super::longest::{longest, share_out, slack};
 use super::measure::Atoms;
@@ -47,6 +47,10 @@ use crate::{Real, Result, parallel};
 /// Villani, *Topics in Optimal Transportation*, 2003, sections 2.2 and 7.1.2. Of order infinity: Champion, De Pascale and
 /// Juutinen, *The ∞-Wasserstein distance*, SIAM J. Math. Anal. 2008.
 pub fn wasserstein_1d_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> Result<T> {
+    T::wasserstein_1d_distance(x, y, p)
+}
+
+pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> Result<T> {
     let order = Order::new(p)?;
     if let Order::First = order {
         return wasserstein_1d(x, y, p);
@@ -95,6 +99,14 @@ pub fn wasserstein_1d_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p:
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn wasserstein_1d_distance_grad<T: Real>(
+    x: Measure<'_, T>,
+    y: Measure<'_, T>,
+    p: f64,
+) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
+    T::wasserstein_1d_distance_grad(x, y, p)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
     x: Measure<'_, T>,
     y: Measure<'_, T>,
     p: f64,

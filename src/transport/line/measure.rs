@@ -8,8 +8,8 @@ use crate::{Error, Real, Result, check, parallel, reduction};
 /// A discrete measure: points, and the mass that each of them holds.
 ///
 /// `points` are `[n]` on a line and `[n, d]` in `d` dimensions, `weights` are `[n]`. Points are finite, in any order, and
-/// may repeat. Weights are finite and `>= 0`; without them each point holds `1/n`. A point of weight zero takes no part:
-/// not even its NaN is seen. The total is whatever the weights sum to; nothing is normalized.
+/// may repeat. Weights are finite and `>= 0`; without them each point holds `1/n`. A point of weight zero is
+/// never read, and may be NaN. The total is whatever the weights sum to; nothing is normalized.
 ///
 /// # Examples
 ///

@@ -1,15 +1,15 @@
 //! Transport where points have an order: on a line, on a circle, and along lines through more dimensions.
 
-mod circle;
-mod distance;
+pub(super) mod circle;
+pub(super) mod distance;
 mod longest;
 mod measure;
 mod merge;
 mod power;
 mod root;
-mod sliced;
-mod slopes;
-mod wasserstein_1d;
+pub(super) mod sliced;
+pub(super) mod slopes;
+pub(super) mod wasserstein_1d;
 
 pub use circle::{
     wasserstein_circle, wasserstein_circle_distance, wasserstein_circle_distance_grad, wasserstein_circle_grad,

@@ -1,4 +1,4 @@
-//! What a distance costs: its power.
+//! The cost of a distance: its power.
 
 use crate::{Result, check};
 

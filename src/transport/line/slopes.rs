@@ -1,4 +1,4 @@
-//! Where the distance on a line leads: slopes of the points, and the potentials that are those of the weights.
+//! The gradient of the distance on a line: slopes in the points, and potentials, which are the slopes in the weights.
 
 use ndarray::Array1;
 
@@ -65,6 +65,14 @@ pub fn wasserstein_1d_grad<T: Real>(
     y: Measure<'_, T>,
     p: f64,
 ) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
+    T::wasserstein_1d_grad(x, y, p)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    x: Measure<'_, T>,
+    y: Measure<'_, T>,
+    p: f64,
+) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
     let power = Power::new(p)?;
     let ([left, right], places) = Atoms::both_sorted(x, y, |point| point)?;
     let value = fitting(cost(&left, &right, power))?;
@@ -75,7 +83,7 @@ pub fn wasserstein_1d_grad<T: Real>(
     Ok((value, in_x, in_y))
 }
 
-/// The gradients of both measures, from the numbers of their sorted atoms.
+/// The gradients of both measures, from slopes and potentials of their sorted atoms.
 pub(super) fn laid<T: Real>(
     measures: (Measure<'_, T>, Measure<'_, T>),
     [x_places, y_places]: [Vec<usize>; 2],
@@ -101,7 +109,7 @@ fn original<T: Real>(measure: &Measure<'_, T>, places: Vec<usize>) -> Vec<usize>
     }
 }
 
-/// The numbers of atoms at their places; 0 elsewhere.
+/// The values of atoms at their places; 0 elsewhere.
 fn scatter<T: Real>(n: usize, places: &[usize], values: &[f64], argument: &'static str) -> Result<Array1<T>> {
     let mut laid = Array1::zeros(n);
     for (&place, &value) in places.iter().zip(values) {

@@ -48,6 +48,10 @@ use crate::{Error, Real, Result, parallel, reduction, simd};
 ///
 /// Villani, *Topics in Optimal Transportation*, 2003, theorem 2.18 and remark 2.19.
 pub fn wasserstein_1d<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> Result<T> {
+    T::wasserstein_1d(x, y, p)
+}
+
+pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64) -> Result<T> {
     let power = Power::new(p)?;
     let mut sides = Atoms::both(x, y)?;
     let bytes = 16 * (sides[0].len() + sides[1].len());

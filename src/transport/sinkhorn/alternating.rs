@@ -1,11 +1,12 @@
 //! Sinkhorn's iteration: each side in turn gets the potential that is best beside the other's.
 
 use super::anderson::Anderson;
-use super::gibbs::{self, Gibbs, Scratch};
+use super::gibbs::{Gibbs, Scratch};
 use super::lanes::LogRatios;
 use super::side::{self, Side, Softness};
-use super::stages::Rounds;
+use super::stages::FixedPointStep;
 use crate::simd::dispatch;
+use crate::transport::reduced_costs::rows_per_job;
 use crate::{Real, parallel};
 
 /// Potentials of two sides. A round updates the rows and finds, from the same exponentials, the column sums of the plan: each
@@ -39,7 +40,7 @@ struct Part<T> {
 
 impl<'a, T: Real> Alternating<'a, T> {
     pub(super) fn new(gibbs: Gibbs<'a, T>, a: Side, b: Side, softness: Softness, log_constant: f64) -> Self {
-        let count = a.weights.len().div_ceil(gibbs::rows_per_job(a.weights.len()));
+        let count = a.weights.len().div_ceil(rows_per_job(a.weights.len()));
         let part = || Part { columns: vec![0.0; b.weights.len()], scratch: Scratch::new() };
         let (parts, logs) = ((0..count).map(|_| part()).collect(), vec![0.0; b.weights.len()]);
         let anderson = Anderson::new(b.weights.iter().map(|weight| weight / b.total).collect());
@@ -49,7 +50,7 @@ impl<'a, T: Real> Alternating<'a, T> {
     /// Updates the rows; the sums of the plan's columns then.
     fn rows(&mut self) -> Vec<f64> {
         let Self { gibbs, a, b, softness, log_constant, parts, .. } = self;
-        let (chunk, exponents) = (gibbs::rows_per_job(a.weights.len()), b.exponents(*log_constant));
+        let (chunk, exponents) = (rows_per_job(a.weights.len()), b.exponents(*log_constant));
         let bytes = a.weights.len() * b.weights.len() * size_of::<f64>();
         let Side { potential, weights, offset, .. } = a;
         let jobs = potential.chunks_mut(chunk).zip(parts.iter_mut()).enumerate();
@@ -97,7 +98,7 @@ impl<'a, T: Real> Alternating<'a, T> {
     }
 }
 
-impl<T: Real> Rounds for Alternating<'_, T> {
+impl<T: Real> FixedPointStep for Alternating<'_, T> {
     fn round(&mut self) -> f64 {
         let mut sums = self.rows();
         self.compare(&mut sums);

@@ -2,17 +2,9 @@
 
 use ndarray::ArrayRef1;
 
-use super::alternating::Alternating;
-use super::flat::{self, Flat};
-use super::gibbs::Gibbs;
-use super::settled::Settled;
-use super::side::{Side, Softness};
-use super::stages::Report;
-use super::{SinkhornGradient, SinkhornSolution};
-use crate::transport::TransportProblem;
-use crate::transport::emd::finite_plan;
-use crate::transport::problem::Masses;
-use crate::{Error, Real, Result, check};
+use super::solution::SinkhornSolution;
+use crate::transport::{TransportGradient, TransportProblem};
+use crate::{Real, Result};
 
 /// Optimal transport with an entropic term, which makes the plan unique and the value smooth; balanced or unbalanced.
 ///
@@ -35,22 +27,22 @@ use crate::{Error, Real, Result, check};
 /// which for totals of 1 tends to the balanced problem as ρ grows. (For other totals `a ⊗ b` keeps to the literature, and the
 /// limit is larger by `ε m (m - 1 - ln m)`.)
 ///
-/// Potentials are updated in the log domain, so that nothing overflows at any regularization: each round takes one exponential
-/// for each cost, of an exponent formed in `f64`, and looks at each cost once. Costs between points are formed where
-/// they are needed: nothing of `[n, m]` exists. Rows of costs go to threads; the bits do not depend on how many.
-/// Rounds start at a regularization of the range of the costs, which falls by `scaling` from stage to stage; for unbalanced
-/// problems each round also moves the best constant from one potential to the other. From 16 rounds before, each is
-/// extrapolated, which at a small ε takes a tenth of the rounds. Iteration stops once
-/// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited to
-/// about 1e-6.
+/// Potentials are updated in the log domain, so that nothing overflows at any regularization: each round takes one
+/// exponential for each cost, of an exponent formed in `f64`, and looks at each cost once. Costs between points are
+/// computed where they are needed: no array of `[n, m]` is made. Threads share the rows of costs, and the result has the
+/// same bits for any number of threads. Rounds start at a regularization of the range of the costs, which falls by
+/// `scaling` from stage to stage; for unbalanced problems each round also moves the best constant from one potential to the
+/// other. From 16 rounds before, each is extrapolated, which at a small ε takes a tenth of the rounds. Iteration stops once
+/// the marginals agree to `tolerance`; not reaching it is no error, but told (`converged`). In `f32` agreement is limited
+/// to about 1e-6.
 ///
 /// As ε grows the plan tends to the product of the weights, and the value to the cost of that product. Where ε is at least
 /// 16 times the range of the costs, only deviations from the product are formed, by `e^x - 1` in `f64`: value and
 /// potentials keep all their digits at any ε. The tolerance is then that of the deviations, `ε / range` times finer than
 /// that of the marginals.
 ///
-/// Places with a weight of zero take no part: nothing of them is read, their rows of the plan are zero, and so is the
-/// gradient in their points. Their potentials are those that a little mass would have there; 0 where that is not known,
+/// Places with a weight of zero are never read: their rows of the plan are zero, and so is the
+/// gradient in their points. Their potentials are those that a small mass would have there; 0 where that is not known,
 /// since a cost is not a number or out of range.
 ///
 /// A cost of +inf [forbids](crate::transport::Cost#forbidden-ways) its way: no mass goes there. Without a
@@ -60,10 +52,10 @@ use crate::{Error, Real, Result, check};
 ///
 /// # Errors
 ///
-/// - [`Error::Parameter`]: a hyper-parameter out of its range.
-/// - Those of the problem: [`Error::Shape`], [`Error::Value`], [`Error::Empty`], [`Error::NoMass`], and without a
-///   `marginal_penalty` [`Error::Unbalanced`] and [`Error::NoFinitePlan`].
-/// - [`Error::Overflow`]: costs over ε, or results, that do not fit.
+/// - [`Error::Parameter`](crate::Error::Parameter): a hyper-parameter out of its range.
+/// - Those of the problem: [`Error::Shape`](crate::Error::Shape), [`Error::Value`](crate::Error::Value), [`Error::Empty`](crate::Error::Empty), [`Error::NoMass`](crate::Error::NoMass), and without a
+///   `marginal_penalty` [`Error::Unbalanced`](crate::Error::Unbalanced) and [`Error::NoFinitePlan`](crate::Error::NoFinitePlan).
+/// - [`Error::Overflow`](crate::Error::Overflow): costs over ε, or results, that do not fit.
 ///
 /// # Examples
 ///
@@ -116,7 +108,7 @@ impl Sinkhorn {
     ///
     /// See [`Sinkhorn`].
     pub fn value<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<T> {
-        Ok(self.solve(problem)?.value)
+        T::sinkhorn_value(*self, problem)
     }
 
     /// The value, and its gradient in weights and costs: see [`SinkhornSolution::grad`].
@@ -124,9 +116,8 @@ impl Sinkhorn {
     /// # Errors
     ///
     /// See [`Sinkhorn`].
-    pub fn grad<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<(T, SinkhornGradient<T>)> {
-        let solution = self.solve(problem)?;
-        Ok((solution.value, solution.grad()?))
+    pub fn grad<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
+        T::sinkhorn_grad(*self, problem)
     }
 
     /// The value with everything else that is known then: potentials, plan, gradient, and how well the marginals agree.
@@ -135,16 +126,7 @@ impl Sinkhorn {
     ///
     /// See [`Sinkhorn`].
     pub fn solve<'a, T: Real>(&self, problem: TransportProblem<'a, T>) -> Result<SinkhornSolution<'a, T>> {
-        let masses = self.masses(&problem)?;
-        let settled = match self.kernel(&problem, &masses)? {
-            Kernel { gibbs, a, b } if flat::is_flat(&gibbs, self.regularization) => self.flat(gibbs, a, b, None),
-            Kernel { mut gibbs, a, b } => {
-                let stages = self.stages(gibbs.range);
-                gibbs.set_regularization(stages[0]);
-                self.settle(self.alternating(gibbs, a, b, stages[0]), &stages)
-            }
-        };
-        SinkhornSolution::new(self, problem.cost, settled)
+        T::sinkhorn_solve(*self, problem, None)
     }
 
     /// [`Sinkhorn::solve`] from a potential `g`, `[m]`, of a problem that is near, without stages. The other potential follows
@@ -152,7 +134,8 @@ impl Sinkhorn {
     ///
     /// # Errors
     ///
-    /// See [`Sinkhorn`]; [`Error::Shape`] and [`Error::Value`] where `g` is not `[m]` or not finite.
+    /// See [`Sinkhorn`]; [`Error::Shape`](crate::Error::Shape) and [`Error::Value`](crate::Error::Value) where `g` is not
+    /// `[m]` or not finite.
     ///
     /// # Examples
     ///
@@ -171,121 +154,6 @@ impl Sinkhorn {
         problem: TransportProblem<'a, T>,
         g: &ArrayRef1<T>,
     ) -> Result<SinkhornSolution<'a, T>> {
-        let masses = self.masses(&problem)?;
-        check::shape("g", g.shape(), &[problem.b.len()])?;
-        let Kernel { gibbs, a, b } = self.kernel(&problem, &masses)?;
-        if let Some(&at) = b.places.iter().find(|&&j| !g[j].is_finite()) {
-            let value = g[at].as_f64();
-            return Err(Error::Value { argument: "g", position: at.into(), value, allowed: "finite" });
-        }
-        let from: Vec<f64> = b.places.iter().map(|&j| g[j].as_f64()).collect();
-        let settled = if flat::is_flat(&gibbs, self.regularization) {
-            self.flat(gibbs, a, b, Some(&from))
-        } else {
-            let mut rounds = self.alternating(gibbs, a, b, self.regularization);
-            rounds.b.start(&from, self.regularization);
-            self.settle(rounds, &[self.regularization])
-        };
-        SinkhornSolution::new(self, problem.cost, settled)
+        T::sinkhorn_solve(*self, problem, Some(g))
     }
-
-    /// Checks hyper-parameters and problem.
-    pub(super) fn masses<T: Real>(&self, problem: &TransportProblem<'_, T>) -> Result<Masses> {
-        check::positive("regularization", self.regularization)?;
-        check::non_negative("tolerance", self.tolerance)?;
-        check::parameter("max_iterations", self.max_iterations as f64, ">= 1", self.max_iterations >= 1)?;
-        check::parameter("scaling", self.scaling, "(0, 1]", self.scaling > 0.0 && self.scaling <= 1.0)?;
-        match self.marginal_penalty {
-            None => Ok(problem.held_masses()?.scaled()),
-            Some(penalty) => {
-                check::positive("marginal_penalty", penalty)?;
-                problem.unbalanced_held_masses()
-            }
-        }
-    }
-
-    /// What takes part of a problem whose masses have been checked.
-    fn kernel<'a, T: Real>(&self, problem: &TransportProblem<'a, T>, masses: &Masses) -> Result<Kernel<'a, T>> {
-        let (a, b) = (Side::new(&masses.a, |_| true), Side::new(&masses.b, |_| true));
-        let gibbs = Gibbs::new(problem.cost, &a, &b, self.regularization)?;
-        if !gibbs.forbids {
-            return Ok(Kernel { gibbs, a, b });
-        }
-        if self.marginal_penalty.is_none() {
-            finite_plan(problem, masses)?;
-            return Ok(Kernel { gibbs, a, b });
-        }
-        // A place all of whose ways are forbidden keeps what it holds, and pays the penalty for it.
-        let (from, to) = gibbs.open_ways(&b);
-        let (a, b) = (Side::new(&masses.a, |i| from.contains(&i)), Side::new(&masses.b, |j| to.contains(&j)));
-        Ok(Kernel { gibbs: Gibbs::new(problem.cost, &a, &b, self.regularization)?, a, b })
-    }
-
-    /// Both sides before the first round.
-    fn alternating<'a, T: Real>(
-        &self,
-        gibbs: Gibbs<'a, T>,
-        mut a: Side,
-        mut b: Side,
-        first: f64,
-    ) -> Alternating<'a, T> {
-        let split = self.split(gibbs.base / first, self.softness(self.regularization));
-        (a.offset, b.offset) = (split.offset, split.offset);
-        let log_reference = self.log_reference(b.total) + split.rest;
-        Alternating::new(gibbs, a, b, self.softness(first), log_reference)
-    }
-
-    fn settle<'a, T: Real>(&self, mut rounds: Alternating<'a, T>, stages: &[f64]) -> (Settled<'a, T>, Report) {
-        let report = self.run(&mut rounds, stages);
-        (Settled::alternating(rounds, self.regularization), report)
-    }
-
-    /// Rounds at a regularization far above the costs, from this potential of `b`.
-    pub(super) fn flat<'a, T: Real>(
-        &self,
-        mut gibbs: Gibbs<'a, T>,
-        mut a: Side,
-        mut b: Side,
-        from: Option<&[f64]>,
-    ) -> (Settled<'a, T>, Report) {
-        let regularization = flat::within_reach(&gibbs, self.regularization, self.marginal_penalty);
-        gibbs.set_regularization(regularization);
-        let split = self.split(gibbs.base / regularization, self.softness(regularization));
-        (a.offset, b.offset) = (split.offset, split.offset);
-        if let Some(from) = from {
-            b.start(from, regularization);
-        }
-        let log_reference = self.log_reference(b.total) + split.rest;
-        let mut rounds = Flat::new(gibbs, a, b, self.softness(regularization), log_reference);
-        let report = rounds.run(self.tolerance, self.max_iterations, regularization);
-        (Settled::flat(rounds, regularization), report)
-    }
-
-    pub(super) fn softness(&self, regularization: f64) -> Softness {
-        Softness(self.marginal_penalty.map_or(0.0, |penalty| regularization / penalty))
-    }
-
-    /// How potentials begin, for a least cost in units of ε. A half of it on each side, but no more than penalties let them have in
-    /// the end: what is small beside them would lose its digits.
-    pub(super) fn split(&self, least: f64, softness: Softness) -> Split {
-        Split { offset: 0.5 * least / (1.0 + softness.0), rest: -least * (softness.0 / (1.0 + softness.0)) }
-    }
-
-    /// Logarithm of the constant beside `a ⊗ b`, for this total of either side.
-    pub(super) fn log_reference(&self, total: f64) -> f64 {
-        if self.marginal_penalty.is_some() { 0.0 } else { -total.ln() }
-    }
-}
-
-/// A least cost in parts: of either side, and of neither.
-pub(super) struct Split {
-    pub(super) offset: f64,
-    pub(super) rest: f64,
-}
-
-/// Both sides of a problem and what lies between them.
-struct Kernel<'a, T> {
-    gibbs: Gibbs<'a, T>,
-    a: Side,
-    b: Side,
 }

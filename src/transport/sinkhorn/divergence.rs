@@ -4,15 +4,17 @@ use std::fmt;
 
 use ndarray::Array2;
 
+use super::config::Sinkhorn;
+use super::converged_plan::{ConvergedPlan, End};
 use super::flat;
 use super::gibbs::Gibbs;
-use super::gradient::{self, CostGradient, SinkhornGradient, fit};
-use super::settled::{End, Settled};
+use super::gradient;
 use super::side::Side;
-use super::stages::Report;
+use super::solution::SinkhornSolution;
+use super::stages::{self, Report};
 use super::symmetric::Symmetric;
-use super::{Sinkhorn, SinkhornSolution};
 use crate::error::Position;
+use crate::transport::gradient::{CostGradient, TransportGradient, fit, narrowed};
 use crate::transport::{Cost, GroundCost, TransportProblem};
 use crate::{Error, Real, Result};
 
@@ -69,12 +71,11 @@ pub struct SinkhornDivergenceSolution<'a, T> {
     /// Whether all three errors are within the tolerance.
     pub converged: bool,
     both: SinkhornSolution<'a, T>,
-    left: Settled<'a, T>,
-    right: Settled<'a, T>,
+    left: ConvergedPlan<'a, T>,
+    right: ConvergedPlan<'a, T>,
     points: Points<'a, T>,
     /// `ε (Σ a - Σ b)`, where the totals may differ.
     surplus: f64,
-    is_balanced: bool,
 }
 
 /// Where the measures have their mass.
@@ -103,7 +104,7 @@ impl SinkhornDivergence {
     ///
     /// See [`SinkhornDivergence`].
     pub fn value<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<T> {
-        Ok(self.solve(problem)?.value)
+        T::divergence_value(*self, problem)
     }
 
     /// The divergence, and its gradient in weights and points: see [`SinkhornDivergenceSolution::grad`].
@@ -111,9 +112,8 @@ impl SinkhornDivergence {
     /// # Errors
     ///
     /// See [`SinkhornDivergence`].
-    pub fn grad<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<(T, SinkhornGradient<T>)> {
-        let solution = self.solve(problem)?;
-        Ok((solution.value, solution.grad()?))
+    pub fn grad<T: Real>(&self, problem: TransportProblem<'_, T>) -> Result<(T, TransportGradient<T>)> {
+        T::divergence_grad(*self, problem)
     }
 
     /// The divergence, with how well the marginals agree.
@@ -122,31 +122,7 @@ impl SinkhornDivergence {
     ///
     /// See [`SinkhornDivergence`].
     pub fn solve<'a, T: Real>(&self, problem: TransportProblem<'a, T>) -> Result<SinkhornDivergenceSolution<'a, T>> {
-        let Cost::Points { x, y, ground } = problem.cost else {
-            return Err(Error::Missing { objective: "SinkhornDivergence", argument: "cost.x" });
-        };
-        let sinkhorn = &self.sinkhorn;
-        let both = sinkhorn.solve(problem)?;
-        let Settled { a, b, .. } = both.settled();
-        let (left, left_report) = sinkhorn.with_itself(Cost::points(x, x, ground), a)?;
-        let (right, right_report) = sinkhorn.with_itself(Cost::points(y, y, ground), b)?;
-        let is_balanced = sinkhorn.marginal_penalty.is_none();
-        let surplus = if is_balanced { 0.0 } else { sinkhorn.regularization * (a.total - b.total) };
-        let alone = 0.5 * (left.value() + right.value());
-        let value = both.settled().value() - alone + 0.5 * surplus * (a.total - b.total);
-        let errors = [both.marginal_error, left_report.marginal_error, right_report.marginal_error];
-        Ok(SinkhornDivergenceSolution {
-            value: fit("cost", value, Position::default())?,
-            marginal_error: errors.into_iter().fold(0.0, f64::max),
-            iterations: [both.iterations, left_report.iterations, right_report.iterations],
-            converged: errors.into_iter().all(|error| error <= sinkhorn.tolerance),
-            both,
-            left,
-            right,
-            points: Points { x, y, ground },
-            surplus,
-            is_balanced,
-        })
+        T::divergence_solve(*self, problem)
     }
 }
 
@@ -159,30 +135,79 @@ impl<T: Real> SinkhornDivergenceSolution<'_, T> {
     /// # Errors
     ///
     /// [`Error::Overflow`]: an element that does not fit the type.
-    pub fn grad(&self) -> Result<SinkhornGradient<T>> {
-        let Points { x, y, ground } = self.points;
-        let both = self.both.settled();
-        let back = both.transposed();
-        let pull = |slopes: Array2<f64>, own: Array2<f64>, name| gradient::narrowed(name, &(slopes - own));
-        let weights = |name, end: End, own: &Settled<'_, T>, surplus: f64| {
-            let (slopes, own) = (both.weight_slopes(end), own.weight_slopes(End::A));
-            let slopes = slopes.into_iter().zip(own).map(|(slope, own)| slope - own + surplus).collect();
-            gradient::of_weights(name, slopes, both.side(end).0, &Cost::points(x, y, ground), self.is_balanced)
-        };
-        Ok(SinkhornGradient {
-            a: weights("a", End::A, &self.left, self.surplus)?,
-            b: weights("b", End::B, &self.right, -self.surplus)?,
-            cost: CostGradient::Points {
-                x: pull(both.slopes(x, y, ground), self.left.slopes(x, x, ground), "cost.x")?,
-                y: pull(back.slopes(y, x, ground), self.right.slopes(y, y, ground), "cost.y")?,
-            },
-        })
+    pub fn grad(&self) -> Result<TransportGradient<T>> {
+        T::divergence_gradient(self)
     }
+}
+
+pub(in crate::transport) fn value<T: Real>(
+    divergence: SinkhornDivergence,
+    problem: TransportProblem<'_, T>,
+) -> Result<T> {
+    Ok(solve(divergence, problem)?.value)
+}
+
+pub(in crate::transport) fn value_and_gradient<T: Real>(
+    divergence: SinkhornDivergence,
+    problem: TransportProblem<'_, T>,
+) -> Result<(T, TransportGradient<T>)> {
+    let solution = solve(divergence, problem)?;
+    Ok((solution.value, gradient(&solution)?))
+}
+
+pub(in crate::transport) fn solve<T: Real>(
+    SinkhornDivergence { sinkhorn }: SinkhornDivergence,
+    problem: TransportProblem<'_, T>,
+) -> Result<SinkhornDivergenceSolution<'_, T>> {
+    let Cost::Points { x, y, ground } = problem.cost else {
+        return Err(Error::Missing { objective: "SinkhornDivergence", argument: "cost.x" });
+    };
+    let both = sinkhorn.solve(problem)?;
+    let ConvergedPlan { a, b, .. } = both.converged_plan();
+    let (left, left_report) = sinkhorn.with_itself(Cost::points(x, x, ground), a)?;
+    let (right, right_report) = sinkhorn.with_itself(Cost::points(y, y, ground), b)?;
+    let surplus = if sinkhorn.marginal_penalty.is_none() { 0.0 } else { sinkhorn.regularization * (a.total - b.total) };
+    let alone = 0.5 * (left.value() + right.value());
+    let value = both.converged_plan().value() - alone + 0.5 * surplus * (a.total - b.total);
+    let errors = [both.marginal_error, left_report.marginal_error, right_report.marginal_error];
+    Ok(SinkhornDivergenceSolution {
+        value: fit("cost", value, Position::default())?,
+        marginal_error: errors.into_iter().fold(0.0, f64::max),
+        iterations: [both.iterations, left_report.iterations, right_report.iterations],
+        converged: errors.into_iter().all(|error| error <= sinkhorn.tolerance),
+        both,
+        left,
+        right,
+        points: Points { x, y, ground },
+        surplus,
+    })
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    solution: &SinkhornDivergenceSolution<'_, T>,
+) -> Result<TransportGradient<T>> {
+    let Points { x, y, ground } = solution.points;
+    let both = solution.both.converged_plan();
+    let back = both.transposed();
+    let pull = |slopes: Array2<f64>, own: Array2<f64>, name| narrowed(name, &(slopes - own));
+    let weights = |name, end: End, own: &ConvergedPlan<'_, T>, surplus: f64| {
+        let (slopes, own) = (both.weight_slopes(end), own.weight_slopes(End::A));
+        let slopes = slopes.into_iter().zip(own).map(|(slope, own)| slope - own + surplus).collect();
+        gradient::of_weights(name, slopes, both.side(end).0, &Cost::points(x, y, ground), both.is_balanced())
+    };
+    Ok(TransportGradient {
+        a: weights("a", End::A, &solution.left, solution.surplus)?,
+        b: weights("b", End::B, &solution.right, -solution.surplus)?,
+        cost: CostGradient::Points {
+            x: pull(both.slopes(x, y, ground), solution.left.slopes(x, x, ground), "cost.x")?,
+            y: pull(back.slopes(y, x, ground), solution.right.slopes(y, y, ground), "cost.y")?,
+        },
+    })
 }
 
 impl Sinkhorn {
     /// A measure with itself.
-    fn with_itself<'a, T: Real>(&self, cost: Cost<'a, T>, side: &Side) -> Result<(Settled<'a, T>, Report)> {
+    fn with_itself<'a, T: Real>(&self, cost: Cost<'a, T>, side: &Side) -> Result<(ConvergedPlan<'a, T>, Report)> {
         let mut side = Side { offset: 0.0, potential: vec![0.0; side.weights.len()], ..side.clone() };
         let mut gibbs = Gibbs::new(cost, &side, &side, self.regularization)?;
         if flat::is_flat(&gibbs, self.regularization) {
@@ -194,7 +219,7 @@ impl Sinkhorn {
         side.offset = split.offset;
         let log_reference = self.log_reference(side.total) + split.rest;
         let mut rounds = Symmetric::new(gibbs, side, self.softness(stages[0]), log_reference);
-        let report = self.run(&mut rounds, &stages);
-        Ok((Settled::symmetric(rounds, self.regularization), report))
+        let report = stages::run(&mut rounds, &stages, self.tolerance, self.max_iterations);
+        Ok((ConvergedPlan::symmetric(rounds, self.regularization), report))
     }
 }

@@ -1,11 +1,12 @@
 //! Rounds where the regularization is far above the costs: all of the plan is near the product of the weights, and only its
 //! deviations from that are looked at.
 
-use super::gibbs::{self, Gibbs};
+use super::gibbs::Gibbs;
 use super::lanes::Deposit;
 use super::side::{self, Side, Softness};
 use super::stages::Report;
 use crate::simd::dispatch;
+use crate::transport::reduced_costs::{join, rows_per_job};
 use crate::{Real, parallel};
 
 /// The regularization over the range of the costs from which rounds are flat. Above it the potentials, which are no larger
@@ -16,7 +17,7 @@ const FLAT: f64 = 16.0;
 const FAR: f64 = 1.606_938_044_258_990_3e60; // 2^200
 
 /// Rounds go on as long as each leaves at most this share of the error.
-const FALL: f64 = 0.5;
+const MIN_PROGRESS: f64 = 0.5;
 
 /// Potentials of two sides. `P_ij = r a_i b_j e^x` with `x` near zero, of which only `e^x - 1` is formed and summed: the sums of
 /// the weights are known, and beside them its digits would be lost.
@@ -72,7 +73,7 @@ impl<'a, T: Real> Flat<'a, T> {
         let (mut iterations, mut before) = (1, f64::INFINITY);
         loop {
             let marginal_error = self.round();
-            let is_stuck = marginal_error <= tolerance && marginal_error > FALL * before;
+            let is_stuck = marginal_error <= tolerance && marginal_error > MIN_PROGRESS * before;
             if marginal_error <= aim || is_stuck || iterations >= max_iterations {
                 return Report { iterations, marginal_error };
             }
@@ -120,7 +121,7 @@ impl<'a, T: Real> Flat<'a, T> {
     /// Updates the rows; the mean of `e^(x - common) - 1` of each column then.
     fn rows(&mut self, level: f64, rows_level: f64) -> Vec<f64> {
         let Self { gibbs, a, b, softness, .. } = self;
-        let (chunk, (exponents, shares)) = (gibbs::rows_per_job(a.weights.len()), (b.beside(level), b.shares()));
+        let (chunk, (exponents, shares)) = (rows_per_job(a.weights.len()), (b.beside(level), b.shares()));
         let part = || Part { columns: vec![0.0; b.weights.len()], all: 0.0 };
         let mut parts: Vec<Part> = (0..a.weights.len().div_ceil(chunk)).map(|_| part()).collect();
         let bytes = a.weights.len() * b.weights.len() * size_of::<f64>();
@@ -141,7 +142,7 @@ impl<'a, T: Real> Flat<'a, T> {
             }
         });
         let all: f64 = parts.iter().map(|part| part.all).sum();
-        let columns = gibbs::join(parts.into_iter().map(|part| part.columns).collect(), |a, b| a + b);
+        let columns = join(parts.into_iter().map(|part| part.columns).collect(), |a, b| a + b);
         columns.into_iter().map(|column| column + all).collect()
     }
 

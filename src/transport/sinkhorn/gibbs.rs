@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::lanes::{AddBelow, Affine, Deposit, Deviations, Ends, Exponentials, Largest, Raise, Spent};
+use super::lanes::{AddBelow, Affine, Deposit, Deviations, Exponentials, Extremes, Largest, Raise, Spent};
 use super::side::Side;
 use crate::error::Position;
 use crate::simd::dispatch;
 use crate::transport::Cost;
 use crate::transport::cost_rows::{CostRow, CostRows};
+use crate::transport::reduced_costs::{join, rows_per_job};
 use crate::{Error, Real, Result, parallel};
 
 /// Elements whose exponentials add in their own type before `f64` takes over.
@@ -21,12 +22,12 @@ const NEAR: Range<f64> = 1.0 / 2048.0..2048.0;
 /// Beyond it, exponents are no numbers.
 const LARGEST_EXPONENT: f64 = 1e300;
 
-/// The costs between places that take part, and the regularization that makes exponents of them. Exponents are formed in `f64`
-/// and are near zero where there is mass, so that in `f32` they lose nothing by being rounded before their exponential is
-/// taken.
+/// The costs between the places that are counted, and the regularization that makes exponents of them. Exponents are formed
+/// in `f64` and are near zero where there is mass, so that in `f32` they lose nothing by being rounded before their
+/// exponential is taken.
 pub(super) struct Gibbs<'a, T> {
     cost: Cost<'a, T>,
-    rows: CostRows<'a, T>,
+    rows: CostRows<'a>,
     /// The places of the rows.
     places: Vec<usize>,
     /// The least cost, by which all are lowered first, and how far the largest that is finite lies above it.
@@ -88,7 +89,7 @@ impl<T: Real> Scratch<T> {
 impl<'a, T: Real> Gibbs<'a, T> {
     /// The costs between these sides, which have been checked.
     pub(super) fn new(cost: Cost<'a, T>, a: &Side, b: &Side, regularization: f64) -> Result<Self> {
-        let rows = CostRows::of_columns(&cost, &b.places);
+        let rows = CostRows::of_columns(T::any_cost(cost), &b.places);
         let Span { low, high, forbids } = Span::of(&rows, &a.places);
         let (base, range) = if low <= high { (low, high - low) } else { (0.0, 0.0) };
         let gibbs = Self { cost, rows, places: a.places.clone(), base, range, forbids, inverse: 1.0 / regularization };
@@ -103,7 +104,7 @@ impl<'a, T: Real> Gibbs<'a, T> {
     /// The same from the other side, whose places are `b`'s.
     pub(super) fn transposed(&self, b: &Side) -> Self {
         let cost = self.cost.transposed();
-        Self { cost, rows: CostRows::of_columns(&cost, &self.places), places: b.places.clone(), ..*self }
+        Self { cost, rows: CostRows::of_columns(T::any_cost(cost), &self.places), places: b.places.clone(), ..*self }
     }
 
     /// Costs of another regularization.
@@ -138,8 +139,8 @@ impl<'a, T: Real> Gibbs<'a, T> {
     fn row_of(&self, place: usize, guess: f64, exponents: &[f64], scratch: &mut Scratch<T>) -> Sum {
         scratch.masses.resize(exponents.len(), T::zero());
         match self.rows.row(place, &mut scratch.costs) {
-            CostRow::Stored(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
-            CostRow::Formed(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
+            CostRow::F32(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
+            CostRow::F64(costs) => self.sum(costs, guess, exponents, &mut scratch.masses),
         }
     }
 
@@ -175,8 +176,8 @@ impl<'a, T: Real> Gibbs<'a, T> {
     ) -> f64 {
         let affine = self.affine(0.0);
         match self.rows.row(place, costs) {
-            CostRow::Stored(costs) => dispatch(Deviations { costs, exponents, affine, shares, out }),
-            CostRow::Formed(costs) => dispatch(Deviations { costs, exponents, affine, shares, out }),
+            CostRow::F32(costs) => dispatch(Deviations { costs, exponents, affine, shares, out }),
+            CostRow::F64(costs) => dispatch(Deviations { costs, exponents, affine, shares, out }),
         }
     }
 
@@ -193,8 +194,8 @@ impl<'a, T: Real> Gibbs<'a, T> {
     pub(super) fn spent(&self, i: usize, factor: f64, scratch: &mut Scratch<T>) -> f64 {
         let masses = &scratch.masses;
         let spent = match self.rows.row(self.places[i], &mut scratch.costs) {
-            CostRow::Stored(costs) => dispatch(Spent { masses, costs, base: self.base }),
-            CostRow::Formed(costs) => dispatch(Spent { masses, costs, base: self.base }),
+            CostRow::F32(costs) => dispatch(Spent { masses, costs, base: self.base }),
+            CostRow::F64(costs) => dispatch(Spent { masses, costs, base: self.base }),
         };
         factor * spent
     }
@@ -218,18 +219,18 @@ impl<'a, T: Real> Gibbs<'a, T> {
         if columns.is_empty() {
             return Vec::new();
         }
-        let rows = CostRows::of_columns(&self.cost, columns);
+        let rows = CostRows::of_columns(T::any_cost(self.cost), columns);
         let count = exponents.len().div_ceil(rows_per_job(exponents.len()));
         let mut largest = vec![vec![f64::NEG_INFINITY; columns.len()]; count];
         self.for_each_row(&rows, exponents, &mut largest, |affine, costs, largest| match costs {
-            CostRow::Stored(costs) => dispatch(Raise { costs, affine, largest }),
-            CostRow::Formed(costs) => dispatch(Raise { costs, affine, largest }),
+            CostRow::F32(costs) => dispatch(Raise { costs, affine, largest }),
+            CostRow::F64(costs) => dispatch(Raise { costs, affine, largest }),
         });
         let largest = join(largest, f64::max);
         let mut sums = vec![vec![0.0; columns.len()]; count];
         self.for_each_row(&rows, exponents, &mut sums, |affine, costs, sums| match costs {
-            CostRow::Stored(costs) => dispatch(AddBelow { costs, affine, largest: &largest, sums }),
-            CostRow::Formed(costs) => dispatch(AddBelow { costs, affine, largest: &largest, sums }),
+            CostRow::F32(costs) => dispatch(AddBelow { costs, affine, largest: &largest, sums }),
+            CostRow::F64(costs) => dispatch(AddBelow { costs, affine, largest: &largest, sums }),
         });
         let sums = join(sums, |a, b| a + b);
         largest.into_iter().zip(sums).map(|(largest, sum)| largest + sum.ln()).collect()
@@ -238,10 +239,10 @@ impl<'a, T: Real> Gibbs<'a, T> {
     /// Gives every row to `f`, with what its job collects.
     fn for_each_row(
         &self,
-        rows: &CostRows<'_, T>,
+        rows: &CostRows<'_>,
         exponents: &[f64],
         parts: &mut [Vec<f64>],
-        f: impl Fn(Affine, CostRow<'_, T>, &mut [f64]) + Sync + Send,
+        f: impl Fn(Affine, CostRow<'_>, &mut [f64]) + Sync + Send,
     ) {
         let chunk = rows_per_job(exponents.len());
         let jobs = exponents.chunks(chunk).zip(parts).enumerate().collect();
@@ -255,20 +256,6 @@ impl<'a, T: Real> Gibbs<'a, T> {
     }
 }
 
-/// Rows that make one job: few enough jobs that what they collect is little beside what they read.
-pub(super) fn rows_per_job(rows: usize) -> usize {
-    rows.div_ceil(16).max(16)
-}
-
-/// What the jobs have collected, joined in their order.
-pub(super) fn join(parts: Vec<Vec<f64>>, op: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    let both = |mut left: Vec<f64>, right: Vec<f64>| {
-        left.iter_mut().zip(right).for_each(|(left, right)| *left = op(*left, right));
-        left
-    };
-    parts.into_iter().reduce(both).unwrap_or_default()
-}
-
 /// The least and the largest cost that is finite; the other way round where none is.
 struct Span {
     low: f64,
@@ -277,14 +264,14 @@ struct Span {
 }
 
 impl Span {
-    fn of<T: Real>(rows: &CostRows<'_, T>, places: &[usize]) -> Self {
+    fn of(rows: &CostRows<'_>, places: &[usize]) -> Self {
         let (mut scratch, mut span) =
             (Vec::new(), Self { low: f64::INFINITY, high: f64::NEG_INFINITY, forbids: false });
         for &i in places {
             let row = rows.row(i, &mut scratch);
             let (low, high) = match row {
-                CostRow::Stored(costs) => dispatch(Ends(costs)),
-                CostRow::Formed(costs) => dispatch(Ends(costs)),
+                CostRow::F32(costs) => dispatch(Extremes(costs)),
+                CostRow::F64(costs) => dispatch(Extremes(costs)),
             };
             span.low = span.low.min(low);
             if high < f64::INFINITY {

@@ -186,9 +186,9 @@ impl<C: Real> Kernel for Deviations<'_, C> {
 }
 
 /// The least and the largest cost of a row.
-pub(super) struct Ends<'a, C>(pub(super) &'a [C]);
+pub(super) struct Extremes<'a, C>(pub(super) &'a [C]);
 
-impl<C: Real> Kernel for Ends<'_, C> {
+impl<C: Real> Kernel for Extremes<'_, C> {
     type Output = (f64, f64);
 
     #[inline(always)]
@@ -350,7 +350,7 @@ mod tests {
             columns.iter().zip(&exact).for_each(|(column, exact)| close(*column, 0.5 + 2.0 * exact, tolerance));
             let spent = run_at(level, Spent { masses: &masses, costs: &costs, base: 0.25 });
             close(spent, exact.iter().zip(&costs).map(|(mass, cost)| mass * (cost.as_f64() - 0.25)).sum(), tolerance);
-            let ends = run_at(level, Ends(&costs));
+            let ends = run_at(level, Extremes(&costs));
             let fold = |start, op: fn(f64, f64) -> f64| costs.iter().map(|c| c.as_f64()).fold(start, op);
             assert_eq!(ends, (fold(f64::INFINITY, f64::min), fold(f64::NEG_INFINITY, f64::max)));
             let mut raised = vec![-7.0; n];

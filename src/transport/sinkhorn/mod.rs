@@ -1,17 +1,19 @@
-//! Entropic transport: [`Sinkhorn`], balanced or unbalanced, and [`SinkhornDivergence`], which is zero at home.
+//! Entropic transport: [`Sinkhorn`], balanced or unbalanced, and [`SinkhornDivergence`], which is zero between equal
+//! measures.
 
 mod alternating;
 mod anderson;
 mod config;
-mod divergence;
+mod converged_plan;
+pub(super) mod divergence;
 mod flat;
 mod gibbs;
 mod gradient;
 mod lanes;
-mod settled;
 mod side;
 mod slope;
-mod solution;
+pub(super) mod solution;
+pub(super) mod solve;
 mod stages;
 mod symmetric;
 #[cfg(test)]
@@ -19,5 +21,4 @@ mod tests;
 
 pub use config::Sinkhorn;
 pub use divergence::{SinkhornDivergence, SinkhornDivergenceSolution};
-pub use gradient::{CostGradient, SinkhornGradient};
 pub use solution::SinkhornSolution;

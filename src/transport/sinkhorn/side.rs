@@ -23,12 +23,12 @@ impl Softness {
     }
 }
 
-/// The places of a side that take part, their weights and their potential in units of ε.
+/// The places of a side that are counted, their weights and their potential in units of ε.
 ///
-/// A place without weight takes no part: nothing that is said of it is read before the potentials are [spread](Side::spread).
+/// A place without weight is not counted: it has no entry here before the potentials are [spread](Side::spread).
 #[derive(Clone, Debug)]
 pub(super) struct Side {
-    /// Which places take part, in order.
+    /// Which places are counted, in order.
     pub(super) places: Vec<usize>,
     /// How many there are, with the others.
     pub(super) count: usize,
@@ -46,7 +46,7 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// Of what has weight, all takes part that `is_open`.
+    /// Counts every place with weight that `is_open`.
     pub(super) fn new(masses: &[f64], is_open: impl Fn(usize) -> bool) -> Self {
         let (places, stuck): (Vec<usize>, Vec<usize>) =
             (0..masses.len()).filter(|&i| masses[i] > 0.0).partition(|&i| is_open(i));
@@ -110,7 +110,7 @@ impl Side {
         self.weights.iter().map(|w| w / self.total).collect()
     }
 
-    /// `Σ w f(i)` over what takes part.
+    /// `Σ w f(i)` over the places that are counted.
     pub(super) fn weighted(&self, f: impl Fn(usize) -> f64) -> f64 {
         reduction::sum(&self.weights.iter().enumerate().map(|(i, w)| w * f(i)).collect::<Vec<_>>())
     }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use ndarray::{Array1, Array2};
 
-use super::Sinkhorn;
-use super::gradient::{self, SinkhornGradient, fit};
-use super::settled::{End, Settled};
+use super::converged_plan::{ConvergedPlan, End};
+use super::gradient;
 use super::stages::Report;
 use crate::error::Position;
-use crate::transport::Cost;
+use crate::transport::gradient::fit;
+use crate::transport::{Cost, TransportGradient};
 use crate::{Real, Result};
 
 /// Value, potentials and plan of an entropic problem, and how far they are from what they should be.
@@ -18,7 +18,8 @@ pub struct SinkhornSolution<'a, T> {
     pub value: T,
     /// `⟨P, C⟩`.
     pub transport_cost: T,
-    /// The potential of `a`, `[n]`: see [`Sinkhorn`] for places without weight or without a way.
+    /// The potential of `a`, `[n]`: see [`Sinkhorn`](crate::transport::Sinkhorn) for places without weight or without a
+    /// way.
     pub f: Array1<T>,
     /// The potential of `b`, `[m]`.
     pub g: Array1<T>,
@@ -30,8 +31,7 @@ pub struct SinkhornSolution<'a, T> {
     /// Whether the error is within the tolerance.
     pub converged: bool,
     cost: Cost<'a, T>,
-    is_balanced: bool,
-    settled: Settled<'a, T>,
+    plan: ConvergedPlan<'a, T>,
 }
 
 impl<T: Real> fmt::Debug for SinkhornSolution<'_, T> {
@@ -49,34 +49,32 @@ impl<T: Real> fmt::Debug for SinkhornSolution<'_, T> {
 }
 
 impl<'a, T: Real> SinkhornSolution<'a, T> {
-    pub(super) fn new(sinkhorn: &Sinkhorn, cost: Cost<'a, T>, found: (Settled<'a, T>, Report)) -> Result<Self> {
-        let (settled, report) = found;
+    pub(super) fn new(cost: Cost<'a, T>, plan: ConvergedPlan<'a, T>, report: Report, tolerance: f64) -> Result<Self> {
         let potential = |end: End| {
-            gradient::of_places("cost", &settled.potentials(end), settled.side(end).0, &cost, |_| Position::default())
+            gradient::of_places("cost", &plan.potentials(end), plan.side(end).0, &cost, |_| Position::default())
         };
         Ok(Self {
-            value: fit("cost", settled.value(), Position::default())?,
-            transport_cost: fit("cost", settled.transport_cost(), Position::default())?,
+            value: fit("cost", plan.value(), Position::default())?,
+            transport_cost: fit("cost", plan.transport_cost(), Position::default())?,
             f: potential(End::A)?,
             g: potential(End::B)?,
             marginal_error: report.marginal_error,
             iterations: report.iterations,
-            converged: report.marginal_error <= sinkhorn.tolerance,
+            converged: report.marginal_error <= tolerance,
             cost,
-            is_balanced: sinkhorn.marginal_penalty.is_none(),
-            settled,
+            plan,
         })
     }
 
     /// The plan, `[n, m]`: formed when it is asked for.
     #[must_use]
     pub fn plan(&self) -> Array2<T> {
-        self.settled.plan()
+        T::sinkhorn_plan(self)
     }
 
     /// Writes a row of the plan, `[m]`.
     pub(in crate::transport) fn plan_row_into(&self, i: usize, out: &mut [f64]) {
-        self.settled.plan_row_into(i, out);
+        self.plan.plan_row_into(i, out);
     }
 
     /// The gradient of the value, by the envelope theorem: plan and potentials count as constants.
@@ -100,19 +98,23 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     /// assert!(matches!(gradient.cost, CostGradient::Points { x, .. } if (x[[0, 1]] + 0.8).abs() < 1e-12));
     /// # Ok::<(), loglik::Error>(())
     /// ```
-    pub fn grad(&self) -> Result<SinkhornGradient<T>> {
-        let weights = |argument, end: End| {
-            let (side, ..) = self.settled.side(end);
-            gradient::of_weights(argument, self.settled.weight_slopes(end), side, &self.cost, self.is_balanced)
-        };
-        Ok(SinkhornGradient {
-            a: weights("a", End::A)?,
-            b: weights("b", End::B)?,
-            cost: gradient::of_cost(&self.settled, self.cost)?,
-        })
+    pub fn grad(&self) -> Result<TransportGradient<T>> {
+        T::sinkhorn_gradient(self)
     }
 
-    pub(super) fn settled(&self) -> &Settled<'a, T> {
-        &self.settled
+    pub(super) fn converged_plan(&self) -> &ConvergedPlan<'a, T> {
+        &self.plan
     }
+}
+
+pub(in crate::transport) fn plan<T: Real>(solution: &SinkhornSolution<'_, T>) -> Array2<T> {
+    solution.plan.dense()
+}
+
+pub(in crate::transport) fn gradient<T: Real>(solution: &SinkhornSolution<'_, T>) -> Result<TransportGradient<T>> {
+    let SinkhornSolution { plan, cost, .. } = solution;
+    let weights = |argument, end: End| {
+        gradient::of_weights(argument, plan.weight_slopes(end), plan.side(end).0, cost, plan.is_balanced())
+    };
+    Ok(TransportGradient { a: weights("a", End::A)?, b: weights("b", End::B)?, cost: gradient::of_cost(plan, *cost)? })
 }

@@ -1,8 +1,9 @@
 //! A measure against itself: both sides have one potential, and a round goes half the way to its soft c-transform.
 
-use super::gibbs::{self, Gibbs, Scratch};
+use super::gibbs::{Gibbs, Scratch};
 use super::side::{Side, Softness};
-use super::stages::Rounds;
+use super::stages::FixedPointStep;
+use crate::transport::reduced_costs::rows_per_job;
 use crate::{Real, parallel};
 
 /// The potential of a measure against itself. Without the half, Sinkhorn's iteration would swing; with it the error falls by
@@ -25,7 +26,7 @@ impl<'a, T: Real> Symmetric<'a, T> {
     /// The soft c-transform.
     fn transform(&mut self) {
         let Self { gibbs, side, log_constant, transform, .. } = self;
-        let (n, chunk) = (side.weights.len(), gibbs::rows_per_job(side.weights.len()));
+        let (n, chunk) = (side.weights.len(), rows_per_job(side.weights.len()));
         let exponents = side.exponents(*log_constant);
         let jobs = transform.chunks_mut(chunk).enumerate().collect();
         parallel::for_each(jobs, n * n * size_of::<f64>(), |(job, transform): (usize, &mut [f64])| {
@@ -50,7 +51,7 @@ impl<'a, T: Real> Symmetric<'a, T> {
     }
 }
 
-impl<T: Real> Rounds for Symmetric<'_, T> {
+impl<T: Real> FixedPointStep for Symmetric<'_, T> {
     fn round(&mut self) -> f64 {
         self.transform();
         self.side.error(self.softness, |i| self.log_kept(i) + self.softness.0 * self.side.whole(i))

@@ -1,7 +1,7 @@
 //! Entropic transport.
 
 use loglik::transport::{
-    Cost, CostGradient, GroundCost, Sinkhorn, SinkhornDivergence, SinkhornGradient, TransportProblem,
+    Cost, CostGradient, GroundCost, Sinkhorn, SinkhornDivergence, TransportGradient, TransportProblem,
 };
 use loglik::{Real, Result};
 use ndarray::Array2;
@@ -49,7 +49,7 @@ fn problem<'a, T: Real>(call: &'a Call<'_, T>) -> TransportProblem<'a, T> {
 fn entropic<'a, T: Real>(
     call: &'a Call<'_, T>,
     out: &mut Results<T>,
-    f: impl Fn(TransportProblem<'a, T>) -> Result<(T, SinkhornGradient<T>)>,
+    f: impl Fn(TransportProblem<'a, T>) -> Result<(T, TransportGradient<T>)>,
 ) {
     let result = f(problem(call));
     out.array("slopes in a", result.clone().map(|(_, gradient)| gradient.a));
@@ -61,14 +61,14 @@ fn entropic<'a, T: Real>(
 fn free<'a, T: Real>(
     call: &'a Call<'_, T>,
     out: &mut Results<T>,
-    f: impl Fn(TransportProblem<'a, T>) -> Result<(T, SinkhornGradient<T>)>,
+    f: impl Fn(TransportProblem<'a, T>) -> Result<(T, TransportGradient<T>)>,
 ) {
     let result = f(problem(call));
     out.grad("", [0, 1], result.clone().map(|(value, gradient)| (value, [gradient.a, gradient.b])));
     out.grad("points: ", [2, 3], result.map(|(value, gradient)| (value, points(gradient))));
 }
 
-fn points<T: Real>(gradient: SinkhornGradient<T>) -> [Array2<T>; 2] {
+fn points<T: Real>(gradient: TransportGradient<T>) -> [Array2<T>; 2] {
     match gradient.cost {
         CostGradient::Points { x, y } => [x, y],
         CostGradient::Matrix(slopes) => [slopes.clone(), slopes],

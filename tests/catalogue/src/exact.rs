@@ -2,10 +2,11 @@
 
 use loglik::Real;
 use loglik::transport::{
-    Cost, EmdBounds, GroundCost, TransportProblem, axis_bound, c_transform, centroid_bound, dual_bound, emd, emd_grad,
-    emd_plan, plan_cost, product_coupling_cost, projection_bound, round_plan, total_variation_bound,
+    Cost, CostGradient, EmdBounds, GroundCost, TransportGradient, TransportProblem, axis_bound, c_transform,
+    centroid_bound, dual_bound, emd, emd_grad, emd_plan, plan_cost, product_coupling_cost, projection_bound,
+    round_plan, total_variation_bound,
 };
-use ndarray::{ArrayD, Ix1, Ix2};
+use ndarray::{Array2, ArrayD, Ix1, Ix2};
 
 use super::{By, Entry, Inputs, Random, Results, Seen, Size, knob};
 
@@ -15,7 +16,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let (a, b, cost) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.real::<Ix2>(2));
             let problem = TransportProblem::new(a, b, Cost::matrix(cost));
             out.scalar("value", emd(problem));
-            out.grad("", [2], emd_grad(problem).map(|(value, gradient)| (value, [gradient.cost])));
+            out.grad("", [2], emd_grad(problem).map(|(value, gradient)| (value, [plan(gradient)])));
             let solution = emd_plan(problem);
             out.array("u", solution.clone().map(|solution| solution.u));
             out.array("v", solution.clone().map(|solution| solution.v));
@@ -46,6 +47,14 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         })
         .forming(&["directions", "plan"]),
     ]
+}
+
+/// The gradient in the entries of a matrix of costs.
+fn plan<T: Real>(gradient: TransportGradient<T>) -> Array2<T> {
+    match gradient.cost {
+        CostGradient::Matrix(plan) => plan,
+        CostGradient::Points { x, .. } => x,
+    }
 }
 
 fn interval<T: Real>(out: &mut Results<T>, problem: TransportProblem<'_, T>) {

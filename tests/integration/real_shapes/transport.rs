@@ -1,7 +1,7 @@
 //! Exact transport between a thousand places on each side, proved optimal by its own potentials in a plain loop.
 
 use loglik::Real;
-use loglik::transport::{Cost, EmdSolution, GroundCost, TransportProblem, emd, emd_grad, emd_plan};
+use loglik::transport::{Cost, CostGradient, EmdSolution, GroundCost, TransportProblem, emd, emd_grad, emd_plan};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 const PLACES: usize = 1_000;
@@ -65,7 +65,7 @@ fn solves<T: Real>(tolerance: f64) {
         is_optimal((a, b), &wide, &solution, tolerance);
         assert_eq!(emd(problem), Ok(solution.cost));
         let (value, gradient) = emd_grad(problem).unwrap();
-        assert_eq!((value, gradient.cost), (solution.cost, solution.plan.to_dense()));
+        assert_eq!((value, gradient.cost), (solution.cost, CostGradient::Matrix(solution.plan.to_dense())));
     }
     let x = Array2::from_shape_simple_fn((PLACES, 3), || T::from_f64(next()));
     let y = Array2::from_shape_simple_fn((PLACES, 3), || T::from_f64(1.5 * next()));

@@ -150,7 +150,8 @@ fn gradients_are_slopes() {
     let cost = Array2::from_shape_simple_fn((6, 8), &mut next);
     let (value, gradient) = emd_grad(problem(&a, &b, &cost)).unwrap();
     let step = 1e-5;
-    for ((i, j), plan) in gradient.cost.indexed_iter() {
+    let CostGradient::Matrix(slopes) = &gradient.cost else { panic!("costs are a matrix") };
+    for ((i, j), plan) in slopes.indexed_iter() {
         let at = |by: f64| {
             let mut cost = cost.clone();
             cost[[i, j]] += by;
@@ -173,7 +174,46 @@ fn gradients_are_slopes() {
         assert!(((at(step) - at(-step)) / (2.0 * step) - (gradient.b[j] - gradient.b[0])).abs() < 1e-9, "b {j}");
     }
     assert!(gradient.a.sum().abs() < 1e-15 && gradient.b.sum().abs() < 1e-15);
-    close((&gradient.cost * &cost).sum(), value, 1e-14);
+    close((slopes * &cost).sum(), value, 1e-14);
+}
+
+#[test]
+fn gradients_in_points_are_slopes() {
+    let mut next = generator(12);
+    let (a, b) = (weights(6, &mut next), weights(7, &mut next));
+    let mut cloud = |n: usize| Array2::from_shape_simple_fn((n, 3), || 2.0 * next() - 1.0);
+    let clouds = [cloud(6), cloud(7)];
+    for ground in [GroundCost::SquaredEuclidean, GroundCost::Euclidean, GroundCost::Manhattan] {
+        let solve = |[x, y]: &[Array2<f64>; 2]| {
+            emd_grad(TransportProblem::new(a.view(), b.view(), Cost::points(x.view(), y.view(), ground))).unwrap()
+        };
+        let CostGradient::Points { x, y } = solve(&clouds).1.cost else { panic!("costs are of points") };
+        for (side, slopes) in [x, y].iter().enumerate() {
+            for ((i, k), slope) in slopes.indexed_iter() {
+                let at = |by: f64| {
+                    let mut moved = clouds.clone();
+                    moved[side][[i, k]] += by;
+                    solve(&moved).0
+                };
+                let difference = (at(1e-6) - at(-1e-6)) / 2e-6;
+                assert!((slope - difference).abs() < 1e-8, "{ground:?}, {i}, {k}: {slope} against {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn points_that_stay_have_no_slope_and_slopes_that_do_not_fit_are_an_error() {
+    let (one, x) = (array![1.0_f32], array![[3.0_f32, 4.0]]);
+    let zero = Array2::zeros((1, 2));
+    for ground in [GroundCost::SquaredEuclidean, GroundCost::Euclidean, GroundCost::Manhattan] {
+        let home = TransportProblem::new(one.view(), one.view(), Cost::points(x.view(), x.view(), ground));
+        assert_eq!(emd_grad(home).unwrap().1.cost, CostGradient::Points { x: zero.clone(), y: zero.clone() });
+    }
+    let (far, heavy) = (array![[1e19_f32, 0.0]], array![1e20_f32]);
+    let cost = Cost::points(far.view(), zero.view(), GroundCost::SquaredEuclidean);
+    let error = emd_grad(TransportProblem::new(heavy.view(), heavy.view(), cost)).unwrap_err();
+    assert_eq!(error.to_string(), "the result at `cost.x`[0] overflows f32");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The ways to cut a circle open: by how much mass the quantiles of y are shifted against those of x.
 
-use super::{Start, Turned};
+use super::turned::{Start, Turned};
 use crate::reduction::Total;
 use crate::transport::line::measure::Atoms;
 use crate::transport::line::merge::{Side, Sorted, Step};

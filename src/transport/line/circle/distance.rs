@@ -1,6 +1,9 @@
-//! The distance on a circle as a distance, and where it leads.
+//! The distance on a circle with its root, and its gradient.
 
-use super::{Ring, Start, Turned, cost, longest as whole, search, wasserstein_circle, wasserstein_circle_grad};
+use super::ring::Ring;
+use super::turned::{Start, Turned, cost};
+use super::wasserstein_circle::{wasserstein_circle, wasserstein_circle_grad};
+use super::{longest as whole, search};
 use crate::transport::Measure;
 use crate::transport::line::longest::{Way, longest, share_out, slack};
 use crate::transport::line::measure::Atoms;
@@ -17,14 +20,14 @@ use crate::{Real, Result};
 /// W_\infty(x, y) = \min_{\theta} \max_u |F_x^{-1}(u) - F_y^{-1}(u + \theta)|
 /// ```
 ///
-/// [`wasserstein_circle`](super::wasserstein_circle()) to the power `1/p`, with its bits at `p = 1`, and at most half of the
+/// [`wasserstein_circle`](crate::transport::wasserstein_circle()) to the power `1/p`, with its bits at `p = 1`, and at most half of the
 /// `period`. What [`wasserstein_1d_distance`](crate::transport::wasserstein_1d_distance) says of large powers, and of masses
 /// that are round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both directions have one
 /// length.
 ///
 /// # Errors
 ///
-/// As [`wasserstein_circle`](super::wasserstein_circle()), but `p` may be infinite, and powers need not fit the type;
+/// As [`wasserstein_circle`](crate::transport::wasserstein_circle()), but `p` may be infinite, and powers need not fit the type;
 /// [`Error::Overflow`](crate::Error::Overflow) where four times the `period` does not.
 ///
 /// # Examples
@@ -38,8 +41,12 @@ use crate::{Real, Result};
 ///
 /// # References
 ///
-/// As [`wasserstein_circle`](super::wasserstein_circle()).
+/// As [`wasserstein_circle`](crate::transport::wasserstein_circle()).
 pub fn wasserstein_circle_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64, period: f64) -> Result<T> {
+    T::wasserstein_circle_distance(x, y, p, period)
+}
+
+pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>, p: f64, period: f64) -> Result<T> {
     let order = Order::new(p)?;
     if let Order::First = order {
         return wasserstein_circle(x, y, p, period);
@@ -75,6 +82,15 @@ pub fn wasserstein_circle_distance<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn wasserstein_circle_distance_grad<T: Real>(
+    x: Measure<'_, T>,
+    y: Measure<'_, T>,
+    p: f64,
+    period: f64,
+) -> Result<(T, MeasureGradient<T>, MeasureGradient<T>)> {
+    T::wasserstein_circle_distance_grad(x, y, p, period)
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
     x: Measure<'_, T>,
     y: Measure<'_, T>,
     p: f64,

@@ -1,7 +1,7 @@
 //! Where to start on the circle if only the longest way counts.
 
 use super::cuts::Cuts;
-use super::{Start, Turned};
+use super::turned::{Start, Turned};
 use crate::transport::line::longest::longest;
 use crate::transport::line::merge::{Sorted, walk};
 

@@ -1,6 +1,6 @@
 //! Where to cut the circle for the first power: where the difference of the distribution functions has its median.
 
-use super::Start;
+use super::turned::Start;
 use crate::reduction::Total;
 use crate::transport::line::merge::{Side, Sorted};
 

@@ -1,7 +1,7 @@
 //! Where to start on the circle for powers above the first: the least of a convex function of the shift.
 
 use super::cuts::Cuts;
-use super::{Start, Turned};
+use super::turned::{self, Start, Turned};
 use crate::transport::line::merge::{Sorted, Sum, gap, walk};
 use crate::transport::line::power::Power;
 
@@ -98,7 +98,7 @@ impl Tangents<'_> {
             Power::First | Power::Second => cost,
             _ => {
                 let whole = |side, start| Turned::whole(side, start, self.cuts.period);
-                super::cost(&whole(self.cuts.x.side, from_x), &whole(self.cuts.y, from_y), self.power)
+                turned::cost(&whole(self.cuts.x.side, from_x), &whole(self.cuts.y, from_y), self.power)
             }
         }
     }

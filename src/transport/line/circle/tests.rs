@@ -2,9 +2,14 @@
 
 use ndarray::{Array1, aview1};
 
+use super::ring::wrapped;
+use super::turned::{Start, Turned, cost};
 use super::*;
 use crate::testing::{close, generator};
-use crate::transport::wasserstein_1d;
+use crate::transport::line::measure::Atoms;
+use crate::transport::line::merge::level;
+use crate::transport::line::power::Power;
+use crate::transport::{Measure, wasserstein_1d};
 
 const POWERS: [f64; 4] = [1.0, 1.5, 2.0, 3.7];
 

@@ -24,6 +24,10 @@ use crate::{Error, Real, Result, check};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn directions<T: Real>(k: usize, d: usize, mut random: impl FnMut() -> f64) -> Result<Array2<T>> {
+    T::directions(k, d, &mut random)
+}
+
+pub(in crate::transport) fn drawn<T: Real>(k: usize, d: usize, random: &mut dyn FnMut() -> f64) -> Result<Array2<T>> {
     check::parameter("d", d as f64, ">= 1", d > 0)?;
     let mut bad = None;
     let mut next = || {

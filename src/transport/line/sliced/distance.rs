@@ -1,10 +1,12 @@
-//! Slices as distances: with their root, for any order up to infinity.
+//! Sliced distances with their root, for any order up to infinity.
 
 use ndarray::{Array1, Array2, ArrayRef2, Ix2};
 
-use super::{SlicedWasserstein, Slices, fitting};
+use super::config::SlicedWasserstein;
+use super::slices::Slices;
 use crate::transport::Measure;
 use crate::transport::line::root::{Order, Root};
+use crate::transport::line::wasserstein_1d::fitting;
 use crate::{Error, Real, Result, reduction};
 
 impl SlicedWasserstein {
@@ -37,8 +39,7 @@ impl SlicedWasserstein {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<T> {
-        let order = Order::new(self.p)?;
-        fitting(mean(order, &Slices::distances(order, x, y, directions)?.costs()?)?.0)
+        T::sliced_distance(*self, x, y, directions)
     }
 
     /// `W_p` along each direction, `[k]`; `p` may be infinite.
@@ -52,8 +53,7 @@ impl SlicedWasserstein {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<Array1<T>> {
-        let order = Order::new(self.p)?;
-        Slices::distances(order, x, y, directions)?.costs()?.into_iter().map(fitting).collect()
+        T::sliced_distances(*self, x, y, directions)
     }
 
     /// [`SlicedWasserstein::distance`], and its gradient in the points of x, `[n, d]`, and of y, `[m, d]`.
@@ -71,16 +71,45 @@ impl SlicedWasserstein {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<(T, Array2<T>, Array2<T>)> {
-        let order = Order::new(self.p)?;
-        let slices = Slices::distances(order, x, y, directions)?;
-        let (value, shares) = mean(order, &slices.costs()?)?;
-        let (_, [for_x, for_y]) = slices.gradient(Some(&shares))?;
-        let value = fitting(value)?;
-        let (mut out_x, mut out_y) = (Array2::zeros(x.points.raw_dim()), Array2::zeros(y.points.raw_dim()));
-        slices.x.lay_out(&for_x, &mut out_x, "x.points")?;
-        slices.y.lay_out(&for_y, &mut out_y, "y.points")?;
-        Ok((value, out_x, out_y))
+        T::sliced_distance_grad(*self, x, y, directions)
     }
+}
+
+pub(in crate::transport) fn value<T: Real>(
+    SlicedWasserstein { p }: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+) -> Result<T> {
+    let order = Order::new(p)?;
+    fitting(mean(order, &Slices::distances(order, x, y, directions)?.costs()?)?.0)
+}
+
+pub(in crate::transport) fn each<T: Real>(
+    SlicedWasserstein { p }: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+) -> Result<Array1<T>> {
+    let order = Order::new(p)?;
+    Slices::distances(order, x, y, directions)?.costs()?.into_iter().map(fitting).collect()
+}
+
+pub(in crate::transport) fn gradient<T: Real>(
+    SlicedWasserstein { p }: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+) -> Result<(T, Array2<T>, Array2<T>)> {
+    let order = Order::new(p)?;
+    let slices = Slices::distances(order, x, y, directions)?;
+    let (value, shares) = mean(order, &slices.costs()?)?;
+    let (_, [for_x, for_y]) = slices.gradient(Some(&shares))?;
+    let value = fitting(value)?;
+    let (mut out_x, mut out_y) = (Array2::zeros(x.points.raw_dim()), Array2::zeros(y.points.raw_dim()));
+    slices.x.lay_out(&for_x, &mut out_x, "x.points")?;
+    slices.y.lay_out(&for_y, &mut out_y, "y.points")?;
+    Ok((value, out_x, out_y))
 }
 
 /// The mean of this order, and its slope in each of the distances.

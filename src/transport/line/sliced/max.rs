@@ -2,9 +2,12 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Axis, Ix2};
 
-use super::{SlicedWasserstein, Slices, fitting};
+use super::cloud::Cloud;
+use super::config::SlicedWasserstein;
+use super::directions::normalize;
+use super::slices::Slices;
 use crate::transport::Measure;
-use crate::transport::line::sliced::directions::normalize;
+use crate::transport::line::wasserstein_1d::fitting;
 use crate::{Error, Real, Result};
 
 /// The slice along one direction, and its gradient in the points.
@@ -45,10 +48,7 @@ impl SlicedWasserstein {
         y: Measure<'_, T, Ix2>,
         directions: &ArrayRef2<T>,
     ) -> Result<(usize, MaxSlice<T>)> {
-        let costs = Slices::new(*self, x, y, directions)?.costs()?;
-        let larger = |best: usize, at: usize| if costs[at] > costs[best] { at } else { best };
-        let index = (0..costs.len()).reduce(larger).ok_or(Error::Empty { argument: "directions" })?;
-        Ok((index, self.ascend(x, y, &directions.row(index), 0)?))
+        T::sliced_max(*self, x, y, directions)
     }
 
     /// The largest slice that is found uphill from a direction, in at most so many steps: max-sliced distance.
@@ -77,27 +77,49 @@ impl SlicedWasserstein {
         direction: &ArrayRef1<T>,
         steps: usize,
     ) -> Result<MaxSlice<T>> {
-        let mut slices = Slices::new(*self, x, y, &direction.view().insert_axis(Axis(0)))?;
-        let (mut cost, mut slopes) = slices.only();
-        for _ in 0..steps {
-            let Some(next) = slices.uphill::<T>(cost, &slopes) else { break };
-            slices.directions = next;
-            (cost, slopes) = slices.only();
-        }
-        let unit = slices.directions.row(0);
-        let laid = |cloud: &super::Cloud, slopes: &[f64], shape, argument| {
-            let slopes = Array1::from_iter(slopes.iter().copied()).insert_axis(Axis(1));
-            let mut laid = Array2::zeros(shape);
-            cloud.lay_out(&(slopes * unit), &mut laid, argument)?;
-            Ok(laid)
-        };
-        Ok(MaxSlice {
-            value: fitting(cost)?,
-            direction: unit.mapv(T::from_f64),
-            x: laid(&slices.x, &slopes[0], x.points.raw_dim(), "x.points")?,
-            y: laid(&slices.y, &slopes[1], y.points.raw_dim(), "y.points")?,
-        })
+        T::sliced_ascend(*self, x, y, direction, steps)
     }
+}
+
+pub(in crate::transport) fn largest<T: Real>(
+    sliced: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    directions: &ArrayRef2<T>,
+) -> Result<(usize, MaxSlice<T>)> {
+    let costs = Slices::new(sliced, x, y, directions)?.costs()?;
+    let larger = |best: usize, at: usize| if costs[at] > costs[best] { at } else { best };
+    let index = (0..costs.len()).reduce(larger).ok_or(Error::Empty { argument: "directions" })?;
+    Ok((index, ascend(sliced, x, y, &directions.row(index), 0)?))
+}
+
+pub(in crate::transport) fn ascend<T: Real>(
+    sliced: SlicedWasserstein,
+    x: Measure<'_, T, Ix2>,
+    y: Measure<'_, T, Ix2>,
+    direction: &ArrayRef1<T>,
+    steps: usize,
+) -> Result<MaxSlice<T>> {
+    let mut slices = Slices::new(sliced, x, y, &direction.view().insert_axis(Axis(0)))?;
+    let (mut cost, mut slopes) = slices.only();
+    for _ in 0..steps {
+        let Some(next) = slices.uphill::<T>(cost, &slopes) else { break };
+        slices.directions = next;
+        (cost, slopes) = slices.only();
+    }
+    let unit = slices.directions.row(0);
+    let laid = |cloud: &Cloud, slopes: &[f64], shape, argument| {
+        let slopes = Array1::from_iter(slopes.iter().copied()).insert_axis(Axis(1));
+        let mut laid = Array2::zeros(shape);
+        cloud.lay_out(&(slopes * unit), &mut laid, argument)?;
+        Ok(laid)
+    };
+    Ok(MaxSlice {
+        value: fitting(cost)?,
+        direction: unit.mapv(T::from_f64),
+        x: laid(&slices.x, &slopes[0], x.points.raw_dim(), "x.points")?,
+        y: laid(&slices.y, &slopes[1], y.points.raw_dim(), "y.points")?,
+    })
 }
 
 impl Slices {

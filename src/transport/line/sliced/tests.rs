@@ -1,10 +1,11 @@
 //! Slices against sorts, peers, differences and their own laws.
 
-use ndarray::{Array1, array};
+use ndarray::{Array1, Array2, Ix2, array};
 
+use super::slices::{BLOCK, ROUND};
 use super::*;
 use crate::testing::{all_close, close, generator};
-use crate::transport::{wasserstein_1d, wasserstein_1d_grad};
+use crate::transport::{Measure, wasserstein_1d, wasserstein_1d_grad};
 
 /// Points of both sides, weights of one total, directions of any length.
 fn sample(n: usize, m: usize, d: usize, k: usize) -> ([Array2<f64>; 2], [Array1<f64>; 2], Array2<f64>) {

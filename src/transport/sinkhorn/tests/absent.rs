@@ -3,8 +3,7 @@
 use ndarray::{Array1, Array2, array};
 
 use super::{GROUNDS, Small, problem, settings};
-use crate::transport::sinkhorn::{CostGradient, Sinkhorn, SinkhornDivergence};
-use crate::transport::{Cost, GroundCost, TransportProblem};
+use crate::transport::{Cost, CostGradient, GroundCost, Sinkhorn, SinkhornDivergence, TransportProblem};
 
 /// The small problem with a place more on each side, which has no weight and lies here.
 fn padded(small: &Small, at: f64) -> Small {

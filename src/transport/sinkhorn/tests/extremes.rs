@@ -3,8 +3,7 @@
 use ndarray::{Array1, Array2};
 
 use crate::testing::generator;
-use crate::transport::sinkhorn::{CostGradient, Sinkhorn, SinkhornDivergence};
-use crate::transport::{Cost, TransportProblem};
+use crate::transport::{Cost, CostGradient, Sinkhorn, SinkhornDivergence, TransportProblem};
 use crate::{Real, Result};
 
 const WEIGHTS: [f64; 9] = [0.0, 1.0, 0.5, 3.0, 1e-7, 1e-31, 1e-150, 1e-301, 1e10];

@@ -4,8 +4,7 @@ use ndarray::{Array1, Array2, ShapeBuilder, array};
 
 use super::{Small, cloud, problem};
 use crate::testing::close;
-use crate::transport::sinkhorn::{CostGradient, Sinkhorn, SinkhornDivergence};
-use crate::transport::{Cost, GroundCost, TransportProblem};
+use crate::transport::{Cost, CostGradient, GroundCost, Sinkhorn, SinkhornDivergence, TransportProblem};
 use crate::{Error, Real, Result};
 
 #[test]

@@ -3,8 +3,9 @@
 use ndarray::{Array1, Array2, ArrayView2, array};
 
 use super::{GROUNDS, Small, problem, settings};
-use crate::transport::sinkhorn::{CostGradient, Sinkhorn, SinkhornDivergence, SinkhornGradient};
-use crate::transport::{Cost, GroundCost, TransportProblem};
+use crate::transport::{
+    Cost, CostGradient, GroundCost, Sinkhorn, SinkhornDivergence, TransportGradient, TransportProblem,
+};
 
 /// The derivative of `value` by one entry.
 fn difference(array: &Array2<f64>, at: (usize, usize), value: impl Fn(ArrayView2<'_, f64>) -> f64) -> f64 {
@@ -22,12 +23,12 @@ fn check_gradient(
     sinkhorn: Sinkhorn,
     ground: GroundCost,
     value: impl Fn(TransportProblem<'_, f64>) -> f64,
-    gradient: impl Fn(TransportProblem<'_, f64>) -> SinkhornGradient<f64>,
+    gradient: impl Fn(TransportProblem<'_, f64>) -> TransportGradient<f64>,
 ) {
     let mut small = if sinkhorn.marginal_penalty.is_some() { Small::unequal() } else { Small::new() };
     small.y += &array![0.013, 0.017]; // no coordinate twice, where the slope of Manhattan's cost jumps
     let Small { a, b, x, y } = &small;
-    let SinkhornGradient { a: in_a, b: in_b, cost } = gradient(small.points(ground));
+    let TransportGradient { a: in_a, b: in_b, cost } = gradient(small.points(ground));
     let CostGradient::Points { x: in_x, y: in_y } = cost else { panic!("costs are between points") };
     let of_points = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| {
         value(TransportProblem::new(a.view(), b.view(), Cost::points(x, y, ground)))

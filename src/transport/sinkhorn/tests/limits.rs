@@ -4,8 +4,7 @@ use ndarray::{Array1, Array2, array, s};
 
 use super::{GROUNDS, Small, cloud, problem, settings, sharp};
 use crate::testing::{all_close, close};
-use crate::transport::sinkhorn::{CostGradient, Sinkhorn, SinkhornDivergence};
-use crate::transport::{Cost, GroundCost, TransportProblem, emd};
+use crate::transport::{Cost, CostGradient, GroundCost, Sinkhorn, SinkhornDivergence, TransportProblem, emd};
 
 #[test]
 fn places_without_weight_take_no_part_and_have_the_potential_of_mass_that_arrives() {

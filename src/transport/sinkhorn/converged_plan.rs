@@ -1,20 +1,21 @@
-//! Potentials that have come to rest, and what follows from them: value, plan and slopes.
+//! The plan of converged potentials, and what follows from it: value, costs and slopes.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::alternating::Alternating;
 use super::flat::Flat;
-use super::gibbs::{self, Gibbs, Scratch};
+use super::gibbs::{Gibbs, Scratch};
 use super::side::{Side, Softness};
 use super::slope::Slope;
 use super::symmetric::Symmetric;
 use crate::reduction;
 use crate::simd::dispatch;
 use crate::transport::GroundCost;
+use crate::transport::reduced_costs::rows_per_job;
 use crate::{Real, parallel};
 
 /// Both potentials, and the plan `P_ij = r a_i b_j e^((f_i + g_j - C_ij)/ε)` that they make.
-pub(super) struct Settled<'a, T> {
+pub(super) struct ConvergedPlan<'a, T> {
     gibbs: Gibbs<'a, T>,
     pub(super) a: Side,
     pub(super) b: Side,
@@ -25,7 +26,7 @@ pub(super) struct Settled<'a, T> {
     softness: Softness,
     log_constant: f64,
     regularization: f64,
-    /// `Σ P - r Σ a Σ b`, of what takes part.
+    /// `Σ P - r Σ a Σ b`, over the places that are counted.
     excess: f64,
 }
 
@@ -36,7 +37,7 @@ pub(super) enum End {
     B,
 }
 
-impl<'a, T: Real> Settled<'a, T> {
+impl<'a, T: Real> ConvergedPlan<'a, T> {
     /// After a round, when the rows of the plan sum to what they should.
     pub(super) fn alternating(rounds: Alternating<'a, T>, regularization: f64) -> Self {
         let all = rounds.spread();
@@ -71,6 +72,11 @@ impl<'a, T: Real> Settled<'a, T> {
             regularization,
             excess,
         }
+    }
+
+    /// Whether marginals are kept exactly.
+    pub(super) fn is_balanced(&self) -> bool {
+        self.softness.0 == 0.0
     }
 
     /// The dual value: `Σ a ρ (1 - e^(-f/ρ)) + Σ b ρ (1 - e^(-g/ρ)) - ε (Σ P - r Σ a Σ b)`.
@@ -125,8 +131,8 @@ impl<'a, T: Real> Settled<'a, T> {
         total(0) + self.gibbs.base * total(1)
     }
 
-    /// The plan.
-    pub(super) fn plan(&self) -> Array2<T> {
+    /// All entries of the plan.
+    pub(super) fn dense(&self) -> Array2<T> {
         let mut plan = Array2::zeros((self.a.count, self.b.count));
         let rows = chosen(plan.axis_iter_mut(Axis(0)), &self.a.places);
         self.for_each_row(rows, |out, row| row.write(|j, mass| out[self.b.places[j]] = T::from_f64(mass)));
@@ -180,10 +186,10 @@ impl<'a, T: Real> Settled<'a, T> {
         Row { gibbs: &self.gibbs, index: i, factor: weight * sum.factor(potential), sum: sum.sum(), scratch }
     }
 
-    /// Gives every row of the plan that takes part to `f`, with its output.
+    /// Gives the row of the plan of every place that is counted to `f`, with its output.
     fn for_each_row<O: Send>(&self, mut outs: Vec<O>, f: impl Fn(&mut O, Row<'_, 'a, T>) + Sync + Send) {
         let (n, exponents) = (self.a.weights.len(), self.b.exponents(self.log_constant));
-        let chunk = gibbs::rows_per_job(n);
+        let chunk = rows_per_job(n);
         let jobs = outs.chunks_mut(chunk).enumerate().collect();
         parallel::for_each(jobs, n * exponents.len() * size_of::<f64>(), |(job, outs): (usize, &mut [O])| {
             let mut scratch = Scratch::new();
