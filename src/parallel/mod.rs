@@ -27,8 +27,12 @@ pub(crate) fn is_spread(jobs: usize, bytes: usize) -> bool {
 pub(crate) fn for_each<J: Send>(jobs: Vec<J>, bytes: usize, f: impl Fn(J) + Sync + Send) {
     #[cfg(feature = "rayon")]
     if is_spread(jobs.len(), bytes) {
-        use rayon::prelude::*;
-        return jobs.into_par_iter().for_each(f);
+        let (threads, queue) = (jobs.len(), Queue::new(jobs));
+        return on_threads(threads, &|| {
+            while let Some(job) = queue.next() {
+                f(job);
+            }
+        });
     }
     let _ = bytes;
     jobs.into_iter().for_each(f);
@@ -51,18 +55,50 @@ pub(crate) fn try_for_each_with<J: Send, S>(
     scratch: impl Fn() -> S + Sync + Send,
     f: impl Fn(&mut S, J) -> Result<()> + Sync + Send,
 ) -> Result<()> {
-    let mut results = vec![Ok(()); jobs.len()];
-    let jobs: Vec<_> = jobs.into_iter().zip(&mut results).collect();
     #[cfg(feature = "rayon")]
     if is_spread(jobs.len(), bytes) {
-        use rayon::prelude::*;
-        jobs.into_par_iter().for_each_init(scratch, |scratch, (job, result)| *result = f(scratch, job));
+        let mut results = vec![Ok(()); jobs.len()];
+        let (threads, queue) = (jobs.len(), Queue::new(jobs.into_iter().zip(&mut results).collect()));
+        on_threads(threads, &|| {
+            let mut scratch = scratch();
+            while let Some((job, result)) = queue.next() {
+                *result = f(&mut scratch, job);
+            }
+        });
+        drop(queue);
         return results.into_iter().collect();
     }
     let _ = bytes;
-    let mut scratch = scratch();
-    jobs.into_iter().for_each(|(job, result)| *result = f(&mut scratch, job));
-    results.into_iter().collect()
+    let (mut scratch, mut result) = (scratch(), Ok(()));
+    for job in jobs {
+        let outcome = f(&mut scratch, job);
+        result = result.and(outcome);
+    }
+    result
+}
+
+/// Jobs that threads take in turn.
+#[cfg(feature = "rayon")]
+struct Queue<J>(std::sync::Mutex<std::vec::IntoIter<J>>);
+
+#[cfg(feature = "rayon")]
+impl<J> Queue<J> {
+    fn new(jobs: Vec<J>) -> Self {
+        Self(std::sync::Mutex::new(jobs.into_iter()))
+    }
+
+    /// The next job. A thread that has panicked holds no job of the others.
+    fn next(&self) -> Option<J> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()
+    }
+}
+
+/// Runs `f` on as many threads of rayon's current pool as there are, at most on so many. Compiled once: what is spread comes
+/// to it as an address.
+#[cfg(feature = "rayon")]
+fn on_threads(most: usize, f: &(dyn Fn() + Sync)) {
+    let threads = most.min(rayon::current_num_threads());
+    rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| f())));
 }
 
 /// Sorts keys of which no two are equal, so that the result does not depend on threads.
