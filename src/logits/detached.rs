@@ -1,5 +1,7 @@
 //! The rows of a likelihood with a factor that depends on the target's probability and counts as a constant.
 
+use std::fmt::Debug;
+
 use ndarray::{Array, Dimension, IxDyn};
 
 use super::kernel::{self, Block, Requested, Row, RowKernel, RowRequest, Slope, Summed};
@@ -23,7 +25,7 @@ pub struct WeightedNll<T, D: Dimension> {
 }
 
 /// A factor in `[0, 1]`.
-pub(super) trait Factor: Sync {
+pub(super) trait Factor: Debug + Sync {
     /// Checks the hyper-parameters.
     fn check(&self) -> Result<()>;
 
@@ -32,7 +34,7 @@ pub(super) trait Factor: Sync {
 }
 
 /// The arguments of a likelihood with a detached factor.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Detached<'a> {
     pub(super) factor: &'a dyn Factor,
     pub(super) ignore_index: Option<i64>,
@@ -97,6 +99,7 @@ impl<T> WeightedNll<T, IxDyn> {
 }
 
 /// No factor.
+#[derive(Debug)]
 struct One;
 
 impl Factor for One {

@@ -19,6 +19,7 @@ const STREAM: usize = 32 << 20;
 const FEW_ROWS: usize = 8;
 
 /// The logits of a call and where a row for each of their rows goes, if anywhere.
+#[derive(Debug)]
 pub enum LogitArrays<'a, E: Element> {
     /// Rows are read.
     Read(ArrayViewD<'a, E>),
@@ -250,8 +251,8 @@ mod tests {
     use super::*;
     use crate::logits::testing::sample;
     use crate::logits::{
-        CrossEntropy, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp, token_log_probs,
-        token_log_probs_backward,
+        CrossEntropy, TokenObjective, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp,
+        token_log_probs, token_log_probs_backward,
     };
     use crate::{Reduction, SumCount};
 

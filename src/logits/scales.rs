@@ -6,6 +6,7 @@ use crate::error::Position;
 use crate::{Error, Real, Reduction, Result, SumCount, reduction};
 
 /// A [`Reduction`] without its dimension.
+#[derive(Debug)]
 pub enum ReductionD<'a, T> {
     /// `Σ L`.
     Sum,

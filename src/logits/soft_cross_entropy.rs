@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
     use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
-    use crate::logits::{CrossEntropy, entropy, log_sum_exp_grad};
+    use crate::logits::{CrossEntropy, TokenObjective, entropy, log_sum_exp_grad};
     use crate::{Error, Reduction, SumCount};
 
     const INF: f64 = f64::INFINITY;

@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
-    use crate::logits::{CrossEntropy, MixCe};
+    use crate::logits::{CrossEntropy, MixCe, TokenObjective};
 
     const INF: f64 = f64::INFINITY;
 

@@ -48,7 +48,7 @@ pub trait TokenObjective {
     fn value<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<Y, Axes<Self, D>>,
+        targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<E::Real> {
         self.reduced(LogitArrays::read(logits), Y::erase(targets.view().into_dyn()), ReductionD::new(reduction))
@@ -62,7 +62,7 @@ pub trait TokenObjective {
     fn each<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<Y, Axes<Self, D>>,
+        targets: &ArrayRef<Y, TargetAxes<Self, D>>,
     ) -> Result<Array<E::Real, D::Smaller>> {
         let (losses, _) = self.losses(LogitArrays::read(logits), Y::erase(targets.view().into_dyn()))?;
         Ok(in_dimension(E::by_row(&losses, leading(logits))))
@@ -77,7 +77,7 @@ pub trait TokenObjective {
     fn sum_count<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<Y, Axes<Self, D>>,
+        targets: &ArrayRef<Y, TargetAxes<Self, D>>,
     ) -> Result<SumCount> {
         let (losses, count) = self.losses(LogitArrays::read(logits), Y::erase(targets.view().into_dyn()))?;
         scales::sum_count(&losses, count, leading(logits))
@@ -91,7 +91,7 @@ pub trait TokenObjective {
     fn grad<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<Y, Axes<Self, D>>,
+        targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<(E::Real, Array<E::Real, D>)> {
         let mut out = in_dimension(E::zeros_of(logits.shape()));
@@ -107,7 +107,7 @@ pub trait TokenObjective {
     fn grad_into<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<Y, Axes<Self, D>>,
+        targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: &mut ArrayRef<E::Real, D>,
     ) -> Result<E::Real> {
@@ -123,7 +123,7 @@ pub trait TokenObjective {
     fn grad_in_place<T: Real, Y: TargetEntry<Self::Targets, T>, D: Dimension>(
         &self,
         logits: &mut ArrayRef<T, D>,
-        targets: &ArrayRef<Y, Axes<Self, D>>,
+        targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, T, D::Smaller>,
     ) -> Result<T> {
         let arrays = LogitArrays::<T>::replace(logits);
@@ -149,7 +149,7 @@ pub trait TokenObjective {
 }
 
 /// The axes of the targets of an objective beside logits of dimension `D`.
-pub type Axes<O, D> = <<O as TokenObjective>::Targets as TargetKind>::Axes<D>;
+pub type TargetAxes<O, D> = <<O as TokenObjective>::Targets as TargetKind>::Axes<D>;
 
 /// What a target of a [`TokenObjective`] is. Sealed.
 pub trait TargetKind: sealed::Sealed {

@@ -12,6 +12,7 @@ use crate::target::Indices;
 use crate::{Element, Error, Real, Result, check, parallel};
 
 /// What comes beside the logits, one entry for each row.
+#[derive(Debug)]
 pub struct Upstream<'a, T> {
     pub(super) targets: Indices<'a>,
     pub(super) whole: ArrayViewD<'a, LogSumExp<T>>,
