@@ -9,7 +9,7 @@
 //! | [`token_log_probs`] | log-probability of the target | [`token_log_probs_backward`], from any cotangent |
 //! | [`class_log_probs`] | log-probabilities of several classes | [`class_log_probs_backward`] |
 //! | [`entropy`] | entropy of the softmax, nats | [`entropy_grad`] |
-//! | [`CrossEntropy`] | NLL of class indices | its methods `grad`, `grad_into`, `grad_in_place` |
+//! | [`CrossEntropy`] | NLL of class indices | [`TokenObjective`]'s `grad`, `grad_into`, `grad_in_place` |
 //! | [`SoftCrossEntropy`] | cross-entropy of target probabilities | the same |
 //! | [`TaiLr`], [`MixCe`] | NLL with a detached weight of the target's probability | the same |
 //! | [`LogitTransform`] | all of these behind a temperature and a soft cap | its methods, of the same names |

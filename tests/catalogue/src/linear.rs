@@ -2,7 +2,7 @@
 
 use loglik::logits::{
     CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,
-    TokenObjective, linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
+    linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
     linear_token_log_probs_masked,
 };
 use loglik::{Real, Reduction, Result};

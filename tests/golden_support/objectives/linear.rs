@@ -1,6 +1,6 @@
 //! Objectives of hidden states.
 
-use loglik::logits::{CrossEntropy, LinearCrossEntropy, LinearHead, LinearPlan, TokenObjective};
+use loglik::logits::{CrossEntropy, LinearCrossEntropy, LinearHead, LinearPlan};
 use loglik::{Real, Reduction};
 use ndarray::{Array1, Array2, ArrayD};
 
