@@ -114,8 +114,9 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
+    use crate::Reduction;
+    use crate::logits::CrossEntropy;
     use crate::logits::testing::{assert_close, differences, sample, worked};
-    use crate::logits::{CrossEntropy, TokenObjective};
 
     const INF: f64 = f64::INFINITY;
 

@@ -77,7 +77,7 @@ pub use tailr::TaiLr;
 pub use token_log_probs::{
     token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
-pub use token_objective::{ClassIndices, ClassProbabilities, TargetAxes, TargetEntry, TargetKind, TokenObjective};
+pub use token_objective::{Accepts, ClassIndices, ClassProbabilities, TargetAxes, TargetKind, TokenObjective};
 pub use transform::LogitTransform;
 pub(crate) use transform::Map;
 pub use weighted_sum::{SignedLog, weighted_log_sum_exp, weighted_log_sum_exp_grad};

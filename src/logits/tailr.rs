@@ -122,8 +122,9 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
+    use crate::Reduction;
     use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
-    use crate::logits::{CrossEntropy, MixCe, TokenObjective};
+    use crate::logits::{CrossEntropy, MixCe};
 
     const INF: f64 = f64::INFINITY;
 

@@ -45,13 +45,20 @@ pub trait TokenObjective {
     /// # Errors
     ///
     /// Those of the objective.
-    fn value<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
+    fn value<E: Element, Y, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<E::Real> {
-        self.reduced(LogitArrays::read(logits), Y::erase(targets.view().into_dyn()), ReductionD::new(reduction))
+    ) -> Result<E::Real>
+    where
+        Self::Targets: Accepts<Y, E>,
+    {
+        self.reduced(
+            LogitArrays::read(logits),
+            <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()),
+            ReductionD::new(reduction),
+        )
     }
 
     /// The loss of each row, 0 where its target is ignored.
@@ -59,12 +66,16 @@ pub trait TokenObjective {
     /// # Errors
     ///
     /// Those of the objective.
-    fn each<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
+    fn each<E: Element, Y, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<Y, TargetAxes<Self, D>>,
-    ) -> Result<Array<E::Real, D::Smaller>> {
-        let (losses, _) = self.losses(LogitArrays::read(logits), Y::erase(targets.view().into_dyn()))?;
+    ) -> Result<Array<E::Real, D::Smaller>>
+    where
+        Self::Targets: Accepts<Y, E>,
+    {
+        let (losses, _) =
+            self.losses(LogitArrays::read(logits), <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()))?;
         Ok(in_dimension(E::by_row(&losses, leading(logits))))
     }
 
@@ -74,12 +85,16 @@ pub trait TokenObjective {
     /// # Errors
     ///
     /// Those of the objective.
-    fn sum_count<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
+    fn sum_count<E: Element, Y, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<Y, TargetAxes<Self, D>>,
-    ) -> Result<SumCount> {
-        let (losses, count) = self.losses(LogitArrays::read(logits), Y::erase(targets.view().into_dyn()))?;
+    ) -> Result<SumCount>
+    where
+        Self::Targets: Accepts<Y, E>,
+    {
+        let (losses, count) =
+            self.losses(LogitArrays::read(logits), <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()))?;
         scales::sum_count(&losses, count, leading(logits))
     }
 
@@ -88,12 +103,15 @@ pub trait TokenObjective {
     /// # Errors
     ///
     /// Those of the objective.
-    fn grad<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
+    fn grad<E: Element, Y, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<(E::Real, Array<E::Real, D>)> {
+    ) -> Result<(E::Real, Array<E::Real, D>)>
+    where
+        Self::Targets: Accepts<Y, E>,
+    {
         let mut out = in_dimension(E::zeros_of(logits.shape()));
         let value = self.grad_into(logits, targets, reduction, &mut out)?;
         Ok((value, out))
@@ -104,15 +122,22 @@ pub trait TokenObjective {
     /// # Errors
     ///
     /// Those of the objective.
-    fn grad_into<E: Element, Y: TargetEntry<Self::Targets, E>, D: Dimension>(
+    fn grad_into<E: Element, Y, D: Dimension>(
         &self,
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: &mut ArrayRef<E::Real, D>,
-    ) -> Result<E::Real> {
+    ) -> Result<E::Real>
+    where
+        Self::Targets: Accepts<Y, E>,
+    {
         let arrays = LogitArrays::write(logits, out);
-        self.reduced(arrays, Y::erase(targets.view().into_dyn()), ReductionD::new(reduction))
+        self.reduced(
+            arrays,
+            <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()),
+            ReductionD::new(reduction),
+        )
     }
 
     /// The reduced loss; its gradient takes the place of the logits, which needs no memory at all.
@@ -120,14 +145,21 @@ pub trait TokenObjective {
     /// # Errors
     ///
     /// Those of the objective.
-    fn grad_in_place<T: Real, Y: TargetEntry<Self::Targets, T>, D: Dimension>(
+    fn grad_in_place<T: Real, Y, D: Dimension>(
         &self,
         logits: &mut ArrayRef<T, D>,
         targets: &ArrayRef<Y, TargetAxes<Self, D>>,
         reduction: Reduction<'_, T, D::Smaller>,
-    ) -> Result<T> {
+    ) -> Result<T>
+    where
+        Self::Targets: Accepts<Y, T>,
+    {
         let arrays = LogitArrays::<T>::replace(logits);
-        self.reduced(arrays, Y::erase(targets.view().into_dyn()), ReductionD::new(reduction))
+        self.reduced(
+            arrays,
+            <Self::Targets as Accepts<Y, T>>::erase(targets.view().into_dyn()),
+            ReductionD::new(reduction),
+        )
     }
 
     /// The reduced loss, and the gradient where it has a place.
@@ -161,11 +193,11 @@ pub trait TargetKind: sealed::Sealed {
     type Erased<'a, E: Element>;
 }
 
-/// An element of an array of targets of this kind, beside logits that are stored as `E`. Sealed.
-pub trait TargetEntry<K: TargetKind, E: Element>: Sized {
+/// That targets of this kind may be elements `Y`, beside logits that are stored as `E`. Sealed.
+pub trait Accepts<Y, E: Element>: TargetKind {
     /// The same targets without the type of their elements and the number of their axes.
     #[doc(hidden)]
-    fn erase(targets: ArrayViewD<'_, Self>) -> K::Erased<'_, E>;
+    fn erase(targets: ArrayViewD<'_, Y>) -> Self::Erased<'_, E>;
 }
 
 /// Each target is the index of a class, of any type that is a [`Target`].
@@ -177,9 +209,9 @@ impl TargetKind for ClassIndices {
     type Erased<'a, E: Element> = Indices<'a>;
 }
 
-impl<I: Target, E: Element> TargetEntry<ClassIndices, E> for I {
-    fn erase(targets: ArrayViewD<'_, Self>) -> Indices<'_> {
-        Target::erase(targets)
+impl<I: Target, E: Element> Accepts<I, E> for ClassIndices {
+    fn erase(targets: ArrayViewD<'_, I>) -> Indices<'_> {
+        I::erase(targets)
     }
 }
 
@@ -192,8 +224,8 @@ impl TargetKind for ClassProbabilities {
     type Erased<'a, E: Element> = ArrayViewD<'a, E::Real>;
 }
 
-impl<T: Real, E: Element<Real = T>> TargetEntry<ClassProbabilities, E> for T {
-    fn erase(targets: ArrayViewD<'_, Self>) -> ArrayViewD<'_, T> {
+impl<E: Element> Accepts<E::Real, E> for ClassProbabilities {
+    fn erase(targets: ArrayViewD<'_, E::Real>) -> ArrayViewD<'_, E::Real> {
         targets
     }
 }
