@@ -4,47 +4,44 @@
 //! called by a caller's crate: a public function turns its arguments into plain types and calls a function of a hidden trait
 //! of the element type, which is not generic any more and stands compiled in this crate.
 
+use ndarray::{Array, ArrayD, Dimension};
+
 /// A hidden trait of functions of the element type `Self`, each of them compiled for the listed types from the generic
-/// function behind `=`.
-///
-/// `: Element` after the name of the trait lets its functions name `<Self as Element>::Real`, and `with half` adds types of
-/// the crate `half` where the feature is on.
+/// function behind `=`. `for stored types` are all [`Element`](crate::Element)s.
 macro_rules! compiled {
-    ($(#[$doc:meta])* pub trait $name:ident for $($types:ident)+ { $($functions:tt)* }) => {
-        compiled!(@trait $(#[$doc])* $name [Sized] { $($functions)* });
-        compiled!(@types $name [$($types)+] { $($functions)* });
-    };
-    (
-        $(#[$doc:meta])*
-        pub trait $name:ident: $element:ident for $($types:ident)+, with half $($half:ident)+ { $($functions:tt)* }
-    ) => {
-        compiled!(@trait $(#[$doc])* $name [$element] { $($functions)* });
-        compiled!(@types $name [$($types)+] { $($functions)* });
+    ($(#[$doc:meta])* pub trait $name:ident for stored types { $($functions:tt)* }) => {
+        compiled!(@trait [where Self: $crate::Element] $(#[$doc])* $name { $($functions)* });
+        compiled!(@types $name [f32 f64] { $($functions)* });
         #[cfg(feature = "half")]
-        const _: () = {
-            use half::{$($half),+};
-            compiled!(@types $name [$($half)+] { $($functions)* });
-        };
+        compiled!(@impl $name for half::bf16 { $($functions)* });
+        #[cfg(feature = "half")]
+        compiled!(@impl $name for half::f16 { $($functions)* });
     };
-    // A bound of the functions, since a supertrait of `Element` cannot have it for a supertrait.
-    (@trait $(#[$doc:meta])* $name:ident [$bound:ident] { $(
+    ($(#[$doc:meta])* pub trait $name:ident for $($types:ident)+ { $($functions:tt)* }) => {
+        compiled!(@trait [] $(#[$doc])* $name { $($functions)* });
+        compiled!(@types $name [$($types)+] { $($functions)* });
+    };
+    (@trait $bound:tt $(#[$doc:meta])* $name:ident { $(
         fn $function:ident $(<$($lifetime:lifetime),+>)? ($($argument:ident: $type:ty),* $(,)?) -> $output:ty = $body:path;
     )* }) => {
         $(#[$doc])*
         #[allow(missing_docs, unreachable_pub, private_interfaces, clippy::too_many_arguments, clippy::type_complexity)]
         pub trait $name: Sized {$(
-            fn $function $(<$($lifetime),+>)? ($($argument: $type),*) -> $output where Self: $bound;
+            compiled!(@signature $bound fn $function $(<$($lifetime),+>)? ($($argument: $type),*) -> $output);
         )*}
+    };
+    (@signature [$($bound:tt)*] $($signature:tt)*) => {
+        $($signature)* $($bound)*;
     };
     (@types $name:ident [$first:ident $($rest:ident)*] { $($functions:tt)* }) => {
         compiled!(@impl $name for $first { $($functions)* });
         compiled!(@types $name [$($rest)*] { $($functions)* });
     };
     (@types $name:ident [] { $($functions:tt)* }) => {};
-    (@impl $name:ident for $this:ident { $(
+    (@impl $name:ident for $this:ty { $(
         fn $function:ident $(<$($lifetime:lifetime),+>)? ($($argument:ident: $type:ty),* $(,)?) -> $output:ty = $body:path;
     )* }) => {
-        #[allow(private_interfaces)]
+        #[allow(private_interfaces, clippy::too_many_arguments, clippy::type_complexity)]
         impl $name for $this {$(
             #[inline(never)] // or a short one would be compiled by the caller again
             fn $function $(<$($lifetime),+>)? ($($argument: $type),*) -> $output {
@@ -54,3 +51,8 @@ macro_rules! compiled {
     };
 }
 pub(crate) use compiled;
+
+/// An array that came out of a compiled function, in the caller's dimension, which has as many axes.
+pub(crate) fn in_dimension<T, D: Dimension>(array: ArrayD<T>) -> Array<T, D> {
+    array.into_dimensionality().unwrap_or_else(|_| unreachable!("results have the axes of the arguments"))
+}

@@ -31,13 +31,13 @@ pub use crate::likelihood::{
     shared_gaussian_nll_grad, shared_gaussian_nll_sum_count, weighted_bernoulli_nll, weighted_bernoulli_nll_each,
     weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into, weighted_bernoulli_nll_sum_count,
 };
+pub use crate::logits::{ClassIndices, ClassProbabilities, MixCe, TaiLr, TokenObjective, WeightedNll};
 pub use crate::logits::{
     CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,
     linear_token_log_probs, linear_token_log_probs_backward, linear_token_log_probs_backward_into,
     linear_token_log_probs_masked,
 };
 pub use crate::logits::{LogSumExp, VocabularyShard};
-pub use crate::logits::{MixCe, TaiLr, WeightedNll};
 pub use crate::logits::{
     SignedLog, class_log_probs, class_log_probs_backward, log_sum_exp_or_empty, log_sum_exp_or_empty_grad,
     weighted_log_sum_exp, weighted_log_sum_exp_grad,

@@ -21,6 +21,7 @@ pub trait Real:
     + Display
     + crate::simd::Lanes
     + crate::simd::Exponentials
+    + crate::logits::CompiledReal
     + crate::transport::Compiled
     + crate::pointwise::Choose
     + crate::preference::Compiled
@@ -40,7 +41,17 @@ pub trait Real:
 /// The types that logits may be stored in: every [`Real`] and, with the feature `half`, `bf16` and `f16`. Sealed.
 ///
 /// Half-precision elements are widened block by block and computed in `f32`; results are `f32`, never rounded back.
-pub trait Element: Copy + Debug + Send + Sync + crate::transport::CompiledElement + sealed::Sealed + 'static {
+pub trait Element:
+    Copy
+    + Debug
+    + Send
+    + Sync
+    + crate::logits::Compiled
+    + crate::logits::linear::Compiled
+    + crate::transport::CompiledElement
+    + sealed::Sealed
+    + 'static
+{
     /// The type that the elements are computed in.
     type Real: Real;
 

@@ -1,5 +1,7 @@
 //! Class indices: any common integer type.
 
+use ndarray::ArrayViewD;
+
 /// The integer types that class indices may come in: `i32`, `i64`, `u32` and `usize`. Sealed.
 pub trait Target: Copy + Send + Sync + sealed::Sealed + 'static {
     /// What [`causal_shift`](crate::sequence::causal_shift) writes where nothing is predicted: -100, which objectives ignore
@@ -8,6 +10,31 @@ pub trait Target: Copy + Send + Sync + sealed::Sealed + 'static {
 
     /// The index as `i64`; a `usize` beyond its range becomes `i64::MAX`, which is no class of any array.
     fn index(self) -> i64;
+
+    /// The same indices without their type.
+    #[doc(hidden)]
+    fn erase(indices: ArrayViewD<'_, Self>) -> Indices<'_>;
+}
+
+/// Class indices of one of the types, so that what reads them is compiled once.
+#[derive(Debug)]
+#[allow(missing_docs)] // hidden
+pub enum Indices<'a> {
+    I32(ArrayViewD<'a, i32>),
+    I64(ArrayViewD<'a, i64>),
+    U32(ArrayViewD<'a, u32>),
+    Usize(ArrayViewD<'a, usize>),
+}
+
+impl Indices<'_> {
+    pub(crate) fn shape(&self) -> &[usize] {
+        match self {
+            Self::I32(indices) => indices.shape(),
+            Self::I64(indices) => indices.shape(),
+            Self::U32(indices) => indices.shape(),
+            Self::Usize(indices) => indices.shape(),
+        }
+    }
 }
 
 mod sealed {
@@ -15,7 +42,7 @@ mod sealed {
 }
 
 macro_rules! target {
-    ($($type:ident: $ignored:expr),*) => {$(
+    ($($type:ident: $ignored:expr, $erased:ident;)*) => {$(
         impl sealed::Sealed for $type {}
         impl Target for $type {
             const IGNORED: Self = $ignored;
@@ -24,10 +51,14 @@ macro_rules! target {
             fn index(self) -> i64 {
                 i64::try_from(self).unwrap_or(i64::MAX)
             }
+
+            fn erase(indices: ArrayViewD<'_, Self>) -> Indices<'_> {
+                Indices::$erased(indices)
+            }
         }
     )*};
 }
-target!(i32: -100, i64: -100, u32: u32::MAX, usize: usize::MAX);
+target!(i32: -100, I32; i64: -100, I64; u32: u32::MAX, U32; usize: usize::MAX, Usize;);
 
 /// What a target says of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

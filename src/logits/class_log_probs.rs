@@ -1,14 +1,16 @@
 //! Log-probabilities of several classes of each row, from one pass over it.
 
-use ndarray::{Array, ArrayRef, Dimension, s};
-use num_traits::Float;
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, Dimension, s};
+use num_traits::{Float, Zero};
 
+use super::cotangent;
 use super::labels::Labels;
-use super::token_log_probs::check_finite;
-use super::walk::{row_sum, zeros};
+use super::logit_rows::row_sum;
+use crate::compiled::in_dimension;
 use crate::error::Position;
 use crate::rows::{self, BLOCK, Rows, RowsMut};
 use crate::simd;
+use crate::target::Indices;
 use crate::{Element, Error, Real, Result, Target, check, parallel};
 
 /// Log-probabilities of K given classes of each row, under the softmax over all V, in nats.
@@ -42,10 +44,15 @@ pub fn class_log_probs<E: Element, I: Target, D: Dimension>(
     logits: &ArrayRef<E, D>,
     classes: &ArrayRef<I, D>,
 ) -> Result<Array<E::Real, D>> {
-    let (rows, leading, each) = extents(logits, classes)?;
-    let labels = labels(classes, rows.width(), |_| false)?;
-    let (mut out, per_job) = (zeros(classes.shape()), rows::rows_per_job::<E>(rows.width()));
-    let jobs = slice(&mut out).chunks_mut((per_job * each).max(1)).enumerate().collect();
+    Ok(in_dimension(E::class_log_probs(logits.view().into_dyn(), I::erase(classes.view().into_dyn()))?))
+}
+
+/// [`class_log_probs`] of any number of axes and indices of any type.
+pub(super) fn forward<E: Element>(logits: ArrayViewD<'_, E>, classes: Indices<'_>) -> Result<ArrayD<E::Real>> {
+    let (rows, leading, each) = extents(&logits, classes.shape())?;
+    let mut out = ArrayD::from_elem(classes.shape(), E::Real::zero());
+    let (labels, per_job) = (labels(classes, rows.width(), &|_| false)?, rows::rows_per_job::<E>(rows.width()));
+    let jobs = out.as_slice_mut().unwrap_or_default().chunks_mut((per_job * each).max(1)).enumerate().collect();
     parallel::try_for_each(jobs, rows.bytes(), |(job, out)| {
         for (index, out) in (job * per_job..).zip(out.chunks_mut(each)) {
             let row = rows.row(index);
@@ -93,12 +100,21 @@ pub fn class_log_probs_backward<E: Element, I: Target, D: Dimension>(
     classes: &ArrayRef<I, D>,
     cotangent: &ArrayRef<E::Real, D>,
 ) -> Result<Array<E::Real, D>> {
-    let (rows, leading, each) = extents(logits, classes)?;
-    check::shape("cotangent", cotangent.shape(), classes.shape())?;
-    let cotangent: Vec<f64> = cotangent.iter().map(|c| c.as_f64()).collect();
-    check_finite(&cotangent, classes.shape())?;
-    let labels = labels(classes, rows.width(), |at| cotangent[at] == 0.0)?;
-    let (mut out, per_job) = (zeros(logits.shape()), rows::rows_per_job::<E>(rows.width()));
+    let (classes, cotangent) = (I::erase(classes.view().into_dyn()), cotangent.view().into_dyn());
+    Ok(in_dimension(E::class_log_probs_backward(logits.view().into_dyn(), classes, cotangent)?))
+}
+
+/// [`class_log_probs_backward`] of any number of axes and indices of any type.
+pub(super) fn backward<E: Element>(
+    logits: ArrayViewD<'_, E>,
+    classes: Indices<'_>,
+    cotangent: ArrayViewD<'_, E::Real>,
+) -> Result<ArrayD<E::Real>> {
+    let (rows, leading, each) = extents(&logits, classes.shape())?;
+    let cotangent = cotangent::checked(&cotangent, classes.shape())?;
+    let labels = labels(classes, rows.width(), &|at| cotangent[at] == 0.0)?;
+    let (mut out, per_job) =
+        (ArrayD::from_elem(logits.shape(), E::Real::zero()), rows::rows_per_job::<E>(rows.width()));
     let jobs = RowsMut::new("out", &mut out, logits.shape())?.split(per_job).into_iter().enumerate().collect();
     parallel::try_for_each(jobs, 2 * rows.bytes(), |(job, out)| {
         let mut result = Ok(());
@@ -109,7 +125,7 @@ pub fn class_log_probs_backward<E: Element, I: Target, D: Dimension>(
                 return; // zeros, as they are
             }
             let class = |k: usize| labels.get(index * each + k).filter(|_| own[k] != 0.0);
-            result = backward(&rows, leading, index, (own, &class), out);
+            result = backward_row(&rows, leading, index, (own, &class), out);
         });
         result
     })?;
@@ -117,7 +133,7 @@ pub fn class_log_probs_backward<E: Element, I: Target, D: Dimension>(
 }
 
 /// One row of the gradient.
-fn backward<E: Element>(
+fn backward_row<E: Element>(
     rows: &Rows<'_, E>,
     leading: &[usize],
     index: usize,
@@ -147,28 +163,21 @@ fn backward<E: Element>(
 }
 
 /// The rows, the shape that they have without the last axis, and the number of classes asked of each.
-fn extents<'a, E: Element, I, D: Dimension>(
-    logits: &'a ArrayRef<E, D>,
-    classes: &ArrayRef<I, D>,
+fn extents<'a, E: Element>(
+    logits: &'a ArrayViewD<'_, E>,
+    classes: &[usize],
 ) -> Result<(Rows<'a, E>, &'a [usize], usize)> {
     let rows = Rows::new("logits", logits)?;
     let leading = &logits.shape()[..logits.ndim() - 1];
-    let each = classes.shape().last().copied().unwrap_or(0);
-    check::shape("classes", classes.shape(), &[leading, &[each]].concat())?;
+    let each = classes.last().copied().unwrap_or(0);
+    check::shape("classes", classes, &[leading, &[each]].concat())?;
     Ok((rows, leading, each))
 }
 
 /// The classes, each of them checked unless it is skipped.
-fn labels<'a, I: Target, D: Dimension>(
-    classes: &'a ArrayRef<I, D>,
-    width: usize,
-    skipped: impl Fn(usize) -> bool,
-) -> Result<Labels<'a, I>> {
-    Labels::new(classes, classes.shape(), width, None, skipped).map_err(|error| error.rename(|_| "classes"))
-}
-
-fn slice<T, D: Dimension>(array: &mut Array<T, D>) -> &mut [T] {
-    array.as_slice_mut().unwrap_or_default()
+fn labels<'a>(classes: Indices<'a>, width: usize, skipped: &dyn Fn(usize) -> bool) -> Result<Labels<'a>> {
+    let shape = classes.shape().to_vec();
+    Labels::erased(classes, &shape, width, None, skipped).map_err(|error| error.rename(|_| "classes"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! One weight for each class, or 1 for all.
 
+use super::labels::Labels;
 use crate::error::Position;
 use crate::rows::BLOCK;
-use crate::{Error, Real, Result, check, simd};
+use crate::{Error, Real, Result, check, reduction, simd};
 
 static ONES: [f64; BLOCK] = [1.0; BLOCK];
 
@@ -24,7 +25,7 @@ impl<'a> ClassWeights<'a> {
             let (position, value) = (class.into(), values[class]);
             return Err(Error::Value { argument, position, value, allowed: "finite and >= 0" });
         }
-        let total = crate::reduction::sum(values);
+        let total = reduction::sum(values);
         if total.is_infinite() {
             return Err(Error::overflow::<f64>(argument, Position::default()));
         }
@@ -34,6 +35,15 @@ impl<'a> ClassWeights<'a> {
     /// Whether every class has the weight 1.
     pub(super) fn are_ones(self) -> bool {
         self.weights.is_none()
+    }
+
+    /// `Σ w_y` over the rows that are kept, by which a mean is divided.
+    pub(super) fn count(self, labels: &Labels<'_>) -> f64 {
+        if self.are_ones() {
+            return labels.kept() as f64;
+        }
+        let of_row = |row| labels.get(row).map_or(0.0, |target| self.of(target));
+        reduction::sum(&(0..labels.len()).map(of_row).collect::<Vec<_>>())
     }
 
     /// The weight of a class.

@@ -1,9 +1,9 @@
 //! How likely two draws of the same token are: the log of the sum of squared probabilities.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, Dimension};
 use num_traits::Zero;
 
-use super::walk::zeros;
+use crate::compiled::in_dimension;
 use crate::error::Position;
 use crate::rows::{BLOCK, Rows, for_each_block, improper, rows_per_job};
 use crate::simd::RowSum;
@@ -34,9 +34,14 @@ use crate::{Element, Error, Real, Result, parallel};
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn log_collision<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-    let rows = Rows::new("logits", logits)?;
+    Ok(in_dimension(E::log_collision(logits.view().into_dyn())?))
+}
+
+/// [`log_collision`] of any number of axes.
+pub(super) fn collisions<E: Element>(logits: ArrayViewD<'_, E>) -> Result<ArrayD<E::Real>> {
+    let rows = Rows::new("logits", &logits)?;
     let leading = &logits.shape()[..logits.ndim() - 1];
-    let mut values: Array<E::Real, D::Smaller> = zeros(leading);
+    let mut values = ArrayD::from_elem(leading, E::Real::zero());
     let count = rows_per_job::<E>(rows.width());
     let jobs = values.as_slice_mut().unwrap_or_default().chunks_mut(count).enumerate().collect();
     parallel::try_for_each(jobs, 2 * rows.bytes(), |(job, values): (usize, &mut [E::Real])| {

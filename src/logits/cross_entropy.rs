@@ -1,14 +1,14 @@
 //! Cross-entropy of class indices.
 
-use ndarray::{Array, ArrayRef, Dimension};
-
 use super::class_weights::ClassWeights;
 use super::hard_target::HardTargets;
 use super::labels::Labels;
-use super::scales::{self, Scales};
+use super::logit_rows::{LogitArrays, LogitRows};
+use super::scales::{ReductionD, Scales};
+use super::token_objective::{ClassIndices, TokenObjective};
 use super::transform::LogitTransform;
-use super::walk::{Walk, by_row, zeros};
-use crate::{Element, Real, Reduction, Result, SumCount, Target, check, reduction};
+use crate::target::Indices;
+use crate::{Element, Real, Result, check};
 
 /// Negative log-likelihood of the target classes under the softmax of the logits, in nats.
 ///
@@ -27,7 +27,9 @@ use crate::{Element, Real, Reduction, Result, SumCount, Target, check, reduction
 /// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. With `temperature` and `soft_cap`
 /// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`].
 /// Logits have any shape `[.., V]`; targets, row weights and per-row losses have the shape without the last axis. The `Mean` divides by `Σ w_y` over the
-/// rows that are kept, smoothed or not, as torch does; [`CrossEntropy::sum_count`] counts the same.
+/// rows that are kept, smoothed or not, as torch does; [`sum_count`](TokenObjective::sum_count) counts the same.
+///
+/// Its methods are those of [`TokenObjective`].
 ///
 /// `L >= 0`; it is 0 where the target has all the mass, `ln V` where all logits are equal (with `ε = ζ = 0`, `w = 1`),
 /// and exactly +inf, with a finite gradient, where the logit of a class that is asked for is -inf. A loss of 1e-12 keeps
@@ -93,124 +95,57 @@ impl Default for CrossEntropy {
     }
 }
 
+impl TokenObjective for CrossEntropy {
+    type Targets = ClassIndices;
+
+    fn reduced<E: Element>(
+        &self,
+        logits: LogitArrays<'_, E>,
+        targets: Indices<'_>,
+        reduction: ReductionD<'_, E::Real>,
+    ) -> Result<E::Real> {
+        E::cross_entropy(self, logits, targets, reduction)
+    }
+
+    fn losses<E: Element>(&self, logits: LogitArrays<'_, E>, targets: Indices<'_>) -> Result<(Vec<f64>, f64)> {
+        E::cross_entropies(self, logits, targets)
+    }
+}
+
+/// The reduced loss, and the gradient where it has a place.
+pub(super) fn reduced<E: Element>(
+    loss: &CrossEntropy,
+    mut logits: LogitArrays<'_, E>,
+    targets: Indices<'_>,
+    reduction: ReductionD<'_, E::Real>,
+) -> Result<E::Real> {
+    let rows = LogitRows::new(&mut logits)?;
+    let weights = loss.check(rows.classes())?;
+    let rows = rows.transformed(loss.transform())?;
+    let (leading, classes) = (rows.leading().to_vec(), rows.classes());
+    let scales = Scales::new(&reduction, &leading)?;
+    let labels = Labels::erased(targets, &leading, classes, loss.ignore_index, &|row| scales.skips(row))?;
+    let scales = scales.over(&reduction, || weights.count(&labels))?;
+    let totals =
+        rows.totals(&loss.rows(classes, &labels, weights, &scales), &|row, losses| scales.total(row, losses))?;
+    scales.reduce(&totals, &leading)
+}
+
+/// The loss of each row, and the class weights of the kept targets in total.
+pub(super) fn losses<E: Element>(
+    loss: &CrossEntropy,
+    mut logits: LogitArrays<'_, E>,
+    targets: Indices<'_>,
+) -> Result<(Vec<f64>, f64)> {
+    let rows = LogitRows::new(&mut logits)?.transformed(loss.transform())?;
+    let classes = rows.classes();
+    let weights = loss.check(classes)?;
+    let labels = Labels::erased(targets, rows.leading(), classes, loss.ignore_index, &|_| false)?;
+    let losses = rows.losses(&loss.rows(classes, &labels, weights, &Scales::<E::Real>::ones()))?;
+    Ok((losses, weights.count(&labels)))
+}
+
 impl CrossEntropy {
-    /// The reduced loss.
-    ///
-    /// # Errors
-    ///
-    /// See [`CrossEntropy`].
-    pub fn value<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<E::Real> {
-        self.reduced(Walk::over(logits)?, targets, reduction)
-    }
-
-    /// The loss of each row, 0 where it is ignored.
-    ///
-    /// # Errors
-    ///
-    /// See [`CrossEntropy`].
-    pub fn each<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-    ) -> Result<Array<E::Real, D::Smaller>> {
-        let (values, _) = self.unreduced(logits, targets)?;
-        Ok(by_row(&values, targets.shape()))
-    }
-
-    /// The sum of the losses and what a mean would divide it by: the class weights of the kept targets, in total.
-    ///
-    /// # Errors
-    ///
-    /// See [`CrossEntropy`]; an empty or fully ignored batch is `(0, 0)`.
-    pub fn sum_count<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-    ) -> Result<SumCount> {
-        let (values, count) = self.unreduced(logits, targets)?;
-        scales::sum_count(&values, count, targets.shape())
-    }
-
-    /// The reduced loss and its gradient in the logits.
-    ///
-    /// # Errors
-    ///
-    /// See [`CrossEntropy`].
-    pub fn grad<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<(E::Real, Array<E::Real, D>)> {
-        let mut out = zeros(logits.shape());
-        let value = self.grad_into(logits, targets, reduction, &mut out)?;
-        Ok((value, out))
-    }
-
-    /// The reduced loss; its gradient goes to a buffer of the shape of the logits.
-    ///
-    /// # Errors
-    ///
-    /// See [`CrossEntropy`].
-    pub fn grad_into<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-        out: &mut ArrayRef<E::Real, D>,
-    ) -> Result<E::Real> {
-        self.reduced(Walk::over(logits)?.into(out)?, targets, reduction)
-    }
-
-    /// The reduced loss; its gradient takes the place of the logits, which needs no memory at all.
-    ///
-    /// # Errors
-    ///
-    /// See [`CrossEntropy`].
-    pub fn grad_in_place<T: Real, I: Target, D: Dimension>(
-        &self,
-        logits: &mut ArrayRef<T, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-        reduction: Reduction<'_, T, D::Smaller>,
-    ) -> Result<T> {
-        self.reduced(Walk::<T>::in_place(logits)?, targets, reduction)
-    }
-
-    fn reduced<E: Element, I: Target, D: Dimension>(
-        &self,
-        walk: Walk<'_, E>,
-        targets: &ArrayRef<I, D>,
-        reduction: Reduction<'_, E::Real, D>,
-    ) -> Result<E::Real> {
-        let weights = self.check(walk.classes())?;
-        let walk = walk.transformed(self.transform())?;
-        let (leading, classes) = (walk.leading().to_vec(), walk.classes());
-        let scales = Scales::new(reduction, &leading)?;
-        let labels = Labels::new(targets, &leading, classes, self.ignore_index, |row| scales.skips(row))?;
-        let scales = scales.over(reduction, || count(&labels, weights))?;
-        let totals =
-            walk.fold(&self.rows(classes, &labels, weights, &scales), |row, values| scales.total(row, values))?;
-        scales.reduce(&totals, &leading)
-    }
-
-    fn unreduced<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-    ) -> Result<(Vec<f64>, f64)> {
-        let walk = Walk::over(logits)?.transformed(self.transform())?;
-        let classes = walk.classes();
-        let weights = self.check(classes)?;
-        let labels = Labels::new(targets, walk.leading(), classes, self.ignore_index, |_| false)?;
-        let values = walk.run(&self.rows::<E::Real, I>(classes, &labels, weights, &Scales::ones()))?;
-        Ok((values, count(&labels, weights)))
-    }
-
     pub(super) fn check(&self, classes: usize) -> Result<ClassWeights<'_>> {
         let smoothing = self.label_smoothing;
         check::parameter("label_smoothing", smoothing, "[0, 1]", (0.0..=1.0).contains(&smoothing))?;
@@ -223,25 +158,16 @@ impl CrossEntropy {
         LogitTransform { temperature: self.temperature, soft_cap: self.soft_cap }
     }
 
-    fn rows<'a, T: Real, I: Target>(
+    fn rows<'a, T: Real>(
         &self,
         classes: usize,
-        labels: &'a Labels<'a, I>,
+        labels: &'a Labels<'a>,
         weights: ClassWeights<'a>,
         scales: &'a Scales<T>,
-    ) -> HardTargets<'a, I, T> {
+    ) -> HardTargets<'a, T> {
         let smoothing = self.label_smoothing;
         HardTargets { labels, weights, scales, smoothing, spread: smoothing / classes as f64, z_loss: self.z_loss }
     }
-}
-
-/// `Σ w_y` over the rows that are kept.
-pub(super) fn count<I: Target>(labels: &Labels<'_, I>, weights: ClassWeights<'_>) -> f64 {
-    if weights.are_ones() {
-        return labels.kept() as f64;
-    }
-    let of_row = |row| labels.get(row).map_or(0.0, |target| weights.of(target));
-    reduction::sum(&(0..labels.len()).map(of_row).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

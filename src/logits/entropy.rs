@@ -1,10 +1,11 @@
 //! Entropy of the softmax.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, Dimension};
 
-use super::kernel::{Block, Keep, Row, RowKernel, Summed};
+use super::kernel::{Block, OutputState, Row, RowKernel, Slope, Summed};
+use super::logit_rows::{LogitArrays, LogitRows};
 use super::transform::LogitTransform;
-use super::walk::{Walk, zeros};
+use crate::compiled::in_dimension;
 use crate::{Element, Real, Result, simd};
 
 /// Entropy of the softmax of each row, in nats.
@@ -69,7 +70,7 @@ impl LogitTransform {
     ///
     /// Those of [`entropy`] and of the [transform](LogitTransform).
     pub fn entropy<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-        Walk::over(logits)?.transformed(*self)?.each(&Entropies)
+        Ok(in_dimension(E::entropy(*self, LogitArrays::read(logits))?))
     }
 
     /// [`entropy_grad`] of transformed logits, with the gradient in the logits before the transform.
@@ -81,33 +82,39 @@ impl LogitTransform {
         &self,
         logits: &ArrayRef<E, D>,
     ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
-        let mut grad = zeros(logits.shape());
-        let each = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?.each(&Entropies)?;
-        Ok((each, grad))
+        let mut grad = in_dimension(E::zeros_of(logits.shape()));
+        let each = E::entropy(*self, LogitArrays::write(logits, &mut grad))?;
+        Ok((in_dimension(each), grad))
     }
+}
+
+/// The entropy of each row, and the gradient where it has a place.
+pub(super) fn entropies<E: Element>(
+    transform: LogitTransform,
+    mut logits: LogitArrays<'_, E>,
+) -> Result<ArrayD<E::Real>> {
+    LogitRows::new(&mut logits)?.transformed(transform)?.each(&Entropies)
 }
 
 /// The entropy of each row, and where there is an output its gradient.
 struct Entropies;
 
-impl<E: Element> RowKernel<E> for Entropies {
-    type Slope = ();
-
-    fn keeps(&self) -> Keep {
-        Keep::Logits
+impl<T: Real> RowKernel<T> for Entropies {
+    fn output_state(&self) -> OutputState {
+        OutputState::Logits
     }
 
     fn needs_moment(&self) -> bool {
         true
     }
 
-    fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {
-        Ok((row.summed.sum.entropy(), ()))
+    fn loss(&self, row: &Row<'_, T>) -> Result<(f64, Slope)> {
+        Ok((row.summed.sum.entropy(), Slope::default()))
     }
 
-    fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
+    fn finish(&self, _: &Slope, row: &Summed<T>, block: Block<'_, T>) {
         let (mean, scale) = (row.sum.moment / row.total(), -1.0 / row.total());
-        simd::entropy_slope(block.data, row.sum.max, E::Real::from_f64(mean), E::Real::from_f64(scale));
+        simd::entropy_slope(block.data, row.sum.max, T::from_f64(mean), T::from_f64(scale));
     }
 }
 

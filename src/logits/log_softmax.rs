@@ -1,11 +1,11 @@
 //! Log-softmax along the classes.
 
 use ndarray::{Array, ArrayRef, Dimension};
-use num_traits::Float;
 
-use super::kernel::{Asked, Block, Keep, Row, RowKernel, Summed};
+use super::kernel::{Block, OutputState, Requested, Row, RowKernel, Slope, Summed};
+use super::logit_rows::{LogitArrays, LogitRows};
 use super::transform::LogitTransform;
-use super::walk::{Walk, zeros};
+use crate::compiled::in_dimension;
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::{Element, Real, Result};
 
@@ -88,7 +88,7 @@ impl LogitTransform {
     ///
     /// Those of [`log_softmax`] and of the [transform](LogitTransform).
     pub fn log_softmax<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D>> {
-        let mut out = zeros(logits.shape());
+        let mut out = in_dimension(E::zeros_of(logits.shape()));
         self.log_softmax_into(logits, &mut out)?;
         Ok(out)
     }
@@ -103,8 +103,7 @@ impl LogitTransform {
         logits: &ArrayRef<E, D>,
         out: &mut ArrayRef<E::Real, D>,
     ) -> Result<()> {
-        let walk = Walk::over(logits)?.transformed(*self)?.into(out)?;
-        walk.fold(&Normalized, |_, _| ()).map(drop)
+        E::log_softmax(*self, LogitArrays::write(logits, out))
     }
 
     /// [`LogitTransform::log_softmax`] in place of the logits.
@@ -113,31 +112,28 @@ impl LogitTransform {
     ///
     /// Those of [`log_softmax_in_place`] and of the [transform](LogitTransform).
     pub fn log_softmax_in_place<T: Real, D: Dimension>(&self, logits: &mut ArrayRef<T, D>) -> Result<()> {
-        Walk::<T>::in_place(logits)?.transformed(*self)?.fold(&Normalized, |_, _| ()).map(drop)
+        T::log_softmax(*self, LogitArrays::replace(logits))
     }
+}
+
+/// Writes the log-softmax of each row.
+pub(super) fn normalize<E: Element>(transform: LogitTransform, mut logits: LogitArrays<'_, E>) -> Result<()> {
+    LogitRows::new(&mut logits)?.transformed(transform)?.write(&Normalized)
 }
 
 /// Writes `(x - max) - ln(1 + others)`: both steps go down, so nothing cancels.
 struct Normalized;
 
-impl<E: Element> RowKernel<E> for Normalized {
-    type Slope = ();
-
-    fn keeps(&self) -> Keep {
-        Keep::Logits
+impl<T: Real> RowKernel<T> for Normalized {
+    fn output_state(&self) -> OutputState {
+        OutputState::Logits
     }
 
     fn is_gradient(&self) -> bool {
         false
     }
 
-    fn finish_tile(
-        &self,
-        _: usize,
-        tile: &mut RowTile<'_, E::Real>,
-        _: &Asked<E::Real>,
-        _: &mut [f64; ROW_TILE],
-    ) -> bool {
+    fn finish_tile(&self, _: usize, tile: &mut RowTile<'_, T>, _: &Requested<T>, _: &mut [f64; ROW_TILE]) -> bool {
         let is_safe = !tile.max.iter().any(|&max| is_huge(max));
         if is_safe {
             tile.shift_down();
@@ -145,7 +141,7 @@ impl<E: Element> RowKernel<E> for Normalized {
         is_safe
     }
 
-    fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {
+    fn loss(&self, row: &Row<'_, T>) -> Result<(f64, Slope)> {
         let max = row.summed.sum.max;
         if is_huge(max) {
             let mut lost = false;
@@ -154,15 +150,15 @@ impl<E: Element> RowKernel<E> for Normalized {
                 return Err(row.overflow());
             }
         }
-        Ok((0.0, ()))
+        Ok((0.0, Slope::default()))
     }
 
-    fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
-        simd::shift_down(block.data, row.sum.max, E::Real::from_f64(row.log));
+    fn finish(&self, _: &Slope, row: &Summed<T>, block: Block<'_, T>) {
+        simd::shift_down(block.data, row.sum.max, T::from_f64(row.log));
     }
 
-    fn finish_from(&self, (): &(), row: &Summed<E::Real>, logits: &[E::Real], block: Block<'_, E::Real>) {
-        simd::shift_down_into(logits, row.sum.max, E::Real::from_f64(row.log), block.data);
+    fn finish_from(&self, _: &Slope, row: &Summed<T>, logits: &[T], block: Block<'_, T>) {
+        simd::shift_down_into(logits, row.sum.max, T::from_f64(row.log), block.data);
     }
 }
 

@@ -1,11 +1,12 @@
 //! Log-sum-exp along the classes.
 
-use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayView1, Dimension};
 use num_traits::Float;
 
-use super::kernel::{Ask, Block, Row, RowKernel, Summed};
+use super::kernel::{Block, Row, RowKernel, RowRequest, Slope, Summed};
+use super::logit_rows::{LogitArrays, LogitRows, by_row};
 use super::transform::LogitTransform;
-use super::walk::{Walk, by_row, zeros};
+use crate::compiled::in_dimension;
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::{Element, Real, Result};
 
@@ -80,7 +81,7 @@ pub fn log_sum_exp_grad<E: Element, D: Dimension>(
 /// # Ok::<(), loglik::Error>(())
 /// ```
 pub fn log_sum_exp_or_empty<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-    or_empty(Walk::over(logits)?, logits)
+    Ok(in_dimension(E::log_sum_exp_or_empty(LogitArrays::read(logits))?))
 }
 
 /// [`log_sum_exp_or_empty`] and the gradient of its sum over rows: the softmax, and zeros over no class.
@@ -101,23 +102,31 @@ pub fn log_sum_exp_or_empty<E: Element, D: Dimension>(logits: &ArrayRef<E, D>) -
 pub fn log_sum_exp_or_empty_grad<E: Element, D: Dimension>(
     logits: &ArrayRef<E, D>,
 ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
-    let mut grad = zeros(logits.shape());
-    let each = or_empty(Walk::over(logits)?.into(&mut grad)?, logits)?;
-    Ok((each, grad))
+    let mut grad = in_dimension(E::zeros_of(logits.shape()));
+    let each = E::log_sum_exp_or_empty(LogitArrays::write(logits, &mut grad))?;
+    Ok((in_dimension(each), grad))
 }
 
-/// The sums over the rows of these logits, with an output or without.
-fn or_empty<E: Element, D: Dimension, S: Dimension>(
-    walk: Walk<'_, E>,
-    logits: &ArrayRef<E, D>,
-) -> Result<Array<E::Real, S>> {
-    // Seldom more than the first logit of a row is looked at.
-    let is_empty = |row: ArrayView1<'_, E>| row.iter().all(|x| x.real() == E::Real::neg_infinity());
-    let empty: Vec<bool> = logits.rows().into_iter().map(is_empty).collect();
-    let leading = walk.leading().to_vec();
-    let mut sums = walk.run(&LogSumExps { empty: &empty })?;
+/// The sums over rows, some of which may be over no class.
+pub(super) fn or_empty<E: Element>(mut logits: LogitArrays<'_, E>) -> Result<ArrayD<E::Real>> {
+    let empty: Vec<bool> = match &logits {
+        LogitArrays::Read(logits) | LogitArrays::Write(logits, _) if logits.ndim() > 0 => {
+            // Seldom more than the first logit of a row is looked at.
+            let is_empty = |row: ArrayView1<'_, E>| row.iter().all(|x| x.real() == E::Real::neg_infinity());
+            logits.rows().into_iter().map(is_empty).collect()
+        }
+        _ => Vec::new(),
+    };
+    let rows = LogitRows::new(&mut logits)?;
+    let leading = rows.leading().to_vec();
+    let mut sums = rows.losses(&LogSumExps { empty: &empty })?;
     sums.iter_mut().zip(&empty).filter(|(_, empty)| **empty).for_each(|(sum, _)| *sum = f64::NEG_INFINITY);
     Ok(by_row(&sums, &leading))
+}
+
+/// The sum of each row, and the softmax where it has a place.
+pub(super) fn sums<E: Element>(transform: LogitTransform, mut logits: LogitArrays<'_, E>) -> Result<ArrayD<E::Real>> {
+    LogitRows::new(&mut logits)?.transformed(transform)?.each(&LogSumExps { empty: &[] })
 }
 
 impl LogitTransform {
@@ -127,7 +136,7 @@ impl LogitTransform {
     ///
     /// Those of [`log_sum_exp`] and of the [transform](LogitTransform).
     pub fn log_sum_exp<E: Element, D: Dimension>(&self, logits: &ArrayRef<E, D>) -> Result<Array<E::Real, D::Smaller>> {
-        Walk::over(logits)?.transformed(*self)?.each(&LogSumExps { empty: &[] })
+        Ok(in_dimension(E::log_sum_exp(*self, LogitArrays::read(logits))?))
     }
 
     /// [`log_sum_exp_grad`] of transformed logits: the gradient is the softmax times the slope of each class.
@@ -139,9 +148,9 @@ impl LogitTransform {
         &self,
         logits: &ArrayRef<E, D>,
     ) -> Result<(Array<E::Real, D::Smaller>, Array<E::Real, D>)> {
-        let mut grad = zeros(logits.shape());
-        let each = Walk::over(logits)?.transformed(*self)?.into(&mut grad)?.each(&LogSumExps { empty: &[] })?;
-        Ok((each, grad))
+        let mut grad = in_dimension(E::zeros_of(logits.shape()));
+        let each = E::log_sum_exp(*self, LogitArrays::write(logits, &mut grad))?;
+        Ok((in_dimension(each), grad))
     }
 }
 
@@ -151,31 +160,23 @@ struct LogSumExps<'a> {
     empty: &'a [bool],
 }
 
-impl<E: Element> RowKernel<E> for LogSumExps<'_> {
-    type Slope = ();
-
-    fn asks(&self, row: usize) -> Ask {
-        if self.empty.get(row) == Some(&true) { Ask::Nothing } else { Ask::Row }
+impl<T: Real> RowKernel<T> for LogSumExps<'_> {
+    fn request(&self, row: usize) -> RowRequest {
+        if self.empty.get(row) == Some(&true) { RowRequest::Nothing } else { RowRequest::Sum }
     }
 
-    fn numbers(
-        &self,
-        _: usize,
-        sums: &RowTile<'_, E::Real>,
-        _: &[E::Real; ROW_TILE],
-        numbers: &mut [f64; ROW_TILE],
-    ) -> bool {
+    fn losses(&self, _: usize, sums: &RowTile<'_, T>, _: &[T; ROW_TILE], losses: &mut [f64; ROW_TILE]) -> bool {
         let terms = sums.max.iter().zip(&sums.log);
-        numbers.iter_mut().zip(terms).for_each(|(number, (max, log))| *number = max.as_f64() + log);
+        losses.iter_mut().zip(terms).for_each(|(loss, (max, log))| *loss = max.as_f64() + log);
         true
     }
 
-    fn value(&self, row: &Row<'_, E>) -> Result<(f64, ())> {
-        Ok((row.summed.log_sum_exp(), ()))
+    fn loss(&self, row: &Row<'_, T>) -> Result<(f64, Slope)> {
+        Ok((row.summed.log_sum_exp(), Slope::default()))
     }
 
-    fn finish(&self, (): &(), row: &Summed<E::Real>, block: Block<'_, E::Real>) {
-        simd::scale(block.data, E::Real::from_f64(block.factor / row.total()));
+    fn finish(&self, _: &Slope, row: &Summed<T>, block: Block<'_, T>) {
+        simd::scale(block.data, T::from_f64(block.factor / row.total()));
     }
 }
 

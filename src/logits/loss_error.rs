@@ -6,7 +6,7 @@ mod rows;
 
 use ndarray::{Array2, array};
 
-use super::{CrossEntropy, token_log_probs};
+use super::{CrossEntropy, TokenObjective, token_log_probs};
 use crate::diagnostics::TokenStats;
 use crate::simd::{available, with_level};
 use crate::{Real, Reduction};

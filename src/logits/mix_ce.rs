@@ -1,10 +1,13 @@
 //! MixCE: cross-entropies in both directions, the reverse one with the model's own probability as its weight.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{ArrayRef, Dimension};
 
-use super::detached::{self, Factor, WeightedNll};
-use super::walk::{Walk, zeros};
-use crate::{Element, Real, Reduction, Result, SumCount, Target, check};
+use super::detached::{Detached, Factor, WeightedNll};
+use super::logit_rows::LogitArrays;
+use super::scales::ReductionD;
+use super::token_objective::{ClassIndices, TokenObjective};
+use crate::target::Indices;
+use crate::{Element, Result, Target, check};
 
 /// Negative log-likelihood, mixed with itself weighed by the detached probability of the target.
 ///
@@ -19,6 +22,8 @@ use crate::{Element, Real, Reduction, Result, SumCount, Target, check};
 /// without the last axis. `sg` stops the gradient: [`MixCe::terms`] returns the factor. The `Mean` divides by the number of
 /// targets that are not ignored. Rows that are, and rows of weight 0, are never looked at; their loss, factor and gradient
 /// are 0.
+///
+/// Its methods are [`terms`](Self::terms) and those of [`TokenObjective`].
 ///
 /// `η = 1` is maximum likelihood; `η = 0` is [`TaiLr`](super::TaiLr) with `γ = 1`, and dynamic fine-tuning (DFT), whose
 /// factor is the probability of the target. Where the target's logit is -inf the loss is +inf, and its limit 0 with
@@ -58,24 +63,58 @@ pub struct MixCe {
 }
 
 impl Factor for MixCe {
+    fn check(&self) -> Result<()> {
+        check::parameter("eta", self.eta, "[0, 1]", (0.0..=1.0).contains(&self.eta))
+    }
+
     fn of(&self, prob: f64) -> f64 {
         self.eta + (1.0 - self.eta) * prob
     }
 }
 
 impl MixCe {
-    fn check(&self) -> Result<()> {
-        check::parameter("eta", self.eta, "[0, 1]", (0.0..=1.0).contains(&self.eta))
+    /// The loss of each row, the likelihood, and the factor that the gradient takes for a constant.
+    ///
+    /// # Errors
+    ///
+    /// See [`MixCe`].
+    pub fn terms<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<WeightedNll<E::Real, D::Smaller>> {
+        let targets = I::erase(targets.view().into_dyn());
+        Ok(E::detached_terms(self.detached(), LogitArrays::read(logits), targets)?.in_dimension())
+    }
+
+    fn detached(&self) -> Detached<'_> {
+        Detached { factor: self, ignore_index: self.ignore_index }
     }
 }
 
-detached::verbs!(MixCe);
+impl TokenObjective for MixCe {
+    type Targets = ClassIndices;
+
+    fn reduced<E: Element>(
+        &self,
+        logits: LogitArrays<'_, E>,
+        targets: Indices<'_>,
+        reduction: ReductionD<'_, E::Real>,
+    ) -> Result<E::Real> {
+        E::detached(self.detached(), logits, targets, reduction)
+    }
+
+    fn losses<E: Element>(&self, logits: LogitArrays<'_, E>, targets: Indices<'_>) -> Result<(Vec<f64>, f64)> {
+        E::detached_losses(self.detached(), logits, targets)
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
+    use crate::Reduction;
     use crate::logits::CrossEntropy;
     use crate::logits::testing::{assert_close, differences, sample, worked};
 

@@ -9,7 +9,7 @@
 //! | [`token_log_probs`] | log-probability of the target | [`token_log_probs_backward`], from any cotangent |
 //! | [`class_log_probs`] | log-probabilities of several classes | [`class_log_probs_backward`] |
 //! | [`entropy`] | entropy of the softmax, nats | [`entropy_grad`] |
-//! | [`CrossEntropy`] | NLL of class indices | its methods `grad`, `grad_into`, `grad_in_place` |
+//! | [`CrossEntropy`] | NLL of class indices | [`TokenObjective`]'s `grad`, `grad_into`, `grad_in_place` |
 //! | [`SoftCrossEntropy`] | cross-entropy of target probabilities | the same |
 //! | [`TaiLr`], [`MixCe`] | NLL with a detached weight of the target's probability | the same |
 //! | [`LogitTransform`] | all of these behind a temperature and a soft cap | its methods, of the same names |
@@ -27,6 +27,8 @@
 mod class_log_probs;
 mod class_weights;
 mod collision;
+mod compiled;
+mod cotangent;
 mod cross_entropy;
 mod detached;
 mod entropy;
@@ -36,10 +38,11 @@ mod labels;
 pub(crate) mod linear;
 mod log_softmax;
 mod log_sum_exp;
+mod logit_rows;
 #[cfg(test)]
 mod loss_error;
 mod mix_ce;
-mod piece;
+mod row_passes;
 mod scales;
 mod shard;
 mod soft_cross_entropy;
@@ -49,13 +52,14 @@ mod tailr;
 mod testing;
 mod tiles;
 mod token_log_probs;
+mod token_objective;
 mod transform;
 mod transformed;
-mod walk;
 mod weighted_sum;
 
 pub use class_log_probs::{class_log_probs, class_log_probs_backward};
 pub use collision::log_collision;
+pub(crate) use compiled::{Compiled, CompiledReal};
 pub use cross_entropy::CrossEntropy;
 pub use detached::WeightedNll;
 pub use entropy::{entropy, entropy_grad};
@@ -73,6 +77,7 @@ pub use tailr::TaiLr;
 pub use token_log_probs::{
     token_log_probs, token_log_probs_backward, token_log_probs_backward_into, token_log_probs_masked,
 };
+pub use token_objective::{Accepts, ClassIndices, ClassProbabilities, TargetAxes, TargetKind, TokenObjective};
 pub use transform::LogitTransform;
 pub(crate) use transform::Map;
 pub use weighted_sum::{SignedLog, weighted_log_sum_exp, weighted_log_sum_exp_grad};

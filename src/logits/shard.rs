@@ -3,15 +3,18 @@
 mod backward;
 mod sum;
 
-use ndarray::{Array, ArrayRef, Dimension, s};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, Dimension, s};
 
 pub use sum::LogSumExp;
 
 use super::labels::Labels;
-use super::walk::{row_sum, zeros};
+use super::logit_rows::row_sum;
+use crate::compiled::in_dimension;
 use crate::rows::{self, Rows};
+use crate::target::Indices;
 use crate::{Element, Error, Result, Target, parallel};
-use backward::Backward;
+pub(super) use backward::{Upstream, backward};
+pub(super) use sum::merged_rows;
 
 /// Neighboring classes of a vocabulary that is spread over machines.
 ///
@@ -93,25 +96,7 @@ impl VocabularyShard {
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<Array<LogSumExp<E::Real>, D::Smaller>> {
-        let (width, leading) = extents(logits.shape())?;
-        let labels = self.labels(targets, leading, |_| false)?;
-        let mut sums = Array::from_elem(targets.raw_dim(), LogSumExp::empty());
-        let held = self.held(width);
-        if held == 0 {
-            return Ok(sums);
-        }
-        let (rows, per_job) = (Rows::new("logits", logits)?, rows::rows_per_job::<E>(width));
-        let jobs = sums.as_slice_mut().unwrap_or_default().chunks_mut(per_job).enumerate().collect();
-        parallel::try_for_each(jobs, rows.bytes(), |(job, sums)| {
-            for (index, to) in (job * per_job..).zip(sums) {
-                let Some(target) = labels.get(index) else { continue };
-                let row = rows.row(index).slice_move(s![..held]);
-                let sum = LogSumExp::from_row(&row_sum(row), self.place(target, held).map(|at| row[at].real()));
-                *to = sum.ok_or_else(|| rows::improper("logits", leading, index, row))?;
-            }
-            Ok(())
-        })?;
-        Ok(sums)
+        Ok(in_dimension(E::shard_sums(self, logits.view().into_dyn(), I::erase(targets.view().into_dyn()))?))
     }
 
     /// Gradient, in the logits of the shard, of `Σ cotangent · log_prob` of the merged rows.
@@ -132,7 +117,7 @@ impl VocabularyShard {
         whole: &ArrayRef<LogSumExp<E::Real>, D::Smaller>,
         cotangent: &ArrayRef<E::Real, D::Smaller>,
     ) -> Result<Array<E::Real, D>> {
-        let mut out = zeros(logits.shape());
+        let mut out = in_dimension(E::zeros_of(logits.shape()));
         self.backward_into(logits, targets, whole, cotangent, &mut out)?;
         Ok(out)
     }
@@ -151,8 +136,9 @@ impl VocabularyShard {
         cotangent: &ArrayRef<E::Real, D::Smaller>,
         out: &mut ArrayRef<E::Real, D>,
     ) -> Result<()> {
-        let (_, leading) = extents(logits.shape())?;
-        Backward::new(self, leading, targets, whole, cotangent)?.run(logits, out)
+        let (whole, cotangent) = (whole.view().into_dyn(), cotangent.view().into_dyn());
+        let upstream = Upstream { targets: I::erase(targets.view().into_dyn()), whole, cotangent };
+        E::shard_backward(self, logits.view().into_dyn(), upstream, out.view_mut().into_dyn())
     }
 
     /// How many of so many logits are of classes; what follows them is padding.
@@ -161,14 +147,14 @@ impl VocabularyShard {
     }
 
     /// The targets as classes of a vocabulary whose size may be unknown here.
-    fn labels<'a, I: Target, D: Dimension>(
+    fn labels<'a>(
         &self,
-        targets: &'a ArrayRef<I, D>,
+        targets: Indices<'a>,
         leading: &[usize],
-        skipped: impl Fn(usize) -> bool,
-    ) -> Result<Labels<'a, I>> {
+        skipped: &dyn Fn(usize) -> bool,
+    ) -> Result<Labels<'a>> {
         let classes = self.classes.unwrap_or(isize::MAX as usize);
-        let labels = Labels::new(targets, leading, classes, self.ignore_index, skipped);
+        let labels = Labels::erased(targets, leading, classes, self.ignore_index, skipped);
         labels.map_err(|error| match error {
             Error::Target { argument, position, value, .. } if self.classes.is_none() => {
                 Error::Value { argument, position, value: value as f64, allowed: "a class, >= 0, or the ignored index" }
@@ -181,6 +167,33 @@ impl VocabularyShard {
     fn place(&self, class: usize, held: usize) -> Option<usize> {
         class.checked_sub(self.first_class).filter(|&at| at < held)
     }
+}
+
+/// The sum of each row over the classes of a shard.
+pub(super) fn sums<E: Element>(
+    shard: &VocabularyShard,
+    logits: ArrayViewD<'_, E>,
+    targets: Indices<'_>,
+) -> Result<ArrayD<LogSumExp<E::Real>>> {
+    let (width, leading) = extents(logits.shape())?;
+    let labels = shard.labels(targets, leading, &|_| false)?;
+    let mut sums = ArrayD::from_elem(leading, LogSumExp::empty());
+    let held = shard.held(width);
+    if held == 0 {
+        return Ok(sums);
+    }
+    let (rows, per_job) = (Rows::new("logits", &logits)?, rows::rows_per_job::<E>(width));
+    let jobs = sums.as_slice_mut().unwrap_or_default().chunks_mut(per_job).enumerate().collect();
+    parallel::try_for_each(jobs, rows.bytes(), |(job, sums): (usize, &mut [_])| {
+        for (index, to) in (job * per_job..).zip(sums) {
+            let Some(target) = labels.get(index) else { continue };
+            let row = rows.row(index).slice_move(s![..held]);
+            let sum = LogSumExp::from_row(&row_sum(row), shard.place(target, held).map(|at| row[at].real()));
+            *to = sum.ok_or_else(|| rows::improper("logits", leading, index, row))?;
+        }
+        Ok(())
+    })?;
+    Ok(sums)
 }
 
 /// Number of classes, and the shape without their axis.

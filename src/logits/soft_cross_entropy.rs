@@ -1,14 +1,15 @@
 //! Cross-entropy of whole distributions over the classes.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::ArrayViewD;
 
 use super::class_weights::ClassWeights;
-use super::scales::{self, Scales};
+use super::logit_rows::{LogitArrays, LogitRows};
+use super::scales::{ReductionD, Scales};
 use super::soft_target::SoftTargets;
+use super::token_objective::{ClassProbabilities, TokenObjective};
 use super::transform::LogitTransform;
-use super::walk::{Walk, by_row, zeros};
 use crate::rows::Rows;
-use crate::{Element, Real, Reduction, Result, SumCount, check};
+use crate::{Element, Real, Result, check};
 
 /// Cross-entropy between target probabilities and the softmax of the logits, in nats.
 ///
@@ -26,6 +27,8 @@ use crate::{Element, Real, Reduction, Result, SumCount, check};
 /// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`];
 /// the `τ²` of distillation is left to the caller. Logits have any shape `[.., V]`, the targets `q` have the same; they are `>= 0` and usually sum to 1 in each row, which is not checked: a row with half the
 /// mass has half the loss. The `Mean` divides by the number of rows, whatever the class weights are, as torch does.
+///
+/// Its methods are those of [`TokenObjective`].
 ///
 /// A target row of a single 1 gives the loss of [`CrossEntropy`](super::CrossEntropy). With `q` from another model the
 /// loss exceeds that model's entropy by their Kullback-Leibler divergence. It is exactly +inf, with a finite gradient,
@@ -76,135 +79,64 @@ impl Default for SoftCrossEntropy {
     }
 }
 
+impl TokenObjective for SoftCrossEntropy {
+    type Targets = ClassProbabilities;
+
+    fn reduced<E: Element>(
+        &self,
+        logits: LogitArrays<'_, E>,
+        targets: ArrayViewD<'_, E::Real>,
+        reduction: ReductionD<'_, E::Real>,
+    ) -> Result<E::Real> {
+        E::soft_cross_entropy(self, logits, targets, reduction)
+    }
+
+    fn losses<E: Element>(
+        &self,
+        logits: LogitArrays<'_, E>,
+        targets: ArrayViewD<'_, E::Real>,
+    ) -> Result<(Vec<f64>, f64)> {
+        E::soft_cross_entropies(self, logits, targets)
+    }
+}
+
+/// The reduced loss, and the gradient where it has a place.
+pub(super) fn reduced<E: Element>(
+    loss: &SoftCrossEntropy,
+    mut logits: LogitArrays<'_, E>,
+    targets: ArrayViewD<'_, E::Real>,
+    reduction: ReductionD<'_, E::Real>,
+) -> Result<E::Real> {
+    let rows = LogitRows::new(&mut logits)?.transformed(loss.transform())?;
+    let leading = rows.leading().to_vec();
+    let scales = Scales::new(&reduction, &leading)?.over(&reduction, || rows.rows() as f64)?;
+    let weights = loss.check(rows.shape(), targets.shape())?;
+    let targets = Rows::new("targets", &targets)?;
+    let totals = rows.totals(&loss.rows(&targets, weights, &scales), &|row, losses| scales.total(row, losses))?;
+    scales.reduce(&totals, &leading)
+}
+
+/// The loss of each row, and the number of rows.
+pub(super) fn losses<E: Element>(
+    loss: &SoftCrossEntropy,
+    mut logits: LogitArrays<'_, E>,
+    targets: ArrayViewD<'_, E::Real>,
+) -> Result<(Vec<f64>, f64)> {
+    let rows = LogitRows::new(&mut logits)?.transformed(loss.transform())?;
+    let weights = loss.check(rows.shape(), targets.shape())?;
+    let targets = Rows::new("targets", &targets)?;
+    let losses = rows.losses(&loss.rows(&targets, weights, &Scales::<E::Real>::ones()))?;
+    let count = losses.len() as f64;
+    Ok((losses, count))
+}
+
 impl SoftCrossEntropy {
-    /// The reduced loss.
-    ///
-    /// # Errors
-    ///
-    /// See [`SoftCrossEntropy`].
-    pub fn value<E: Element, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<E::Real, D>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<E::Real> {
-        self.reduced(Walk::over(logits)?, targets, reduction)
-    }
-
-    /// The loss of each row.
-    ///
-    /// # Errors
-    ///
-    /// See [`SoftCrossEntropy`].
-    pub fn each<E: Element, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<E::Real, D>,
-    ) -> Result<Array<E::Real, D::Smaller>> {
-        let walk = Walk::over(logits)?;
-        let leading = walk.leading().to_vec();
-        Ok(by_row(&self.unreduced(walk, targets)?, &leading))
-    }
-
-    /// The sum of the losses and the number of rows.
-    ///
-    /// # Errors
-    ///
-    /// See [`SoftCrossEntropy`]; an empty batch is `(0, 0)`.
-    pub fn sum_count<E: Element, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<E::Real, D>,
-    ) -> Result<SumCount> {
-        let walk = Walk::over(logits)?;
-        let leading = walk.leading().to_vec();
-        let values = self.unreduced(walk, targets)?;
-        scales::sum_count(&values, values.len() as f64, &leading)
-    }
-
-    /// The reduced loss and its gradient in the logits.
-    ///
-    /// # Errors
-    ///
-    /// See [`SoftCrossEntropy`].
-    pub fn grad<E: Element, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<E::Real, D>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<(E::Real, Array<E::Real, D>)> {
-        let mut out = zeros(logits.shape());
-        let value = self.grad_into(logits, targets, reduction, &mut out)?;
-        Ok((value, out))
-    }
-
-    /// The reduced loss; its gradient goes to a buffer of the shape of the logits.
-    ///
-    /// # Errors
-    ///
-    /// See [`SoftCrossEntropy`].
-    pub fn grad_into<E: Element, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<E::Real, D>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-        out: &mut ArrayRef<E::Real, D>,
-    ) -> Result<E::Real> {
-        self.reduced(Walk::over(logits)?.into(out)?, targets, reduction)
-    }
-
-    /// The reduced loss; its gradient takes the place of the logits.
-    ///
-    /// # Errors
-    ///
-    /// See [`SoftCrossEntropy`].
-    pub fn grad_in_place<T: Real, D: Dimension>(
-        &self,
-        logits: &mut ArrayRef<T, D>,
-        targets: &ArrayRef<T, D>,
-        reduction: Reduction<'_, T, D::Smaller>,
-    ) -> Result<T> {
-        self.reduced(Walk::<T>::in_place(logits)?, targets, reduction)
-    }
-
-    fn reduced<E: Element, D: Dimension>(
-        &self,
-        walk: Walk<'_, E>,
-        targets: &ArrayRef<E::Real, D>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<E::Real> {
-        let walk = walk.transformed(self.transform())?;
-        let leading = walk.leading().to_vec();
-        let rows = walk.rows();
-        let scales = Scales::new(reduction, &leading)?.over(reduction, || rows as f64)?;
-        let weights = self.check(&walk, targets)?;
-        let targets = Rows::new("targets", targets)?;
-        let totals =
-            walk.fold(&self.rows::<E::Real>(&targets, weights, &scales), |row, values| scales.total(row, values))?;
-        scales.reduce(&totals, &leading)
-    }
-
-    fn unreduced<E: Element, D: Dimension>(
-        &self,
-        walk: Walk<'_, E>,
-        targets: &ArrayRef<E::Real, D>,
-    ) -> Result<Vec<f64>> {
-        let walk = walk.transformed(self.transform())?;
-        let weights = self.check(&walk, targets)?;
-        let targets = Rows::new("targets", targets)?;
-        walk.run(&self.rows::<E::Real>(&targets, weights, &Scales::ones()))
-    }
-
-    fn check<E: Element, D: Dimension>(
-        &self,
-        walk: &Walk<'_, E>,
-        targets: &ArrayRef<E::Real, D>,
-    ) -> Result<ClassWeights<'_>> {
+    fn check(&self, logits: &[usize], targets: &[usize]) -> Result<ClassWeights<'_>> {
         let smoothing = self.label_smoothing;
         check::parameter("label_smoothing", smoothing, "[0, 1]", (0.0..=1.0).contains(&smoothing))?;
         check::non_negative("z_loss", self.z_loss)?;
-        let weights = ClassWeights::new(self.class_weights.as_deref(), walk.classes())?;
-        check::shape("targets", targets.shape(), walk.shape())?;
+        let weights = ClassWeights::new(self.class_weights.as_deref(), logits.last().copied().unwrap_or(0))?;
+        check::shape("targets", targets, logits)?;
         Ok(weights)
     }
 
@@ -229,9 +161,9 @@ mod tests {
     use ndarray::{Array1, Array2, Axis, ShapeBuilder, array};
 
     use super::*;
-    use crate::Error;
     use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
-    use crate::logits::{CrossEntropy, entropy, log_sum_exp_grad};
+    use crate::logits::{CrossEntropy, TokenObjective, entropy, log_sum_exp_grad};
+    use crate::{Error, Reduction, SumCount};
 
     const INF: f64 = f64::INFINITY;
 

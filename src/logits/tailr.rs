@@ -1,10 +1,13 @@
 //! TaiLr: a likelihood that counts less where the model finds its target unlikely.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{ArrayRef, Dimension};
 
-use super::detached::{self, Factor, WeightedNll};
-use super::walk::{Walk, zeros};
-use crate::{Element, Real, Reduction, Result, SumCount, Target, check};
+use super::detached::{Detached, Factor, WeightedNll};
+use super::logit_rows::LogitArrays;
+use super::scales::ReductionD;
+use super::token_objective::{ClassIndices, TokenObjective};
+use crate::target::Indices;
+use crate::{Element, Result, Target, check};
 
 /// Negative log-likelihood weighed by a detached factor of the target's probability, from the total variation distance.
 ///
@@ -18,6 +21,8 @@ use crate::{Element, Real, Reduction, Result, SumCount, Target, check};
 /// without the last axis. `sg` stops the gradient: [`TaiLr::terms`] returns the factor. The `Mean` divides by the number of
 /// targets that are not ignored. Rows that are, and rows of weight 0, are never looked at; their loss, factor and gradient
 /// are 0.
+///
+/// Its methods are [`terms`](Self::terms) and those of [`TokenObjective`].
 ///
 /// `γ = 0` is maximum likelihood. `γ = 1` (with `w_min = 0`) has the gradient of `-q_y`, that is of the total variation
 /// distance to the one-hot target; it hardly learns from scratch, which is what a small γ or a `w_min` is for. The factor
@@ -62,6 +67,11 @@ pub struct TaiLr {
 }
 
 impl Factor for TaiLr {
+    fn check(&self) -> Result<()> {
+        check::parameter("gamma", self.gamma, "[0, 1]", (0.0..=1.0).contains(&self.gamma))?;
+        check::parameter("min_weight", self.min_weight, "[0, 1]", (0.0..=1.0).contains(&self.min_weight))
+    }
+
     fn of(&self, prob: f64) -> f64 {
         if self.gamma == 0.0 {
             return 1.0; // at a probability of 0, too
@@ -71,19 +81,48 @@ impl Factor for TaiLr {
 }
 
 impl TaiLr {
-    fn check(&self) -> Result<()> {
-        check::parameter("gamma", self.gamma, "[0, 1]", (0.0..=1.0).contains(&self.gamma))?;
-        check::parameter("min_weight", self.min_weight, "[0, 1]", (0.0..=1.0).contains(&self.min_weight))
+    /// The loss of each row, the likelihood, and the factor that the gradient takes for a constant.
+    ///
+    /// # Errors
+    ///
+    /// See [`TaiLr`].
+    pub fn terms<E: Element, I: Target, D: Dimension>(
+        &self,
+        logits: &ArrayRef<E, D>,
+        targets: &ArrayRef<I, D::Smaller>,
+    ) -> Result<WeightedNll<E::Real, D::Smaller>> {
+        let targets = I::erase(targets.view().into_dyn());
+        Ok(E::detached_terms(self.detached(), LogitArrays::read(logits), targets)?.in_dimension())
+    }
+
+    fn detached(&self) -> Detached<'_> {
+        Detached { factor: self, ignore_index: self.ignore_index }
     }
 }
 
-detached::verbs!(TaiLr);
+impl TokenObjective for TaiLr {
+    type Targets = ClassIndices;
+
+    fn reduced<E: Element>(
+        &self,
+        logits: LogitArrays<'_, E>,
+        targets: Indices<'_>,
+        reduction: ReductionD<'_, E::Real>,
+    ) -> Result<E::Real> {
+        E::detached(self.detached(), logits, targets, reduction)
+    }
+
+    fn losses<E: Element>(&self, logits: LogitArrays<'_, E>, targets: Indices<'_>) -> Result<(Vec<f64>, f64)> {
+        E::detached_losses(self.detached(), logits, targets)
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
+    use crate::Reduction;
     use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
     use crate::logits::{CrossEntropy, MixCe};
 

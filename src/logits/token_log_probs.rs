@@ -1,15 +1,16 @@
 //! Log-probability of one class in each row, and its way back to the logits.
 
-use ndarray::{Array, ArrayRef, Dimension};
-use num_traits::Float;
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, Dimension};
 
-use super::kernel::{self, Ask, Asked, Block, Row, RowKernel, Summed};
+use super::cotangent;
+use super::kernel::{self, Block, Requested, Row, RowKernel, RowRequest, Slope, Summed};
 use super::labels::Labels;
+use super::logit_rows::{LogitArrays, LogitRows};
 use super::transform::LogitTransform;
-use super::walk::{Walk, check_leading, zeros};
-use crate::error::Position;
+use crate::compiled::in_dimension;
 use crate::simd::{self, ROW_TILE, RowTile};
-use crate::{Element, Error, Real, Result, Target};
+use crate::target::Indices;
+use crate::{Element, Real, Result, Target, check};
 
 /// Log-probability, in nats, that the softmax of each row gives to its target.
 ///
@@ -139,7 +140,8 @@ impl LogitTransform {
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<Array<E::Real, D::Smaller>> {
-        forward(Walk::over(logits)?.transformed(*self)?, targets, |_| false)
+        let targets = I::erase(targets.view().into_dyn());
+        Ok(in_dimension(E::token_log_probs(*self, LogitArrays::read(logits), targets, None)?))
     }
 
     /// [`token_log_probs_masked`] of transformed logits.
@@ -153,10 +155,8 @@ impl LogitTransform {
         targets: &ArrayRef<I, D::Smaller>,
         mask: &ArrayRef<bool, D::Smaller>,
     ) -> Result<Array<E::Real, D::Smaller>> {
-        let walk = Walk::over(logits)?.transformed(*self)?;
-        check_leading("mask", mask.shape(), &walk)?;
-        let mask: Vec<bool> = mask.iter().copied().collect();
-        forward(walk, targets, |row| !mask[row])
+        let (targets, mask) = (I::erase(targets.view().into_dyn()), mask.view().into_dyn());
+        Ok(in_dimension(E::token_log_probs(*self, LogitArrays::read(logits), targets, Some(mask))?))
     }
 
     /// [`token_log_probs_backward`] of transformed logits, to the logits before the transform.
@@ -170,7 +170,7 @@ impl LogitTransform {
         targets: &ArrayRef<I, D::Smaller>,
         cotangent: &ArrayRef<E::Real, D::Smaller>,
     ) -> Result<Array<E::Real, D>> {
-        let mut out = zeros(logits.shape());
+        let mut out = in_dimension(E::zeros_of(logits.shape()));
         self.token_log_probs_backward_into(logits, targets, cotangent, &mut out)?;
         Ok(out)
     }
@@ -187,93 +187,96 @@ impl LogitTransform {
         cotangent: &ArrayRef<E::Real, D::Smaller>,
         out: &mut ArrayRef<E::Real, D>,
     ) -> Result<()> {
-        let walk = Walk::over(logits)?.transformed(*self)?.into(out)?;
-        check_leading("cotangent", cotangent.shape(), &walk)?;
-        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.as_f64()).collect();
-        check_finite(&cotangent, walk.leading())?;
-        let labels = Labels::new(targets, walk.leading(), walk.classes(), None, |row| cotangent[row] == 0.0)?;
-        let cotangent = cotangent.as_slice();
-        walk.fold(&LogProbs { labels, weights: |row: usize| cotangent[row] }, |_, _| ()).map(drop)
+        let (targets, cotangent) = (I::erase(targets.view().into_dyn()), cotangent.view().into_dyn());
+        E::token_log_probs_backward(*self, LogitArrays::write(logits, out), targets, cotangent)
     }
 }
 
-fn forward<E: Element, I: Target, S: Dimension>(
-    walk: Walk<'_, E>,
-    targets: &ArrayRef<I, S>,
-    skipped: impl Fn(usize) -> bool + Sync + Send,
-) -> Result<Array<E::Real, S>> {
-    let labels = Labels::new(targets, walk.leading(), walk.classes(), None, &skipped)?;
-    let weights = |row| if skipped(row) { 0.0 } else { 1.0 };
-    walk.each(&LogProbs { labels, weights })
+/// The log-probability of each target that the mask keeps.
+pub(super) fn forward<E: Element>(
+    transform: LogitTransform,
+    mut logits: LogitArrays<'_, E>,
+    targets: Indices<'_>,
+    mask: Option<ArrayViewD<'_, bool>>,
+) -> Result<ArrayD<E::Real>> {
+    let rows = LogitRows::new(&mut logits)?.transformed(transform)?;
+    if let Some(mask) = &mask {
+        check::shape("mask", mask.shape(), rows.leading())?;
+    }
+    let weights: Option<Vec<f64>> = mask.map(|mask| mask.iter().map(|&kept| f64::from(u8::from(kept))).collect());
+    let is_skipped = |row: usize| weights.as_ref().is_some_and(|weights| weights[row] == 0.0);
+    let labels = Labels::erased(targets, rows.leading(), rows.classes(), None, &is_skipped)?;
+    rows.each(&LogProbs { labels, weights: weights.as_deref() })
+}
+
+/// Writes the gradient of the log-probabilities, each multiplied by its cotangent.
+pub(super) fn backward<E: Element>(
+    transform: LogitTransform,
+    mut logits: LogitArrays<'_, E>,
+    targets: Indices<'_>,
+    cotangent: ArrayViewD<'_, E::Real>,
+) -> Result<()> {
+    let rows = LogitRows::new(&mut logits)?.transformed(transform)?;
+    let cotangent = cotangent::checked(&cotangent, rows.leading())?;
+    let labels = Labels::erased(targets, rows.leading(), rows.classes(), None, &|row| cotangent[row] == 0.0)?;
+    rows.write(&LogProbs { labels, weights: Some(&cotangent) })
 }
 
 /// Log-probability of each row's target, and where there is an output the gradient of their weighted sum. A row of weight 0
 /// takes no part.
-struct LogProbs<'a, I: Target, W> {
-    labels: Labels<'a, I>,
-    weights: W,
+struct LogProbs<'a> {
+    labels: Labels<'a>,
+    /// All are 1 without.
+    weights: Option<&'a [f64]>,
 }
 
-impl<E: Element, I: Target, W: Fn(usize) -> f64 + Sync> RowKernel<E> for LogProbs<'_, I, W> {
-    type Slope = f64;
+impl LogProbs<'_> {
+    #[inline]
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
+}
 
-    fn asks(&self, row: usize) -> Ask {
+impl<T: Real> RowKernel<T> for LogProbs<'_> {
+    fn request(&self, row: usize) -> RowRequest {
         match self.labels.get(row) {
-            Some(target) if (self.weights)(row) != 0.0 => Ask::Class(target),
-            _ => Ask::Nothing,
+            Some(target) if self.weight(row) != 0.0 => RowRequest::Class(target),
+            _ => RowRequest::Nothing,
         }
     }
 
-    fn numbers(
-        &self,
-        _: usize,
-        sums: &RowTile<'_, E::Real>,
-        logits: &[E::Real; ROW_TILE],
-        numbers: &mut [f64; ROW_TILE],
-    ) -> bool {
-        let are_numbers = kernel::nll(sums, logits, numbers);
-        numbers.iter_mut().for_each(|number| *number = 0.0 - *number);
+    fn losses(&self, _: usize, sums: &RowTile<'_, T>, logits: &[T; ROW_TILE], losses: &mut [f64; ROW_TILE]) -> bool {
+        let are_numbers = kernel::nll(sums, logits, losses);
+        losses.iter_mut().for_each(|loss| *loss = 0.0 - *loss);
         are_numbers
     }
 
     fn finish_tile(
         &self,
         first: usize,
-        tile: &mut RowTile<'_, E::Real>,
-        asked: &Asked<E::Real>,
-        numbers: &mut [f64; ROW_TILE],
+        tile: &mut RowTile<'_, T>,
+        requested: &Requested<T>,
+        losses: &mut [f64; ROW_TILE],
     ) -> bool {
-        let are_known = RowKernel::<E>::numbers(self, first, tile, &asked.logits, numbers);
+        let are_known = RowKernel::<T>::losses(self, first, tile, &requested.logits, losses);
         if are_known {
-            kernel::subtract_targets(tile, asked, |r| -(self.weights)(first + r));
+            kernel::subtract_targets(tile, requested, |r| -self.weight(first + r));
         }
         are_known
     }
 
-    fn value(&self, row: &Row<'_, E>) -> Result<(f64, f64)> {
+    fn loss(&self, row: &Row<'_, T>) -> Result<(f64, Slope)> {
         let log_prob = 0.0 - row.summed.nll(); // never -0
         if !row.has_output {
-            row.to_real(log_prob, || row.summed.logit == E::Real::neg_infinity())?;
+            row.to_real(log_prob, || row.summed.logit == T::neg_infinity())?;
         }
-        Ok((log_prob, (self.weights)(row.summed.index)))
+        Ok((log_prob, Slope { scale: self.weight(row.summed.index), ..Slope::default() }))
     }
 
-    fn finish(&self, weight: &f64, row: &Summed<E::Real>, mut block: Block<'_, E::Real>) {
-        simd::scale(block.data, E::Real::from_f64(-weight * block.factor / row.total()));
+    fn finish(&self, slope: &Slope, row: &Summed<T>, mut block: Block<'_, T>) {
+        simd::scale(block.data, T::from_f64(-slope.scale * block.factor / row.total()));
         let target = self.labels.get(row.index).and_then(|target| block.entry(target));
-        target.into_iter().for_each(|entry| *entry = E::Real::from_f64(weight * row.sum.complement(row.logit)));
-    }
-}
-
-pub(super) fn check_finite(cotangent: &[f64], leading: &[usize]) -> Result<()> {
-    match cotangent.iter().position(|c| !c.is_finite()) {
-        None => Ok(()),
-        Some(row) => Err(Error::Value {
-            argument: "cotangent",
-            position: Position::unravel(row, leading),
-            value: cotangent[row],
-            allowed: "finite",
-        }),
+        target.into_iter().for_each(|entry| *entry = T::from_f64(slope.scale * row.sum.complement(row.logit)));
     }
 }
 

@@ -5,24 +5,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{ArrayView1, s};
 use num_traits::{Float, Zero};
 
-use super::kernel::{Ask, Block, Keep, Row, RowKernel, Summed};
-use super::piece::{Output, Pass, SEGMENT, Scratch, skip};
+use super::kernel::{Block, OutputState, Row, RowKernel, RowRequest, Slope, Summed};
+use super::row_passes::{Output, RowPass, SEGMENT, Scratch, skip};
 use super::transform::Map;
 use crate::error::Position;
 use crate::rows::{self, BLOCK};
 use crate::{Element, Error, Real, Result, parallel};
 
 /// Both passes over a row, of logits that go through a map.
-pub(super) fn row<E: Element, K: RowKernel<E::Real>>(
-    (pass, map): (&Pass<'_, '_, E, K>, Map<E::Real>),
+pub(super) fn row<E: Element>(
+    (pass, map): (&RowPass<'_, '_, E>, Map<E::Real>),
     index: usize,
     out: Option<&mut [E::Real]>,
     scratch: &mut Scratch<E::Real>,
 ) -> Result<f64> {
-    let asked = match pass.kernel.asks(index) {
-        Ask::Nothing => return Ok(skip(out)),
-        Ask::Row => None,
-        Ask::Class(class) => Some(class),
+    let class = match pass.kernel.request(index) {
+        RowRequest::Nothing => return Ok(skip(out)),
+        RowRequest::Sum => None,
+        RowRequest::Class(class) => Some(class),
     };
     let (shape, has_output) = (pass.shape, out.is_some());
     let classes = shape.last().copied().unwrap_or(0);
@@ -39,16 +39,16 @@ pub(super) fn row<E: Element, K: RowKernel<E::Real>>(
     };
     let fits = load(pass.logits.map(|logits| logits.row(index)), images, (map, slopes), pass.is_split);
     let kernel = Chained { kernel: pass.kernel, map, slopes, is_lost: AtomicBool::new(!fits) };
-    let inner = Pass { shape, logits: None, kernel: &kernel, is_split: pass.is_split, streams: false };
-    let logit = asked.map_or(E::Real::nan(), |class| images[class]);
+    let inner = RowPass { is_split: pass.is_split, ..RowPass::<E::Real>::new(shape, None, &kernel) };
+    let logit = class.map_or(E::Real::nan(), |class| images[class]);
     // The images are ours to overwrite: with an output or without, the sum is made in one way and has the same bits.
     let out = Output { work: Some(images), stream, is_wanted: has_output };
-    let value = inner.passes(index, asked, None, logit, out, references)?;
+    let loss = inner.passes(index, (class, logit), None, out, references)?;
     if kernel.is_lost.into_inner() {
         let position = Position::unravel(index, &shape[..shape.len() - 1]);
         return Err(Error::overflow::<E::Real>("logits", position));
     }
-    Ok(value)
+    Ok(loss)
 }
 
 /// Replaces the logits by their images, taking them from `logits` if they are not there yet; whether all numbers have one.
@@ -84,30 +84,28 @@ fn load<E: Element>(
 }
 
 /// The kernel of the images, whose gradients are carried back.
-struct Chained<'k, T, K> {
-    kernel: &'k K,
+struct Chained<'k, T> {
+    kernel: &'k dyn RowKernel<T>,
     map: Map<T>,
     slopes: &'k [T],
     /// Whether some logit or some entry of the gradient has left the type.
     is_lost: AtomicBool,
 }
 
-impl<T: Real, K: RowKernel<T>> RowKernel<T> for Chained<'_, T, K> {
-    type Slope = K::Slope;
-
-    fn keeps(&self) -> Keep {
-        self.kernel.keeps()
+impl<T: Real> RowKernel<T> for Chained<'_, T> {
+    fn output_state(&self) -> OutputState {
+        self.kernel.output_state()
     }
 
     fn needs_moment(&self) -> bool {
         self.kernel.needs_moment()
     }
 
-    fn value(&self, row: &Row<'_, T>) -> Result<(f64, K::Slope)> {
-        self.kernel.value(row)
+    fn loss(&self, row: &Row<'_, T>) -> Result<(f64, Slope)> {
+        self.kernel.loss(row)
     }
 
-    fn finish(&self, slope: &K::Slope, row: &Summed<T>, block: Block<'_, T>) {
+    fn finish(&self, slope: &Slope, row: &Summed<T>, block: Block<'_, T>) {
         let Block { first, data, factor } = block;
         self.kernel.finish(slope, row, Block { first, data: &mut *data, factor });
         let slopes = self.slopes.get(first..first + data.len()).unwrap_or_default();

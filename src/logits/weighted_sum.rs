@@ -1,8 +1,8 @@
 //! Log-sum-exp with a weight, of either sign, for each term.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 
-use super::walk::zeros;
+use crate::compiled::in_dimension;
 use crate::error::Position;
 use crate::rows::{self, Rows, RowsMut};
 use crate::{Element, Error, Real, Result, check, parallel, reduction};
@@ -56,7 +56,8 @@ pub fn weighted_log_sum_exp<E: Element, D: Dimension>(
     logits: &ArrayRef<E, D>,
     weights: &ArrayRef<E::Real, D>,
 ) -> Result<SignedLog<E::Real, D::Smaller>> {
-    signed(logits, weights, None)
+    let sums = E::weighted_log_sum_exp(logits.view().into_dyn(), weights.view().into_dyn(), None)?;
+    Ok(SignedLog { log: in_dimension(sums.log), sign: in_dimension(sums.sign) })
 }
 
 /// [`weighted_log_sum_exp`] and the gradient of the sum of its logarithms in the logits.
@@ -85,22 +86,24 @@ pub fn weighted_log_sum_exp_grad<E: Element, D: Dimension>(
     logits: &ArrayRef<E, D>,
     weights: &ArrayRef<E::Real, D>,
 ) -> Result<(SignedLog<E::Real, D::Smaller>, Array<E::Real, D>)> {
-    let mut grad = zeros(logits.shape());
-    let sums = signed(logits, weights, Some(&mut grad))?;
-    Ok((sums, grad))
+    let mut grad = E::zeros_of(logits.shape());
+    let out = Some(grad.view_mut());
+    let sums = E::weighted_log_sum_exp(logits.view().into_dyn(), weights.view().into_dyn(), out)?;
+    Ok((SignedLog { log: in_dimension(sums.log), sign: in_dimension(sums.sign) }, in_dimension(grad)))
 }
 
-fn signed<E: Element, D: Dimension>(
-    logits: &ArrayRef<E, D>,
-    weights: &ArrayRef<E::Real, D>,
-    grad: Option<&mut Array<E::Real, D>>,
-) -> Result<SignedLog<E::Real, D::Smaller>> {
-    let rows = Rows::new("logits", logits)?;
+/// The sums, and the gradient where it has a place.
+pub(super) fn signed<E: Element>(
+    logits: ArrayViewD<'_, E>,
+    weights: ArrayViewD<'_, E::Real>,
+    mut grad: Option<ArrayViewMutD<'_, E::Real>>,
+) -> Result<SignedLog<E::Real, IxDyn>> {
+    let rows = Rows::new("logits", &logits)?;
     check::shape("weights", weights.shape(), logits.shape())?;
-    let (weights, shape) = (Rows::new("weights", weights)?, logits.shape());
+    let (weights, shape) = (Rows::new("weights", &weights)?, logits.shape());
     let (leading, per_job) = (&shape[..shape.len() - 1], rows::rows_per_job::<f64>(rows.width()));
     let mut sums = vec![(E::Real::from_f64(0.0), E::Real::from_f64(0.0)); rows.len()];
-    let outs: Vec<_> = match grad {
+    let outs: Vec<_> = match &mut grad {
         Some(grad) => RowsMut::new("out", grad, shape)?.split(per_job).into_iter().map(Some).collect(),
         None => (0..rows.len().div_ceil(per_job)).map(|_| None).collect(),
     };
@@ -125,7 +128,7 @@ fn signed<E: Element, D: Dimension>(
         result
     })?;
     let column = |of: fn(&(E::Real, E::Real)) -> E::Real| {
-        let mut column = zeros(leading);
+        let mut column = ArrayD::from_elem(leading, E::Real::from_f64(0.0));
         column.iter_mut().zip(&sums).for_each(|(to, sum)| *to = of(sum));
         column
     };

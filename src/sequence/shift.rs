@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::Reduction;
     use crate::diagnostics::TokenStats;
-    use crate::logits::{CrossEntropy, LinearCrossEntropy, LinearHead};
+    use crate::logits::{CrossEntropy, LinearCrossEntropy, LinearHead, TokenObjective};
     use crate::sequence::sum_tokens;
 
     #[test]

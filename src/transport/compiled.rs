@@ -243,7 +243,7 @@ compiled! {
 }
 
 compiled! {
-    pub trait CompiledElement: Element for f32 f64, with half bf16 f16 {
+    pub trait CompiledElement for stored types {
         fn logits(array: &ArrayRef2<Self>) -> Logits<'_, <Self as Element>::Real> = logits::logits;
     }
 }

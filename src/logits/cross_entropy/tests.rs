@@ -3,6 +3,7 @@ use ndarray::{Array1, Array2, ArrayD, Axis, IxDyn, ShapeBuilder, arr0, array, s}
 use super::*;
 use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
 use crate::logits::{token_log_probs, token_log_probs_backward};
+use crate::{Reduction, SumCount};
 
 const INF: f64 = f64::INFINITY;
 

@@ -22,7 +22,7 @@ pub(super) fn gradient<E: Element>(
     tokens: &Tokens<'_, E::Real>,
     head: &Head<'_, E>,
     objective: &Objective<'_>,
-    mut slopes: impl FnMut(usize, &[State<E::Real>]) -> Result<Vec<Slope<E::Real>>>,
+    slopes: &mut dyn FnMut(usize, &[State<E::Real>]) -> Result<Vec<Slope<E::Real>>>,
     (rows, out): (&mut [E::Real], &mut HeadSink<'_, E::Real>),
 ) -> Result<()> {
     if tokens.len() == 0 {

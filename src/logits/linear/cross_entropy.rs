@@ -1,20 +1,20 @@
 //! Cross-entropy of class indices, from hidden states.
 
-use ndarray::{Array, ArrayRef, ArrayViewMut, Dimension};
+use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMut, ArrayViewMutD, Dimension};
 
 use super::forward;
 use super::gradient::{LinearGradient, LinearGradientMut};
 use super::head::{Head, LinearHead};
 use super::objective::Objective;
-use super::pass::{gradient, losses};
+use super::pass::{self, gradient};
 use super::plan::LinearPlan;
 use super::sink::check_out;
 use super::tokens::Tokens;
+use crate::compiled::in_dimension;
 use crate::logits::CrossEntropy;
-use crate::logits::cross_entropy::count;
 use crate::logits::labels::Labels;
-use crate::logits::scales::{self, Scales};
-use crate::logits::walk::{by_row, zeros};
+use crate::logits::scales::{self, ReductionD, Scales};
+use crate::target::Indices;
 use crate::{Element, Error, Reduction, Result, SumCount, Target, check};
 
 /// [`CrossEntropy`] of the logits `hidden · weightᵀ + bias`, which are never held, and its gradient in hidden states,
@@ -99,9 +99,8 @@ impl LinearCrossEntropy {
         targets: &ArrayRef<I, D::Smaller>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<E::Real> {
-        let call = Call::new(&self.loss, hidden, head, targets)?;
-        let (tokens, scales) = call.reduced(hidden, reduction)?;
-        scales.reduce_all(call.values(&tokens)?, call.leading).map_err(of_hidden)
+        let (hidden, targets) = (hidden.view().into_dyn(), I::erase(targets.view().into_dyn()));
+        E::linear_cross_entropy(self, hidden, head, targets, ReductionD::new(reduction), None)
     }
 
     /// The loss of each token, 0 where it is ignored.
@@ -115,9 +114,9 @@ impl LinearCrossEntropy {
         head: LinearHead<'_, E>,
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<Array<E::Real, D::Smaller>> {
-        let call = Call::new(&self.loss, hidden, head, targets)?;
-        let tokens = call.tokens(hidden, &call.labels(|_| false)?, |_| false)?;
-        Ok(by_row(&call.values(&tokens)?, call.leading))
+        let view = hidden.view().into_dyn();
+        let (losses, _) = E::linear_cross_entropies(&self.loss, view, head, I::erase(targets.view().into_dyn()))?;
+        Ok(in_dimension(E::by_row(&losses, targets.shape())))
     }
 
     /// The sum of the losses and what a mean would divide it by: the class weights of the kept targets, in total.
@@ -131,11 +130,9 @@ impl LinearCrossEntropy {
         head: LinearHead<'_, E>,
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<SumCount> {
-        let call = Call::new(&self.loss, hidden, head, targets)?;
-        let labels = call.labels(|_| false)?;
-        let tokens = call.tokens(hidden, &labels, |_| false)?;
-        let total = count(&labels, call.objective.weights);
-        scales::sum_count(&call.values(&tokens)?, total, call.leading).map_err(of_hidden)
+        let view = hidden.view().into_dyn();
+        let (losses, count) = E::linear_cross_entropies(&self.loss, view, head, I::erase(targets.view().into_dyn()))?;
+        scales::sum_count(&losses, count, targets.shape()).map_err(of_hidden)
     }
 
     /// The reduced loss and its gradients, in one call.
@@ -150,7 +147,7 @@ impl LinearCrossEntropy {
         targets: &ArrayRef<I, D::Smaller>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<Graded<E, D>> {
-        let mut gradient = LinearGradient::zeros(zeros(hidden.shape()), head);
+        let mut gradient = LinearGradient::zeros(in_dimension(E::zeros_of(hidden.shape())), head);
         let value = self.grad_into(hidden, head, targets, reduction, gradient.view_mut())?;
         Ok((value, gradient))
     }
@@ -168,67 +165,85 @@ impl LinearCrossEntropy {
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Out<'_, E, D>,
     ) -> Result<E::Real> {
-        check::shape("out.hidden", out.hidden.shape(), hidden.shape())?;
-        check_out("LinearCrossEntropy", &out, head.weight.dim(), head.bias.is_some())?;
-        let call = Call::new(&self.loss, hidden, head, targets)?;
-        let (tokens, scales) = call.reduced(hidden, reduction)?;
-        let values = gradient(&tokens, &call.head, &call.objective, (|row| scales.at(row), self.plan), out)?;
-        scales.reduce_all(values, call.leading).map_err(of_hidden)
+        let LinearGradientMut { hidden: out, weight, bias } = out;
+        let out = Some(LinearGradientMut { hidden: out.into_dyn(), weight, bias });
+        let (hidden, targets) = (hidden.view().into_dyn(), I::erase(targets.view().into_dyn()));
+        E::linear_cross_entropy(self, hidden, head, targets, ReductionD::new(reduction), out)
     }
+}
+
+/// The reduced loss, and the gradients where they have a place.
+pub(super) fn reduced<E: Element>(
+    linear: &LinearCrossEntropy,
+    hidden: ArrayViewD<'_, E>,
+    head: LinearHead<'_, E>,
+    targets: Indices<'_>,
+    reduction: ReductionD<'_, E::Real>,
+    out: Option<LinearGradientMut<'_, E::Real, ArrayViewMutD<'_, E::Real>>>,
+) -> Result<E::Real> {
+    if let Some(out) = &out {
+        check::shape("out.hidden", out.hidden.shape(), hidden.shape())?;
+        check_out("LinearCrossEntropy", out, head.weight.dim(), head.bias.is_some())?;
+    }
+    let call = Call::new(&linear.loss, hidden.shape(), head)?;
+    let scales = Scales::new(&reduction, call.leading)?;
+    let labels = call.labels(targets, &|row| scales.skips(row))?;
+    let scales = scales.over(&reduction, || call.objective.weights.count(&labels))?;
+    let tokens = call.tokens(&hidden, &labels, &|row| scales.skips(row))?;
+    let losses = match out {
+        Some(out) => gradient(&tokens, &call.head, &call.objective, (&|row| scales.at(row), linear.plan), out)?,
+        None => call.losses(&tokens)?,
+    };
+    scales.reduce_all(losses, call.leading).map_err(of_hidden)
+}
+
+/// The loss of each token, and the class weights of the kept targets in total.
+pub(super) fn losses<E: Element>(
+    loss: &CrossEntropy,
+    hidden: ArrayViewD<'_, E>,
+    head: LinearHead<'_, E>,
+    targets: Indices<'_>,
+) -> Result<(Vec<f64>, f64)> {
+    let call = Call::new(loss, hidden.shape(), head)?;
+    let labels = call.labels(targets, &|_| false)?;
+    let tokens = call.tokens(&hidden, &labels, &|_| false)?;
+    Ok((call.losses(&tokens)?, call.objective.weights.count(&labels)))
 }
 
 /// The arguments of a call, whose shapes and hyper-parameters have been checked.
-struct Call<'a, 'h, E: Element, I, S: Dimension> {
+struct Call<'a, 'h, E: Element> {
     loss: &'a CrossEntropy,
     objective: Objective<'a>,
     head: Head<'h, E>,
-    targets: &'a ArrayRef<I, S>,
     leading: &'a [usize],
 }
 
-impl<'a, 'h, E: Element, I: Target, S: Dimension> Call<'a, 'h, E, I, S> {
-    fn new<D: Dimension>(
-        loss: &'a CrossEntropy,
-        hidden: &'a ArrayRef<E, D>,
-        head: LinearHead<'h, E>,
-        targets: &'a ArrayRef<I, S>,
-    ) -> Result<Self> {
-        let (&width, leading) = hidden.shape().split_last().ok_or(Error::no_axis("hidden"))?;
+impl<'a, 'h, E: Element> Call<'a, 'h, E> {
+    fn new(loss: &'a CrossEntropy, hidden: &'a [usize], head: LinearHead<'h, E>) -> Result<Self> {
+        let (&width, leading) = hidden.split_last().ok_or(Error::no_axis("hidden"))?;
         let head = Head::new(head, width)?;
-        Ok(Self { loss, objective: Objective::new(loss, head.classes())?, head, targets, leading })
+        Ok(Self { loss, objective: Objective::new(loss, head.classes())?, head, leading })
     }
 
-    fn labels(&self, skipped: impl Fn(usize) -> bool) -> Result<Labels<'a, I>> {
-        Labels::new(self.targets, self.leading, self.head.classes(), self.loss.ignore_index, skipped)
+    fn labels<'t>(&self, targets: Indices<'t>, skipped: &dyn Fn(usize) -> bool) -> Result<Labels<'t>> {
+        Labels::erased(targets, self.leading, self.head.classes(), self.loss.ignore_index, skipped)
     }
 
     /// The tokens of which something is asked.
-    fn tokens<D: Dimension>(
+    fn tokens<'t>(
         &self,
-        hidden: &'a ArrayRef<E, D>,
-        labels: &Labels<'_, I>,
-        skipped: impl Fn(usize) -> bool,
-    ) -> Result<Tokens<'a, E::Real>> {
+        hidden: &'t ArrayViewD<'_, E>,
+        labels: &Labels<'_>,
+        skipped: &dyn Fn(usize) -> bool,
+    ) -> Result<Tokens<'t, E::Real>> {
         let asked = |target: &usize| self.objective.mass(*target) != 0.0;
         Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| !skipped(row)).filter(asked))
     }
 
-    /// The same under a reduction, with what each loss is multiplied by.
-    fn reduced<D: Dimension>(
-        &self,
-        hidden: &'a ArrayRef<E, D>,
-        reduction: Reduction<'_, E::Real, S>,
-    ) -> Result<(Tokens<'a, E::Real>, Scales<E::Real>)> {
-        let scales = Scales::new(reduction, self.leading)?;
-        let labels = self.labels(|row| scales.skips(row))?;
-        let scales = scales.over(reduction, || count(&labels, self.objective.weights))?;
-        Ok((self.tokens(hidden, &labels, |row| scales.skips(row))?, scales))
-    }
-
     /// The loss of each of all tokens.
-    fn values(&self, tokens: &Tokens<'_, E::Real>) -> Result<Vec<f64>> {
+    fn losses(&self, tokens: &Tokens<'_, E::Real>) -> Result<Vec<f64>> {
         let states = forward::states(tokens, &self.head, &self.objective)?;
-        Ok(tokens.among_all(losses(0, tokens, &self.head, &self.objective, &states)?))
+        Ok(tokens.among_all(pass::losses(0, tokens, &self.head, &self.objective, &states)?))
     }
 }
 

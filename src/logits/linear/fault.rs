@@ -1,4 +1,4 @@
-//! Why logits are no logits: found only after they turned out so.
+//! Which input is to blame for logits that are NaN, infinite or ruled out altogether; only looked for after such a result.
 
 use num_traits::Float;
 
@@ -8,7 +8,7 @@ use super::tokens::Tokens;
 use crate::error::Position;
 use crate::{Element, Error, Real, Result};
 
-/// The error of the first token whose logits are no logits, if there is one.
+/// The error of the first token whose logits have no softmax, if there is one.
 pub(super) fn check<E: Element>(
     tokens: &Tokens<'_, E::Real>,
     head: &Head<'_, E>,

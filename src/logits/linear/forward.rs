@@ -15,7 +15,7 @@ use crate::{Element, Real, Result, parallel};
 /// Classes that make one job: few enough for many threads, and many for the little that merging costs.
 const STRIPE: usize = 16 * BLOCK;
 
-/// The sums over the logits of each token; an error names the first token whose logits are no logits.
+/// The sums over the logits of each token; an error names the first token whose logits have no softmax.
 pub(super) fn states<E: Element>(
     tokens: &Tokens<'_, E::Real>,
     head: &Head<'_, E>,

@@ -1,6 +1,7 @@
 //! Gradients of a linear objective in everything that is trained.
 
 use super::head::LinearHead;
+use crate::compiled::in_dimension;
 use crate::{Element, Real};
 use ndarray::{Array, Array1, Array2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Dimension};
 
@@ -34,8 +35,8 @@ pub struct LinearGradientMut<'a, T, X> {
 impl<T: Real, X> LinearGradient<T, X> {
     /// Zeros of the shapes of this head, beside such hidden states.
     pub(crate) fn zeros<E: Element<Real = T>>(hidden: X, head: LinearHead<'_, E>) -> Self {
-        let weight = Array2::from_elem(head.weight.raw_dim(), T::zero());
-        let bias = head.bias.map(|bias| Array1::from_elem(bias.len(), T::zero()));
+        let weight = in_dimension(T::zeros_of(head.weight.shape()));
+        let bias = head.bias.map(|bias| in_dimension(T::zeros_of(bias.shape())));
         Self { hidden, weight, bias }
     }
 }

@@ -56,6 +56,11 @@ pub(crate) struct Head<'a, E: Element> {
 impl<'a, E: Element> Head<'a, E> {
     /// Checks the shapes against hidden states of this width, and the bias.
     pub(crate) fn new(head: LinearHead<'a, E>, width: usize) -> Result<Self> {
+        E::linear_head(head, width)
+    }
+
+    /// [`Head::new`], which calls it in this crate.
+    pub(super) fn checked(head: LinearHead<'a, E>, width: usize) -> Result<Self> {
         let LinearHead { weight, bias } = head;
         check::shape("weight", weight.shape(), &[weight.nrows(), width])?;
         match (weight.nrows(), width) {

@@ -7,6 +7,7 @@
 
 mod backward;
 mod chunked;
+mod compiled;
 mod cross_entropy;
 mod fault;
 mod forward;
@@ -25,6 +26,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use compiled::Compiled;
 pub use cross_entropy::LinearCrossEntropy;
 pub use gradient::{LinearGradient, LinearGradientMut};
 pub(crate) use head::Head;

@@ -1,6 +1,6 @@
 //! Where gradients go: the caller's arrays themselves where they lie row after row, else scratch and a copy.
 
-use ndarray::{Array2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, Dimension, s};
+use ndarray::{Array2, ArrayViewMut1, ArrayViewMut2, ArrayViewMutD, Axis, s};
 use std::ops::Range;
 
 use super::gradient::LinearGradientMut;
@@ -9,13 +9,13 @@ use super::tokens::Tokens;
 use crate::{Error, Real, Result, check, parallel};
 
 /// The gradient of hidden states: the rows of the tokens that take part stand at the front until it is finished.
-pub(super) enum HiddenSink<'a, T, D: Dimension> {
+pub(super) enum HiddenSink<'a, T> {
     Packed(&'a mut [T]),
-    Scattered { rows: Vec<T>, out: ArrayViewMut<'a, T, D> },
+    Scattered { rows: Vec<T>, out: ArrayViewMutD<'a, T> },
 }
 
-impl<'a, T: Real, D: Dimension> HiddenSink<'a, T, D> {
-    pub(super) fn new(out: ArrayViewMut<'a, T, D>) -> Self {
+impl<'a, T: Real> HiddenSink<'a, T> {
+    pub(super) fn new(out: ArrayViewMutD<'a, T>) -> Self {
         match out.is_standard_layout() {
             true => Self::Packed(out.into_slice().unwrap_or_default()),
             false => Self::Scattered { rows: vec![T::zero(); out.len()], out },

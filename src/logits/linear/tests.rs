@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, Array3, ArrayViewMut, Axis, Ix2, array, s};
 
 use super::*;
-use crate::logits::CrossEntropy;
 use crate::logits::testing::assert_close;
+use crate::logits::{CrossEntropy, TokenObjective};
 use crate::{Error, Real, Reduction};
 
 const INF: f64 = f64::INFINITY;

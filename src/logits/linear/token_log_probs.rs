@@ -1,6 +1,6 @@
 //! Log-probability of one class for each token, from hidden states, and its way back.
 
-use ndarray::{Array, ArrayRef, ArrayViewMut, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, ArrayViewMut, ArrayViewMutD, Dimension};
 
 use super::gradient::{LinearGradient, LinearGradientMut};
 use super::head::{Head, LinearHead};
@@ -8,11 +8,11 @@ use super::objective::Objective;
 use super::pass::{Pass, gradient};
 use super::plan::LinearPlan;
 use super::sink::check_out;
-use super::tokens::Tokens;
-use crate::logits::LogitTransform;
+use super::tokens::{self, Tokens};
+use crate::compiled::in_dimension;
 use crate::logits::labels::Labels;
-use crate::logits::token_log_probs::check_finite;
-use crate::logits::walk::zeros;
+use crate::logits::{LogitTransform, cotangent};
+use crate::target::Indices;
 use crate::{Element, Error, Result, Target, check};
 
 /// Log-probability, in nats, that the softmax of `hidden · weightᵀ + bias` gives to the target of each token.
@@ -157,11 +157,8 @@ impl LogitTransform {
         head: LinearHead<'_, E>,
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<Array<E::Real, D::Smaller>> {
-        let (width, leading) = split(hidden)?;
-        let head = Head::new(head, width)?;
-        let labels = Labels::new(targets, leading, head.classes(), None, |_| false)?;
-        let tokens = Tokens::new("hidden", hidden, |row| labels.get(row))?;
-        Pass::transformed(vec![tokens], head, *self)?.log_probs(0)
+        let (hidden, targets) = (hidden.view().into_dyn(), I::erase(targets.view().into_dyn()));
+        Ok(in_dimension(E::linear_token_log_probs(*self, hidden, head, targets, None)?))
     }
 
     /// [`linear_token_log_probs_masked`] of transformed logits.
@@ -176,9 +173,8 @@ impl LogitTransform {
         targets: &ArrayRef<I, D::Smaller>,
         mask: &ArrayRef<bool, D::Smaller>,
     ) -> Result<Array<E::Real, D::Smaller>> {
-        let head = Head::new(head, split(hidden)?.0)?;
-        let tokens = Tokens::masked("hidden", hidden, targets, mask, &head)?;
-        Pass::transformed(vec![tokens], head, *self)?.log_probs(0)
+        let (hidden, targets) = (hidden.view().into_dyn(), I::erase(targets.view().into_dyn()));
+        Ok(in_dimension(E::linear_token_log_probs(*self, hidden, head, targets, Some(mask.view().into_dyn()))?))
     }
 
     /// [`linear_token_log_probs_backward`] of transformed logits.
@@ -194,7 +190,7 @@ impl LogitTransform {
         cotangent: &ArrayRef<E::Real, D::Smaller>,
         plan: LinearPlan,
     ) -> Result<LinearGradient<E::Real, Array<E::Real, D>>> {
-        let mut gradient = LinearGradient::zeros(zeros(hidden.shape()), head);
+        let mut gradient = LinearGradient::zeros(in_dimension(E::zeros_of(hidden.shape())), head);
         self.linear_token_log_probs_backward_into(hidden, head, targets, cotangent, plan, gradient.view_mut())?;
         Ok(gradient)
     }
@@ -213,22 +209,55 @@ impl LogitTransform {
         plan: LinearPlan,
         out: LinearGradientMut<'_, E::Real, ArrayViewMut<'_, E::Real, D>>,
     ) -> Result<()> {
-        check::shape("out.hidden", out.hidden.shape(), hidden.shape())?;
-        check_out("linear_token_log_probs", &out, head.weight.dim(), head.bias.is_some())?;
-        let (width, leading) = split(hidden)?;
-        let head = Head::new(head, width)?;
-        check::shape("cotangent", cotangent.shape(), leading)?;
-        let cotangent: Vec<f64> = cotangent.iter().map(|c| crate::Real::as_f64(*c)).collect();
-        check_finite(&cotangent, leading)?;
-        let labels = Labels::new(targets, leading, head.classes(), None, |row| cotangent[row] == 0.0)?;
-        let tokens = Tokens::new("hidden", hidden, |row| labels.get(row).filter(|_| cotangent[row] != 0.0))?;
-        let scale = |row: usize| -cotangent[row];
-        gradient(&tokens, &head, &Objective::nll(head.classes(), *self)?, (scale, plan), out).map(drop)
+        let LinearGradientMut { hidden: out, weight, bias } = out;
+        let out = LinearGradientMut { hidden: out.into_dyn(), weight, bias };
+        let (hidden, targets) = (hidden.view().into_dyn(), I::erase(targets.view().into_dyn()));
+        E::linear_token_log_probs_backward(*self, hidden, head, targets, (cotangent.view().into_dyn(), plan), out)
     }
 }
 
+/// The log-probability of each target that the mask keeps.
+pub(super) fn forward<E: Element>(
+    transform: LogitTransform,
+    hidden: ArrayViewD<'_, E>,
+    head: LinearHead<'_, E>,
+    targets: Indices<'_>,
+    mask: Option<ArrayViewD<'_, bool>>,
+) -> Result<ArrayD<E::Real>> {
+    let (width, leading) = split(&hidden)?;
+    let head = Head::new(head, width)?;
+    let tokens = match mask {
+        Some(mask) => tokens::masked("hidden", hidden.view(), targets, mask, head.classes())?,
+        None => {
+            let labels = Labels::erased(targets, leading, head.classes(), None, &|_| false)?;
+            Tokens::new("hidden", &hidden, |row| labels.get(row))?
+        }
+    };
+    Pass::transformed(vec![tokens], head, transform)?.log_probs(0)
+}
+
+/// Writes the gradients of the log-probabilities, each multiplied by its cotangent.
+pub(super) fn backward<E: Element>(
+    transform: LogitTransform,
+    hidden: ArrayViewD<'_, E>,
+    head: LinearHead<'_, E>,
+    targets: Indices<'_>,
+    (cotangent, plan): (ArrayViewD<'_, E::Real>, LinearPlan),
+    out: LinearGradientMut<'_, E::Real, ArrayViewMutD<'_, E::Real>>,
+) -> Result<()> {
+    check::shape("out.hidden", out.hidden.shape(), hidden.shape())?;
+    check_out("linear_token_log_probs", &out, head.weight.dim(), head.bias.is_some())?;
+    let (width, leading) = split(&hidden)?;
+    let head = Head::new(head, width)?;
+    let cotangent = cotangent::checked(&cotangent, leading)?;
+    let labels = Labels::erased(targets, leading, head.classes(), None, &|row| cotangent[row] == 0.0)?;
+    let tokens = Tokens::new("hidden", &hidden, |row| labels.get(row).filter(|_| cotangent[row] != 0.0))?;
+    let objective = Objective::nll(head.classes(), transform)?;
+    gradient(&tokens, &head, &objective, (&|row| -cotangent[row], plan), out).map(drop)
+}
+
 /// The width of the hidden states, and their shape without it.
-fn split<E, D: Dimension>(hidden: &ArrayRef<E, D>) -> Result<(usize, &[usize])> {
+fn split<'a, E>(hidden: &'a ArrayViewD<'_, E>) -> Result<(usize, &'a [usize])> {
     let (&width, leading) = hidden.shape().split_last().ok_or(Error::no_axis("hidden"))?;
     Ok((width, leading))
 }

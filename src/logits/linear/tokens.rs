@@ -1,11 +1,12 @@
 //! The tokens that take part: their hidden states in one piece, their targets, and where they stand among all.
 
-use ndarray::{Array2, ArrayRef, ArrayView2, CowArray, Dimension, Ix2};
+use ndarray::{Array2, ArrayRef, ArrayView2, ArrayViewD, CowArray, Dimension, Ix2};
 use num_traits::Zero;
 
 use super::head::{Head, contiguous};
 use crate::error::Position;
 use crate::logits::labels::Labels;
+use crate::target::Indices;
 use crate::{Element, Error, Real, Result, Target, check, rows};
 
 /// Hidden states that an objective looks at. What is left out costs nothing from here on, and is never read.
@@ -27,19 +28,29 @@ impl<'a, T: Real> Tokens<'a, T> {
         hidden: &'a ArrayRef<E, D>,
         target: impl Fn(usize) -> Option<usize>,
     ) -> Result<Self> {
+        Self::of(name, hidden.view().into_dyn(), &target)
+    }
+
+    /// [`Tokens::new`] of any number of axes.
+    fn of<E: Element<Real = T>>(
+        name: &'static str,
+        hidden: ArrayViewD<'a, E>,
+        target: &dyn Fn(usize) -> Option<usize>,
+    ) -> Result<Self> {
         let Some((&width, leading)) = hidden.shape().split_last() else {
             return Err(Error::no_axis(name));
         };
         let all: usize = leading.iter().product();
+        let leading = leading.to_vec();
         let (places, targets): (Vec<_>, Vec<_>) = (0..all).filter_map(|i| Some((i, target(i)?))).unzip();
         let places = (places.len() < all).then_some(places);
-        let whole = hidden.as_slice().filter(|_| places.is_none());
+        let whole = hidden.to_slice().filter(|_| places.is_none());
         let whole = whole.and_then(|slice| ArrayView2::from_shape((all, width), slice).ok());
         let hidden = match whole {
             Some(view) => contiguous(view),
             None => gather(hidden, places.as_deref(), (targets.len(), width)).into(),
         };
-        Ok(Self { name, leading: leading.to_vec(), places, targets, hidden })
+        Ok(Self { name, leading, places, targets, hidden })
     }
 
     /// The tokens that a mask keeps, all of whose targets must be classes.
@@ -50,13 +61,8 @@ impl<'a, T: Real> Tokens<'a, T> {
         mask: &ArrayRef<bool, D::Smaller>,
         head: &Head<'_, E>,
     ) -> Result<Self> {
-        let Some((_, leading)) = hidden.shape().split_last() else {
-            return Err(Error::no_axis(name));
-        };
-        check::shape("mask", mask.shape(), leading)?;
-        let mask: Vec<bool> = mask.iter().copied().collect();
-        let labels = Labels::new(targets, leading, head.classes(), None, |row| !mask[row])?;
-        Self::new(name, hidden, |row| labels.get(row).filter(|_| mask[row]))
+        let (targets, mask) = (I::erase(targets.view().into_dyn()), mask.view().into_dyn());
+        E::masked_tokens(name, hidden.view().into_dyn(), targets, mask, head.classes())
     }
 
     /// Number of tokens that take part.
@@ -119,12 +125,25 @@ impl<'a, T: Real> Tokens<'a, T> {
     }
 }
 
+/// [`Tokens::masked`] of any number of axes and indices of any type.
+pub(super) fn masked<'a, E: Element>(
+    name: &'static str,
+    hidden: ArrayViewD<'a, E>,
+    targets: Indices<'_>,
+    mask: ArrayViewD<'_, bool>,
+    classes: usize,
+) -> Result<Tokens<'a, E::Real>> {
+    let Some((_, leading)) = hidden.shape().split_last() else {
+        return Err(Error::no_axis(name));
+    };
+    check::shape("mask", mask.shape(), leading)?;
+    let mask: Vec<bool> = mask.iter().copied().collect();
+    let labels = Labels::erased(targets, leading, classes, None, &|row| !mask[row])?;
+    Tokens::of(name, hidden, &|row| labels.get(row).filter(|_| mask[row]))
+}
+
 /// The rows of these places, one after the other.
-fn gather<E: Element, D: Dimension>(
-    hidden: &ArrayRef<E, D>,
-    places: Option<&[usize]>,
-    dim: (usize, usize),
-) -> Array2<E::Real> {
+fn gather<E: Element>(hidden: ArrayViewD<'_, E>, places: Option<&[usize]>, dim: (usize, usize)) -> Array2<E::Real> {
     let mut copy = Array2::from_elem(dim, E::Real::zero());
     let wanted = |place: &usize| places.is_none_or(|places| places.binary_search(place).is_ok());
     let rows = hidden.rows().into_iter().enumerate().filter(|(place, _)| wanted(place));

@@ -1,49 +1,58 @@
 //! The gradient of a shard: its logits against the sums over the whole vocabulary.
 
-use ndarray::{ArrayRef, ArrayView1, Dimension, s};
+use ndarray::{ArrayView1, ArrayViewD, ArrayViewMutD, s};
 
 use super::{LogSumExp, VocabularyShard, extents};
 use crate::error::Position;
+use crate::logits::cotangent;
 use crate::logits::labels::Labels;
-use crate::logits::token_log_probs::check_finite;
 use crate::rows::{self, BLOCK, Rows, RowsMut};
 use crate::simd::{self, RowSum};
-use crate::{Element, Error, Real, Result, Target, check, parallel};
+use crate::target::Indices;
+use crate::{Element, Error, Real, Result, check, parallel};
+
+/// What comes beside the logits, one entry for each row.
+#[derive(Debug)]
+pub struct Upstream<'a, T> {
+    pub(super) targets: Indices<'a>,
+    pub(super) whole: ArrayViewD<'a, LogSumExp<T>>,
+    pub(super) cotangent: ArrayViewD<'a, T>,
+}
+
+/// Writes the gradient in the logits of a shard.
+pub(in crate::logits) fn backward<E: Element>(
+    shard: &VocabularyShard,
+    logits: ArrayViewD<'_, E>,
+    upstream: Upstream<'_, E::Real>,
+    out: ArrayViewMutD<'_, E::Real>,
+) -> Result<()> {
+    let (_, leading) = extents(logits.shape())?;
+    Backward::new(shard, leading, upstream)?.run(&logits, out)
+}
 
 /// What each row needs next to its logits.
-pub(super) struct Backward<'a, I: Target, T> {
+struct Backward<'a, 't, T> {
     shard: &'a VocabularyShard,
     leading: &'a [usize],
-    labels: Labels<'a, I>,
+    labels: Labels<'t>,
     whole: Vec<LogSumExp<T>>,
     cotangent: Vec<f64>,
 }
 
-impl<'a, I: Target, T: Real> Backward<'a, I, T> {
-    pub(super) fn new<D: Dimension>(
-        shard: &'a VocabularyShard,
-        leading: &'a [usize],
-        targets: &'a ArrayRef<I, D>,
-        whole: &ArrayRef<LogSumExp<T>, D>,
-        cotangent: &ArrayRef<T, D>,
-    ) -> Result<Self> {
+impl<'a, 't, T: Real> Backward<'a, 't, T> {
+    fn new(shard: &'a VocabularyShard, leading: &'a [usize], upstream: Upstream<'t, T>) -> Result<Self> {
+        let Upstream { targets, whole, cotangent } = upstream;
         check::shape("targets", targets.shape(), leading)?;
         check::shape("whole", whole.shape(), leading)?;
-        check::shape("cotangent", cotangent.shape(), leading)?;
-        let cotangent: Vec<f64> = cotangent.iter().map(|c| c.as_f64()).collect();
-        check_finite(&cotangent, leading)?;
-        let labels = shard.labels(targets, leading, |row| cotangent[row] == 0.0)?;
+        let cotangent = cotangent::checked(&cotangent, leading)?;
+        let labels = shard.labels(targets, leading, &|row| cotangent[row] == 0.0)?;
         Ok(Self { shard, leading, labels, whole: whole.iter().copied().collect(), cotangent })
     }
 
     /// Writes the gradient of all rows.
-    pub(super) fn run<E: Element<Real = T>, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        out: &mut ArrayRef<T, D>,
-    ) -> Result<()> {
+    fn run<E: Element<Real = T>>(&self, logits: &ArrayViewD<'_, E>, mut out: ArrayViewMutD<'_, T>) -> Result<()> {
         let (width, _) = extents(logits.shape())?;
-        let out = RowsMut::new("out", out, logits.shape())?;
+        let out = RowsMut::new("out", &mut out, logits.shape())?;
         (0..self.whole.len()).try_for_each(|row| self.check_whole(row))?;
         if width == 0 {
             return Ok(());

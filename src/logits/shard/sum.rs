@@ -1,7 +1,8 @@
 //! The sum of exponentials over a part of the classes, mergeable with that of another part.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, Dimension};
 
+use crate::compiled::in_dimension;
 use crate::error::Position;
 use crate::simd::RowSum;
 use crate::{Error, Real, Result, check};
@@ -15,7 +16,7 @@ use crate::{Error, Real, Result, check};
 /// ```
 ///
 /// `max` is `m` and `others` is `r`: one element that equals the maximum is left out, so that a log-probability near 0
-/// keeps its digits through every merge. `others` and all results are `f64` whatever the logits are. SumCount come from a
+/// keeps its digits through every merge. `others` and all results are `f64` whatever the logits are. Sums come from a
 /// [`VocabularyShard`](super::VocabularyShard); [`LogSumExp::merge`] of disjoint parts is the sum over both, in any
 /// order and grouping, and [`LogSumExp::merge_rows`] that of whole arrays. The sum over nothing, or over nothing but logits
 /// of -inf, has the maximum -inf. There is no NaN inside.
@@ -116,13 +117,7 @@ impl<T: Real> LogSumExp<T> {
     /// # Ok::<(), loglik::Error>(())
     /// ```
     pub fn merge_rows<D: Dimension>(left: &ArrayRef<Self, D>, right: &ArrayRef<Self, D>) -> Result<Array<Self, D>> {
-        check::shape("right", right.shape(), left.shape())?;
-        let mut merged = Array::from_elem(left.raw_dim(), Self::empty());
-        let rows = left.iter().zip(right).zip(&mut merged).enumerate();
-        for (row, ((a, b), to)) in rows {
-            *to = a.merge_at(*b, || Position::unravel(row, left.shape()))?;
-        }
-        Ok(merged)
+        Ok(in_dimension(T::merged_rows(left.view().into_dyn(), right.view().into_dyn())?))
     }
 
     fn merge_at(self, other: Self, position: impl FnOnce() -> Position) -> Result<Self> {
@@ -184,6 +179,20 @@ impl<T: Real> LogSumExp<T> {
     }
 }
 
+/// [`LogSumExp::merge`] of each row.
+pub(in crate::logits) fn merged_rows<T: Real>(
+    left: ArrayViewD<'_, LogSumExp<T>>,
+    right: ArrayViewD<'_, LogSumExp<T>>,
+) -> Result<ArrayD<LogSumExp<T>>> {
+    check::shape("right", right.shape(), left.shape())?;
+    let mut merged = ArrayD::from_elem(left.raw_dim(), LogSumExp::empty());
+    let rows = left.iter().zip(&right).zip(&mut merged).enumerate();
+    for (row, ((a, b), to)) in rows {
+        *to = a.merge_at(*b, || Position::unravel(row, left.shape()))?;
+    }
+    Ok(merged)
+}
+
 /// The sum over nothing.
 impl<T: Real> Default for LogSumExp<T> {
     fn default() -> Self {
@@ -237,7 +246,7 @@ mod tests {
         a.merge(b).unwrap()
     }
 
-    /// SumCount that tie, that are empty, that lie far apart.
+    /// Sums that tie, that are empty, that lie far apart.
     fn parts() -> Vec<LogSumExp<f64>> {
         let low = sum(-3.5, 2.25, Some(-4.0));
         vec![sum(3.0, 0.3, None), sum(3.0, 1.7, None), sum(2.1, 0.0, None), low, sum(-800.0, 0.5, None)]

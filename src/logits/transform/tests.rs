@@ -6,7 +6,8 @@ use num_traits::Float;
 use super::*;
 use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
 use crate::logits::{
-    CrossEntropy, SoftCrossEntropy, log_softmax, log_sum_exp_grad, token_log_probs, token_log_probs_backward,
+    CrossEntropy, SoftCrossEntropy, TokenObjective, log_softmax, log_sum_exp_grad, token_log_probs,
+    token_log_probs_backward,
 };
 use crate::{Element, Error, Reduction};
 

@@ -1,6 +1,6 @@
 //! Objectives of logits with a detached factor, and the expected cost of distributions.
 
-use loglik::logits::{MixCe, TaiLr};
+use loglik::logits::{MixCe, TaiLr, TokenObjective};
 use loglik::transport::{CosineCost, demd_soft, demd_soft_grad};
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2};

@@ -1,7 +1,7 @@
 //! Kernels over logits.
 
 use loglik::logits::{
-    CrossEntropy, LogSumExp, LogitTransform, SoftCrossEntropy, VocabularyShard, class_log_probs,
+    CrossEntropy, LogSumExp, LogitTransform, SoftCrossEntropy, TokenObjective, VocabularyShard, class_log_probs,
     class_log_probs_backward, entropy, entropy_grad, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp,
     log_sum_exp_grad, log_sum_exp_or_empty, log_sum_exp_or_empty_grad, token_log_probs, token_log_probs_backward,
     token_log_probs_backward_into, token_log_probs_masked, weighted_log_sum_exp, weighted_log_sum_exp_grad,

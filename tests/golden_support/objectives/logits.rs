@@ -1,7 +1,7 @@
 //! Kernels over logits.
 
 use loglik::diagnostics::{TokenColumns, TokenStats};
-use loglik::logits::{self, CrossEntropy, SoftCrossEntropy};
+use loglik::logits::{self, CrossEntropy, SoftCrossEntropy, TokenObjective};
 use loglik::{Real, Reduction};
 use ndarray::{Array, ArrayD, Axis, IxDyn};
 

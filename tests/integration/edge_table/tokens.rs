@@ -1,7 +1,7 @@
 //! Logits of tokens and labels.
 
 use loglik::likelihood::bernoulli_nll_grad;
-use loglik::logits::{CrossEntropy, log_softmax, log_sum_exp_or_empty_grad, token_log_probs};
+use loglik::logits::{CrossEntropy, TokenObjective, log_softmax, log_sum_exp_or_empty_grad, token_log_probs};
 use loglik::{Reduction, Result};
 use ndarray::{Array2, array, aview1};
 

@@ -2,7 +2,7 @@
 
 use loglik::Reduction;
 use loglik::diagnostics::{Amd, AmdNormalizer, Mixtures};
-use loglik::logits::{MixCe, TaiLr};
+use loglik::logits::{MixCe, TaiLr, TokenObjective};
 use loglik::transport::{CosineCost, Emo, EmoCost, EmoMode, demd_soft, demd_soft_grad};
 use ndarray::{Array2, Array4, array};
 

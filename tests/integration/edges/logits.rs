@@ -2,8 +2,8 @@
 
 use loglik::diagnostics::TokenStats;
 use loglik::logits::{
-    CrossEntropy, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_sum_exp, log_sum_exp_grad, token_log_probs,
-    token_log_probs_backward, token_log_probs_masked,
+    CrossEntropy, SoftCrossEntropy, TokenObjective, entropy, entropy_grad, log_softmax, log_sum_exp, log_sum_exp_grad,
+    token_log_probs, token_log_probs_backward, token_log_probs_masked,
 };
 use loglik::{Error, Real, Reduction, SumCount};
 use ndarray::{Array2, array};

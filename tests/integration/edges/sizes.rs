@@ -1,7 +1,9 @@
 //! Nothing, one, and many.
 
 use loglik::likelihood::{gaussian_nll, gaussian_nll_grad, gaussian_nll_sum_count};
-use loglik::logits::{CrossEntropy, entropy, log_softmax, log_sum_exp, token_log_probs, token_log_probs_backward};
+use loglik::logits::{
+    CrossEntropy, TokenObjective, entropy, log_softmax, log_sum_exp, token_log_probs, token_log_probs_backward,
+};
 use loglik::preference::{Dpo, PairBatch, PairObjective, Pairs};
 use loglik::ratio::{Ddo, RatioObjective, Samples};
 use loglik::sequence::{TokenMask, sum_tokens, sum_tokens_backward};

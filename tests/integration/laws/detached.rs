@@ -1,7 +1,7 @@
 //! Factors that count as constants, and expected costs between distributions.
 
 use loglik::Reduction::{Mean, Sum};
-use loglik::logits::{CrossEntropy, MixCe, TaiLr, log_softmax, token_log_probs};
+use loglik::logits::{CrossEntropy, MixCe, TaiLr, TokenObjective, log_softmax, token_log_probs};
 use loglik::transport::{
     CosineCost, Cost, Emo, EmoCost, EmoMode, TransportProblem, demd, demd_soft, demd_soft_grad, emd,
 };

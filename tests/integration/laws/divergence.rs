@@ -9,7 +9,7 @@ use loglik::divergence::{
     PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, SparseDivergence, SparseTeacher, SquaredHellinger, Tail,
     TotalVariation, VariationalBound,
 };
-use loglik::logits::{entropy, log_softmax, log_sum_exp_grad};
+use loglik::logits::{TokenObjective, entropy, log_softmax, log_sum_exp_grad};
 use loglik::ratio::{RatioObjective, Samples};
 use loglik::{Reduction, prelude::SoftCrossEntropy};
 use ndarray::{Array1, Array2, Axis, Ix1, s};

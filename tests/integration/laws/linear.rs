@@ -2,7 +2,8 @@
 
 use loglik::Reduction::Sum;
 use loglik::logits::{
-    CrossEntropy, LinearCrossEntropy, LinearHead, LinearPlan, linear_token_log_probs, linear_token_log_probs_backward,
+    CrossEntropy, LinearCrossEntropy, LinearHead, LinearPlan, TokenObjective, linear_token_log_probs,
+    linear_token_log_probs_backward,
 };
 use ndarray::{Array1, Array2, Axis};
 use proptest::prelude::*;

@@ -2,8 +2,8 @@
 
 use loglik::Reduction::{Mean, Sum};
 use loglik::logits::{
-    CrossEntropy, LogitTransform, SoftCrossEntropy, entropy, entropy_grad, log_softmax, log_sum_exp, log_sum_exp_grad,
-    token_log_probs, token_log_probs_backward, token_log_probs_masked,
+    CrossEntropy, LogitTransform, SoftCrossEntropy, TokenObjective, entropy, entropy_grad, log_softmax, log_sum_exp,
+    log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_masked,
 };
 use ndarray::{Array1, Array2, Axis};
 use proptest::prelude::*;

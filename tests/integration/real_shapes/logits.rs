@@ -2,8 +2,8 @@
 
 use loglik::diagnostics::{TokenStats, TopK, TopKNormalization};
 use loglik::logits::{
-    CrossEntropy, LogSumExp, MixCe, SoftCrossEntropy, TaiLr, VocabularyShard, entropy, entropy_grad, log_softmax,
-    log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward,
+    CrossEntropy, LogSumExp, MixCe, SoftCrossEntropy, TaiLr, TokenObjective, VocabularyShard, entropy, entropy_grad,
+    log_softmax, log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward,
 };
 use loglik::{Element, Real, Reduction};
 use ndarray::{Array2, array, s};

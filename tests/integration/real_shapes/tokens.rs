@@ -1,7 +1,7 @@
 //! Sequences as long as models read: sums over 8,192 tokens, the shift, and the way back.
 
 use loglik::Reduction;
-use loglik::logits::{CrossEntropy, token_log_probs_masked};
+use loglik::logits::{CrossEntropy, TokenObjective, token_log_probs_masked};
 use loglik::sequence::{Alignment, Responses, TokenMask, causal_shift, sum_tokens, sum_tokens_backward};
 use ndarray::{Array1, Array2, aview1};
 

@@ -1,14 +1,16 @@
-//! The walk over rows that this room shares: fixed jobs, one number for each row, the first error in logical order.
+//! The rows of logits of one call, and a kernel's run over them: fixed jobs, a loss for each row, the first error in
+//! logical order.
 
-use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
+use ndarray::{ArrayD, ArrayRef, ArrayView1, ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 
 use super::kernel::RowKernel;
-use super::piece::{Pass, Scratch};
+use super::row_passes::{RowPass, Scratch};
+use super::scales::Total;
 use super::transform::{LogitTransform, Map};
 use super::{tiles, transformed};
 use crate::rows::{self, Rows, RowsMut};
 use crate::simd::RowSum;
-use crate::{Element, Error, Real, Result, check, parallel};
+use crate::{Element, Error, Real, Result, parallel};
 
 /// Outputs of so many bytes leave the last-level cache before they are read again: stores go past it.
 const STREAM: usize = 32 << 20;
@@ -16,28 +18,65 @@ const STREAM: usize = 32 << 20;
 /// Fewer rows than this, if long, are split over their classes to give every thread something to do.
 const FEW_ROWS: usize = 8;
 
+/// The logits of a call and where a row for each of their rows goes, if anywhere.
+#[derive(Debug)]
+pub enum LogitArrays<'a, E: Element> {
+    /// Rows are read.
+    Read(ArrayViewD<'a, E>),
+    /// Rows are read and others are written.
+    Write(ArrayViewD<'a, E>, ArrayViewMutD<'a, E::Real>),
+    /// Rows are replaced.
+    Replace(ArrayViewMutD<'a, E::Real>),
+}
+
+impl<'a, E: Element> LogitArrays<'a, E> {
+    /// Logits that are read.
+    pub(super) fn read<D: Dimension>(logits: &'a ArrayRef<E, D>) -> Self {
+        Self::Read(logits.view().into_dyn())
+    }
+
+    /// Logits that are read, and an array of their shape that is written.
+    pub(super) fn write<D: Dimension>(logits: &'a ArrayRef<E, D>, out: &'a mut ArrayRef<E::Real, D>) -> Self {
+        Self::Write(logits.view().into_dyn(), out.view_mut().into_dyn())
+    }
+
+    /// Logits that are replaced.
+    pub(super) fn replace<D: Dimension>(logits: &'a mut ArrayRef<E::Real, D>) -> Self {
+        Self::Replace(logits.view_mut().into_dyn())
+    }
+}
+
 /// Logits, or where the result of each row goes, or both.
-pub(super) struct Walk<'a, E: Element> {
+pub(super) struct LogitRows<'a, E: Element> {
     shape: Vec<usize>,
     logits: Option<Rows<'a, E>>,
     out: Option<RowsMut<'a, E::Real>>,
     map: Option<Map<E::Real>>,
 }
 
-impl<'a, E: Element> Walk<'a, E> {
+impl<'a, E: Element> LogitRows<'a, E> {
+    /// The rows of these arrays.
+    pub(super) fn new(arrays: &'a mut LogitArrays<'_, E>) -> Result<Self> {
+        match arrays {
+            LogitArrays::Read(logits) => Self::over(logits),
+            LogitArrays::Write(logits, out) => Self::over(logits)?.into(out),
+            LogitArrays::Replace(logits) => Self::in_place(logits),
+        }
+    }
+
     /// Reads the rows.
-    pub(super) fn over<D: Dimension>(logits: &'a ArrayRef<E, D>) -> Result<Self> {
+    fn over(logits: &'a ArrayRef<E, IxDyn>) -> Result<Self> {
         Ok(Self { shape: logits.shape().to_vec(), logits: Some(Rows::new("logits", logits)?), out: None, map: None })
     }
 
     /// Writes a row of the same length for each.
-    pub(super) fn into<D: Dimension>(mut self, out: &'a mut ArrayRef<E::Real, D>) -> Result<Self> {
+    fn into(mut self, out: &'a mut ArrayRef<E::Real, IxDyn>) -> Result<Self> {
         self.out = Some(RowsMut::new("out", out, &self.shape)?);
         Ok(self)
     }
 
     /// Replaces the rows.
-    pub(super) fn in_place<D: Dimension>(logits: &'a mut ArrayRef<E::Real, D>) -> Result<Self> {
+    fn in_place(logits: &'a mut ArrayRef<E::Real, IxDyn>) -> Result<Self> {
         let shape = logits.shape().to_vec();
         match shape.last() {
             None => Err(Error::no_axis("logits")),
@@ -53,7 +92,7 @@ impl<'a, E: Element> Walk<'a, E> {
         Ok(self)
     }
 
-    /// The shape of the logits without its last axis: one number for each row.
+    /// The shape of the logits without its last axis: one loss for each row.
     pub(super) fn leading(&self) -> &[usize] {
         &self.shape[..self.shape.len() - 1]
     }
@@ -73,48 +112,50 @@ impl<'a, E: Element> Walk<'a, E> {
         self.leading().iter().product()
     }
 
-    /// The number of each row; of the errors, the first by rows.
-    pub(super) fn run(self, kernel: &(impl RowKernel<E> + RowKernel<E::Real>)) -> Result<Vec<f64>> {
+    /// The loss of each row; of the errors, the first by rows.
+    pub(super) fn losses(self, kernel: &dyn RowKernel<E::Real>) -> Result<Vec<f64>> {
         let per_job = rows::rows_per_job::<E>(self.classes());
-        let mut values = vec![0.0; self.rows()];
-        let jobs = values.chunks_mut(per_job).enumerate();
-        let jobs = jobs.map(|(job, values)| (job * per_job, Sink::Each(values))).collect();
-        self.jobs(kernel, jobs, &|_, _| ())?;
-        Ok(values)
+        let mut losses = vec![0.0; self.rows()];
+        let jobs = losses.chunks_mut(per_job).enumerate();
+        let jobs = jobs.map(|(job, losses)| (job * per_job, Sink::Each(losses))).collect();
+        self.jobs(kernel, jobs, &|_, _| Total::default())?;
+        Ok(losses)
     }
 
-    /// The number of each row, rounded once, in the shape that the rows have without the last axis.
-    pub(super) fn each<D: Dimension>(
-        self,
-        kernel: &(impl RowKernel<E> + RowKernel<E::Real>),
-    ) -> Result<Array<E::Real, D>> {
+    /// The loss of each row, rounded once, in the shape that the rows have without the last axis.
+    pub(super) fn each(self, kernel: &dyn RowKernel<E::Real>) -> Result<ArrayD<E::Real>> {
         let leading = self.leading().to_vec();
-        Ok(by_row(&self.run(kernel)?, &leading))
+        Ok(by_row(&self.losses(kernel)?, &leading))
     }
 
-    /// What `fold` makes of the numbers of each job, given the place of the first; jobs are fixed. Nothing is allocated
-    /// that grows with the rows but what `fold` returns.
-    pub(super) fn fold<R: Clone + Default + Send>(
+    /// What `total` makes of the losses of each job, given the place of the first; jobs are fixed. Nothing is allocated that
+    /// grows with the rows but the totals.
+    pub(super) fn totals(
         self,
-        kernel: &(impl RowKernel<E> + RowKernel<E::Real>),
-        fold: impl Fn(usize, &mut [f64]) -> R + Sync,
-    ) -> Result<Vec<R>> {
+        kernel: &dyn RowKernel<E::Real>,
+        total: &(dyn Fn(usize, &mut [f64]) -> Total + Sync),
+    ) -> Result<Vec<Total>> {
         let (rows, per_job) = (self.rows(), rows::rows_per_job::<E>(self.classes()));
-        let mut results = vec![R::default(); rows.div_ceil(per_job)];
-        let jobs = results.iter_mut().enumerate().map(|(job, result)| {
+        let mut totals = vec![Total::default(); rows.div_ceil(per_job)];
+        let jobs = totals.iter_mut().enumerate().map(|(job, total)| {
             let first = job * per_job;
-            (first, Sink::Folded { rows: per_job.min(rows - first), result })
+            (first, Sink::Totaled { rows: per_job.min(rows - first), total })
         });
         let jobs = jobs.collect();
-        self.jobs(kernel, jobs, &fold)?;
-        Ok(results)
+        self.jobs(kernel, jobs, total)?;
+        Ok(totals)
     }
 
-    fn jobs<R: Send>(
+    /// Writes the output of each row, and nothing else.
+    pub(super) fn write(self, kernel: &dyn RowKernel<E::Real>) -> Result<()> {
+        self.totals(kernel, &|_, _| Total::default()).map(drop)
+    }
+
+    fn jobs(
         self,
-        kernel: &(impl RowKernel<E> + RowKernel<E::Real>),
-        jobs: Vec<(usize, Sink<'_, R>)>,
-        fold: &(impl Fn(usize, &mut [f64]) -> R + Sync),
+        kernel: &dyn RowKernel<E::Real>,
+        jobs: Vec<(usize, Sink<'_>)>,
+        total_of: &(dyn Fn(usize, &mut [f64]) -> Total + Sync),
     ) -> Result<()> {
         let per_job = rows::rows_per_job::<E>(self.classes());
         let output = self.out.as_ref().map_or(0, |_| self.rows() * self.classes() * size_of::<E::Real>());
@@ -126,63 +167,68 @@ impl<'a, E: Element> Walk<'a, E> {
             None => jobs.iter().map(|_| None).collect(),
         };
         let map = self.map;
-        let pass = Pass { shape: &self.shape, logits: self.logits.as_ref(), kernel, is_split, streams };
+        let pass = RowPass { is_split, streams, ..RowPass::new(&self.shape, self.logits.as_ref(), kernel) };
         let jobs: Vec<_> = jobs.into_iter().zip(outs).collect();
         let bytes = if is_split { 0 } else { bytes }; // else each row is run by all threads
         parallel::try_for_each_with(jobs, bytes, Scratch::default, |scratch, ((first, sink), out)| match sink {
-            Sink::Each(values) => job((&pass, map), first, values, out, scratch),
-            Sink::Folded { rows, result } => {
-                let mut values = std::mem::take(&mut scratch.values);
-                values.clear();
-                values.resize(rows, 0.0);
-                let outcome = job((&pass, map), first, &mut values, out, scratch);
-                *result = fold(first, &mut values);
-                scratch.values = values;
+            Sink::Each(losses) => job((&pass, map), first, losses, out, scratch),
+            Sink::Totaled { rows, total } => {
+                let mut losses = std::mem::take(&mut scratch.losses);
+                losses.clear();
+                losses.resize(rows, 0.0);
+                let outcome = job((&pass, map), first, &mut losses, out, scratch);
+                *total = total_of(first, &mut losses);
+                scratch.losses = losses;
                 outcome
             }
         })
     }
 }
 
-/// Where the numbers of neighboring rows go.
-enum Sink<'s, R> {
+/// Where the losses of neighboring rows go.
+enum Sink<'s> {
     Each(&'s mut [f64]),
-    Folded { rows: usize, result: &'s mut R },
+    Totaled { rows: usize, total: &'s mut Total },
 }
 
 /// Neighboring rows, done one after the other, or by tiles where they are short and not transformed.
-fn job<E: Element, K: RowKernel<E> + RowKernel<E::Real>>(
-    (pass, map): (&Pass<'_, '_, E, K>, Option<Map<E::Real>>),
+fn job<E: Element>(
+    (pass, map): (&RowPass<'_, '_, E>, Option<Map<E::Real>>),
     first: usize,
-    values: &mut [f64],
+    losses: &mut [f64],
     out: Option<RowsMut<'_, E::Real>>,
     scratch: &mut Scratch<E::Real>,
 ) -> Result<()> {
     if map.is_none() && tiles::fit(pass) {
-        return tiles::job(pass, first, values, out, scratch);
+        return tiles::job(pass, first, losses, out, scratch);
     }
-    let (rows, mut result) = (values.len(), Ok(()));
-    let mut visit = |i: usize, out: Option<&mut [E::Real]>, scratch: &mut Scratch<E::Real>| {
+    let (rows, mut result) = (losses.len(), Ok(()));
+    let mut visit = |i: usize, out: Option<&mut [E::Real]>| {
         if result.is_ok() {
             let outcome = match map {
                 None => pass.row(first + i, out, scratch),
                 Some(map) => transformed::row((pass, map), first + i, out, scratch),
             };
             match outcome {
-                Ok(value) => values[i] = value,
+                Ok(loss) => losses[i] = loss,
                 Err(error) => result = Err(error),
             }
         }
     };
     match out {
-        Some(out) => out.for_each(|i, row| visit(i, Some(row), scratch)),
-        None => (0..rows).for_each(|i| visit(i, None, scratch)),
+        Some(out) => out.for_each(|i, row| visit(i, Some(row))),
+        None => (0..rows).for_each(|i| visit(i, None)),
     }
     result
 }
 
+/// Zeros of this shape.
+pub(super) fn zeros<T: Real>(shape: &[usize]) -> ArrayD<T> {
+    ArrayD::from_elem(shape, T::zero())
+}
+
 /// One number for each row in the shape that they have without the last axis, rounded once.
-pub(super) fn by_row<T: Real, D: Dimension>(values: &[f64], leading: &[usize]) -> Array<T, D> {
+pub(super) fn by_row<T: Real>(values: &[f64], leading: &[usize]) -> ArrayD<T> {
     let mut result = zeros(leading);
     result.iter_mut().zip(values).for_each(|(to, &value)| *to = T::from_f64(value));
     result
@@ -198,18 +244,6 @@ pub(super) fn row_sum<E: Element>(row: ArrayView1<'_, E>) -> RowSum<E::Real> {
     sum
 }
 
-/// Zeros of a shape whose number of axes fits the dimension.
-pub(super) fn zeros<T: Real, D: Dimension>(shape: &[usize]) -> Array<T, D> {
-    let mut dim = D::zeros(shape.len());
-    dim.slice_mut().copy_from_slice(shape);
-    Array::zeros(dim)
-}
-
-/// Checks the shape of an argument that has one entry for each row.
-pub(super) fn check_leading<E: Element>(argument: &'static str, got: &[usize], walk: &Walk<'_, E>) -> Result<()> {
-    check::shape(argument, got, walk.leading())
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::{Array1, Array2, Axis, s};
@@ -217,8 +251,8 @@ mod tests {
     use super::*;
     use crate::logits::testing::sample;
     use crate::logits::{
-        CrossEntropy, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp, token_log_probs,
-        token_log_probs_backward,
+        CrossEntropy, TokenObjective, log_softmax, log_softmax_in_place, log_softmax_into, log_sum_exp,
+        token_log_probs, token_log_probs_backward,
     };
     use crate::{Reduction, SumCount};
 

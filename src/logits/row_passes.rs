@@ -6,7 +6,7 @@
 use ndarray::{ArrayView1, s};
 use num_traits::{Float, Zero};
 
-use super::kernel::{Ask, Block, Keep, Logits, Row, RowKernel, Summed};
+use super::kernel::{Block, OutputState, Row, RowKernel, RowLogits, RowRequest, Slope, Summed};
 use crate::rows::{self, BLOCK, Rows};
 use crate::simd::{self, RowSum, Stream};
 use crate::{Element, Error, Real, Result, parallel};
@@ -15,11 +15,14 @@ use crate::{Element, Error, Real, Result, parallel};
 pub(super) const SEGMENT: usize = 32 * BLOCK;
 
 /// What all rows of one call share.
-pub(super) struct Pass<'p, 'a, E: Element, K> {
+pub(super) struct RowPass<'p, 'a, E: Element> {
     pub(super) shape: &'p [usize],
     /// The caller's logits, unless they are replaced in place.
     pub(super) logits: Option<&'p Rows<'a, E>>,
-    pub(super) kernel: &'p K,
+    pub(super) kernel: &'p dyn RowKernel<E::Real>,
+    /// What the kernel says of every row, asked for once.
+    pub(super) output_state: OutputState,
+    pub(super) needs_moment: bool,
     /// Whether the segments of a row are spread over threads.
     pub(super) is_split: bool,
     /// Whether outputs go past the caches.
@@ -29,8 +32,8 @@ pub(super) struct Pass<'p, 'a, E: Element, K> {
 /// Memory that a thread uses again for each of its rows.
 #[derive(Default)]
 pub(super) struct Scratch<T> {
-    /// The numbers of a job.
-    pub(super) values: Vec<f64>,
+    /// The losses of a job.
+    pub(super) losses: Vec<f64>,
     /// Transposed rows of few classes.
     pub(super) tile: Vec<[T; simd::ROW_TILE]>,
     /// An output that is streamed in the end, or transformed logits.
@@ -42,7 +45,7 @@ pub(super) struct Scratch<T> {
 }
 
 /// A segment: its first class, its part of the output, and the references of its blocks.
-struct Piece<'r, T> {
+struct Segment<'r, T> {
     first: usize,
     len: usize,
     /// Where it is computed, if there is an output.
@@ -73,17 +76,23 @@ fn plain<E: Element>(logits: ArrayView1<'_, E>) -> Option<&[E::Real]> {
     logits.to_slice().and_then(E::as_real)
 }
 
-impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
+impl<'p, 'a, E: Element> RowPass<'p, 'a, E> {
+    /// A pass of the kernel over rows of this shape, each of them by one thread and through the caches.
+    pub(super) fn new(shape: &'p [usize], logits: Option<&'p Rows<'a, E>>, kernel: &'p dyn RowKernel<E::Real>) -> Self {
+        let (output_state, needs_moment) = (kernel.output_state(), kernel.needs_moment());
+        Self { shape, logits, kernel, output_state, needs_moment, is_split: false, streams: false }
+    }
+
     /// Both passes over a row.
     pub(super) fn row(&self, index: usize, out: Option<&mut [E::Real]>, scratch: &mut Scratch<E::Real>) -> Result<f64> {
-        let asked = match self.kernel.asks(index) {
-            Ask::Nothing => return Ok(skip(out)),
-            Ask::Row => None,
-            Ask::Class(class) => Some(class),
+        let class = match self.kernel.request(index) {
+            RowRequest::Nothing => return Ok(skip(out)),
+            RowRequest::Sum => None,
+            RowRequest::Class(class) => Some(class),
         };
         let logits = self.logits.map(|logits| logits.row(index));
         // What is replaced must be read before; what is not comes from the cache afterwards.
-        let logit = if logits.is_none() { self.logit(logits, out.as_deref(), asked) } else { E::Real::nan() };
+        let logit = if logits.is_none() { logit_of(out.as_deref(), class) } else { E::Real::nan() };
         let classes = self.classes();
         scratch.references.resize(classes.div_ceil(BLOCK), E::Real::zero());
         let references = &mut scratch.references;
@@ -95,44 +104,46 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             out => (out, None),
         };
         let is_wanted = work.is_some();
-        self.passes(index, asked, logits, logit, Output { work, stream, is_wanted }, references)
+        self.passes(index, (class, logit), logits, Output { work, stream, is_wanted }, references)
     }
 
     /// The same where the logits are: in `logits`, or in the output, from which the one of interest has been taken.
     pub(super) fn passes(
         &self,
         index: usize,
-        asked: Option<usize>,
+        (class, logit): (Option<usize>, E::Real),
         logits: Option<ArrayView1<'_, E>>,
-        logit: E::Real,
         mut out: Output<'_, E::Real>,
         references: &mut [E::Real],
     ) -> Result<f64> {
-        let sum = self.each_piece(out.borrow(), references, |piece| self.sum(logits, piece));
-        let logit = if logits.is_some() { self.logit(logits, None, asked) } else { logit };
+        let sum = self.each_segment(out.borrow(), references, |segment| self.sum(logits, segment));
+        let logit = match (logits, class) {
+            (Some(logits), Some(class)) => logits[class].real(),
+            _ => logit,
+        };
         let summed = Summed { index, sum, log: sum.others.ln_1p(), logit };
         if !sum.is_proper() {
             return Err(self.fault(index, logits, out.work.as_deref()));
         }
-        let (value, slope) = self.kernel.value(&self.row_of(summed, logits, out.work.as_deref(), out.is_wanted))?;
+        let (loss, slope) = self.loss(summed, logits, out.work.as_deref(), out.is_wanted)?;
         if out.is_wanted {
-            self.each_piece(out, references, |piece| self.finish(logits, piece, &summed, &slope));
+            self.each_segment(out, references, |segment| self.finish(logits, segment, &summed, &slope));
         }
-        Ok(value)
+        Ok(loss)
     }
 
     /// Runs `f` on each segment of a row and merges their sums in order.
-    fn each_piece(
+    fn each_segment(
         &self,
         out: Output<'_, E::Real>,
         references: &mut [E::Real],
-        f: impl Fn(&mut Piece<'_, E::Real>) + Sync + Send,
+        f: impl Fn(&mut Segment<'_, E::Real>) + Sync + Send,
     ) -> RowSum<E::Real> {
         let classes = self.classes();
         let mut works = out.work.map(|work| work.chunks_mut(SEGMENT));
         let mut streams = out.stream.map(|stream| stream.chunks_mut(SEGMENT));
         let firsts = (0..classes).step_by(SEGMENT).zip(references.chunks_mut(SEGMENT / BLOCK));
-        let pieces = firsts.map(|(first, references)| Piece {
+        let segments = firsts.map(|(first, references)| Segment {
             first,
             len: SEGMENT.min(classes - first),
             work: works.as_mut().and_then(Iterator::next),
@@ -141,32 +152,34 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             sum: RowSum::new(),
         });
         if !self.is_split || classes <= SEGMENT {
-            return pieces.fold(RowSum::new(), |sum, mut piece| {
-                f(&mut piece);
-                sum.merge(piece.sum)
+            return segments.fold(RowSum::new(), |sum, mut segment| {
+                f(&mut segment);
+                sum.merge(segment.sum)
             });
         }
-        let mut pieces: Vec<_> = pieces.collect();
-        parallel::for_each(pieces.iter_mut().collect(), classes * size_of::<E::Real>(), f);
-        pieces.iter().fold(RowSum::new(), |sum, piece| sum.merge(piece.sum))
+        let (mut segments, f): (Vec<_>, &(dyn Fn(&mut Segment<'_, E::Real>) + Sync)) = (segments.collect(), &f);
+        parallel::for_each(segments.iter_mut().collect(), classes * size_of::<E::Real>(), f);
+        segments.iter().fold(RowSum::new(), |sum, segment| sum.merge(segment.sum))
     }
 
     /// The first pass over a segment.
-    fn sum(&self, logits: Option<ArrayView1<'_, E>>, piece: &mut Piece<'_, E::Real>) {
-        let logits = logits.map(|logits| logits.slice_move(s![piece.first..piece.first + piece.len]));
+    fn sum(&self, logits: Option<ArrayView1<'_, E>>, segment: &mut Segment<'_, E::Real>) {
+        let logits = logits.map(|logits| logits.slice_move(s![segment.first..segment.first + segment.len]));
         let is_late = self.is_late(logits);
-        let sum = &mut piece.sum;
-        match (&mut piece.work, logits) {
+        let sum = &mut segment.sum;
+        match (&mut segment.work, logits) {
             (Some(work), logits) if !is_late => {
                 for (i, block) in work.chunks_mut(BLOCK).enumerate() {
                     let logits = logits.map(|logits| logits.slice_move(s![i * BLOCK..i * BLOCK + block.len()]));
-                    match (self.kernel.keeps(), logits.and_then(plain)) {
-                        (Keep::Exponentials, Some(logits)) => piece.references[i] = sum.push_exp_into(logits, block),
-                        (keeps, _) => {
+                    match (self.output_state, logits.and_then(plain)) {
+                        (OutputState::Exponentials, Some(logits)) => {
+                            segment.references[i] = sum.push_exp_into(logits, block)
+                        }
+                        (state, _) => {
                             logits.into_iter().for_each(|logits| rows::copy(logits, block));
-                            match keeps {
-                                Keep::Exponentials => piece.references[i] = sum.push_exp(block),
-                                Keep::Logits => self.push(sum, block),
+                            match state {
+                                OutputState::Exponentials => segment.references[i] = sum.push_exp(block),
+                                OutputState::Logits => self.push(sum, block),
                             }
                         }
                     }
@@ -176,7 +189,7 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
                 }
             }
             (_, Some(logits)) => match logits.to_slice() {
-                Some(slice) if !self.kernel.needs_moment() => sum.push(slice),
+                Some(slice) if !self.needs_moment => sum.push(slice),
                 _ => rows::for_each_block(logits, |block| self.push(sum, block)),
             },
             (_, None) => {}
@@ -184,29 +197,29 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
     }
 
     fn push(&self, sum: &mut RowSum<E::Real>, block: &[E::Real]) {
-        if self.kernel.needs_moment() { sum.push_with_moment(block) } else { sum.push(block) }
+        if self.needs_moment { sum.push_with_moment(block) } else { sum.push(block) }
     }
 
     /// The second pass over a segment.
     fn finish(
         &self,
         logits: Option<ArrayView1<'_, E>>,
-        piece: &mut Piece<'_, E::Real>,
+        segment: &mut Segment<'_, E::Real>,
         summed: &Summed<E::Real>,
-        slope: &K::Slope,
+        slope: &Slope,
     ) {
         let late = logits.filter(|_| self.is_late(logits));
-        let Some(work) = &mut piece.work else { return };
-        let mut stream = piece.stream.take().map(Stream::over);
-        for i in 0..piece.len.div_ceil(BLOCK) {
-            let (start, len) = (i * BLOCK, BLOCK.min(piece.len - i * BLOCK));
-            let first = piece.first + start;
+        let Some(work) = &mut segment.work else { return };
+        let mut stream = segment.stream.take().map(Stream::over);
+        for i in 0..segment.len.div_ceil(BLOCK) {
+            let (start, len) = (i * BLOCK, BLOCK.min(segment.len - i * BLOCK));
+            let first = segment.first + start;
             // What is streamed away need not be kept: all blocks use the same place, which stays in the cache.
             let place = if stream.is_some() && late.is_some() { 0 } else { start };
             let data = &mut work[place..place + len];
-            let factor = match self.kernel.keeps() {
-                Keep::Exponentials => (piece.references[i].as_f64() - summed.sum.max.as_f64()).exp(),
-                Keep::Logits => 1.0,
+            let factor = match self.output_state {
+                OutputState::Exponentials => (segment.references[i].as_f64() - summed.sum.max.as_f64()).exp(),
+                OutputState::Logits => 1.0,
             };
             let block = Block { first, data: &mut *data, factor };
             match late.and_then(|logits| plain(logits.slice_move(s![first..first + len]))) {
@@ -219,7 +232,7 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
 
     /// Whether logits are copied to the output in the second pass, just before they are changed.
     fn is_late(&self, logits: Option<ArrayView1<'_, E>>) -> bool {
-        self.kernel.keeps() == Keep::Logits && logits.and_then(plain).is_some()
+        self.output_state == OutputState::Logits && logits.and_then(plain).is_some()
     }
 
     /// Length of each row.
@@ -227,33 +240,20 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
         self.shape.last().copied().unwrap_or(0)
     }
 
-    /// The logit of a class before anything is replaced.
-    pub(super) fn logit(
+    /// The loss of a row, whose logits are in `logits` or else in what is kept in the output, and its slope.
+    pub(super) fn loss(
         &self,
-        logits: Option<ArrayView1<'_, E>>,
-        out: Option<&[E::Real]>,
-        class: Option<usize>,
-    ) -> E::Real {
-        match (class, logits, out) {
-            (Some(class), Some(logits), _) => logits[class].real(),
-            (Some(class), None, Some(out)) => out[class],
-            _ => E::Real::nan(),
-        }
-    }
-
-    /// A row as its kernel sees it.
-    pub(super) fn row_of<'r>(
-        &'r self,
         summed: Summed<E::Real>,
-        logits: Option<ArrayView1<'r, E>>,
-        kept: Option<&'r [E::Real]>,
+        logits: Option<ArrayView1<'_, E>>,
+        kept: Option<&[E::Real]>,
         has_output: bool,
-    ) -> Row<'r, E> {
-        let logits = match logits {
-            Some(logits) => Logits::Stored(logits),
-            None => Logits::Kept(kept.unwrap_or_default()),
+    ) -> Result<(f64, Slope)> {
+        let kept = ArrayView1::from(kept.unwrap_or_default());
+        let logits: &dyn RowLogits<E::Real> = match &logits {
+            Some(logits) => logits,
+            None => &kept,
         };
-        Row { summed, shape: self.shape, logits, has_output }
+        self.kernel.loss(&Row { summed, shape: self.shape, logits, has_output })
     }
 
     /// What makes a row improper.
@@ -263,6 +263,14 @@ impl<E: Element, K: RowKernel<E>> Pass<'_, '_, E, K> {
             (Some(logits), _) => rows::improper("logits", leading, index, logits),
             (None, kept) => rows::improper("logits", leading, index, ArrayView1::from(kept.unwrap_or_default())),
         }
+    }
+}
+
+/// The logit of a class in an output that still holds logits.
+fn logit_of<T: Real>(out: Option<&[T]>, class: Option<usize>) -> T {
+    match (class, out) {
+        (Some(class), Some(out)) => out[class],
+        _ => T::nan(),
     }
 }
 
