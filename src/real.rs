@@ -21,6 +21,7 @@ pub trait Real:
     + Display
     + crate::simd::Lanes
     + crate::simd::Exponentials
+    + crate::likelihood::Compiled
     + crate::transport::Compiled
     + crate::pointwise::Choose
     + crate::preference::Compiled

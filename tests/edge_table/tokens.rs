@@ -106,7 +106,7 @@ pub(crate) fn rows() -> Vec<Row> {
             elsewhere,
             names: &["loss", "slope"],
             exact: Exact::Values(exact.to_vec()),
-            here: bernoulli_nll_grad(&aview1(&[logit]), &aview1(&[label]), Reduction::Sum)
+            here: Bernoulli.grad(BernoulliArguments { logits: &aview1(&[logit]), x: &aview1(&[label]) }, Reduction::Sum)
                 .map(|(loss, gradient)| vec![loss, gradient[0]]),
         }
     }));

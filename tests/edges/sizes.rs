@@ -42,9 +42,9 @@ fn sums_over_nothing_are_zero_and_means_are_errors() {
     assert_eq!(ddo.value(samples, sum).unwrap(), 0.0);
     assert!(matches!(ddo.value(samples, mean), Err(Error::NothingToAverage { .. })));
 
-    assert_eq!(gaussian_nll_sum_count(&none, &none, &none).unwrap(), SumCount::default());
-    assert_eq!(gaussian_nll_grad(&none, &none, &none, Reduction::Sum).unwrap().1.mean, none);
-    assert!(matches!(gaussian_nll(&none, &none, &none, Reduction::Mean), Err(Error::NothingToAverage { .. })));
+    assert_eq!(Gaussian.sum_count(GaussianArguments { mean: &none, log_variance: &none, x: &none }).unwrap(), SumCount::default());
+    assert_eq!(Gaussian.grad(GaussianArguments { mean: &none, log_variance: &none, x: &none }, Reduction::Sum).unwrap().1.mean, none);
+    assert!(matches!(Gaussian.value(GaussianArguments { mean: &none, log_variance: &none, x: &none }, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 }
 
 #[test]

@@ -27,20 +27,20 @@ fn every_layout_gives_the_same_bits() {
     let shape = (37, 113);
     let [mean, log_variance, x] = [1, 2, 3].map(|seed| noise(shape, seed));
     let weights = noise(shape, 4).mapv(f64::abs);
-    let expected = gaussian_nll_grad(&mean, &log_variance, &x, Reduction::Weighted(&weights)).unwrap();
-    let each = gaussian_nll_each(&mean, &log_variance, &x).unwrap();
+    let expected = Gaussian.grad(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Weighted(&weights)).unwrap();
+    let each = Gaussian.each(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }).unwrap();
     let inputs = [mean, log_variance, x, weights].map(|a| layouts(&a));
     for i in 0..4 {
         let [mean, log_variance, x, weights] = [0, 1, 2, 3].map(|j| &inputs[j][(i + j) % 4]);
         let reduction = Reduction::Weighted(weights);
-        assert_eq!(gaussian_nll_grad(mean, log_variance, x, reduction).unwrap(), expected);
-        assert_eq!(gaussian_nll(mean, log_variance, x, reduction).unwrap(), expected.0);
-        assert_eq!(gaussian_nll_each(mean, log_variance, x).unwrap(), each);
+        assert_eq!(Gaussian.grad(GaussianArguments { mean, log_variance, x }, reduction).unwrap(), expected);
+        assert_eq!(Gaussian.value(GaussianArguments { mean, log_variance, x }, reduction).unwrap(), expected.0);
+        assert_eq!(Gaussian.each(GaussianArguments { mean, log_variance, x }).unwrap(), each);
 
         let mut buffers = layouts(&Array2::from_elem(shape, f64::NAN));
         let [a, b, c, _] = &mut buffers[..] else { unreachable!("four layouts") };
         let out = GaussianArguments { mean: a.view_mut(), log_variance: b.view_mut(), x: c.view_mut() };
-        assert_eq!(gaussian_nll_grad_into(mean, log_variance, x, reduction, out).unwrap(), expected.0);
+        assert_eq!(Gaussian.grad_into(GaussianArguments { mean, log_variance, x }, reduction, out).unwrap(), expected.0);
         assert_eq!((&*a, &*b, &*c), (&expected.1.mean, &expected.1.log_variance, &expected.1.x));
     }
 }
@@ -50,27 +50,27 @@ fn every_number_of_threads_gives_the_same_bits() {
     let (log_rate, x) = (noise((300, 701), 5), noise((300, 701), 6).mapv(|u| (4.0 * u + 8.0).floor()));
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| poisson_nll_grad(&log_rate, &x, Reduction::Mean)).unwrap()
+        pool.install(|| Poisson.grad(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Mean)).unwrap()
     };
     let one = with(1);
     assert_eq!(with(2), one);
     assert_eq!(with(3), one);
-    assert_eq!(poisson_nll(&log_rate, &x, Reduction::Mean).unwrap(), one.0);
+    assert_eq!(Poisson.value(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Mean).unwrap(), one.0);
 }
 
 #[test]
 fn the_reductions_agree_with_one_value_for_each_element() {
     for n in [1, 1023, 1024, 1025, 40_000] {
         let (logits, x) = (noise((1, n), 7), noise((1, n), 8).mapv(|u| 0.25 * u + 0.5));
-        let each = bernoulli_nll_each(&logits, &x).unwrap();
+        let each = Bernoulli.each(BernoulliArguments { logits: &logits, x: &x }).unwrap();
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-13 * b.abs();
-        let (sum, gradient) = bernoulli_nll_grad(&logits, &x, Reduction::Sum).unwrap();
+        let (sum, gradient) = Bernoulli.grad(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum).unwrap();
         assert!(near(sum, each.sum()), "n = {n}");
-        assert_eq!(bernoulli_nll_sum_count(&logits, &x), Ok(SumCount { sum, count: n as f64 }));
-        let (mean, mean_gradient) = bernoulli_nll_grad(&logits, &x, Reduction::Mean).unwrap();
+        assert_eq!(Bernoulli.sum_count(BernoulliArguments { logits: &logits, x: &x }), Ok(SumCount { sum, count: n as f64 }));
+        let (mean, mean_gradient) = Bernoulli.grad(BernoulliArguments { logits: &logits, x: &x }, Reduction::Mean).unwrap();
         assert!(near(mean, sum / n as f64));
         let weights = noise((1, n), 9).mapv(f64::abs);
-        let (weighted, weighted_gradient) = bernoulli_nll_grad(&logits, &x, Reduction::Weighted(&weights)).unwrap();
+        let (weighted, weighted_gradient) = Bernoulli.grad(BernoulliArguments { logits: &logits, x: &x }, Reduction::Weighted(&weights)).unwrap();
         assert!(near(weighted, (&each * &weights).sum()));
         assert_eq!(weighted_gradient, &gradient * &weights);
         assert!((mean_gradient * n as f64 - gradient).iter().all(|d| d.abs() < 1e-14));
@@ -80,10 +80,10 @@ fn the_reductions_agree_with_one_value_for_each_element() {
 #[test]
 fn the_vectorized_loop_agrees_with_the_kernel_at_one_point() {
     let (log_rate, x) = (noise((3, 700), 10) * 4.0, noise((3, 700), 11).mapv(|u| (10.0 * u + 20.0).floor()));
-    let each = poisson_nll_each(&log_rate, &x).unwrap();
-    let (_, gradient) = poisson_nll_grad(&log_rate, &x, Reduction::Sum).unwrap();
+    let each = Poisson.each(PoissonArguments { log_rate: &log_rate, x: &x }).unwrap();
+    let (_, gradient) = Poisson.grad(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Sum).unwrap();
     for (i, (&log_rate, &x)) in log_rate.iter().zip(&x).enumerate() {
-        let (loss, [slope]) = testing::at::<poisson::PoissonNll, f64, 2, 1>([log_rate, x]);
+        let (loss, [slope]) = Poisson.at::<f64, false>([log_rate, x]);
         let at = [i / 700, i % 700];
         assert!((each[at] - loss).abs() <= 1e-14 * (loss + x + log_rate.exp()), "{at:?}");
         assert!((gradient[at] - slope).abs() <= 1e-15 * (x + log_rate.exp()), "{at:?}");
@@ -94,13 +94,13 @@ fn the_vectorized_loop_agrees_with_the_kernel_at_one_point() {
 fn a_weight_of_zero_hides_whatever_stands_there() {
     let (nan, weights) = (f64::NAN, array![1.0, 0.0, 2.0]);
     let (log_rate, x) = (array![0.0, nan, 0.0], array![0.0, -3.5, 1.0]);
-    let (value, gradient) = poisson_nll_grad(&log_rate, &x, Reduction::Weighted(&weights)).unwrap();
+    let (value, gradient) = Poisson.grad(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Weighted(&weights)).unwrap();
     assert_eq!((value, gradient), (3.0, array![1.0, 0.0, 0.0]));
-    let error = poisson_nll(&log_rate, &x, Reduction::Sum).unwrap_err();
+    let error = Poisson.value(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "`log_rate`[1] is NaN, allowed is finite or -inf");
     let none = array![0.0, 0.0, 0.0];
-    assert_eq!(poisson_nll(&log_rate, &x, Reduction::Weighted(&none)), Ok(0.0));
-    let error = poisson_nll(&log_rate, &x, Reduction::Weighted(&array![1.0, nan, 1.0])).unwrap_err();
+    assert_eq!(Poisson.value(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Weighted(&none)), Ok(0.0));
+    let error = Poisson.value(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Weighted(&array![1.0, nan, 1.0])).unwrap_err();
     assert_eq!(error.to_string(), "`weights`[1] is NaN, allowed is finite and >= 0");
 }
 
@@ -112,46 +112,46 @@ fn the_first_bad_element_is_named_wherever_it_lies() {
         logits[[row, column]] = f32::NAN;
         logits[[63, 999]] = f32::NAN;
         let message = format!("`logits`[{row}, {column}] is NaN, allowed is any number but NaN");
-        assert_eq!(bernoulli_nll(&logits, &x, Reduction::Sum).unwrap_err().to_string(), message);
-        assert_eq!(bernoulli_nll_grad(&logits, &x, Reduction::Mean).unwrap_err().to_string(), message);
+        assert_eq!(Bernoulli.value(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum).unwrap_err().to_string(), message);
+        assert_eq!(Bernoulli.grad(BernoulliArguments { logits: &logits, x: &x }, Reduction::Mean).unwrap_err().to_string(), message);
     }
 }
 
 #[test]
 fn only_what_does_not_fit_overflows() {
     let (logits, x) = (Array1::from_elem(100, 1e38_f32), Array1::zeros(100));
-    let mean = bernoulli_nll(&logits, &x, Reduction::Mean).unwrap(); // its sum exceeds f32, not the mean
+    let mean = Bernoulli.value(BernoulliArguments { logits: &logits, x: &x }, Reduction::Mean).unwrap(); // its sum exceeds f32, not the mean
     assert!((mean / 1e38 - 1.0).abs() < 1e-6);
-    assert_eq!(bernoulli_nll_sum_count(&logits, &x).unwrap().count, 100.0);
-    let error = bernoulli_nll(&logits, &x, Reduction::Sum).unwrap_err();
+    assert_eq!(Bernoulli.sum_count(BernoulliArguments { logits: &logits, x: &x }).unwrap().count, 100.0);
+    let error = Bernoulli.value(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "the result at `logits` overflows f32");
     let (mut logits, x) = (Array1::zeros(5000), Array1::zeros(5000));
     logits[0] = 1e308;
     logits[4000] = 1e308;
-    let error = bernoulli_nll(&logits, &x, Reduction::Sum).unwrap_err();
+    let error = Bernoulli.value(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "the result at `logits` overflows f64");
     logits[17] = 1e308;
-    let error = bernoulli_nll(&logits, &x, Reduction::Sum).unwrap_err();
+    let error = Bernoulli.value(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum).unwrap_err();
     assert_eq!(error.to_string(), "the result at `logits`[17] overflows f64");
     logits[4500] = f64::INFINITY;
     logits[17] = 0.0;
-    assert_eq!(bernoulli_nll(&logits, &x, Reduction::Sum), Ok(f64::INFINITY));
+    assert_eq!(Bernoulli.value(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum), Ok(f64::INFINITY));
     let weights = array![1.0_f32, 1e38];
-    let error = bernoulli_nll(&array![0.0, 1e3], &array![0.0, 0.0], Reduction::Weighted(&weights)).unwrap_err();
+    let error = Bernoulli.value(BernoulliArguments { logits: &array![0.0, 1e3], x: &array![0.0, 0.0] }, Reduction::Weighted(&weights)).unwrap_err();
     assert_eq!(error.to_string(), "the result at `logits`[1] overflows f32");
 }
 
 #[test]
 fn scalars_and_arrays_of_any_dimension_are_taken() {
-    let value = bernoulli_nll(&arr0(0.0), &arr0(1.0), Reduction::Mean).unwrap();
+    let value = Bernoulli.value(BernoulliArguments { logits: &arr0(0.0), x: &arr0(1.0) }, Reduction::Mean).unwrap();
     assert!((value - std::f64::consts::LN_2).abs() < 1e-16);
     let zeros = ArrayD::<f32>::zeros(vec![2, 1, 3]);
-    let (sum, gradient) = bernoulli_nll_grad(&zeros, &zeros, Reduction::Sum).unwrap();
+    let (sum, gradient) = Bernoulli.grad(BernoulliArguments { logits: &zeros, x: &zeros }, Reduction::Sum).unwrap();
     assert!((sum - 6.0 * std::f32::consts::LN_2).abs() < 1e-6);
     assert_eq!(gradient, ArrayD::from_elem(vec![2, 1, 3], 0.5));
     let none = ArrayD::<f32>::zeros(vec![2, 0, 3]);
-    assert_eq!(bernoulli_nll_grad(&none, &none, Reduction::Sum), Ok((0.0, none.clone())));
-    assert_eq!(bernoulli_nll_each(&none, &none), Ok(none.clone()));
+    assert_eq!(Bernoulli.grad(BernoulliArguments { logits: &none, x: &none }, Reduction::Sum), Ok((0.0, none.clone())));
+    assert_eq!(Bernoulli.each(BernoulliArguments { logits: &none, x: &none }), Ok(none.clone()));
     let empty = Err(Error::NothingToAverage { argument: "logits" });
-    assert_eq!(bernoulli_nll_grad(&none, &none, Reduction::Mean), empty);
+    assert_eq!(Bernoulli.grad(BernoulliArguments { logits: &none, x: &none }, Reduction::Mean), empty);
 }
