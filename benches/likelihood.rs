@@ -20,13 +20,22 @@ fn gaussian(c: &mut Criterion) {
         let mut out = GaussianArguments { mean: noise(n, 0), log_variance: noise(n, 0), x: noise(n, 0) };
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new("value", n), |b| {
-            b.iter(|| Gaussian.value(GaussianArguments { mean: black_box(&mean), log_variance: &log_variance, x: &x }, Reduction::Mean))
+            b.iter(|| {
+                Gaussian.value(
+                    GaussianArguments { mean: black_box(&mean), log_variance: &log_variance, x: &x },
+                    Reduction::Mean,
+                )
+            })
         });
         group.bench_function(BenchmarkId::new("grad_into", n), |b| {
             b.iter(|| {
                 let GaussianArguments { mean: m, log_variance: v, x: y } = &mut out;
-                let out = GaussianArguments { mean: m.view_mut(), log_variance: v.view_mut(), x: y.view_mut() };
-                Gaussian.grad_into(GaussianArguments { mean: black_box(&mean), log_variance: &log_variance, x: &x }, Reduction::Mean, out)
+                let out = GaussianArguments { mean: &mut **m, log_variance: &mut **v, x: &mut **y };
+                Gaussian.grad_into(
+                    GaussianArguments { mean: black_box(&mean), log_variance: &log_variance, x: &x },
+                    Reduction::Mean,
+                    out,
+                )
             })
         });
         group.bench_function(BenchmarkId::new("scalar_value", n), |b| {
@@ -49,7 +58,9 @@ fn bernoulli(c: &mut Criterion) {
             b.iter(|| Bernoulli.value(BernoulliArguments { logits: black_box(&logits), x: &x }, Reduction::Mean))
         });
         group.bench_function(BenchmarkId::new("grad_into", n), |b| {
-            b.iter(|| Bernoulli.grad_into(BernoulliArguments { logits: black_box(&logits), x: &x }, Reduction::Mean, &mut out))
+            b.iter(|| {
+                Bernoulli.grad_into(BernoulliArguments { logits: black_box(&logits), x: &x }, Reduction::Mean, &mut out)
+            })
         });
         group.bench_function(BenchmarkId::new("scalar_value", n), |b| {
             b.iter(|| {
@@ -71,7 +82,9 @@ fn poisson(c: &mut Criterion) {
             b.iter(|| Poisson.value(PoissonArguments { log_rate: black_box(&log_rate), x: &x }, Reduction::Mean))
         });
         group.bench_function(BenchmarkId::new("grad_into", n), |b| {
-            b.iter(|| Poisson.grad_into(PoissonArguments { log_rate: black_box(&log_rate), x: &x }, Reduction::Mean, &mut out))
+            b.iter(|| {
+                Poisson.grad_into(PoissonArguments { log_rate: black_box(&log_rate), x: &x }, Reduction::Mean, &mut out)
+            })
         });
         group.bench_function(BenchmarkId::new("scalar_value", n), |b| {
             b.iter(|| {

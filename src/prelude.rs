@@ -19,8 +19,9 @@ pub use crate::divergence::{
     apply_backspaces,
 };
 pub use crate::likelihood::{
-    Bernoulli, BernoulliArguments, Density, Gaussian, GaussianArguments, ImleLoss, Poisson, PoissonArguments, QuasiPoisson,
-    SharedGaussian, SharedGaussianArguments, WeightedBernoulli, WeightedBernoulliArguments, imle, imle_grad,
+    Bernoulli, BernoulliArguments, Density, Gaussian, GaussianArguments, ImleLoss, Poisson, PoissonArguments,
+    QuasiPoisson, SharedGaussian, SharedGaussianArguments, WeightedBernoulli, WeightedBernoulliArguments, imle,
+    imle_grad,
 };
 pub use crate::logits::{
     CrossEntropy, LinearCrossEntropy, LinearGradient, LinearGradientMut, LinearHead, LinearPlan, LogitTransform,

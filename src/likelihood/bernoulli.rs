@@ -75,6 +75,7 @@ mod tests {
 
     use super::super::testing::{close, derivatives_match};
     use super::*;
+    use crate::Reduction;
 
     fn point(logit: f64, x: f64) -> (f64, f64) {
         let (loss, [slope]) = Bernoulli.at::<f64, false>([logit, x]);
@@ -127,7 +128,9 @@ mod tests {
         assert_eq!(point(-inf, 0.0), (0.0, 0.0));
         assert_eq!(point(inf, 0.0), (inf, 1.0));
         assert_eq!(point(-inf, 0.25), (inf, -0.25));
-        let (value, gradient) = Bernoulli.grad(BernoulliArguments { logits: &array![0.0, inf], x: &array![1.0, 0.0] }, Reduction::Mean).unwrap();
+        let (value, gradient) = Bernoulli
+            .grad(BernoulliArguments { logits: &array![0.0, inf], x: &array![1.0, 0.0] }, Reduction::Mean)
+            .unwrap();
         assert_eq!((value, gradient), (inf, array![-0.25, 0.5]));
         let largest = Bernoulli.at::<f32, false>([f32::MAX, 0.0]);
         assert_eq!(largest, (f32::MAX, [1.0]));
@@ -140,12 +143,21 @@ mod tests {
         let error = Bernoulli.value(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "`logits`[1, 1] is NaN, allowed is any number but NaN");
         let logits = array![[0.0, 1.0], [2.0, 3.0]];
-        let error = Bernoulli.value(BernoulliArguments { logits: &logits, x: &array![[0.0, 1.0], [-0.5, 7.0]] }, Reduction::Sum).unwrap_err();
+        let error = Bernoulli
+            .value(BernoulliArguments { logits: &logits, x: &array![[0.0, 1.0], [-0.5, 7.0]] }, Reduction::Sum)
+            .unwrap_err();
         assert_eq!(error.to_string(), "`x`[1, 0] is -0.5, allowed is [0, 1]");
-        let error =
-            Bernoulli.value(BernoulliArguments { logits: &Array0::from_elem((), 0.0), x: &Array0::from_elem((), 2.0) }, Reduction::Sum).unwrap_err();
+        let error = Bernoulli
+            .value(
+                BernoulliArguments { logits: &Array0::from_elem((), 0.0), x: &Array0::from_elem((), 2.0) },
+                Reduction::Sum,
+            )
+            .unwrap_err();
         assert_eq!(error.to_string(), "`x` is 2, allowed is [0, 1]");
-        let error = Bernoulli.value(BernoulliArguments { logits: &ArrayD::zeros(vec![2, 3]), x: &ArrayD::<f32>::zeros(vec![3, 2]) }, Reduction::Sum);
+        let error = Bernoulli.value(
+            BernoulliArguments { logits: &ArrayD::zeros(vec![2, 3]), x: &ArrayD::<f32>::zeros(vec![3, 2]) },
+            Reduction::Sum,
+        );
         assert_eq!(error.unwrap_err().to_string(), "`x` has shape [3, 2], expected [2, 3]");
     }
 

@@ -65,8 +65,8 @@ use crate::{Real, Reduction, Result, SumCount};
 /// }
 ///
 /// let (location, x) = (array![0.0, 1.0], array![1.0, 1.0]);
-/// let arguments = LaplaceArguments { location: &location, x: &x };
-/// let (loss, gradient) = Laplace { scale: 0.5 }.grad(arguments, Reduction::Sum)?;
+/// let laplace = Laplace { scale: 0.5 };
+/// let (loss, gradient) = laplace.grad(LaplaceArguments { location: &location, x: &x }, Reduction::Sum)?;
 /// assert_eq!((loss, gradient.location), (2.0, array![-2.0, 0.0]));
 /// # Ok::<(), loglik::Error>(())
 /// ```

@@ -35,11 +35,11 @@ use crate::{Real, math};
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// let (mean, log_variance, x) = (array![0.0_f64, 1.0], array![0.0, 2.0], array![1.0, 1.0]);
-/// let arguments = GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x };
-/// let loss = Gaussian.value(arguments, Reduction::Sum)?;
+/// let loss = Gaussian.value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)?;
 /// assert!((loss - 3.337_877_066).abs() < 1e-9); // (ln 2π + 1) / 2 and (ln 2π + 2) / 2
 ///
-/// let (_, gradient) = Gaussian.grad(arguments, Reduction::Sum)?;
+/// let (_, gradient) =
+///     Gaussian.grad(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)?;
 /// assert_eq!(gradient.mean, array![-1.0, 0.0]);
 /// assert_eq!(gradient.log_variance, array![0.0, 0.5]);
 /// # Ok::<(), loglik::Error>(())
@@ -97,7 +97,7 @@ mod tests {
 
     use super::super::testing::{close, derivatives_match};
     use super::*;
-    use crate::Error;
+    use crate::{Error, Reduction, Result};
 
     fn point(mean: f64, log_variance: f64, x: f64) -> (f64, [f64; 3]) {
         Gaussian.at::<f64, false>([mean, log_variance, x])
@@ -175,13 +175,30 @@ mod tests {
 
     #[test]
     fn a_variance_too_small_for_its_residual_is_an_overflow() {
-        let error = Gaussian.value(GaussianArguments { mean: &aview1(&[0.0, 0.0]), log_variance: &aview1(&[0.0, -1e4]), x: &aview1(&[1.0, 1.0]) }, Reduction::Sum);
+        let error = Gaussian.value(
+            GaussianArguments {
+                mean: &aview1(&[0.0, 0.0]),
+                log_variance: &aview1(&[0.0, -1e4]),
+                x: &aview1(&[1.0, 1.0]),
+            },
+            Reduction::Sum,
+        );
         assert_eq!(error.unwrap_err().to_string(), "the result at `mean`[1] overflows f64");
         let (mean, log_variance, x) = (array![0.0_f32], array![-100.0_f32], array![1e-3_f32]);
-        assert!(Gaussian.value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum).is_ok());
+        assert!(
+            Gaussian
+                .value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)
+                .is_ok()
+        );
         let (log_variance, x) = (array![-170.0_f32], array![1e-22_f32]); // z = 8e14, its slope 6e51
-        assert!(Gaussian.value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum).is_ok());
-        let error = Gaussian.grad(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum).unwrap_err();
+        assert!(
+            Gaussian
+                .value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)
+                .is_ok()
+        );
+        let error = Gaussian
+            .grad(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)
+            .unwrap_err();
         assert_eq!(error.to_string(), "the result at `mean`[0] overflows f32");
     }
 
@@ -205,18 +222,19 @@ mod tests {
     #[test]
     fn shapes_are_not_broadcast() {
         let (two, one) = (array![0.0, 0.0], array![0.0]);
-        let error = Gaussian.value(GaussianArguments { mean: &two, log_variance: &one, x: &two }, Reduction::Sum).unwrap_err();
+        let error =
+            Gaussian.value(GaussianArguments { mean: &two, log_variance: &one, x: &two }, Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "`log_variance` has shape [1], expected [2]");
-        let mut out = GaussianArguments { mean: two.clone(), log_variance: two.clone(), x: one.clone() };
-        let out = GaussianArguments {
-            mean: out.mean.view_mut(),
-            log_variance: out.log_variance.view_mut(),
-            x: out.x.view_mut(),
-        };
-        let error = Gaussian.grad_into(GaussianArguments { mean: &two, log_variance: &two, x: &two }, Reduction::Sum, out).unwrap_err();
+        let (mut mean, mut log_variance, mut short) = (two.clone(), two.clone(), one.clone());
+        let out = GaussianArguments { mean: &mut *mean, log_variance: &mut *log_variance, x: &mut *short };
+        let error = Gaussian
+            .grad_into(GaussianArguments { mean: &two, log_variance: &two, x: &two }, Reduction::Sum, out)
+            .unwrap_err();
         assert_eq!(error.to_string(), "`out.x` has shape [1], expected [2]");
         let none = Array1::<f64>::zeros(0);
-        let error = Gaussian.value(GaussianArguments { mean: &none, log_variance: &none, x: &none }, Reduction::Mean).unwrap_err();
+        let error = Gaussian
+            .value(GaussianArguments { mean: &none, log_variance: &none, x: &none }, Reduction::Mean)
+            .unwrap_err();
         assert_eq!(error, Error::NothingToAverage { argument: "mean" });
     }
 

@@ -82,8 +82,7 @@ fn sum<T: Real>(loops: Loops<'_, ()>, request: &Request<'_, T>, out: &mut Out<'_
     let packed: Vec<_> = arrays.iter().map(|array| array.as_standard_layout()).collect();
     let column = |(&(name, domain), array)| Column::array(name, domain, flat(array));
     let columns: Vec<_> = arguments.iter().zip(&packed).map(column).collect();
-    let weights =
-        if let Reduction::Weighted(weights) = reduction { Some(weights.as_standard_layout()) } else { None };
+    let weights = if let Reduction::Weighted(weights) = reduction { Some(weights.as_standard_layout()) } else { None };
     let call = Call {
         block: loops.get::<T>(),
         columns: &columns,

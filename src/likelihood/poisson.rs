@@ -123,10 +123,11 @@ const SERIES: [f64; 9] = [
 mod tests {
     use ndarray::{Array1, array};
     use proptest::prelude::*;
-    use statrs::distribution::{Discrete, Poisson};
+    use statrs::distribution::{self, Discrete};
 
     use super::super::testing::{close, derivatives_match};
     use super::*;
+    use crate::{Reduction, SumCount};
 
     fn point(log_rate: f64, x: f64) -> (f64, f64) {
         let (loss, [slope]) = Poisson.at::<f64, false>([log_rate, x]);
@@ -215,7 +216,9 @@ mod tests {
         let inf = f64::INFINITY;
         assert_eq!(point(-inf, 0.0), (0.0, 0.0));
         assert_eq!(point(-inf, 3.0), (inf, -3.0));
-        let (value, gradient) = Poisson.grad(PoissonArguments { log_rate: &array![0.0, -inf], x: &array![0.0, 2.0] }, Reduction::Sum).unwrap();
+        let (value, gradient) = Poisson
+            .grad(PoissonArguments { log_rate: &array![0.0, -inf], x: &array![0.0, 2.0] }, Reduction::Sum)
+            .unwrap();
         assert_eq!((value, gradient), (inf, array![1.0, -2.0]));
     }
 
@@ -230,7 +233,9 @@ mod tests {
             let error = Poisson.each(PoissonArguments { log_rate: &array![bad], x: &array![1.0] }).unwrap_err();
             assert_eq!(error.to_string(), format!("`log_rate`[0] is {bad}, allowed is finite or -inf"));
         }
-        let error = Poisson.value(PoissonArguments { log_rate: &array![1.0, 89.0_f32], x: &array![1.0, 0.0] }, Reduction::Mean).unwrap_err();
+        let error = Poisson
+            .value(PoissonArguments { log_rate: &array![1.0, 89.0_f32], x: &array![1.0, 0.0] }, Reduction::Mean)
+            .unwrap_err();
         assert_eq!(error.to_string(), "the result at `log_rate`[1] overflows f32");
         let none = Array1::<f32>::zeros(0);
         assert_eq!(Poisson.value(PoissonArguments { log_rate: &none, x: &none }, Reduction::Sum), Ok(0.0));
@@ -243,7 +248,7 @@ mod tests {
         #[test]
         fn the_loss_is_minus_the_log_probability_of_statrs(log_rate in -8.0..6.0_f64, x in 0..150_u64) {
             let (loss, _) = point(log_rate, x as f64);
-            let expected = -Poisson::new(log_rate.exp()).unwrap().ln_pmf(x);
+            let expected = -distribution::Poisson::new(log_rate.exp()).unwrap().ln_pmf(x);
             prop_assert!((loss - expected).abs() <= 1e-12 * (1.0 + expected.abs()), "{} is not {}", loss, expected);
         }
     }

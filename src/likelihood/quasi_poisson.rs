@@ -69,6 +69,7 @@ mod tests {
     use super::super::Poisson;
     use super::super::testing::derivatives_match;
     use super::*;
+    use crate::Reduction;
 
     fn point(log_rate: f64, x: f64) -> (f64, f64) {
         let (loss, [slope]) = QuasiPoisson.at::<f64, false>([log_rate, x]);
@@ -108,10 +109,14 @@ mod tests {
     #[test]
     fn bad_numbers_are_named() {
         for bad in [-0.5, f64::INFINITY, f64::NAN] {
-            let error = QuasiPoisson.value(PoissonArguments { log_rate: &array![0.0, 1.0], x: &array![0.5, bad] }, Reduction::Sum).unwrap_err();
+            let error = QuasiPoisson
+                .value(PoissonArguments { log_rate: &array![0.0, 1.0], x: &array![0.5, bad] }, Reduction::Sum)
+                .unwrap_err();
             assert_eq!(error.to_string(), format!("`x`[1] is {bad}, allowed is finite and >= 0"));
         }
-        let error = QuasiPoisson.value(PoissonArguments { log_rate: &array![89.0_f32], x: &array![0.5] }, Reduction::Sum).unwrap_err();
+        let error = QuasiPoisson
+            .value(PoissonArguments { log_rate: &array![89.0_f32], x: &array![0.5] }, Reduction::Sum)
+            .unwrap_err();
         assert_eq!(error.to_string(), "the result at `log_rate`[0] overflows f32");
     }
 

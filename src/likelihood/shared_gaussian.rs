@@ -38,9 +38,11 @@ pub struct SharedGaussianArguments<A, S> {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{arr0, array}};
-/// let (mean, log_variance, x) = (array![0.0_f64, 0.0], arr0(0.0), array![1.0, 3.0]);
-/// let arguments = SharedGaussianArguments { mean: &mean, log_variance: &log_variance, x: &x };
-/// let (loss, gradient) = SharedGaussian.grad(arguments, Reduction::Sum)?;
+/// let (mean, x) = (array![0.0_f64, 0.0], array![1.0, 3.0]);
+/// let (loss, gradient) = SharedGaussian.grad(
+///     SharedGaussianArguments { mean: &mean, log_variance: &arr0(0.0), x: &x },
+///     Reduction::Sum,
+/// )?;
 /// assert!((loss - (5.0 + (2.0 * std::f64::consts::PI).ln())).abs() < 1e-14);
 /// assert_eq!(gradient.log_variance, arr0(-4.0)); // ½ (1 - 1) + ½ (1 - 9)
 /// # Ok::<(), loglik::Error>(())
@@ -74,10 +76,7 @@ impl SharedGaussian {
     /// # Errors
     ///
     /// Those of the density.
-    pub fn each<T: Real, D: Dimension, S: Dimension>(
-        &self,
-        arguments: Arguments<'_, T, D, S>,
-    ) -> Result<Array<T, D>> {
+    pub fn each<T: Real, D: Dimension, S: Dimension>(&self, arguments: Arguments<'_, T, D, S>) -> Result<Array<T, D>> {
         let mut losses = Array::zeros(arguments.mean.raw_dim());
         run(arguments, Reduction::Sum, &mut Out::Each(losses.view_mut().into_dyn()))?;
         Ok(losses)
@@ -231,43 +230,74 @@ mod tests {
         let [mean, x] = sample();
         let per_class = array![0.5, -1.0, 0.0, 2.0];
         let wide = per_class.broadcast((3, 4)).unwrap();
-        let (value, expected) = Gaussian.grad(GaussianArguments { mean: &mean, log_variance: &wide, x: &x }, Reduction::Mean).unwrap();
-        let (same, gradient) = SharedGaussian.grad(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }, Reduction::Mean).unwrap();
+        let (value, expected) =
+            Gaussian.grad(GaussianArguments { mean: &mean, log_variance: &wide, x: &x }, Reduction::Mean).unwrap();
+        let (same, gradient) = SharedGaussian
+            .grad(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }, Reduction::Mean)
+            .unwrap();
         assert_eq!((same, &gradient.mean, &gradient.x), (value, &expected.mean, &expected.x));
         let summed = expected.log_variance.sum_axis(Axis(0));
         assert!(gradient.log_variance.iter().zip(&summed).all(|(a, b)| (a - b).abs() <= 1e-15));
         assert_eq!(
-            SharedGaussian.value(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }, Reduction::Mean),
+            SharedGaussian
+                .value(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }, Reduction::Mean),
             Gaussian.value(GaussianArguments { mean: &mean, log_variance: &wide, x: &x }, Reduction::Mean)
         );
-        assert_eq!(SharedGaussian.each(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }), Gaussian.each(GaussianArguments { mean: &mean, log_variance: &wide, x: &x }));
-        assert_eq!(SharedGaussian.sum_count(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }), Gaussian.sum_count(GaussianArguments { mean: &mean, log_variance: &wide, x: &x }));
+        assert_eq!(
+            SharedGaussian.each(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }),
+            Gaussian.each(GaussianArguments { mean: &mean, log_variance: &wide, x: &x })
+        );
+        assert_eq!(
+            SharedGaussian.sum_count(SharedGaussianArguments { mean: &mean, log_variance: &per_class, x: &x }),
+            Gaussian.sum_count(GaussianArguments { mean: &mean, log_variance: &wide, x: &x })
+        );
     }
 
     #[test]
     fn the_gradient_is_the_difference_quotient_and_vanishes_at_the_fit() {
         let [mean, x] = sample();
-        let value = |s: f64| SharedGaussian.value(SharedGaussianArguments { mean: &mean, log_variance: &arr0(s), x: &x }, Reduction::Sum).unwrap();
-        let slope = |s: f64| SharedGaussian.grad(SharedGaussianArguments { mean: &mean, log_variance: &arr0(s), x: &x }, Reduction::Sum).unwrap().1.log_variance[()];
+        let value = |s: f64| {
+            SharedGaussian
+                .value(SharedGaussianArguments { mean: &mean, log_variance: &arr0(s), x: &x }, Reduction::Sum)
+                .unwrap()
+        };
+        let slope = |s: f64| {
+            SharedGaussian
+                .grad(SharedGaussianArguments { mean: &mean, log_variance: &arr0(s), x: &x }, Reduction::Sum)
+                .unwrap()
+                .1
+                .log_variance[()]
+        };
         let quotient = (value(0.3 + 1e-5) - value(0.3 - 1e-5)) / 2e-5;
         assert!((slope(0.3) - quotient).abs() < 1e-8);
         let fit = (&x - &mean).mapv(|r| r * r).mean().unwrap().ln();
         assert!(slope(fit).abs() < 1e-14);
         let rows = array![[0.5], [-1.0], [0.0]];
-        let (_, gradient) = SharedGaussian.grad(SharedGaussianArguments { mean: &mean, log_variance: &rows, x: &x }, Reduction::Sum).unwrap();
+        let (_, gradient) = SharedGaussian
+            .grad(SharedGaussianArguments { mean: &mean, log_variance: &rows, x: &x }, Reduction::Sum)
+            .unwrap();
         assert_eq!(gradient.log_variance.dim(), (3, 1));
     }
 
     #[test]
     fn errors_name_the_place_of_the_shared_variance() {
         let [mean, x] = sample();
-        let message = |s: &Array2<f64>| SharedGaussian.value(SharedGaussianArguments { mean: &mean, log_variance: s, x: &x }, Reduction::Sum).unwrap_err().to_string();
+        let message = |s: &Array2<f64>| {
+            SharedGaussian
+                .value(SharedGaussianArguments { mean: &mean, log_variance: s, x: &x }, Reduction::Sum)
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(message(&array![[0.0], [f64::NAN], [0.0]]), "`log_variance`[1, 0] is NaN, allowed is finite");
         assert_eq!(message(&array![[0.0, 1.0]]), "`log_variance` has shape [1, 2], expected [3, 4]");
-        let error = SharedGaussian.value(SharedGaussianArguments { mean: &mean, log_variance: &arr0(f64::INFINITY), x: &x }, Reduction::Sum).unwrap_err();
+        let error = SharedGaussian
+            .value(SharedGaussianArguments { mean: &mean, log_variance: &arr0(f64::INFINITY), x: &x }, Reduction::Sum)
+            .unwrap_err();
         assert_eq!(error.to_string(), "`log_variance` is inf, allowed is finite");
         let none = Array2::<f64>::zeros((0, 4));
-        let (value, gradient) = SharedGaussian.grad(SharedGaussianArguments { mean: &none, log_variance: &arr0(0.0), x: &none }, Reduction::Sum).unwrap();
+        let (value, gradient) = SharedGaussian
+            .grad(SharedGaussianArguments { mean: &none, log_variance: &arr0(0.0), x: &none }, Reduction::Sum)
+            .unwrap();
         assert_eq!((value, gradient.log_variance), (0.0, arr0(0.0)));
     }
 }

@@ -32,8 +32,10 @@ use crate::{Real, math};
 /// # use loglik::{prelude::*, ndarray::{array, arr0}};
 /// let (logits, x, weight) = (array![0.0_f64, 2.0], array![1.0, 0.5], arr0(3.0));
 /// let weights = weight.broadcast(2).expect("one number has any shape");
-/// let arguments = WeightedBernoulliArguments { logits: &logits, x: &x, positive_weight: &weights };
-/// let (loss, gradient) = WeightedBernoulli.grad(arguments, Reduction::Sum)?;
+/// let (loss, gradient) = WeightedBernoulli.grad(
+///     WeightedBernoulliArguments { logits: &logits, x: &x, positive_weight: &weights },
+///     Reduction::Sum,
+/// )?;
 /// assert!((loss - 3.333_297_564).abs() < 1e-9); // 3 ln 2, and half of ln(1 + e²) and of 3 ln(1 + e⁻²)
 /// assert!((gradient[1] - 0.261_594_156).abs() < 1e-9); // ½ σ(2) - 3/2 σ(-2)
 /// # Ok::<(), loglik::Error>(())
@@ -84,9 +86,10 @@ mod tests {
     use ndarray::{array, aview1};
     use proptest::prelude::*;
 
-    use super::super::{Bernoulli, BernoulliArguments};
     use super::super::testing::{close, derivatives_match};
+    use super::super::{Bernoulli, BernoulliArguments};
     use super::*;
+    use crate::Reduction;
 
     fn point(logit: f64, x: f64, weight: f64) -> (f64, f64) {
         let (loss, [slope]) = WeightedBernoulli.at::<f64, false>([logit, x, weight]);
@@ -134,12 +137,21 @@ mod tests {
     #[test]
     fn bad_weights_are_named_and_overflow_is_told() {
         for bad in [-1.0, f64::INFINITY, f64::NAN] {
-            let error = WeightedBernoulli.value(WeightedBernoulliArguments { logits: &aview1(&[0.0, 0.0]), x: &aview1(&[1.0, 0.0]), positive_weight: &aview1(&[1.0, bad]) }, Reduction::Sum);
+            let error = WeightedBernoulli.value(
+                WeightedBernoulliArguments {
+                    logits: &aview1(&[0.0, 0.0]),
+                    x: &aview1(&[1.0, 0.0]),
+                    positive_weight: &aview1(&[1.0, bad]),
+                },
+                Reduction::Sum,
+            );
             let message = format!("`positive_weight`[1] is {bad}, allowed is finite and >= 0");
             assert_eq!(error.unwrap_err().to_string(), message);
         }
         let (logits, x, weight) = (array![-1e30_f32], array![1.0], array![1e30]);
-        let error = WeightedBernoulli.value(WeightedBernoulliArguments { logits: &logits, x: &x, positive_weight: &weight }, Reduction::Sum).unwrap_err();
+        let error = WeightedBernoulli
+            .value(WeightedBernoulliArguments { logits: &logits, x: &x, positive_weight: &weight }, Reduction::Sum)
+            .unwrap_err();
         assert_eq!(error.to_string(), "the result at `logits`[0] overflows f32");
     }
 

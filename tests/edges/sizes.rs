@@ -1,6 +1,6 @@
 //! Nothing, one, and many.
 
-use loglik::likelihood::{gaussian_nll, gaussian_nll_grad, gaussian_nll_sum_count};
+use loglik::likelihood::{Density, Gaussian, GaussianArguments};
 use loglik::logits::{CrossEntropy, entropy, log_softmax, log_sum_exp, token_log_probs, token_log_probs_backward};
 use loglik::preference::{Dpo, PairBatch, PairObjective, Pairs};
 use loglik::ratio::{Ddo, RatioObjective, Samples};
@@ -42,9 +42,10 @@ fn sums_over_nothing_are_zero_and_means_are_errors() {
     assert_eq!(ddo.value(samples, sum).unwrap(), 0.0);
     assert!(matches!(ddo.value(samples, mean), Err(Error::NothingToAverage { .. })));
 
-    assert_eq!(Gaussian.sum_count(GaussianArguments { mean: &none, log_variance: &none, x: &none }).unwrap(), SumCount::default());
-    assert_eq!(Gaussian.grad(GaussianArguments { mean: &none, log_variance: &none, x: &none }, Reduction::Sum).unwrap().1.mean, none);
-    assert!(matches!(Gaussian.value(GaussianArguments { mean: &none, log_variance: &none, x: &none }, Reduction::Mean), Err(Error::NothingToAverage { .. })));
+    let normal = GaussianArguments { mean: &*none, log_variance: &*none, x: &*none };
+    assert_eq!(Gaussian.sum_count(normal).unwrap(), SumCount::default());
+    assert_eq!(Gaussian.grad(normal, Reduction::Sum).unwrap().1.mean, none);
+    assert!(matches!(Gaussian.value(normal, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use loglik::Reduction::Sum;
 use loglik::diagnostics::{TokenStats, TopK, TopKNormalization};
 use loglik::likelihood::{
-    bernoulli_nll_each, bernoulli_nll_grad, gaussian_nll_each, gaussian_nll_grad, poisson_nll, poisson_nll_each,
+    Bernoulli, BernoulliArguments, Density, Gaussian, GaussianArguments, Poisson, PoissonArguments,
 };
 use loglik::logits::{CrossEntropy, entropy, log_softmax};
 use ndarray::{Array1, Axis, array};
