@@ -33,6 +33,10 @@ use crate::{Real, math};
 /// assert!((gradient[1] - 0.380_797_078).abs() < 1e-9); // σ(2) - ½
 /// # Ok::<(), loglik::Error>(())
 /// ```
+///
+/// # References
+///
+/// Cox, "The regression analysis of binary sequences", Journal of the Royal Statistical Society B 20, 1958.
 #[doc(alias = "BCE")]
 #[doc(alias = "binary cross-entropy")]
 #[doc(alias = "BCEWithLogitsLoss")]
