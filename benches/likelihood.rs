@@ -20,13 +20,22 @@ fn gaussian(c: &mut Criterion) {
         let mut out = GaussianArguments { mean: noise(n, 0), log_variance: noise(n, 0), x: noise(n, 0) };
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new("value", n), |b| {
-            b.iter(|| gaussian_nll(black_box(&mean), &log_variance, &x, Reduction::Mean))
+            b.iter(|| {
+                Gaussian.value(
+                    GaussianArguments { mean: black_box(&mean), log_variance: &log_variance, x: &x },
+                    Reduction::Mean,
+                )
+            })
         });
         group.bench_function(BenchmarkId::new("grad_into", n), |b| {
             b.iter(|| {
                 let GaussianArguments { mean: m, log_variance: v, x: y } = &mut out;
-                let out = GaussianArguments { mean: m.view_mut(), log_variance: v.view_mut(), x: y.view_mut() };
-                gaussian_nll_grad_into(black_box(&mean), &log_variance, &x, Reduction::Mean, out)
+                let out = GaussianArguments { mean: &mut **m, log_variance: &mut **v, x: &mut **y };
+                Gaussian.grad_into(
+                    GaussianArguments { mean: black_box(&mean), log_variance: &log_variance, x: &x },
+                    Reduction::Mean,
+                    out,
+                )
             })
         });
         group.bench_function(BenchmarkId::new("scalar_value", n), |b| {
@@ -46,10 +55,12 @@ fn bernoulli(c: &mut Criterion) {
         let mut out = Array1::zeros(n);
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new("value", n), |b| {
-            b.iter(|| bernoulli_nll(black_box(&logits), &x, Reduction::Mean))
+            b.iter(|| Bernoulli.value(BernoulliArguments { logits: black_box(&logits), x: &x }, Reduction::Mean))
         });
         group.bench_function(BenchmarkId::new("grad_into", n), |b| {
-            b.iter(|| bernoulli_nll_grad_into(black_box(&logits), &x, Reduction::Mean, &mut out))
+            b.iter(|| {
+                Bernoulli.grad_into(BernoulliArguments { logits: black_box(&logits), x: &x }, Reduction::Mean, &mut out)
+            })
         });
         group.bench_function(BenchmarkId::new("scalar_value", n), |b| {
             b.iter(|| {
@@ -68,10 +79,12 @@ fn poisson(c: &mut Criterion) {
         let mut out = Array1::zeros(n);
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new("value", n), |b| {
-            b.iter(|| poisson_nll(black_box(&log_rate), &x, Reduction::Mean))
+            b.iter(|| Poisson.value(PoissonArguments { log_rate: black_box(&log_rate), x: &x }, Reduction::Mean))
         });
         group.bench_function(BenchmarkId::new("grad_into", n), |b| {
-            b.iter(|| poisson_nll_grad_into(black_box(&log_rate), &x, Reduction::Mean, &mut out))
+            b.iter(|| {
+                Poisson.grad_into(PoissonArguments { log_rate: black_box(&log_rate), x: &x }, Reduction::Mean, &mut out)
+            })
         });
         group.bench_function(BenchmarkId::new("scalar_value", n), |b| {
             b.iter(|| {

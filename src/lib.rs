@@ -32,8 +32,8 @@
 //! # Conventions
 //!
 //! - **Verbs.** `value` is the reduced loss, `each` the loss of each example, `grad` value and gradient in one pass,
-//!   `grad_into` the same into the caller's arrays, `parts` a sum and its count. Functions without hyper-parameters have
-//!   the verb as a suffix: `gaussian_nll`, `gaussian_nll_each`, `gaussian_nll_grad`.
+//!   `grad_into` the same into the caller's arrays, `sum_count` a sum and its count. Plain functions have the verb as a
+//!   suffix: `log_sum_exp`, `log_sum_exp_grad`.
 //! - **Shapes.** The last axis holds the classes; nothing broadcasts. Plain arguments are `&ArrayRef`, which any owned
 //!   array or view coerces to; bundles hold views; results are owned and contiguous.
 //! - **Units.** Log-probabilities and entropies are in nats unless an item says otherwise.

@@ -19,17 +19,9 @@ pub use crate::divergence::{
     apply_backspaces,
 };
 pub use crate::likelihood::{
-    GaussianArguments, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into,
-    bernoulli_nll_sum_count, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into,
-    gaussian_nll_sum_count, poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into,
-    poisson_nll_sum_count,
-};
-pub use crate::likelihood::{ImleLoss, imle, imle_grad};
-pub use crate::likelihood::{
-    SharedGaussianArguments, quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad,
-    quasi_poisson_nll_grad_into, quasi_poisson_nll_sum_count, shared_gaussian_nll, shared_gaussian_nll_each,
-    shared_gaussian_nll_grad, shared_gaussian_nll_sum_count, weighted_bernoulli_nll, weighted_bernoulli_nll_each,
-    weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into, weighted_bernoulli_nll_sum_count,
+    Bernoulli, BernoulliArguments, Density, Gaussian, GaussianArguments, ImleLoss, Poisson, PoissonArguments,
+    QuasiPoisson, SharedGaussian, SharedGaussianArguments, WeightedBernoulli, WeightedBernoulliArguments, imle,
+    imle_grad,
 };
 pub use crate::logits::{ClassIndices, ClassProbabilities, MixCe, TaiLr, TokenObjective, WeightedNll};
 pub use crate::logits::{

@@ -22,6 +22,7 @@ pub trait Real:
     + crate::simd::Lanes
     + crate::simd::Exponentials
     + crate::logits::CompiledReal
+    + crate::likelihood::Compiled
     + crate::transport::Compiled
     + crate::pointwise::Choose
     + crate::preference::Compiled

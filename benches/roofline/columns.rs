@@ -28,11 +28,17 @@ pub(crate) fn run(roofline: &mut Roofline) {
     };
     roofline.measure(of("ddo_grad_into", 2, 2), grad);
 
-    roofline.measure(of("gaussian_nll", 3, 0), || keep(gaussian_nll(&a, &b, &c, Reduction::Mean)));
+    roofline.measure(of("gaussian_nll", 3, 0), || {
+        keep(Gaussian.value(GaussianArguments { mean: &a, log_variance: &b, x: &c }, Reduction::Mean))
+    });
     let outcomes = b.mapv(|x| f32::from(u8::from(x > 0.0)));
-    roofline.measure(of("bernoulli_nll", 2, 0), || keep(bernoulli_nll(&a, &outcomes, Reduction::Mean)));
+    roofline.measure(of("bernoulli_nll", 2, 0), || {
+        keep(Bernoulli.value(BernoulliArguments { logits: &a, x: &outcomes }, Reduction::Mean))
+    });
     let counts = b.mapv(|x| x.abs().floor());
-    roofline.measure(of("poisson_nll", 2, 0), || keep(poisson_nll(&a, &counts, Reduction::Mean)));
+    roofline.measure(of("poisson_nll", 2, 0), || {
+        keep(Poisson.value(PoissonArguments { log_rate: &a, x: &counts }, Reduction::Mean))
+    });
 }
 
 /// Log-probabilities of tokens, half of them masked, summed over responses of 500.

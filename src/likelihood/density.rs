@@ -1,113 +1,168 @@
-//! What the author of a density writes: the loss and its derivatives at one point, and the names of its functions.
+//! A density: what its author writes, and what its caller can ask.
 
-use super::Domain;
-use crate::Real;
+use ndarray::{Array, ArrayRef, Dimension};
 
-/// A density whose negative log-likelihood is a sum over elements: `N` arguments, derivatives by the first `G` of them.
-pub(super) trait Density<const N: usize, const G: usize>: Sync {
-    /// Name and domain of each argument, in the order of the public functions.
+use super::loops::Loops;
+use super::pass::{Out, Request, erased, weights_of};
+use super::{Bundle, Domain};
+use crate::{Real, Reduction, Result, SumCount};
+
+/// A density (or mass) whose negative log-likelihood is a sum over elements: `N` numbers for each, derivatives by the first
+/// `G` of them.
+///
+/// Callers use its verbs. The arrays of a call travel in a bundle with their names and have one shape, any number of axes and
+/// any layout; nothing is broadcast. An author writes the loss at one element; arrays, reductions, weights, threads and
+/// vector instructions come from the pass that all densities share.
+///
+/// # Errors
+///
+/// Of every verb:
+///
+/// - [`Error::Parameter`](crate::Error::Parameter): a hyper-parameter is out of its range.
+/// - [`Error::Shape`](crate::Error::Shape): an array of another shape than the first argument.
+/// - [`Error::Value`](crate::Error::Value): an element outside the domain of its argument, or a weight that is not finite or
+///   below zero.
+/// - [`Error::Overflow`](crate::Error::Overflow): finite arguments whose loss, or derivative where it is asked for, does not
+///   fit the type. It names the first argument.
+/// - [`Error::NothingToAverage`](crate::Error::NothingToAverage): a mean over nothing. A sum over nothing is 0.
+///
+/// # Examples
+///
+/// The Laplace density of a given scale, in a crate of its own:
+///
+/// ```
+/// use loglik::likelihood::Domain;
+/// use loglik::{Error, Real, Result, ndarray::array, prelude::*};
+///
+/// struct Laplace {
+///     scale: f64,
+/// }
+///
+/// struct LaplaceArguments<A> {
+///     location: A,
+///     x: A,
+/// }
+/// loglik::bundle!(LaplaceArguments { location, x });
+///
+/// impl Density<2, 2> for Laplace {
+///     type Arguments<A> = LaplaceArguments<A>;
+///     type Gradient<A> = LaplaceArguments<A>;
+///     const ARGUMENTS: [(&'static str, Domain); 2] = [("location", Domain::Finite), ("x", Domain::Finite)];
+///     loglik::compile_loops!(Density);
+///
+///     fn check(&self) -> Result<()> {
+///         if self.scale > 0.0 && self.scale.is_finite() {
+///             return Ok(());
+///         }
+///         Err(Error::Parameter { argument: "scale", value: self.scale, allowed: "finite and > 0" })
+///     }
+///
+///     fn at<T: Real, const FMA: bool>(&self, [location, x]: [T; 2]) -> (T, [T; 2]) {
+///         let (scale, distance) = (T::from_f64(self.scale), x - location);
+///         let slope = if distance == T::zero() { T::zero() } else { distance.signum() / scale };
+///         ((scale + scale).ln() + distance.abs() / scale, [-slope, slope])
+///     }
+/// }
+///
+/// let (location, x) = (array![0.0, 1.0], array![1.0, 1.0]);
+/// let laplace = Laplace { scale: 0.5 };
+/// let (loss, gradient) = laplace.grad(LaplaceArguments { location: &location, x: &x }, Reduction::Sum)?;
+/// assert_eq!((loss, gradient.location), (2.0, array![-2.0, 0.0]));
+/// # Ok::<(), loglik::Error>(())
+/// ```
+pub trait Density<const N: usize, const G: usize>: Sync + Sized {
+    /// The arguments: a struct with a name for each, or `[A; N]`.
+    type Arguments<A>: Bundle<A, N>;
+
+    /// Their derivatives: such a struct, `[A; G]`, or `A` where there is one.
+    type Gradient<A>: Bundle<A, G>;
+
+    /// Name and domain of each argument, those with derivatives first. At most 12.
     const ARGUMENTS: [(&'static str, Domain); N];
 
-    /// The loss at one point and its derivatives by the first `G` arguments.
+    #[doc(hidden)]
+    fn with_loops(&self, pass: &mut dyn FnMut(Loops<'_, ()>) -> Result<f64>) -> Result<f64>;
+
+    /// Whether the hyper-parameters are in range. A density without any need not say.
     ///
-    /// The point may lie outside the domain: what comes out is then thrown away. An infinite loss is right where an
-    /// argument is infinite and counts as overflow where all are finite. Mark it `#[inline(always)]` and keep it free
-    /// of branches, so that the driver can vectorize it.
-    fn at<T: Real, const FMA: bool>(point: [T; N]) -> (T, [T; G]);
+    /// # Errors
+    ///
+    /// [`Error::Parameter`](crate::Error::Parameter) where one is not.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The loss at one element, and its derivatives by the first `G` (at most 4) arguments.
+    ///
+    /// Outside the domain anything may come out: it is thrown away. An infinite loss is right where an argument is infinite
+    /// and counts as overflow where all are finite. Mark it `#[inline(always)]` and keep it free of branches, so that the
+    /// loop over it becomes vectors; `mul_add` is for where `FMA` is true, and [`crate::math`] has the special functions.
+    fn at<T: Real, const FMA: bool>(&self, element: [T; N]) -> (T, [T; G]);
+
+    /// The reduced loss.
+    fn value<T: Real, D: Dimension>(
+        &self,
+        arguments: Self::Arguments<&ArrayRef<T, D>>,
+        reduction: Reduction<'_, T, D>,
+    ) -> Result<T> {
+        run(self, arguments.into_array(), reduction, &mut Out::Nothing)
+    }
+
+    /// The loss of each element.
+    fn each<T: Real, D: Dimension>(&self, arguments: Self::Arguments<&ArrayRef<T, D>>) -> Result<Array<T, D>> {
+        let arrays = arguments.into_array();
+        let mut losses = Array::zeros(arrays[0].raw_dim());
+        run(self, arrays, Reduction::Sum, &mut Out::Each(losses.view_mut().into_dyn()))?;
+        Ok(losses)
+    }
+
+    /// Sum of the losses and number of the elements, by which micro-batches combine exactly; `(0, 0)` over nothing.
+    fn sum_count<T: Real, D: Dimension>(&self, arguments: Self::Arguments<&ArrayRef<T, D>>) -> Result<SumCount> {
+        let arrays = arguments.into_array().map(|array| array.view().into_dyn());
+        let request = Request { arguments: &Self::ARGUMENTS, arrays: &arrays, slopes: G, reduction: Reduction::Sum };
+        let sum = self.with_loops(&mut |loops| T::sum_of_density(loops, &request))?;
+        Ok(SumCount { sum, count: arrays[0].len() as f64 })
+    }
+
+    /// The reduced loss and its exact gradient, in one pass.
+    fn grad<T: Real, D: Dimension>(
+        &self,
+        arguments: Self::Arguments<&ArrayRef<T, D>>,
+        reduction: Reduction<'_, T, D>,
+    ) -> Result<(T, Self::Gradient<Array<T, D>>)> {
+        let arrays = arguments.into_array();
+        let mut gradient = [(); G].map(|()| Array::zeros(arrays[0].raw_dim()));
+        let mut out = gradient.each_mut().map(|array| array.view_mut().into_dyn());
+        let value = run(self, arrays, reduction, &mut Out::Grad(&["out"; G], &mut out))?;
+        Ok((value, Bundle::from_array(gradient)))
+    }
+
+    /// [`Density::grad`] with the gradient written to the caller's arrays, of the same shape and any layout.
+    ///
+    /// Returns the value. Nothing of the length of the data is allocated where all arrays are contiguous. After an error in
+    /// the data what `out` holds is unspecified.
+    fn grad_into<T: Real, D: Dimension>(
+        &self,
+        arguments: Self::Arguments<&ArrayRef<T, D>>,
+        reduction: Reduction<'_, T, D>,
+        out: Self::Gradient<&mut ArrayRef<T, D>>,
+    ) -> Result<T> {
+        let mut out = out.into_array().map(|array| array.view_mut().into_dyn());
+        let names = <Self::Gradient<&mut ArrayRef<T, D>> as Bundle<_, G>>::OUT;
+        run(self, arguments.into_array(), reduction, &mut Out::Grad(&names, &mut out))
+    }
 }
 
-/// Writes the public functions of a [`Density`]: reduced value, parts, one value for each element, gradient, and
-/// gradient into the caller's arrays.
-///
-/// The contract of the density stands above the first name; the others say only in what they differ. Gradients by
-/// several arguments travel in a struct with their names, a single one is a plain array.
-macro_rules! density {
-    ($density:ident($($argument:ident),+) -> $bundle:ident { $($field:ident),+ };
-        $(#[$docs:meta])* $value:ident, $parts:ident, $each:ident, $grad:ident, $grad_into:ident;) => {
-        density!(@values $density($($argument),+); $(#[$docs])* $value, $parts, $each);
-
-        #[doc = density!(@grad $value)]
-        pub fn $grad<T: Real, D: Dimension>(
-            $($argument: &ArrayRef<T, D>,)+
-            reduction: Reduction<T, D>,
-        ) -> Result<(T, $bundle<Array<T, D>>)> {
-            let (value, [$($field),+]) = driver::grad::<$density, _, _, _, _>([$($argument),+], reduction)?;
-            Ok((value, $bundle { $($field),+ }))
-        }
-
-        #[doc = density!(@grad_into $grad)]
-        pub fn $grad_into<T: Real, D: Dimension>(
-            $($argument: &ArrayRef<T, D>,)+
-            reduction: Reduction<T, D>,
-            out: $bundle<ArrayViewMut<T, D>>,
-        ) -> Result<T> {
-            let names = [$(concat!("out.", stringify!($field))),+];
-            driver::grad_into::<$density, _, _, _, _>([$($argument),+], reduction, names, [$(out.$field),+])
-        }
-    };
-
-    ($density:ident($($argument:ident),+) -> Array;
-        $(#[$docs:meta])* $value:ident, $parts:ident, $each:ident, $grad:ident, $grad_into:ident;) => {
-        density!(@values $density($($argument),+); $(#[$docs])* $value, $parts, $each);
-
-        #[doc = density!(@grad $value)]
-        pub fn $grad<T: Real, D: Dimension>(
-            $($argument: &ArrayRef<T, D>,)+
-            reduction: Reduction<T, D>,
-        ) -> Result<(T, Array<T, D>)> {
-            let (value, [gradient]) = driver::grad::<$density, _, _, _, _>([$($argument),+], reduction)?;
-            Ok((value, gradient))
-        }
-
-        #[doc = density!(@grad_into $grad)]
-        pub fn $grad_into<T: Real, D: Dimension>(
-            $($argument: &ArrayRef<T, D>,)+
-            reduction: Reduction<T, D>,
-            out: &mut ArrayRef<T, D>,
-        ) -> Result<T> {
-            driver::grad_into::<$density, _, _, _, _>([$($argument),+], reduction, ["out"], [out.view_mut()])
-        }
-    };
-
-    (@values $density:ident($($argument:ident),+);
-        $(#[$docs:meta])* $value:ident, $parts:ident, $each:ident) => {
-        $(#[$docs])*
-        pub fn $value<T: Real, D: Dimension>(
-            $($argument: &ArrayRef<T, D>,)+
-            reduction: Reduction<T, D>,
-        ) -> Result<T> {
-            driver::value::<$density, _, _, _, _>([$($argument),+], reduction)
-        }
-
-        #[doc = concat!("Sum and number of the elements of [`", stringify!($value), "`], so that micro-batches combine exactly.")]
-        ///
-        /// The parts of nothing are `(0, 0)`. Errors are those of the value.
-        pub fn $parts<T: Real, D: Dimension>($($argument: &ArrayRef<T, D>),+) -> Result<SumCount> {
-            driver::sum_count::<$density, _, _, _, _>([$($argument),+])
-        }
-
-        #[doc = concat!("The elements of [`", stringify!($value), "`], not reduced.")]
-        ///
-        /// Errors are those of the value.
-        pub fn $each<T: Real, D: Dimension>($($argument: &ArrayRef<T, D>),+) -> Result<Array<T, D>> {
-            driver::each::<$density, _, _, _, _>([$($argument),+])
-        }
-    };
-
-    (@grad $value:ident) => {
-        concat!(
-            "[`", stringify!($value), "`] and its exact gradient, in one pass.\n\n",
-            "The gradient is that of the reduced value. Errors are those of the value, and [`Error::Overflow`](crate::Error::Overflow) ",
-            "where a derivative does not fit the type."
-        )
-    };
-
-    (@grad_into $grad:ident) => {
-        concat!(
-            "[`", stringify!($grad), "`] with the gradient written to the caller's memory, of the same shape and any layout.\n\n",
-            "Returns the value. Nothing of the length of the data is allocated where all arrays are contiguous. ",
-            "After an error in the data what `out` holds is unspecified."
-        )
-    };
+/// The reduced loss, and `out` filled: the caller's dimension goes, and what is left is compiled already.
+fn run<L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize>(
+    density: &L,
+    arrays: [&ArrayRef<T, D>; N],
+    reduction: Reduction<'_, T, D>,
+    out: &mut Out<'_, '_, T>,
+) -> Result<T> {
+    let arrays = arrays.map(|array| array.view().into_dyn());
+    let weights = weights_of(reduction);
+    let reduction = erased(reduction, weights.as_deref());
+    let request = Request { arguments: &L::ARGUMENTS, arrays: &arrays, slopes: G, reduction };
+    density.with_loops(&mut |loops| T::run_density(loops, &request, out)).map(T::from_f64)
 }
-pub(super) use density;

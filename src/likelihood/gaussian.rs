@@ -1,11 +1,62 @@
 //! The normal density, by mean and log-variance.
 
-use ndarray::{Array, ArrayRef, ArrayViewMut, Dimension};
+use super::{Density, Domain};
+use crate::{Real, math};
 
-use super::{Density, Domain, density, driver};
-use crate::{Real, Reduction, Result, SumCount, math};
+/// Gaussian (normal) negative log-likelihood of observations, one density for each element.
+///
+/// ```math
+/// L_i = \tfrac12 \left[ \ln 2\pi + s_i + (x_i - \mu_i)^2 e^{-s_i} \right], \qquad s_i = \ln\sigma_i^2
+/// ```
+///
+/// ```math
+/// \frac{\partial L_i}{\partial x_i} = -\frac{\partial L_i}{\partial \mu_i} = (x_i - \mu_i)\, e^{-s_i}, \qquad
+/// \frac{\partial L_i}{\partial s_i} = \tfrac12 \left[ 1 - (x_i - \mu_i)^2 e^{-s_i} \right]
+/// ```
+///
+/// In nats, all constants kept; negative where the density is above 1. The arrays have one shape, nothing is
+/// broadcast. A standard deviation σ enters as `2 ln σ`, and a gradient in σ is `2/σ` times that in the log-variance.
+///
+/// The loss is good to 3 machine epsilons of the largest of `|L|`, 1 and `|s|`, the gradients in μ and x to 3 of
+/// their own.
+///
+/// With `μ = x` the residual counts as zero whatever the variance, so that the loss is `½ (ln 2π + s)` even where
+/// `e^-s` overflows.
+///
+/// # Errors
+///
+/// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where an argument is NaN or infinite
+/// (a variance of zero or infinity has no density); [`Error::Overflow`](crate::Error::Overflow) where the residual,
+/// `1/σ`, their product or its square does not fit the type;
+/// [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (mean, log_variance, x) = (array![0.0_f64, 1.0], array![0.0, 2.0], array![1.0, 1.0]);
+/// let loss = Gaussian.value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)?;
+/// assert!((loss - 3.337_877_066).abs() < 1e-9); // (ln 2π + 1) / 2 and (ln 2π + 2) / 2
+///
+/// let (_, gradient) =
+///     Gaussian.grad(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)?;
+/// assert_eq!(gradient.mean, array![-1.0, 0.0]);
+/// assert_eq!(gradient.log_variance, array![0.0, 0.5]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
+#[doc(alias = "normal")]
+#[doc(alias = "NLL")]
+#[doc(alias = "gaussian_nll_loss")]
+#[doc(alias = "GaussianNLLLoss")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Gaussian;
 
-/// One thing for each argument of [`gaussian_nll`]: its gradients, or the arrays to write them to.
+/// One thing for each argument of [`Gaussian`]: its gradients, or the arrays to write them to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GaussianArguments<A> {
     /// For the mean μ.
@@ -15,66 +66,18 @@ pub struct GaussianArguments<A> {
     /// For the observation.
     pub x: A,
 }
+crate::bundle!(GaussianArguments { mean, log_variance, x });
 
-density! {
-    GaussianNll(mean, log_variance, x) -> GaussianArguments { mean, log_variance, x };
-
-    /// Negative log-likelihood of observations under normal densities, one for each element.
-    ///
-    /// ```math
-    /// L_i = \tfrac12 \left[ \ln 2\pi + s_i + (x_i - \mu_i)^2 e^{-s_i} \right], \qquad s_i = \ln\sigma_i^2
-    /// ```
-    ///
-    /// ```math
-    /// \frac{\partial L_i}{\partial x_i} = -\frac{\partial L_i}{\partial \mu_i} = (x_i - \mu_i)\, e^{-s_i}, \qquad
-    /// \frac{\partial L_i}{\partial s_i} = \tfrac12 \left[ 1 - (x_i - \mu_i)^2 e^{-s_i} \right]
-    /// ```
-    ///
-    /// In nats, all constants kept; negative where the density is above 1. The arrays have one shape, nothing is
-    /// broadcast. A standard deviation σ enters as `2 ln σ`, and a gradient in σ is `2/σ` times that in the log-variance.
-    ///
-    /// The loss is good to 3 machine epsilons of the largest of `|L|`, 1 and `|s|`, the gradients in μ and x to 3 of
-    /// their own.
-    ///
-    /// With `μ = x` the residual counts as zero whatever the variance, so that the loss is `½ (ln 2π + s)` even where
-    /// `e^-s` overflows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where an argument is NaN or infinite
-    /// (a variance of zero or infinity has no density); [`Error::Overflow`](crate::Error::Overflow) where the residual,
-    /// `1/σ`, their product or its square does not fit the type;
-    /// [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use loglik::{prelude::*, ndarray::array};
-    /// let (mean, log_variance, x) = (array![0.0_f64, 1.0], array![0.0, 2.0], array![1.0, 1.0]);
-    /// let loss = gaussian_nll(&mean, &log_variance, &x, Reduction::Sum)?;
-    /// assert!((loss - 3.337_877_066).abs() < 1e-9); // (ln 2π + 1) / 2 and (ln 2π + 2) / 2
-    ///
-    /// let (_, gradient) = gaussian_nll_grad(&mean, &log_variance, &x, Reduction::Sum)?;
-    /// assert_eq!(gradient.mean, array![-1.0, 0.0]);
-    /// assert_eq!(gradient.log_variance, array![0.0, 0.5]);
-    /// # Ok::<(), loglik::Error>(())
-    /// ```
-    ///
-    /// # References
-    ///
-    /// Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
-    gaussian_nll, gaussian_nll_sum_count, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into;
-}
-
-pub(super) struct GaussianNll;
-
-impl Density<3, 3> for GaussianNll {
+impl Density<3, 3> for Gaussian {
+    type Arguments<A> = GaussianArguments<A>;
+    type Gradient<A> = GaussianArguments<A>;
     const ARGUMENTS: [(&'static str, Domain); 3] =
         [("mean", Domain::Finite), ("log_variance", Domain::Finite), ("x", Domain::Finite)];
+    crate::compile_loops!(Density);
 
     /// The residual is scaled by `1/σ` before it is squared: neither its square nor `1/σ²` need fit the type.
     #[inline(always)]
-    fn at<T: Real, const FMA: bool>([mean, log_variance, x]: [T; 3]) -> (T, [T; 3]) {
+    fn at<T: Real, const FMA: bool>(&self, [mean, log_variance, x]: [T; 3]) -> (T, [T; 3]) {
         let (half, one) = (T::from_f64(0.5), T::one());
         let inverse_std = math::exp::<T, FMA>(-half * log_variance);
         let residual = x - mean;
@@ -92,19 +95,19 @@ mod tests {
     use proptest::prelude::*;
     use statrs::distribution::{Continuous, Normal};
 
-    use super::super::testing::{at, close, derivatives_match};
+    use super::super::testing::{close, derivatives_match};
     use super::*;
-    use crate::Error;
+    use crate::{Error, Reduction, Result};
 
     fn point(mean: f64, log_variance: f64, x: f64) -> (f64, [f64; 3]) {
-        at::<GaussianNll, f64, 3, 3>([mean, log_variance, x])
+        Gaussian.at::<f64, false>([mean, log_variance, x])
     }
 
     #[test]
     fn a_slope_of_zero_has_no_sign() {
         // No residual, and a negative one of which the variance leaves nothing.
         for arguments in [[2.0, 0.0, 2.0], [1.0, 1e4, 0.0], [0.0, 1e4, 1.0]] {
-            let (_, [mean, _, x]) = at::<GaussianNll, f64, 3, 3>(arguments);
+            let (_, [mean, _, x]) = Gaussian.at::<f64, false>(arguments);
             assert_eq!([mean.to_bits(), x.to_bits()], [0; 2], "{arguments:?}: {mean}, {x}");
         }
     }
@@ -125,13 +128,13 @@ mod tests {
             ([0.0, 700.0, 1e100], 350.918_938_533_204_7, -9.859_676_543_759_77e-205, 0.5),
         ];
         for (arguments, loss, mean, log_variance) in cases {
-            let (found, gradient) = at::<GaussianNll, f64, 3, 3>(arguments);
+            let (found, gradient) = Gaussian.at::<f64, false>(arguments);
             assert!(close(found, loss, 3.0 * f64::EPSILON), "{arguments:?}: {found} is not {loss}");
             for (found, expected) in gradient.into_iter().zip([mean, log_variance, -mean]) {
                 assert!(close(found, expected, 4.0 * f64::EPSILON), "{arguments:?}: {found} is not {expected}");
             }
             if arguments.iter().all(|&x| f64::from(x as f32) == x) {
-                let (found, gradient) = at::<GaussianNll, f32, 3, 3>(arguments.map(|x| x as f32));
+                let (found, gradient) = Gaussian.at::<f32, false>(arguments.map(|x| x as f32));
                 assert!(
                     close(found.as_f64(), loss, 3.0 * f32::EPSILON.as_f64()),
                     "{arguments:?} in f32: {found} is not {loss}"
@@ -145,7 +148,7 @@ mod tests {
     fn derivatives_are_those_of_the_loss() {
         for mean in [-2.0, 0.3] {
             for log_variance in [-3.0, 0.0, 4.0] {
-                derivatives_match::<GaussianNll, 3, 3>([mean, log_variance, 0.7], 1e-7);
+                derivatives_match(&Gaussian, [mean, log_variance, 0.7], 1e-7);
             }
         }
     }
@@ -172,13 +175,30 @@ mod tests {
 
     #[test]
     fn a_variance_too_small_for_its_residual_is_an_overflow() {
-        let error = gaussian_nll(&aview1(&[0.0, 0.0]), &aview1(&[0.0, -1e4]), &aview1(&[1.0, 1.0]), Reduction::Sum);
+        let error = Gaussian.value(
+            GaussianArguments {
+                mean: &aview1(&[0.0, 0.0]),
+                log_variance: &aview1(&[0.0, -1e4]),
+                x: &aview1(&[1.0, 1.0]),
+            },
+            Reduction::Sum,
+        );
         assert_eq!(error.unwrap_err().to_string(), "the result at `mean`[1] overflows f64");
         let (mean, log_variance, x) = (array![0.0_f32], array![-100.0_f32], array![1e-3_f32]);
-        assert!(gaussian_nll(&mean, &log_variance, &x, Reduction::Sum).is_ok());
+        assert!(
+            Gaussian
+                .value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)
+                .is_ok()
+        );
         let (log_variance, x) = (array![-170.0_f32], array![1e-22_f32]); // z = 8e14, its slope 6e51
-        assert!(gaussian_nll(&mean, &log_variance, &x, Reduction::Sum).is_ok());
-        let error = gaussian_nll_grad(&mean, &log_variance, &x, Reduction::Sum).unwrap_err();
+        assert!(
+            Gaussian
+                .value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)
+                .is_ok()
+        );
+        let error = Gaussian
+            .grad(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)
+            .unwrap_err();
         assert_eq!(error.to_string(), "the result at `mean`[0] overflows f32");
     }
 
@@ -188,9 +208,9 @@ mod tests {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let bad = array![0.0, bad];
             let each: [Result<Array1<f64>>; 3] = [
-                gaussian_nll_each(&bad, &good, &good),
-                gaussian_nll_each(&good, &bad, &good),
-                gaussian_nll_each(&good, &good, &bad),
+                Gaussian.each(GaussianArguments { mean: &bad, log_variance: &good, x: &good }),
+                Gaussian.each(GaussianArguments { mean: &good, log_variance: &bad, x: &good }),
+                Gaussian.each(GaussianArguments { mean: &good, log_variance: &good, x: &bad }),
             ];
             for (name, result) in ["mean", "log_variance", "x"].into_iter().zip(each) {
                 let message = format!("`{name}`[1] is {}, allowed is finite", bad[1]);
@@ -202,18 +222,19 @@ mod tests {
     #[test]
     fn shapes_are_not_broadcast() {
         let (two, one) = (array![0.0, 0.0], array![0.0]);
-        let error = gaussian_nll(&two, &one, &two, Reduction::Sum).unwrap_err();
+        let error =
+            Gaussian.value(GaussianArguments { mean: &two, log_variance: &one, x: &two }, Reduction::Sum).unwrap_err();
         assert_eq!(error.to_string(), "`log_variance` has shape [1], expected [2]");
-        let mut out = GaussianArguments { mean: two.clone(), log_variance: two.clone(), x: one.clone() };
-        let out = GaussianArguments {
-            mean: out.mean.view_mut(),
-            log_variance: out.log_variance.view_mut(),
-            x: out.x.view_mut(),
-        };
-        let error = gaussian_nll_grad_into(&two, &two, &two, Reduction::Sum, out).unwrap_err();
+        let (mut mean, mut log_variance, mut short) = (two.clone(), two.clone(), one.clone());
+        let out = GaussianArguments { mean: &mut *mean, log_variance: &mut *log_variance, x: &mut *short };
+        let error = Gaussian
+            .grad_into(GaussianArguments { mean: &two, log_variance: &two, x: &two }, Reduction::Sum, out)
+            .unwrap_err();
         assert_eq!(error.to_string(), "`out.x` has shape [1], expected [2]");
         let none = Array1::<f64>::zeros(0);
-        let error = gaussian_nll(&none, &none, &none, Reduction::Mean).unwrap_err();
+        let error = Gaussian
+            .value(GaussianArguments { mean: &none, log_variance: &none, x: &none }, Reduction::Mean)
+            .unwrap_err();
         assert_eq!(error, Error::NothingToAverage { argument: "mean" });
     }
 

@@ -1,6 +1,6 @@
 //! Implicit maximum likelihood: the sample nearest to the data is moved there.
 
-use ndarray::{Array, ArrayRef, ArrayView, Axis, RemoveAxis};
+use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, RemoveAxis};
 
 use crate::error::Position;
 use crate::reduction::{self, to_real};
@@ -52,6 +52,44 @@ pub struct ImleLoss<T> {
 /// Li and Malik, Implicit maximum likelihood estimation, 2018, [arXiv:1809.09087](https://arxiv.org/abs/1809.09087); in this
 /// norm: Mohamed et al., ECCV 2022, [arXiv:2203.03057](https://arxiv.org/abs/2203.03057).
 pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<T, D::Smaller>) -> Result<ImleLoss<T>> {
+    T::imle(samples.view().into_dyn(), target.view().into_dyn())
+}
+
+/// [`imle`] and its gradient in the samples, `[K, ..]`, which is 0 but for the nearest.
+///
+/// # Errors
+///
+/// As [`imle`].
+pub fn imle_grad<T: Real, D: RemoveAxis>(
+    samples: &ArrayRef<T, D>,
+    target: &ArrayRef<T, D::Smaller>,
+) -> Result<(ImleLoss<T>, Array<T, D>)> {
+    let mut gradient = Array::zeros(samples.raw_dim());
+    let found = T::imle_grad(samples.view().into_dyn(), target.view().into_dyn(), gradient.view_mut().into_dyn())?;
+    Ok((found, gradient))
+}
+
+/// [`imle`].
+pub(super) fn find<T: Real>(samples: ArrayViewD<'_, T>, target: ArrayViewD<'_, T>) -> Result<ImleLoss<T>> {
+    nearest(&samples, &target)
+}
+
+/// [`imle_grad`], into an array of zeros.
+pub(super) fn find_and_pull<T: Real>(
+    samples: ArrayViewD<'_, T>,
+    target: ArrayViewD<'_, T>,
+    mut gradient: ArrayViewMutD<'_, T>,
+) -> Result<ImleLoss<T>> {
+    let found = nearest(&samples, &target)?;
+    let (sample, step) = (samples.index_axis(Axis(0), found.nearest), T::from_f64(1.0 / target.len() as f64));
+    let slopes = gradient.index_axis_mut(Axis(0), found.nearest);
+    for ((slope, x), y) in slopes.into_iter().zip(sample).zip(&target) {
+        *slope = if x == y { T::zero() } else { step.copysign(*x - *y) };
+    }
+    Ok(found)
+}
+
+fn nearest<T: Real>(samples: &ArrayViewD<'_, T>, target: &ArrayViewD<'_, T>) -> Result<ImleLoss<T>> {
     let Some(one) = samples.shape().get(1..) else { return Err(Error::Empty { argument: "samples" }) };
     check::shape("target", target.shape(), one)?;
     if samples.is_empty() {
@@ -62,7 +100,7 @@ pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<
     let mut distances = vec![0.0; samples.len_of(Axis(0))];
     let jobs = distances.iter_mut().zip(samples.outer_iter()).collect();
     let bytes = samples.len() * size_of::<T>();
-    parallel::for_each(jobs, bytes, |(distance, sample): (&mut f64, ArrayView<'_, T, D::Smaller>)| {
+    parallel::for_each(jobs, bytes, |(distance, sample): (&mut f64, ArrayViewD<'_, T>)| {
         let n = target.len() as f64;
         let parts: Vec<f64> = sample.iter().zip(target).map(|(x, y)| (x.as_f64() - y.as_f64()).abs() / n).collect();
         *distance = reduction::sum(&parts);
@@ -76,26 +114,7 @@ pub fn imle<T: Real, D: RemoveAxis>(samples: &ArrayRef<T, D>, target: &ArrayRef<
     Ok(ImleLoss { loss: to_real(loss, "samples", nearest)?, nearest })
 }
 
-/// [`imle`] and its gradient in the samples, `[K, ..]`, which is 0 but for the nearest.
-///
-/// # Errors
-///
-/// As [`imle`].
-pub fn imle_grad<T: Real, D: RemoveAxis>(
-    samples: &ArrayRef<T, D>,
-    target: &ArrayRef<T, D::Smaller>,
-) -> Result<(ImleLoss<T>, Array<T, D>)> {
-    let found = imle(samples, target)?;
-    let mut gradient = Array::zeros(samples.raw_dim());
-    let (sample, step) = (samples.index_axis(Axis(0), found.nearest), T::from_f64(1.0 / target.len() as f64));
-    let slopes = gradient.index_axis_mut(Axis(0), found.nearest);
-    for ((slope, x), y) in slopes.into_iter().zip(sample).zip(target) {
-        *slope = if x == y { T::zero() } else { step.copysign(*x - *y) };
-    }
-    Ok((found, gradient))
-}
-
-fn finite<T: Real, D: ndarray::Dimension>(argument: &'static str, array: &ArrayRef<T, D>) -> Result<()> {
+fn finite<T: Real>(argument: &'static str, array: &ArrayViewD<'_, T>) -> Result<()> {
     let Some(flat) = array.iter().position(|x| !x.is_finite()) else { return Ok(()) };
     let value = array.iter().nth(flat).map_or(f64::NAN, |x| x.as_f64());
     Err(Error::Value { argument, position: Position::unravel(flat, array.shape()), value, allowed: "finite" })

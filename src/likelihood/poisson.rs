@@ -1,59 +1,70 @@
 //! The Poisson probability of a count, by log-rate.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use super::{Density, Domain};
+use crate::{Real, math};
 
-use super::{Density, Domain, density, driver};
-use crate::{Real, Reduction, Result, SumCount, math};
+/// Poisson negative log-likelihood of counts, given by the logarithm of the rate.
+///
+/// ```math
+/// L_i = e^{l_i} - x_i l_i + \ln x_i!, \qquad \frac{\partial L_i}{\partial l_i} = e^{l_i} - x_i
+/// ```
+///
+/// In nats, `ln x!` kept. The counts `x` are whole numbers `>= 0`, held as floating point. The arrays have one shape,
+/// nothing is broadcast.
+///
+/// The loss is formed as a sum of positive terms, `½ ln 2πx + δ(x) + x (e^d - 1 - d)` with `d = l - ln x` and δ the
+/// error of Stirling's formula. It is good to 3 machine epsilons of `L + |e^l - x| ln x`, which is what a last bit of
+/// the log-rate is worth; the gradient to 2 of the larger of `e^l` and `x`. The three terms of the formula above grow
+/// as `x ln x` and cancel: at a count of a million nothing is left of them in `f32`.
+///
+/// A log-rate of -inf is a rate of zero: the loss is 0 for the count 0 and +inf for any other, the gradient `-x`.
+///
+/// # Errors
+///
+/// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where a log-rate is NaN or +inf or a
+/// count is negative, infinite or not whole; [`Error::Overflow`](crate::Error::Overflow) where the rate or the loss
+/// does not fit the type; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
+///
+/// # Examples
+///
+/// ```
+/// # use loglik::{prelude::*, ndarray::array};
+/// let (log_rate, x) = (array![0.0_f64, 0.0], array![0.0, 3.0]);
+/// let (loss, gradient) = Poisson.grad(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Sum)?;
+/// assert!((loss - 3.791_759_469).abs() < 1e-9); // 1 and 1 + ln 6
+/// assert_eq!(gradient, array![1.0, -2.0]);
+/// # Ok::<(), loglik::Error>(())
+/// ```
+///
+/// # References
+///
+/// Loader, "Fast and accurate computation of binomial probabilities", 2000.
+#[doc(alias = "PoissonNLLLoss")]
+#[doc(alias = "count")]
+#[doc(alias = "poisson_nll_loss")]
+#[doc(alias = "NLL")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Poisson;
 
-density! {
-    PoissonNll(log_rate, x) -> Array;
-
-    /// Negative log-likelihood of counts under Poisson distributions given by the logarithm of their rate.
-    ///
-    /// ```math
-    /// L_i = e^{l_i} - x_i l_i + \ln x_i!, \qquad \frac{\partial L_i}{\partial l_i} = e^{l_i} - x_i
-    /// ```
-    ///
-    /// In nats, `ln x!` kept. The counts `x` are whole numbers `>= 0`, held as floating point. The arrays have one shape,
-    /// nothing is broadcast.
-    ///
-    /// The loss is formed as a sum of positive terms, `½ ln 2πx + δ(x) + x (e^d - 1 - d)` with `d = l - ln x` and δ the
-    /// error of Stirling's formula. It is good to 3 machine epsilons of `L + |e^l - x| ln x`, which is what a last bit of
-    /// the log-rate is worth; the gradient to 2 of the larger of `e^l` and `x`. The three terms of the formula above grow
-    /// as `x ln x` and cancel: at a count of a million nothing is left of them in `f32`.
-    ///
-    /// A log-rate of -inf is a rate of zero: the loss is 0 for the count 0 and +inf for any other, the gradient `-x`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`](crate::Error::Shape); [`Error::Value`](crate::Error::Value) where a log-rate is NaN or +inf or a
-    /// count is negative, infinite or not whole; [`Error::Overflow`](crate::Error::Overflow) where the rate or the loss
-    /// does not fit the type; [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a mean over nothing.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use loglik::{prelude::*, ndarray::array};
-    /// let (log_rate, x) = (array![0.0_f64, 0.0], array![0.0, 3.0]);
-    /// let (loss, gradient) = poisson_nll_grad(&log_rate, &x, Reduction::Sum)?;
-    /// assert!((loss - 3.791_759_469).abs() < 1e-9); // 1 and 1 + ln 6
-    /// assert_eq!(gradient, array![1.0, -2.0]);
-    /// # Ok::<(), loglik::Error>(())
-    /// ```
-    ///
-    /// # References
-    ///
-    /// Loader, "Fast and accurate computation of binomial probabilities", 2000.
-    poisson_nll, poisson_nll_sum_count, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into;
+/// One thing for each argument of [`Poisson`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoissonArguments<A> {
+    /// The logarithms of the rates.
+    pub log_rate: A,
+    /// The counts; of [`QuasiPoisson`](super::QuasiPoisson) any numbers `>= 0`.
+    pub x: A,
 }
+crate::bundle!(PoissonArguments { log_rate, x });
 
-pub(super) struct PoissonNll;
-
-impl Density<2, 1> for PoissonNll {
+impl Density<2, 1> for Poisson {
+    type Arguments<A> = PoissonArguments<A>;
+    type Gradient<A> = A;
     const ARGUMENTS: [(&'static str, Domain); 2] = [("log_rate", Domain::Log), ("x", Domain::Count)];
+    crate::compile_loops!(Density);
 
     #[inline(always)]
-    fn at<T: Real, const FMA: bool>([log_rate, x]: [T; 2]) -> (T, [T; 1]) {
+    fn at<T: Real, const FMA: bool>(&self, [log_rate, x]: [T; 2]) -> (T, [T; 1]) {
         let (deviance, rate) = half_deviance::<T, FMA>(log_rate, x);
         let log_x = math::ln::<T, FMA>(x);
         let constant = T::from_f64(0.5) * (T::from_f64(super::LN_2_PI) + log_x) + stirling_error::<T, FMA>(x);
@@ -112,13 +123,14 @@ const SERIES: [f64; 9] = [
 mod tests {
     use ndarray::{Array1, array};
     use proptest::prelude::*;
-    use statrs::distribution::{Discrete, Poisson};
+    use statrs::distribution::{self, Discrete};
 
-    use super::super::testing::{at, close, derivatives_match};
+    use super::super::testing::{close, derivatives_match};
     use super::*;
+    use crate::{Reduction, SumCount};
 
     fn point(log_rate: f64, x: f64) -> (f64, f64) {
-        let (loss, [slope]) = at::<PoissonNll, f64, 2, 1>([log_rate, x]);
+        let (loss, [slope]) = Poisson.at::<f64, false>([log_rate, x]);
         (loss, slope)
     }
 
@@ -138,12 +150,12 @@ mod tests {
             ([20.75, 1e9], 360_574.969_400_178_2, 27_094_726.742_417_57),
         ];
         for (arguments, loss, slope) in cases {
-            let (found, [gradient]) = at::<PoissonNll, f64, 2, 1>(arguments);
+            let (found, [gradient]) = Poisson.at::<f64, false>(arguments);
             let bound = |eps: f64| eps * (loss + slope.abs() * arguments[1].max(3.0).ln());
             assert!((found - loss).abs() <= bound(3.0 * f64::EPSILON), "{arguments:?}: {found} is not {loss}");
             let rounding = 2.0 * f64::EPSILON * arguments[1].max(slope + arguments[1]); // of the rate, from which the count is taken
             assert!((gradient - slope).abs() <= rounding, "{arguments:?}: {gradient} is not {slope}");
-            let (found, _) = at::<PoissonNll, f32, 2, 1>(arguments.map(|x| x as f32));
+            let (found, _) = Poisson.at::<f32, false>(arguments.map(|x| x as f32));
             assert!(
                 (found.as_f64() - loss).abs() <= bound(3.0 * f32::EPSILON.as_f64()),
                 "{arguments:?} in f32: {found} is not {loss}"
@@ -157,7 +169,7 @@ mod tests {
     fn nothing_is_lost_where_the_rate_is_far_above_the_count() {
         let (loss, _) = point(71.09375, 20.0); // mpmath
         assert!((loss / 7.509_712_705_958_759e30 - 1.0).abs() < 3.0 * f64::EPSILON, "{loss}");
-        let (loss, _) = at::<PoissonNll, f32, 2, 1>([67.75, 7.0]);
+        let (loss, _) = Poisson.at::<f32, false>([67.75, 7.0]);
         assert!((loss.as_f64() / 2.651_252_853_478_068_5e29 - 1.0).abs() < 3.0 * f32::EPSILON.as_f64(), "{loss}");
         let (loss, _) = point(3.0625, 2.0); // just past where one form follows the other
         assert!((loss / 15.949_089_939_683_289 - 1.0).abs() < 3.0 * f64::EPSILON, "{loss}");
@@ -166,7 +178,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_at_large_counts_in_single_precision() {
         // mpmath at the rounded log-rate 13.8125: e^l - x l + ln x! of a million.
-        let (loss, _) = at::<PoissonNll, f32, 2, 1>([13.8125, 1e6]);
+        let (loss, _) = Poisson.at::<f32, false>([13.8125, 1e6]);
         assert!((loss.as_f64() / 12.35387926610835 - 1.0).abs() < 1e-3, "{loss}");
     }
 
@@ -186,7 +198,7 @@ mod tests {
     fn derivatives_are_those_of_the_loss() {
         for log_rate in [-3.0, 0.0, 2.5] {
             for x in [0.0, 1.0, 12.0] {
-                derivatives_match::<PoissonNll, 2, 1>([log_rate, x], 1e-7);
+                derivatives_match(&Poisson, [log_rate, x], 1e-7);
             }
         }
     }
@@ -204,7 +216,9 @@ mod tests {
         let inf = f64::INFINITY;
         assert_eq!(point(-inf, 0.0), (0.0, 0.0));
         assert_eq!(point(-inf, 3.0), (inf, -3.0));
-        let (value, gradient) = poisson_nll_grad(&array![0.0, -inf], &array![0.0, 2.0], Reduction::Sum).unwrap();
+        let (value, gradient) = Poisson
+            .grad(PoissonArguments { log_rate: &array![0.0, -inf], x: &array![0.0, 2.0] }, Reduction::Sum)
+            .unwrap();
         assert_eq!((value, gradient), (inf, array![1.0, -2.0]));
     }
 
@@ -212,19 +226,21 @@ mod tests {
     fn bad_counts_and_rates_are_named_and_overflow_is_told() {
         let log_rate = array![0.0, 1.0, 2.0];
         for bad in [-1.0, 0.5, f64::INFINITY, f64::NAN] {
-            let error = poisson_nll_each(&log_rate, &array![1.0, 2.0, bad]).unwrap_err();
+            let error = Poisson.each(PoissonArguments { log_rate: &log_rate, x: &array![1.0, 2.0, bad] }).unwrap_err();
             assert_eq!(error.to_string(), format!("`x`[2] is {bad}, allowed is a whole number >= 0"));
         }
         for bad in [f64::INFINITY, f64::NAN] {
-            let error = poisson_nll_each(&array![bad], &array![1.0]).unwrap_err();
+            let error = Poisson.each(PoissonArguments { log_rate: &array![bad], x: &array![1.0] }).unwrap_err();
             assert_eq!(error.to_string(), format!("`log_rate`[0] is {bad}, allowed is finite or -inf"));
         }
-        let error = poisson_nll(&array![1.0, 89.0_f32], &array![1.0, 0.0], Reduction::Mean).unwrap_err();
+        let error = Poisson
+            .value(PoissonArguments { log_rate: &array![1.0, 89.0_f32], x: &array![1.0, 0.0] }, Reduction::Mean)
+            .unwrap_err();
         assert_eq!(error.to_string(), "the result at `log_rate`[1] overflows f32");
         let none = Array1::<f32>::zeros(0);
-        assert_eq!(poisson_nll(&none, &none, Reduction::Sum), Ok(0.0));
-        assert_eq!(poisson_nll_sum_count(&none, &none), Ok(SumCount::default()));
-        let error = poisson_nll(&none, &none, Reduction::Mean).unwrap_err();
+        assert_eq!(Poisson.value(PoissonArguments { log_rate: &none, x: &none }, Reduction::Sum), Ok(0.0));
+        assert_eq!(Poisson.sum_count(PoissonArguments { log_rate: &none, x: &none }), Ok(SumCount::default()));
+        let error = Poisson.value(PoissonArguments { log_rate: &none, x: &none }, Reduction::Mean).unwrap_err();
         assert_eq!(error.to_string(), "`log_rate` holds nothing to average over");
     }
 
@@ -232,7 +248,7 @@ mod tests {
         #[test]
         fn the_loss_is_minus_the_log_probability_of_statrs(log_rate in -8.0..6.0_f64, x in 0..150_u64) {
             let (loss, _) = point(log_rate, x as f64);
-            let expected = -Poisson::new(log_rate.exp()).unwrap().ln_pmf(x);
+            let expected = -distribution::Poisson::new(log_rate.exp()).unwrap().ln_pmf(x);
             prop_assert!((loss - expected).abs() <= 1e-12 * (1.0 + expected.abs()), "{} is not {}", loss, expected);
         }
     }

@@ -86,6 +86,15 @@ macro_rules! compile_loops {
             $crate::preference::loops::LinkLoops::of(self)
         }
     };
+    (Density) => {
+        #[inline(never)] // or the caller would compile the loops again
+        fn with_loops(
+            &self,
+            pass: &mut dyn FnMut($crate::likelihood::loops::Loops<'_, ()>) -> $crate::Result<f64>,
+        ) -> $crate::Result<f64> {
+            $crate::likelihood::loops::with(self, pass)
+        }
+    };
     (RatioLoss) => {
         #[inline(never)] // or the caller would compile the loops again
         fn ratio_loops(&self) -> $crate::ratio::loops::RatioLoops<'_> {

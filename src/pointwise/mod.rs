@@ -25,7 +25,8 @@ mod tests;
 
 pub(crate) use block::{Block, Pointwise, apply};
 pub(crate) use column::{Column, Source};
-pub(crate) use domain::Domain;
+#[allow(unreachable_pub)] // rooms hand it on
+pub use domain::Domain;
 pub(crate) use driver::{Call, Words, run};
 #[allow(unreachable_pub)] // rooms hand it on
 pub use loops::{Choose, Loops};

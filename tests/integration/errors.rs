@@ -67,7 +67,9 @@ const _: () = {
     shared_between_threads::<(SampleMetrics, SampleScores<f64>, BestOfN<f64>, AmdNormalizer)>();
     shared_between_threads::<(Measure<'_, f64, Ix2>, MeasureGradient<f64>, SlicedWasserstein, MaxSlice<f64>)>();
     shared_between_threads::<(Samples<f64>, Ddo)>();
-    shared_between_threads::<GaussianArguments<f64>>();
+    shared_between_threads::<(Gaussian, SharedGaussian, Bernoulli, WeightedBernoulli, Poisson, QuasiPoisson)>();
+    shared_between_threads::<(GaussianArguments<f64>, SharedGaussianArguments<f64, f64>, BernoulliArguments<f64>)>();
+    shared_between_threads::<(WeightedBernoulliArguments<f64>, PoissonArguments<f64>)>();
     shared_between_threads::<(TopK, TopKStats<f64>, TopKNormalization)>();
     shared_between_threads::<(TokenStats, TokenColumns<f64, Ix2>, TokenMeans)>();
 };

@@ -12,7 +12,7 @@ use crate::{Real, Result};
 ///
 /// `r` are the scores of the model, in the policy column of the batch, and `s` its rewards. The mean over pairs is the
 /// mean squared error over all responses, and so the gradient of a sum is `r - s`. Scores of single responses, and of
-/// several attributes, are [`gaussian_nll`](crate::likelihood::gaussian_nll) at a log-variance of 0 up to its constant, with
+/// several attributes, are [`Gaussian`](crate::likelihood::Gaussian) at a log-variance of 0 up to its constant, with
 /// weights of 0 for attributes that were not rated (NeMo-Aligner marks them -100).
 ///
 /// A score of -inf has no finite gradient and is an error.

@@ -2,13 +2,8 @@
 
 use loglik::diagnostics::{TokenStats, TopK, TopKNormalization};
 use loglik::likelihood::{
-    GaussianArguments, bernoulli_nll, bernoulli_nll_each, bernoulli_nll_grad, bernoulli_nll_grad_into,
-    bernoulli_nll_sum_count, gaussian_nll, gaussian_nll_each, gaussian_nll_grad, gaussian_nll_grad_into,
-    gaussian_nll_sum_count, poisson_nll, poisson_nll_each, poisson_nll_grad, poisson_nll_grad_into,
-    poisson_nll_sum_count, quasi_poisson_nll, quasi_poisson_nll_each, quasi_poisson_nll_grad,
-    quasi_poisson_nll_grad_into, quasi_poisson_nll_sum_count, shared_gaussian_nll, shared_gaussian_nll_each,
-    shared_gaussian_nll_grad, shared_gaussian_nll_sum_count, weighted_bernoulli_nll, weighted_bernoulli_nll_each,
-    weighted_bernoulli_nll_grad, weighted_bernoulli_nll_grad_into, weighted_bernoulli_nll_sum_count,
+    Bernoulli, BernoulliArguments, Density, Gaussian, GaussianArguments, Poisson, PoissonArguments, QuasiPoisson,
+    SharedGaussian, SharedGaussianArguments, WeightedBernoulli, WeightedBernoulliArguments,
 };
 use loglik::{Real, Reduction};
 use ndarray::{ArrayViewMut2, Ix1, Ix2};
@@ -37,10 +32,11 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         .without(By::Weights(2), &[0, 1], Seen::Reduced),
         Entry::new("shared_gaussian_nll, mean", shared, |call, out| {
             let (mean, log_variance, x) = (call.real::<Ix2>(0), call.real::<Ix1>(1), call.real::<Ix2>(2));
-            out.scalar("value", shared_gaussian_nll(&mean, &log_variance, &x, Reduction::Mean));
-            out.array("each", shared_gaussian_nll_each(&mean, &log_variance, &x));
-            out.sum_count(shared_gaussian_nll_sum_count(&mean, &log_variance, &x));
-            let result = shared_gaussian_nll_grad(&mean, &log_variance, &x, Reduction::Mean);
+            let arguments = SharedGaussianArguments { mean: &*mean, log_variance: &*log_variance, x: &*x };
+            out.scalar("value", SharedGaussian.value(arguments, Reduction::Mean));
+            out.array("each", SharedGaussian.each(arguments));
+            out.sum_count(SharedGaussian.sum_count(arguments));
+            let result = SharedGaussian.grad(arguments, Reduction::Mean);
             out.array("grad 0", result.clone().map(|(_, gradient)| gradient.mean));
             out.array("grad 1", result.clone().map(|(_, gradient)| gradient.log_variance));
             out.array("grad 2", result.map(|(_, gradient)| gradient.x));
@@ -49,24 +45,25 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let (logits, x, positive) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix2>(2));
             let weights = call.real::<Ix2>(3);
             let reduction = Reduction::Weighted(&weights);
-            out.scalar("value", weighted_bernoulli_nll(&logits, &x, &positive, reduction));
-            out.array("each", weighted_bernoulli_nll_each(&logits, &x, &positive));
-            out.sum_count(weighted_bernoulli_nll_sum_count(&logits, &x, &positive));
-            let result = weighted_bernoulli_nll_grad(&logits, &x, &positive, reduction);
+            let arguments = WeightedBernoulliArguments { logits: &*logits, x: &*x, positive_weight: &*positive };
+            out.scalar("value", WeightedBernoulli.value(arguments, reduction));
+            out.array("each", WeightedBernoulli.each(arguments));
+            out.sum_count(WeightedBernoulli.sum_count(arguments));
+            let result = WeightedBernoulli.grad(arguments, reduction);
             out.grad("", [0], result.map(|(value, g)| (value, [g])));
-            let grad_into =
-                |mut to: ArrayViewMut2<T>| weighted_bernoulli_nll_grad_into(&logits, &x, &positive, reduction, &mut to);
+            let grad_into = |mut to: ArrayViewMut2<T>| WeightedBernoulli.grad_into(arguments, reduction, &mut to);
             out.grad("into: ", [0], call.into(x.raw_dim(), grad_into).map(|(value, g)| (value, [g])));
         })
         .without(By::Weights(3), &[0, 1, 2], Seen::Reduced),
         Entry::new("quasi_poisson_nll, weighted", amounts, |call, out| {
             let (log_rate, x, weights) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix2>(2));
             let reduction = Reduction::Weighted(&weights);
-            out.scalar("value", quasi_poisson_nll(&log_rate, &x, reduction));
-            out.array("each", quasi_poisson_nll_each(&log_rate, &x));
-            out.sum_count(quasi_poisson_nll_sum_count(&log_rate, &x));
-            out.grad("", [0], quasi_poisson_nll_grad(&log_rate, &x, reduction).map(|(value, g)| (value, [g])));
-            let into = call.into(x.raw_dim(), |mut to| quasi_poisson_nll_grad_into(&log_rate, &x, reduction, &mut to));
+            let arguments = PoissonArguments { log_rate: &*log_rate, x: &*x };
+            out.scalar("value", QuasiPoisson.value(arguments, reduction));
+            out.array("each", QuasiPoisson.each(arguments));
+            out.sum_count(QuasiPoisson.sum_count(arguments));
+            out.grad("", [0], QuasiPoisson.grad(arguments, reduction).map(|(value, g)| (value, [g])));
+            let into = call.into(x.raw_dim(), |mut to| QuasiPoisson.grad_into(arguments, reduction, &mut to));
             out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));
         })
         .without(By::Weights(2), &[0, 1], Seen::Reduced),
@@ -98,35 +95,38 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
 
 fn gaussian<T: Real>(call: &Call<T>, out: &mut Results<T>, reduction: Reduction<T, Ix2>) {
     let (mean, log_variance, x) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix2>(2));
-    out.scalar("value", gaussian_nll(&mean, &log_variance, &x, reduction));
-    out.array("each", gaussian_nll_each(&mean, &log_variance, &x));
-    out.sum_count(gaussian_nll_sum_count(&mean, &log_variance, &x));
-    let result = gaussian_nll_grad(&mean, &log_variance, &x, reduction);
+    let arguments = GaussianArguments { mean: &*mean, log_variance: &*log_variance, x: &*x };
+    out.scalar("value", Gaussian.value(arguments, reduction));
+    out.array("each", Gaussian.each(arguments));
+    out.sum_count(Gaussian.sum_count(arguments));
+    let result = Gaussian.grad(arguments, reduction);
     out.grad("", [0, 1, 2], result.map(|(value, g)| (value, [g.mean, g.log_variance, g.x])));
     let buffer = || call.buffer(mean.raw_dim());
     let (mut a, mut b, mut c) = (buffer(), buffer(), buffer());
-    let to = GaussianArguments { mean: a.view_mut(), log_variance: b.view_mut(), x: c.view_mut() };
-    let result = gaussian_nll_grad_into(&mean, &log_variance, &x, reduction, to);
+    let to = GaussianArguments { mean: &mut *a.view_mut(), log_variance: &mut *b.view_mut(), x: &mut *c.view_mut() };
+    let result = Gaussian.grad_into(arguments, reduction, to);
     out.grad("into: ", [0, 1, 2], result.map(|value| (value, [a, b, c].map(|buffer| buffer.view().to_owned()))));
 }
 
 fn bernoulli<T: Real>(call: &Call<T>, out: &mut Results<T>, reduction: Reduction<T, Ix2>) {
     let (logits, x) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
-    out.scalar("value", bernoulli_nll(&logits, &x, reduction));
-    out.array("each", bernoulli_nll_each(&logits, &x));
-    out.sum_count(bernoulli_nll_sum_count(&logits, &x));
-    out.grad("", [0], bernoulli_nll_grad(&logits, &x, reduction).map(|(value, g)| (value, [g])));
-    let into = call.into(x.raw_dim(), |mut to| bernoulli_nll_grad_into(&logits, &x, reduction, &mut to));
+    let arguments = BernoulliArguments { logits: &*logits, x: &*x };
+    out.scalar("value", Bernoulli.value(arguments, reduction));
+    out.array("each", Bernoulli.each(arguments));
+    out.sum_count(Bernoulli.sum_count(arguments));
+    out.grad("", [0], Bernoulli.grad(arguments, reduction).map(|(value, g)| (value, [g])));
+    let into = call.into(x.raw_dim(), |mut to| Bernoulli.grad_into(arguments, reduction, &mut to));
     out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));
 }
 
 fn poisson<T: Real>(call: &Call<T>, out: &mut Results<T>, reduction: Reduction<T, Ix2>) {
     let (log_rate, x) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
-    out.scalar("value", poisson_nll(&log_rate, &x, reduction));
-    out.array("each", poisson_nll_each(&log_rate, &x));
-    out.sum_count(poisson_nll_sum_count(&log_rate, &x));
-    out.grad("", [0], poisson_nll_grad(&log_rate, &x, reduction).map(|(value, g)| (value, [g])));
-    let into = call.into(x.raw_dim(), |mut to| poisson_nll_grad_into(&log_rate, &x, reduction, &mut to));
+    let arguments = PoissonArguments { log_rate: &*log_rate, x: &*x };
+    out.scalar("value", Poisson.value(arguments, reduction));
+    out.array("each", Poisson.each(arguments));
+    out.sum_count(Poisson.sum_count(arguments));
+    out.grad("", [0], Poisson.grad(arguments, reduction).map(|(value, g)| (value, [g])));
+    let into = call.into(x.raw_dim(), |mut to| Poisson.grad_into(arguments, reduction, &mut to));
     out.grad("into: ", [0], into.map(|(value, g)| (value, [g])));
 }
 

@@ -1,6 +1,6 @@
 //! Logits of tokens and labels.
 
-use loglik::likelihood::bernoulli_nll_grad;
+use loglik::likelihood::{Bernoulli, BernoulliArguments, Density};
 use loglik::logits::{CrossEntropy, TokenObjective, log_softmax, log_sum_exp_or_empty_grad, token_log_probs};
 use loglik::{Reduction, Result};
 use ndarray::{Array2, array, aview1};
@@ -106,7 +106,8 @@ pub(crate) fn rows() -> Vec<Row> {
             elsewhere,
             names: &["loss", "slope"],
             exact: Exact::Values(exact.to_vec()),
-            here: bernoulli_nll_grad(&aview1(&[logit]), &aview1(&[label]), Reduction::Sum)
+            here: Bernoulli
+                .grad(BernoulliArguments { logits: &aview1(&[logit]), x: &aview1(&[label]) }, Reduction::Sum)
                 .map(|(loss, gradient)| vec![loss, gradient[0]]),
         }
     }));

@@ -1,6 +1,8 @@
 //! Densities, scalar functions, measures.
 
-use loglik::likelihood::{bernoulli_nll_grad, gaussian_nll_grad, poisson_nll_grad};
+use loglik::likelihood::{
+    Bernoulli, BernoulliArguments, Density, Gaussian, GaussianArguments, Poisson, PoissonArguments,
+};
 use loglik::transport::{Measure, wasserstein_1d};
 use loglik::{Reduction, math};
 use ndarray::{array, aview1};
@@ -23,11 +25,14 @@ fn a_certain_label_keeps_its_small_loss() {
     ];
     for [logit, label, loss, slope] in rows {
         let what = format!("logit {logit}, label {label}");
-        let (value, gradient) = bernoulli_nll_grad(&aview1(&[logit]), &aview1(&[label]), Reduction::Sum).unwrap();
+        let (value, gradient) = Bernoulli
+            .grad(BernoulliArguments { logits: &aview1(&[logit]), x: &aview1(&[label]) }, Reduction::Sum)
+            .unwrap();
         assert_wide(&what, value, loss);
         assert_wide(&what, gradient[0], slope);
         let (logit, label) = ([logit as f32], [label as f32]);
-        let (value, gradient) = bernoulli_nll_grad(&aview1(&logit), &aview1(&label), Reduction::Sum).unwrap();
+        let (value, gradient) =
+            Bernoulli.grad(BernoulliArguments { logits: &aview1(&logit), x: &aview1(&label) }, Reduction::Sum).unwrap();
         assert_narrow(&what, value, loss);
         assert_narrow(&what, gradient[0], slope);
     }
@@ -46,7 +51,9 @@ fn counts_of_zero_and_of_a_million_are_exact() {
     ];
     for [log_rate, count, loss, slope] in rows {
         let what = format!("log-rate {log_rate}, count {count}");
-        let (value, gradient) = poisson_nll_grad(&aview1(&[log_rate]), &aview1(&[count]), Reduction::Sum).unwrap();
+        let (value, gradient) = Poisson
+            .grad(PoissonArguments { log_rate: &aview1(&[log_rate]), x: &aview1(&[count]) }, Reduction::Sum)
+            .unwrap();
         assert_wide(&what, value, loss);
         assert_wide(&what, gradient[0], slope);
     }
@@ -62,8 +69,12 @@ fn tiny_and_huge_variances_neither_overflow_nor_vanish() {
         [0.0, 0.0, 1e4, 50_000_000.918_938_53, -1e4, -49_999_999.5],
     ];
     for [mean, log_variance, x, loss, by_mean, by_log_variance] in rows {
-        let (value, slope) =
-            gaussian_nll_grad(&array![mean], &array![log_variance], &array![x], Reduction::Sum).unwrap();
+        let (value, slope) = Gaussian
+            .grad(
+                GaussianArguments { mean: &array![mean], log_variance: &array![log_variance], x: &array![x] },
+                Reduction::Sum,
+            )
+            .unwrap();
         assert_wide("loss", value, loss);
         // The exponential of -600 passes on the rounding of its argument.
         let close = |got: f64, expected: f64| (got - expected).abs() <= 1e-12 * expected.abs();

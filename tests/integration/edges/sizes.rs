@@ -1,6 +1,6 @@
 //! Nothing, one, and many.
 
-use loglik::likelihood::{gaussian_nll, gaussian_nll_grad, gaussian_nll_sum_count};
+use loglik::likelihood::{Density, Gaussian, GaussianArguments};
 use loglik::logits::{
     CrossEntropy, TokenObjective, entropy, log_softmax, log_sum_exp, token_log_probs, token_log_probs_backward,
 };
@@ -44,9 +44,10 @@ fn sums_over_nothing_are_zero_and_means_are_errors() {
     assert_eq!(ddo.value(samples, sum).unwrap(), 0.0);
     assert!(matches!(ddo.value(samples, mean), Err(Error::NothingToAverage { .. })));
 
-    assert_eq!(gaussian_nll_sum_count(&none, &none, &none).unwrap(), SumCount::default());
-    assert_eq!(gaussian_nll_grad(&none, &none, &none, Reduction::Sum).unwrap().1.mean, none);
-    assert!(matches!(gaussian_nll(&none, &none, &none, Reduction::Mean), Err(Error::NothingToAverage { .. })));
+    let normal = GaussianArguments { mean: &*none, log_variance: &*none, x: &*none };
+    assert_eq!(Gaussian.sum_count(normal).unwrap(), SumCount::default());
+    assert_eq!(Gaussian.grad(normal, Reduction::Sum).unwrap().1.mean, none);
+    assert!(matches!(Gaussian.value(normal, Reduction::Mean), Err(Error::NothingToAverage { .. })));
 }
 
 #[test]

@@ -92,9 +92,18 @@ fn shapes_that_do_not_fit_are_named_with_what_would() {
         "`class_weights` has shape [1], expected [3]",
     );
     let (two, three) = (Array1::<f64>::zeros(2), Array1::<f64>::zeros(3));
-    says(gaussian_nll(&two, &three, &two, Reduction::Sum), "`log_variance` has shape [3], expected [2]");
-    says(bernoulli_nll(&two, &three, Reduction::Sum), "`x` has shape [3], expected [2]");
-    says(poisson_nll_grad_into(&two, &two, Reduction::Sum, &mut Array1::zeros(3)), "`out` has shape [3], expected [2]");
+    says(
+        Gaussian.value(GaussianArguments { mean: &two, log_variance: &three, x: &two }, Reduction::Sum),
+        "`log_variance` has shape [3], expected [2]",
+    );
+    says(
+        Bernoulli.value(BernoulliArguments { logits: &two, x: &three }, Reduction::Sum),
+        "`x` has shape [3], expected [2]",
+    );
+    says(
+        Poisson.grad_into(PoissonArguments { log_rate: &two, x: &two }, Reduction::Sum, &mut Array1::zeros(3)),
+        "`out` has shape [3], expected [2]",
+    );
     let both = Pairs { chosen: two.view(), rejected: three.view() };
     let message = "`policy.rejected` has shape [3], expected [2]";
     says(Dpo::default().value(PairBatch::new(both), Reduction::Sum), message);
@@ -286,17 +295,44 @@ fn log_probs_and_ratios_that_are_none_are_named() {
 fn observations_outside_their_domain_are_named() {
     let zeros = array![0.0, 0.0];
     let second = |x: f64| array![0.0, x];
-    says(gaussian_nll(&second(NAN), &zeros, &zeros, Reduction::Sum), "`mean`[1] is NaN, allowed is finite");
-    says(gaussian_nll(&zeros, &second(-INF), &zeros, Reduction::Sum), "`log_variance`[1] is -inf, allowed is finite");
-    says(gaussian_nll_grad(&zeros, &zeros, &second(INF), Reduction::Mean), "`x`[1] is inf, allowed is finite");
-    says(bernoulli_nll(&second(NAN), &zeros, Reduction::Sum), "`logits`[1] is NaN, allowed is any number but NaN");
-    says(bernoulli_nll_each(&zeros, &second(1.5)), "`x`[1] is 1.5, allowed is [0, 1]");
-    says(poisson_nll(&second(INF), &zeros, Reduction::Sum), "`log_rate`[1] is inf, allowed is finite or -inf");
-    says(poisson_nll_sum_count(&zeros, &second(0.5)), "`x`[1] is 0.5, allowed is a whole number >= 0");
-    says(poisson_nll_each(&zeros, &second(-1.0)), "`x`[1] is -1, allowed is a whole number >= 0");
-    says(poisson_nll_each(&second(1e4), &zeros), "the result at `log_rate`[1] overflows f64");
+    says(
+        Gaussian.value(GaussianArguments { mean: &second(NAN), log_variance: &zeros, x: &zeros }, Reduction::Sum),
+        "`mean`[1] is NaN, allowed is finite",
+    );
+    says(
+        Gaussian.value(GaussianArguments { mean: &zeros, log_variance: &second(-INF), x: &zeros }, Reduction::Sum),
+        "`log_variance`[1] is -inf, allowed is finite",
+    );
+    says(
+        Gaussian.grad(GaussianArguments { mean: &zeros, log_variance: &zeros, x: &second(INF) }, Reduction::Mean),
+        "`x`[1] is inf, allowed is finite",
+    );
+    says(
+        Bernoulli.value(BernoulliArguments { logits: &second(NAN), x: &zeros }, Reduction::Sum),
+        "`logits`[1] is NaN, allowed is any number but NaN",
+    );
+    says(Bernoulli.each(BernoulliArguments { logits: &zeros, x: &second(1.5) }), "`x`[1] is 1.5, allowed is [0, 1]");
+    says(
+        Poisson.value(PoissonArguments { log_rate: &second(INF), x: &zeros }, Reduction::Sum),
+        "`log_rate`[1] is inf, allowed is finite or -inf",
+    );
+    says(
+        Poisson.sum_count(PoissonArguments { log_rate: &zeros, x: &second(0.5) }),
+        "`x`[1] is 0.5, allowed is a whole number >= 0",
+    );
+    says(
+        Poisson.each(PoissonArguments { log_rate: &zeros, x: &second(-1.0) }),
+        "`x`[1] is -1, allowed is a whole number >= 0",
+    );
+    says(
+        Poisson.each(PoissonArguments { log_rate: &second(1e4), x: &zeros }),
+        "the result at `log_rate`[1] overflows f64",
+    );
     let empty = Array1::<f64>::zeros(0);
-    says(bernoulli_nll(&empty, &empty, Reduction::Mean), "`logits` holds nothing to average over");
+    says(
+        Bernoulli.value(BernoulliArguments { logits: &empty, x: &empty }, Reduction::Mean),
+        "`logits` holds nothing to average over",
+    );
 }
 
 #[test]
@@ -352,7 +388,13 @@ fn results_beyond_the_type_are_named() {
     let (x, targets) = (array![[0.0, 0.0]], array![[f64::MAX, 0.0]]);
     let doubled = SoftCrossEntropy { class_weights: Some(vec![2.0, 1.0]), ..SoftCrossEntropy::default() };
     says(doubled.value(&x, &targets, Reduction::Sum), "the result at `logits`[0] overflows f64");
-    let message = gaussian_nll(&array![1e30_f32], &array![0.0], &array![0.0], Reduction::Sum).unwrap_err().to_string();
+    let message = Gaussian
+        .value(
+            GaussianArguments { mean: &array![1e30_f32], log_variance: &array![0.0], x: &array![0.0] },
+            Reduction::Sum,
+        )
+        .unwrap_err()
+        .to_string();
     assert!(message.ends_with("[0] overflows f32"), "{message}");
 }
 

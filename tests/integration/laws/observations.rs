@@ -3,7 +3,7 @@
 use loglik::Reduction::Sum;
 use loglik::diagnostics::{TokenStats, TopK, TopKNormalization};
 use loglik::likelihood::{
-    bernoulli_nll_each, bernoulli_nll_grad, gaussian_nll_each, gaussian_nll_grad, poisson_nll, poisson_nll_each,
+    Bernoulli, BernoulliArguments, Density, Gaussian, GaussianArguments, Poisson, PoissonArguments,
 };
 use loglik::logits::{CrossEntropy, TokenObjective, entropy, log_softmax};
 use ndarray::{Array1, Axis, array};
@@ -20,10 +20,10 @@ proptest! {
     fn a_normal_density_knows_its_unit(
         mean in numbers(N, -3.0, 3.0), s in numbers(N, -3.0, 3.0), x in numbers(N, -5.0, 5.0), scale in 0.1..9.0_f64,
     ) {
-        let loss = gaussian_nll_each(&mean, &s, &x).unwrap();
-        let scaled = gaussian_nll_each(&(&mean * scale), &(&s + 2.0 * scale.ln()), &(&x * scale)).unwrap();
+        let loss = Gaussian.each(GaussianArguments { mean: &mean, log_variance: &s, x: &x }).unwrap();
+        let scaled = Gaussian.each(GaussianArguments { mean: &(&mean * scale), log_variance: &(&s + 2.0 * scale.ln()), x: &(&x * scale) }).unwrap();
         assert_all_near(&scaled, &(&loss + scale.ln()), 1e-12);
-        let mirrored = gaussian_nll_each(&x, &s, &mean).unwrap();
+        let mirrored = Gaussian.each(GaussianArguments { mean: &x, log_variance: &s, x: &mean }).unwrap();
         assert_all_near(&mirrored, &loss, 1e-14);
     }
 
@@ -31,24 +31,24 @@ proptest! {
     fn a_normal_density_is_greatest_at_its_mean_and_spread(x in numbers(N, -5.0, 5.0), distance in 0.1..5.0_f64) {
         // With the log-variance at the squared residual, the slope in it vanishes.
         let mean = &x - distance;
-        let (_, slope) = gaussian_nll_grad(&mean, &Array1::from_elem(N, 2.0 * distance.ln()), &x, Sum).unwrap();
+        let (_, slope) = Gaussian.grad(GaussianArguments { mean: &mean, log_variance: &Array1::from_elem(N, 2.0 * distance.ln()), x: &x }, Sum).unwrap();
         prop_assert!(slope.log_variance.iter().all(|slope| slope.abs() < 1e-13));
-        let (_, slope) = gaussian_nll_grad(&x, &Array1::zeros(N), &x, Sum).unwrap();
+        let (_, slope) = Gaussian.grad(GaussianArguments { mean: &x, log_variance: &Array1::zeros(N), x: &x }, Sum).unwrap();
         prop_assert!(slope.mean.iter().chain(&slope.x).all(|&slope| slope == 0.0));
     }
 
     #[test]
     fn probabilities_of_a_coin_sum_to_one(logits in numbers(N, -20.0, 20.0)) {
-        let head = bernoulli_nll_each(&logits, &Array1::ones(N)).unwrap();
-        let tail = bernoulli_nll_each(&logits, &Array1::zeros(N)).unwrap();
+        let head = Bernoulli.each(BernoulliArguments { logits: &logits, x: &Array1::ones(N) }).unwrap();
+        let tail = Bernoulli.each(BernoulliArguments { logits: &logits, x: &Array1::zeros(N) }).unwrap();
         assert_all_near(&(head.mapv(|x| (-x).exp()) + tail.mapv(|x| (-x).exp())), &Array1::ones(N), 1e-14);
         assert_all_near(&(tail - head), &logits, 1e-13);
     }
 
     #[test]
     fn turning_the_coin_turns_the_slope(logits in numbers(N, -20.0, 20.0), labels in numbers(N, 0.0, 1.0)) {
-        let (loss, slope) = bernoulli_nll_grad(&logits, &labels, Sum).unwrap();
-        let (turned, back) = bernoulli_nll_grad(&-&logits, &(1.0 - &labels), Sum).unwrap();
+        let (loss, slope) = Bernoulli.grad(BernoulliArguments { logits: &logits, x: &labels }, Sum).unwrap();
+        let (turned, back) = Bernoulli.grad(BernoulliArguments { logits: &-&logits, x: &(1.0 - &labels) }, Sum).unwrap();
         assert_near(turned, loss, 1e-14);
         assert_all_near(&-back, &slope, 1e-14);
     }
@@ -56,7 +56,7 @@ proptest! {
     #[test]
     fn probabilities_of_all_counts_sum_to_one(log_rate in -4.0..3.0_f64) {
         let counts = Array1::from_shape_fn(120, |k| k as f64);
-        let each = poisson_nll_each(&Array1::from_elem(120, log_rate), &counts).unwrap();
+        let each = Poisson.each(PoissonArguments { log_rate: &Array1::from_elem(120, log_rate), x: &counts }).unwrap();
         assert_near(each.mapv(|x| (-x).exp()).sum(), 1.0, 1e-13);
         let mean = (each.mapv(|x| (-x).exp()) * counts).sum();
         assert_near(mean, log_rate.exp(), 1e-12);
@@ -64,7 +64,7 @@ proptest! {
 
     #[test]
     fn two_streams_of_counts_flow_together(a in -2.0..2.0_f64, b in -2.0..2.0_f64, k in 0..12_usize) {
-        let nll = |log_rate: f64, k: usize| poisson_nll(&array![log_rate], &array![k as f64], Sum).unwrap();
+        let nll = |log_rate: f64, k: usize| Poisson.value(PoissonArguments { log_rate: &array![log_rate], x: &array![k as f64] }, Sum).unwrap();
         let ways: f64 = (0..=k).map(|i| (-nll(a, i) - nll(b, k - i)).exp()).sum();
         assert_near(ways.ln(), -nll((a.exp() + b.exp()).ln(), k), 1e-12);
     }
