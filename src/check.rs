@@ -46,7 +46,12 @@ pub(crate) fn sum_rounding(n: usize) -> f64 {
 /// How far from 1 the sum of `n` probabilities may be that are divided by it: rounding, and what was dropped where they were
 /// written down with three digits, or stored in half precision.
 pub(crate) fn share_tolerance<E: Element>(n: usize) -> f64 {
-    sum_rounding(n) + if size_of::<E>() == 2 { 1e-2 } else { 1e-3 }
+    stored_share_tolerance(size_of::<E>(), n)
+}
+
+/// [`share_tolerance`] of probabilities that are stored in so many bytes each.
+pub(crate) fn stored_share_tolerance(element_size: usize, n: usize) -> f64 {
+    sum_rounding(n) + if element_size == 2 { 1e-2 } else { 1e-3 }
 }
 
 #[cfg(test)]

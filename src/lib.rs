@@ -58,6 +58,7 @@ mod gemm;
 mod parallel;
 mod real;
 mod reduction;
+mod row_reader;
 mod rows;
 mod simd;
 mod target;

@@ -22,6 +22,9 @@ pub trait Real:
     + crate::simd::Lanes
     + crate::simd::Exponentials
     + crate::transport::Compiled
+    + crate::divergence::Compiled
+    + crate::diagnostics::Compiled
+    + crate::sequence::Compiled
 {
     /// `"f32"` or `"f64"`, for messages.
     const NAME: &'static str;
@@ -36,7 +39,7 @@ pub trait Real:
 /// The types that logits may be stored in: every [`Real`] and, with the feature `half`, `bf16` and `f16`. Sealed.
 ///
 /// Half-precision elements are widened block by block and computed in `f32`; results are `f32`, never rounded back.
-pub trait Element: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
+pub trait Element: Copy + Debug + Send + Sync + sealed::Sealed + crate::row_reader::Compiled + 'static {
     /// The type that the elements are computed in.
     type Real: Real;
 

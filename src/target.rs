@@ -1,7 +1,9 @@
 //! Class indices: any common integer type.
 
 /// The integer types that class indices may come in: `i32`, `i64`, `u32` and `usize`. Sealed.
-pub trait Target: Copy + Send + Sync + sealed::Sealed + 'static {
+pub trait Target:
+    Copy + Send + Sync + sealed::Sealed + crate::divergence::TargetCompiled + crate::sequence::TargetCompiled + 'static
+{
     /// What [`causal_shift`](crate::sequence::causal_shift) writes where nothing is predicted: -100, which objectives ignore
     /// by default (torch), and of types without a sign the largest number, which is no class and must be ignored by name.
     const IGNORED: Self;
