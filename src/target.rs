@@ -1,8 +1,10 @@
 //! Class indices: any common integer type.
 
+use ndarray::{ArrayViewD, Axis};
+
 /// The integer types that class indices may come in: `i32`, `i64`, `u32` and `usize`. Sealed.
 pub trait Target:
-    Copy + Send + Sync + sealed::Sealed + crate::divergence::TargetCompiled + crate::sequence::TargetCompiled + 'static
+    Copy + Send + Sync + crate::divergence::TargetCompiled + crate::sequence::TargetCompiled + sealed::Sealed + 'static
 {
     /// What [`causal_shift`](crate::sequence::causal_shift) writes where nothing is predicted: -100, which objectives ignore
     /// by default (torch), and of types without a sign the largest number, which is no class and must be ignored by name.
@@ -10,6 +12,58 @@ pub trait Target:
 
     /// The index as `i64`; a `usize` beyond its range becomes `i64::MAX`, which is no class of any array.
     fn index(self) -> i64;
+
+    /// The same indices without their type.
+    #[doc(hidden)]
+    fn erase(indices: ArrayViewD<'_, Self>) -> Indices<'_>;
+}
+
+/// Class indices of one of the types, so that what reads them is compiled once.
+#[derive(Debug)]
+#[allow(missing_docs)] // hidden
+pub enum Indices<'a> {
+    I32(ArrayViewD<'a, i32>),
+    I64(ArrayViewD<'a, i64>),
+    U32(ArrayViewD<'a, u32>),
+    Usize(ArrayViewD<'a, usize>),
+}
+
+impl Indices<'_> {
+    pub(crate) fn shape(&self) -> &[usize] {
+        match self {
+            Self::I32(indices) => indices.shape(),
+            Self::I64(indices) => indices.shape(),
+            Self::U32(indices) => indices.shape(),
+            Self::Usize(indices) => indices.shape(),
+        }
+    }
+
+    /// Writes those of one place on the first axis in the place of what is there.
+    pub(crate) fn read(&self, place: usize, to: &mut Vec<i64>) {
+        fn read<I: Target>(indices: &ArrayViewD<'_, I>, place: usize, to: &mut Vec<i64>) {
+            to.clear();
+            to.extend(indices.index_axis(Axis(0), place).iter().map(|index| index.index()));
+        }
+        match self {
+            Self::I32(indices) => read(indices, place, to),
+            Self::I64(indices) => read(indices, place, to),
+            Self::U32(indices) => read(indices, place, to),
+            Self::Usize(indices) => read(indices, place, to),
+        }
+    }
+
+    /// All of them in row-major order.
+    pub(crate) fn all(&self) -> Vec<i64> {
+        fn all<I: Target>(indices: &ArrayViewD<'_, I>) -> Vec<i64> {
+            indices.iter().map(|index| index.index()).collect()
+        }
+        match self {
+            Self::I32(indices) => all(indices),
+            Self::I64(indices) => all(indices),
+            Self::U32(indices) => all(indices),
+            Self::Usize(indices) => all(indices),
+        }
+    }
 }
 
 mod sealed {
@@ -17,7 +71,7 @@ mod sealed {
 }
 
 macro_rules! target {
-    ($($type:ident: $ignored:expr),*) => {$(
+    ($($type:ident: $ignored:expr, $erased:ident;)*) => {$(
         impl sealed::Sealed for $type {}
         impl Target for $type {
             const IGNORED: Self = $ignored;
@@ -26,10 +80,14 @@ macro_rules! target {
             fn index(self) -> i64 {
                 i64::try_from(self).unwrap_or(i64::MAX)
             }
+
+            fn erase(indices: ArrayViewD<'_, Self>) -> Indices<'_> {
+                Indices::$erased(indices)
+            }
         }
     )*};
 }
-target!(i32: -100, i64: -100, u32: u32::MAX, usize: usize::MAX);
+target!(i32: -100, I32; i64: -100, I64; u32: u32::MAX, U32; usize: usize::MAX, Usize;);
 
 /// What a target says of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What this room compiles once.
 
-use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMutD};
+use ndarray::{ArrayD, ArrayView1, ArrayViewD, ArrayViewMutD};
 
 use super::categorical::Source;
 use super::class_loops::HasLoops;
@@ -8,9 +8,10 @@ use super::class_loops::Loops;
 use super::driver::Outputs;
 use super::driver::PairRows;
 use super::row_divergence::ClassSum;
+use super::sequence_match::{self, AnyTrajectory, Backspaced, SequenceMatch, SequenceMatchTerms, backspace};
 use super::sparse_row::SparseSum;
 use super::sparse_rows::{self, Student};
-use super::sparse_teacher::{self, IndexReader, Teacher};
+use super::sparse_teacher::Teacher;
 use super::{ClassDivergence, KlDivergence, RenyiDivergence, Sides, per_row};
 use crate::compiled::compiled;
 use crate::reduction::AnyReduction;
@@ -38,6 +39,15 @@ compiled! {
             reduction: AnyReduction<'_, Self>,
             out: Option<ArrayViewMutD<'_, Self>>,
         ) -> Result<Vec<f64>> = sparse_rows::run;
+        fn sequence_match(
+            objective: &SequenceMatch,
+            trajectory: AnyTrajectory<'_, Self>,
+            out: Option<ArrayViewMutD<'_, Self>>,
+        ) -> Result<Self> = sequence_match::value;
+        fn sequence_match_terms(
+            objective: &SequenceMatch,
+            trajectory: AnyTrajectory<'_, Self>,
+        ) -> Result<SequenceMatchTerms<Self>> = sequence_match::terms;
         fn mask_weights(mask: ArrayViewD<'_, bool>, leading: &[usize]) -> Result<ArrayD<Self>> = per_row::weights_of;
         fn by_row(values: Vec<f64>, leading: &[usize]) -> ArrayD<Self> = per_row::by_row;
         fn reduced(values: Vec<f64>, reduction: AnyReduction<'_, Self>) -> Result<Self> = per_row::reduced;
@@ -47,7 +57,7 @@ compiled! {
 compiled! {
     /// The same of integers.
     pub trait TargetCompiled for i32 i64 u32 usize {
-        fn index_reader<'a>(indices: ArrayView2<'a, Self>) -> Box<dyn IndexReader + 'a> = sparse_teacher::index_reader;
+        fn backspaces(actions: ArrayView1<'_, Self>, backspace: Self) -> Backspaced<Self> = backspace::backspaces;
     }
 }
 

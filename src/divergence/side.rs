@@ -97,7 +97,7 @@ impl<'a, T: Real> Side<'a, T> {
             2 => "probabilities that sum to 1 within 0.01, and 6e-8 for each class",
             _ => "probabilities that sum to 1 within 0.001, and 6e-8 for each class",
         };
-        if (total - 1.0).abs() <= check::stored_share_tolerance(self.rows.element_size(), self.classes()) {
+        if (total - 1.0).abs() <= check::share_tolerance(self.rows.element_size(), self.classes()) {
             dispatch(Logarithms(&mut top));
             return Ok(Normalizer { max: T::zero(), log: total.ln(), top: top[0] });
         }

@@ -189,7 +189,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         let (shape, log_probs) = (teacher.log_probs.dim().into(), teacher.log_probs.into_dyn());
         let (logits, out) = (logits.view().into_dyn(), out.map(|out| out.view_mut().into_dyn()));
         let teacher = Teacher {
-            indices: I::index_reader(teacher.indices),
+            indices: I::erase(teacher.indices.into_dyn()),
             log_probs: P::wide_reader("log_probs", &log_probs),
             log_probs_shape: shape,
         };

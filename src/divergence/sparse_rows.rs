@@ -25,10 +25,10 @@ struct Job<'a, T> {
 }
 
 /// Arguments of one call, checked.
-struct SparseRows<'a, T> {
-    divergence: SparseSum<'a>,
-    teacher: TeacherRows<'a>,
-    logits: &'a dyn RowReader<T>,
+struct SparseRows<'r, 'd, 't, T> {
+    divergence: SparseSum<'d>,
+    teacher: TeacherRows<'t>,
+    logits: &'r dyn RowReader<T>,
     map: Option<Map<T>>,
 }
 
@@ -77,7 +77,7 @@ pub(super) fn run<T: Real>(
     Ok(values)
 }
 
-impl<T: Real> SparseRows<'_, T> {
+impl<T: Real> SparseRows<'_, '_, '_, T> {
     fn row(&self, at: usize, scale: f64, out: Option<ArrayViewMut1<'_, T>>, scratch: &mut Scratch<T>) -> Result<f64> {
         if scale == 0.0 {
             out.into_iter().for_each(|mut out| out.fill(T::zero()));

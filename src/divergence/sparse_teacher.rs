@@ -8,8 +8,8 @@ use crate::error::Position;
 use crate::math::log1mexp;
 use crate::row_reader::WideReader;
 use crate::simd::RowSum;
-use crate::target::{self, Class};
-use crate::{Error, Result, Target, check};
+use crate::target::{self, Class, Indices};
+use crate::{Error, Result, check};
 
 /// The classes of each row that a teacher gives, usually its most probable ones, and their log-probabilities among all, of any
 /// element type.
@@ -66,48 +66,24 @@ impl TeacherRow {
     }
 }
 
-/// Rows of indices of some type.
-pub(crate) trait IndexReader: Send + Sync {
-    /// Rows and columns.
-    fn size(&self) -> [usize; 2];
-
-    /// Writes a row in the place of what is there.
-    fn read(&self, row: usize, to: &mut Vec<i64>);
-}
-
-impl<I: Target> IndexReader for ArrayView2<'_, I> {
-    fn size(&self) -> [usize; 2] {
-        self.dim().into()
-    }
-
-    fn read(&self, row: usize, to: &mut Vec<i64>) {
-        to.clear();
-        to.extend(self.row(row).iter().map(|index| index.index()));
-    }
-}
-
-pub(super) fn index_reader<'a, I: Target>(indices: ArrayView2<'a, I>) -> Box<dyn IndexReader + 'a> {
-    Box::new(indices)
-}
-
 /// A [`SparseTeacher`] of any types.
 pub(crate) struct Teacher<'a> {
-    pub(super) indices: Box<dyn IndexReader + 'a>,
+    pub(super) indices: Indices<'a>,
     pub(super) log_probs: Result<Box<dyn WideReader + 'a>>,
     pub(super) log_probs_shape: [usize; 2],
 }
 
 /// The same, checked.
 pub(super) struct TeacherRows<'a> {
-    pub(super) indices: Box<dyn IndexReader + 'a>,
+    pub(super) indices: Indices<'a>,
     log_probs: Box<dyn WideReader + 'a>,
 }
 
 impl<'a> Teacher<'a> {
     /// Checks the shapes beside logits of so many rows.
     pub(super) fn check(self, rows: usize) -> Result<TeacherRows<'a>> {
-        let given = self.indices.size()[1];
-        check::shape("indices", &self.indices.size(), &[rows, given])?;
+        let given = self.indices.shape()[1];
+        check::shape("indices", self.indices.shape(), &[rows, given])?;
         check::shape("log_probs", &self.log_probs_shape, &[rows, given])?;
         if given == 0 {
             return Err(Error::Empty { argument: "indices" });
@@ -125,7 +101,7 @@ impl TeacherRows<'_> {
         to.classes.clear();
         let mut sum = RowSum::new();
         let size = self.log_probs.stored_size();
-        let tolerance = check::stored_share_tolerance(size, classes);
+        let tolerance = check::share_tolerance(size, classes);
         let hidden: f64 = match size {
             2 => 9.0,
             4 => 24.0,
