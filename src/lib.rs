@@ -59,6 +59,7 @@ mod parallel;
 mod pointwise;
 mod real;
 mod reduction;
+mod row_reader;
 mod rows;
 mod simd;
 mod target;

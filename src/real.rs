@@ -28,6 +28,9 @@ pub trait Real:
     + crate::preference::Compiled
     + crate::preference::InType
     + crate::ratio::Compiled
+    + crate::divergence::Compiled
+    + crate::diagnostics::Compiled
+    + crate::sequence::Compiled
 {
     /// `"f32"` or `"f64"`, for messages.
     const NAME: &'static str;
@@ -49,6 +52,7 @@ pub trait Element:
     + Sync
     + crate::logits::Compiled
     + crate::logits::linear::Compiled
+    + crate::row_reader::Compiled
     + crate::transport::CompiledElement
     + sealed::Sealed
     + 'static

@@ -1,6 +1,6 @@
 //! From one number per example to one number: [`Reduction`], and [`SumCount`], by which micro-batches combine.
 
-use ndarray::{ArrayRef, Dimension, Ix1};
+use ndarray::{ArrayRef, ArrayViewD, Dimension, Ix1, IxDyn};
 
 use std::ops::Range;
 
@@ -55,6 +55,34 @@ impl<T: Real, D: Dimension> Reduction<'_, T, D> {
         match self {
             Self::Weighted(weights) => Some(weights.iter().copied().collect()),
             _ => None,
+        }
+    }
+}
+
+impl<'a, T: Real, D: Dimension> Reduction<'a, T, D> {
+    /// The same whatever the dimension, as compiled functions take it.
+    pub(crate) fn into_any(self) -> AnyReduction<'a, T> {
+        match self {
+            Self::Sum => AnyReduction::Sum,
+            Self::Mean => AnyReduction::Mean,
+            Self::Weighted(weights) => AnyReduction::Weighted(weights.view().into_dyn()),
+        }
+    }
+}
+
+/// A [`Reduction`] of any dimension.
+pub(crate) enum AnyReduction<'a, T> {
+    Sum,
+    Mean,
+    Weighted(ArrayViewD<'a, T>),
+}
+
+impl<T: Real> AnyReduction<'_, T> {
+    pub(crate) fn get(&self) -> Reduction<'_, T, IxDyn> {
+        match self {
+            Self::Sum => Reduction::Sum,
+            Self::Mean => Reduction::Mean,
+            Self::Weighted(weights) => Reduction::Weighted(weights),
         }
     }
 }

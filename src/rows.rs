@@ -19,7 +19,12 @@ const JOB_BYTES: usize = 256 << 10;
 
 /// Rows that make one job.
 pub(crate) fn rows_per_job<E>(width: usize) -> usize {
-    (JOB_BYTES / (width * size_of::<E>()).max(1)).max(1)
+    rows_of_bytes_per_job(width * size_of::<E>())
+}
+
+/// Rows of so many bytes that make one job.
+pub(crate) fn rows_of_bytes_per_job(bytes: usize) -> usize {
+    (JOB_BYTES / bytes.max(1)).max(1)
 }
 
 /// Borrowed rows.

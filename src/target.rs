@@ -1,9 +1,11 @@
 //! Class indices: any common integer type.
 
-use ndarray::ArrayViewD;
+use ndarray::{ArrayViewD, Axis};
 
 /// The integer types that class indices may come in: `i32`, `i64`, `u32` and `usize`. Sealed.
-pub trait Target: Copy + Send + Sync + sealed::Sealed + 'static {
+pub trait Target:
+    Copy + Send + Sync + crate::divergence::TargetCompiled + crate::sequence::TargetCompiled + sealed::Sealed + 'static
+{
     /// What [`causal_shift`](crate::sequence::causal_shift) writes where nothing is predicted: -100, which objectives ignore
     /// by default (torch), and of types without a sign the largest number, which is no class and must be ignored by name.
     const IGNORED: Self;
@@ -33,6 +35,33 @@ impl Indices<'_> {
             Self::I64(indices) => indices.shape(),
             Self::U32(indices) => indices.shape(),
             Self::Usize(indices) => indices.shape(),
+        }
+    }
+
+    /// Writes those of one place on the first axis in the place of what is there.
+    pub(crate) fn read(&self, place: usize, to: &mut Vec<i64>) {
+        fn read<I: Target>(indices: &ArrayViewD<'_, I>, place: usize, to: &mut Vec<i64>) {
+            to.clear();
+            to.extend(indices.index_axis(Axis(0), place).iter().map(|index| index.index()));
+        }
+        match self {
+            Self::I32(indices) => read(indices, place, to),
+            Self::I64(indices) => read(indices, place, to),
+            Self::U32(indices) => read(indices, place, to),
+            Self::Usize(indices) => read(indices, place, to),
+        }
+    }
+
+    /// All of them in row-major order.
+    pub(crate) fn all(&self) -> Vec<i64> {
+        fn all<I: Target>(indices: &ArrayViewD<'_, I>) -> Vec<i64> {
+            indices.iter().map(|index| index.index()).collect()
+        }
+        match self {
+            Self::I32(indices) => all(indices),
+            Self::I64(indices) => all(indices),
+            Self::U32(indices) => all(indices),
+            Self::Usize(indices) => all(indices),
         }
     }
 }

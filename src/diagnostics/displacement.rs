@@ -1,12 +1,12 @@
 //! How many chosen responses have become less likely.
 
-use ndarray::ArrayRef1;
+use ndarray::{ArrayRef1, ArrayView1};
 
 use crate::error::Position;
 use crate::reduction::{joint_mean, pairwise};
 use crate::{Error, Real, Result, check};
 
-/// What has become of the likelihood of the chosen responses, in `f64` for every element type.
+/// How the likelihood of the chosen responses has changed, in `f64` for every element type.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Displacement {
@@ -56,16 +56,20 @@ impl Displacement {
 ///
 /// Razin et al., ICLR 2025, [arXiv:2410.08847](https://arxiv.org/abs/2410.08847).
 pub fn displacement<T: Real>(before: &ArrayRef1<T>, after: &ArrayRef1<T>) -> Result<Displacement> {
+    T::displacement(before.view(), after.view())
+}
+
+pub(super) fn between<T: Real>(before: ArrayView1<'_, T>, after: ArrayView1<'_, T>) -> Result<Displacement> {
     check::shape("after", after.shape(), before.shape())?;
     if before.is_empty() {
         return Err(Error::NothingToAverage { argument: "before" });
     }
-    for (argument, side) in [("before", before), ("after", after)] {
+    for (argument, side) in [("before", &before), ("after", &after)] {
         if let Some((index, x)) = side.indexed_iter().find(|(_, x)| !x.is_finite()) {
             return Err(Error::Value { argument, position: index.into(), value: x.as_f64(), allowed: "finite" });
         }
     }
-    let changes: Vec<f64> = before.iter().zip(after).map(|(before, after)| after.as_f64() - before.as_f64()).collect();
+    let changes: Vec<f64> = before.iter().zip(&after).map(|(before, after)| after.as_f64() - before.as_f64()).collect();
     let count = changes.len() as f64;
     let fallen = changes.iter().filter(|&&change| change < 0.0).count() as f64;
     let mean_change = pairwise(&changes.iter().map(|change| change / count).collect::<Vec<_>>());

@@ -43,6 +43,10 @@ use crate::{Error, Real, Result, check};
 /// Yan et al., 3D-properties: identifying challenges in DPO and charting a path forward, ICLR 2025,
 /// [arXiv:2406.07327](https://arxiv.org/abs/2406.07327).
 pub fn log_gradient_ratio<T: Real>(policy: PairsView<'_, T>, gradient: PairsView<'_, T>) -> Result<Array1<T>> {
+    T::log_gradient_ratio(policy, gradient)
+}
+
+pub(super) fn of_pairs<T: Real>(policy: PairsView<'_, T>, gradient: PairsView<'_, T>) -> Result<Array1<T>> {
     let n = policy.chosen.shape();
     let arrays = [
         ("policy.chosen", policy.chosen),

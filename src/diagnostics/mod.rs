@@ -4,6 +4,7 @@
 //! [`SampleMetrics`] what it is worth where it has no density and one can only sample from it.
 
 mod ches;
+mod compiled;
 mod displacement;
 mod gradient_ratio;
 mod largest;
@@ -13,6 +14,8 @@ mod token_stats;
 mod top_k;
 
 pub use ches::Ches;
+#[doc(hidden)]
+pub use compiled::Compiled;
 pub use displacement::{Displacement, displacement};
 pub use gradient_ratio::log_gradient_ratio;
 pub use pair_trend::{PairTrend, Trend};

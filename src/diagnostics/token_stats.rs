@@ -4,14 +4,17 @@ mod means;
 #[cfg(test)]
 mod tests;
 
-use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, Dimension, IxDyn};
 
 pub use means::TokenMeans;
+pub(super) use means::token_means;
 
+use super::compiled::Compiled;
 use super::largest::{Largest, mass};
+use crate::compiled::in_dimension;
 use crate::error::Position;
 use crate::logits::Labels;
-use crate::rows::{Rows, for_each_block, improper, rows_per_job};
+use crate::row_reader::{RowReader, improper};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result, Target, check, parallel};
 
@@ -51,7 +54,7 @@ use crate::{Element, Error, Real, Result, Target, check, parallel};
 pub struct TokenStats {
     /// How many classes the mass is taken of, from 1 to the number of classes. Default none: no mass.
     pub top_k: Option<usize>,
-    /// Target of the rows that take no part. Default -100 (torch); it wins even where it is a class.
+    /// Target of the rows that are not counted. Default -100 (torch); it wins even where it is a class.
     pub ignore_index: Option<i64>,
 }
 
@@ -76,7 +79,7 @@ pub struct TokenColumns<T, D: Dimension> {
     pub correct: Array<bool, D>,
     /// Probability of the `top_k` likeliest classes together, never above 1; none where it was not asked for.
     pub top_k_mass: Option<Array<T, D>>,
-    /// Whether the token takes part.
+    /// Whether the token is counted.
     pub kept: Array<bool, D>,
 }
 
@@ -94,32 +97,52 @@ impl TokenStats {
         logits: &ArrayRef<E, D>,
         targets: &ArrayRef<I, D::Smaller>,
     ) -> Result<TokenColumns<E::Real, D::Smaller>> {
-        let rows = Rows::new("logits", logits)?;
+        let view = logits.view().into_dyn();
+        let rows = E::reader("logits", &view)?;
         let (width, leading) = (rows.width(), &logits.shape()[..logits.ndim() - 1]);
         if let Some(k) = self.top_k {
             check::parameter("top_k", k as f64, "1 to the number of classes", (1..=width).contains(&k))?;
         }
         let labels = Labels::new(targets, leading, width, self.ignore_index, |_| false)?;
-        let (mut tokens, per_job) = (vec![None; rows.len()], rows_per_job::<E>(width));
-        let jobs = tokens.chunks_mut(per_job).enumerate().collect();
-        let largest = || self.top_k.map(Largest::new);
-        parallel::try_for_each_with(jobs, rows.bytes(), largest, |largest, (job, tokens)| {
-            for (index, to) in (job * per_job..).zip(tokens) {
-                let Some(target) = labels.get(index) else { continue };
-                let row = rows.row(index);
-                let token = Token::of(row, target, largest.as_mut());
-                if !token.sum.is_proper() {
-                    return Err(improper("logits", leading, index, row));
-                }
-                if token.overflows() {
-                    return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
-                }
-                *to = Some(token);
-            }
-            Ok(())
-        })?;
-        Ok(columns(&tokens, self.top_k.is_some(), targets.raw_dim()))
+        let found: TokenColumns<E::Real, IxDyn> =
+            Compiled::token_columns(&*rows, leading, &|row| labels.get(row), self.top_k)?;
+        Ok(TokenColumns {
+            log_prob: in_dimension(found.log_prob),
+            max: in_dimension(found.max),
+            log_sum_exp: in_dimension(found.log_sum_exp),
+            entropy: in_dimension(found.entropy),
+            correct: in_dimension(found.correct),
+            top_k_mass: found.top_k_mass.map(in_dimension),
+            kept: in_dimension(found.kept),
+        })
     }
+}
+
+/// The numbers of each token whose target is asked for.
+pub(super) fn token_columns<T: Real>(
+    rows: &dyn RowReader<T>,
+    leading: &[usize],
+    target: &(dyn Fn(usize) -> Option<usize> + Sync),
+    top_k: Option<usize>,
+) -> Result<TokenColumns<T, IxDyn>> {
+    let (mut tokens, per_job) = (vec![None; rows.len()], rows.rows_per_job(1));
+    let jobs = tokens.chunks_mut(per_job).enumerate().collect();
+    let largest = || top_k.map(Largest::new);
+    parallel::try_for_each_with(jobs, rows.bytes(), largest, |largest, (job, tokens)| {
+        for (index, to) in (job * per_job..).zip(tokens) {
+            let Some(target) = target(index) else { continue };
+            let token = Token::of((rows, index), target, largest.as_mut());
+            if !token.sum.is_proper() {
+                return Err(improper("logits", leading, index, rows));
+            }
+            if token.overflows() {
+                return Err(Error::overflow::<T>("logits", Position::unravel(index, leading)));
+            }
+            *to = Some(token);
+        }
+        Ok(())
+    })?;
+    Ok(columns(&tokens, top_k.is_some(), leading))
 }
 
 /// All that one pass over a row leaves.
@@ -133,9 +156,9 @@ struct Token<T> {
 }
 
 impl<T: Real> Token<T> {
-    fn of<E: Element<Real = T>>(row: ArrayView1<'_, E>, target: usize, mut largest: Option<&mut Largest<T>>) -> Self {
+    fn of((rows, row): (&dyn RowReader<T>, usize), target: usize, mut largest: Option<&mut Largest<T>>) -> Self {
         let (mut sum, mut first, mut seen) = (RowSum::new(), 0, 0);
-        for_each_block(row, |block| {
+        rows.for_each_block(row, &mut |block| {
             let before = sum.max;
             sum.push_with_moment(block);
             if sum.max > before {
@@ -145,7 +168,7 @@ impl<T: Real> Token<T> {
             seen += block.len();
         });
         let mass = largest.map_or(0.0, |largest| mass(&sum, &largest.sum()));
-        Self { sum, logit: row[target].real(), is_first: first == target, mass }
+        Self { sum, logit: rows.at(row, target), is_first: first == target, mass }
     }
 
     fn log_prob(&self) -> f64 {
@@ -158,7 +181,8 @@ impl<T: Real> Token<T> {
     }
 }
 
-fn columns<T: Real, D: Dimension>(tokens: &[Option<Token<T>>], has_mass: bool, dim: D) -> TokenColumns<T, D> {
+fn columns<T: Real>(tokens: &[Option<Token<T>>], has_mass: bool, leading: &[usize]) -> TokenColumns<T, IxDyn> {
+    let dim = IxDyn(leading);
     let numbers = |of: &dyn Fn(&Token<T>) -> T| column(tokens, T::zero(), dim.clone(), of);
     TokenColumns {
         log_prob: numbers(&|token| T::from_f64(token.log_prob())),
@@ -171,13 +195,13 @@ fn columns<T: Real, D: Dimension>(tokens: &[Option<Token<T>>], has_mass: bool, d
     }
 }
 
-/// One entry for each token; `absent` where it takes no part.
-fn column<T: Real, A: Clone, D: Dimension>(
+/// One entry for each token; `absent` where it is not counted.
+fn column<T: Real, A: Clone>(
     tokens: &[Option<Token<T>>],
     absent: A,
-    dim: D,
+    dim: IxDyn,
     of: &dyn Fn(&Token<T>) -> A,
-) -> Array<A, D> {
+) -> ArrayD<A> {
     let mut column = Array::from_elem(dim, absent);
     let kept = column.iter_mut().zip(tokens).filter_map(|(to, token)| Some((to, token.as_ref()?)));
     kept.for_each(|(to, token)| *to = of(token));

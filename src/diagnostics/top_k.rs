@@ -1,10 +1,11 @@
 //! Entropy and mass of the most probable classes.
 
-use ndarray::{Array, ArrayRef, Dimension};
-use num_traits::Float;
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, Dimension};
 
+use super::compiled::Compiled;
 use super::largest::{Largest, mass};
-use crate::rows::{Rows, for_each_block, improper, rows_per_job};
+use crate::compiled::in_dimension;
+use crate::row_reader::{RowReader, improper};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result, check, parallel, reduction};
 
@@ -78,11 +79,12 @@ impl<T: Real, D: Dimension> TopKStats<Array<T, D>> {
     ///
     /// [`Error::NothingToAverage`] where there are no rows.
     pub fn means(&self) -> Result<TopKStats<T>> {
+        let mean = |argument, values: &Array<T, D>| Compiled::top_k_mean(argument, values.view().into_dyn());
         Ok(TopKStats { entropy: mean("entropy", &self.entropy)?, mass: mean("mass", &self.mass)? })
     }
 }
 
-fn mean<T: Real, D: Dimension>(argument: &'static str, values: &ArrayRef<T, D>) -> Result<T> {
+pub(super) fn mean<T: Real>(argument: &'static str, values: ArrayViewD<'_, T>) -> Result<T> {
     if values.is_empty() {
         return Err(Error::NothingToAverage { argument });
     }
@@ -101,30 +103,33 @@ impl TopK {
         &self,
         logits: &ArrayRef<E, D>,
     ) -> Result<TopKStats<Array<E::Real, D::Smaller>>> {
-        let rows = Rows::new("logits", logits)?;
+        let view = logits.view().into_dyn();
+        let stats = Compiled::top_k(self, &*E::reader("logits", &view)?, &logits.shape()[..logits.ndim() - 1])?;
+        Ok(TopKStats { entropy: in_dimension(stats.entropy), mass: in_dimension(stats.mass) })
+    }
+
+    /// The statistics of all rows.
+    pub(super) fn of_rows<T: Real>(&self, rows: &dyn RowReader<T>, leading: &[usize]) -> Result<TopKStats<ArrayD<T>>> {
         let allowed = "1 to the number of classes";
         check::parameter("k", self.k as f64, allowed, (1..=rows.width()).contains(&self.k))?;
-        let leading = &logits.shape()[..logits.ndim() - 1];
-        let mut shape = D::Smaller::zeros(leading.len());
-        shape.slice_mut().copy_from_slice(leading);
-        let mut stats = TopKStats { entropy: Array::zeros(shape.clone()), mass: Array::zeros(shape) };
+        let mut stats = TopKStats { entropy: ArrayD::zeros(leading), mass: ArrayD::zeros(leading) };
         let (entropy, mass) = (stats.entropy.as_slice_mut(), stats.mass.as_slice_mut());
-        self.fill(&rows, entropy.unwrap_or_default(), mass.unwrap_or_default());
+        self.fill(rows, entropy.unwrap_or_default(), mass.unwrap_or_default());
         match stats.mass.iter().position(|mass| mass.is_nan()) {
             None => Ok(stats),
-            Some(row) => Err(improper("logits", leading, row, rows.row(row))),
+            Some(row) => Err(improper("logits", leading, row, rows)),
         }
     }
 
     /// Fills in the statistics of all rows; NaN for a row that is no distribution.
-    fn fill<E: Element>(&self, rows: &Rows<'_, E>, entropy: &mut [E::Real], mass: &mut [E::Real]) {
-        let count = rows_per_job::<E>(rows.width());
+    fn fill<T: Real>(&self, rows: &dyn RowReader<T>, entropy: &mut [T], mass: &mut [T]) {
+        let count = rows.rows_per_job(1);
         let jobs = entropy.chunks_mut(count).zip(mass.chunks_mut(count)).enumerate().collect();
-        parallel::for_each(jobs, rows.bytes(), |(job, (entropy, mass))| {
+        parallel::for_each(jobs, rows.bytes(), |(job, (entropy, mass)): (usize, (&mut [T], &mut [T]))| {
             let mut largest = Largest::new(self.k);
             for (i, (entropy, mass)) in entropy.iter_mut().zip(mass).enumerate() {
                 let mut all = RowSum::new();
-                for_each_block(rows.row(job * count + i), |block| {
+                rows.for_each_block(job * count + i, &mut |block| {
                     all.push(block);
                     largest.push(block);
                 });

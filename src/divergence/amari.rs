@@ -1,5 +1,6 @@
 //! The α-divergence of Amari, Cressie and Read.
 
+use super::class_loops::loops_compiled_here;
 use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence, Sides};
 use crate::math::exp;
 use crate::{Real, Result, check};
@@ -53,6 +54,12 @@ impl Default for AmariDivergence {
 }
 
 impl ClassDivergence for AmariDivergence {
+    loops_compiled_here!(|divergence| match divergence.alpha {
+        1.0 => KlDivergence.loops(),
+        0.0 => ReverseKlDivergence.loops(),
+        alpha => Box::new(Between { alpha }),
+    });
+
     fn check(&self) -> Result<()> {
         check::finite("alpha", self.alpha)
     }
@@ -66,6 +73,23 @@ impl ClassDivergence for AmariDivergence {
         } else {
             between::<T, FMA>(self.alpha, class)
         }
+    }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        Between { alpha: self.alpha }.limits()
+    }
+}
+
+/// The divergence where `α` is neither 0 nor 1.
+#[derive(Clone, Copy)]
+struct Between {
+    alpha: f64,
+}
+
+impl ClassDivergence for Between {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        between::<T, FMA>(self.alpha, class)
     }
 
     fn limits(&self) -> Sides<[f64; 2]> {

@@ -1,6 +1,7 @@
 //! The χ²-divergences of Pearson and Neyman, and the one against a mixture.
 
 use super::class_divergence::limited;
+use super::class_loops::{Unlimited, loops_compiled_here};
 use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 use crate::math::exp;
@@ -34,16 +35,18 @@ use crate::math::exp;
 pub struct PearsonChiSquare;
 
 impl ClassDivergence for PearsonChiSquare {
+    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+
     /// `m² M` with `m = e^-a - 1` and `M` the larger probability, `p²/q` in its place where that is `p`.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        let (share, fall, larger) = (class.share(), class.fall(), class.larger());
-        let squared = exp::<T, FMA>(class.log_p() + class.gap()); // p²/q
+        let (share, fall, larger) = (class.exp_neg_gap(), class.expm1_neg_gap(), class.larger());
+        let squared = exp::<T, FMA>(class.log_p() + class.abs_log_ratio()); // p²/q
         let two_falls = fall + fall;
         let (base, p) =
-            if class.is_p_lighter() { (larger, larger * share * two_falls) } else { (squared, -squared * two_falls) };
+            if class.p_is_smaller() { (larger, larger * share * two_falls) } else { (squared, -squared * two_falls) };
         let q = base * fall * (T::one() + share);
-        ClassTerm { value: base * fall * fall, p, q: if class.is_p_lighter() { -q } else { q } }
+        ClassTerm { value: base * fall * fall, p, q: if class.p_is_smaller() { -q } else { q } }
     }
 }
 
@@ -67,6 +70,8 @@ impl ClassDivergence for PearsonChiSquare {
 pub struct NeymanChiSquare;
 
 impl ClassDivergence for NeymanChiSquare {
+    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         PearsonChiSquare.at::<T, FMA>(class.swapped()).swapped()
@@ -101,16 +106,18 @@ impl ClassDivergence for NeymanChiSquare {
 pub struct MixtureChiSquare;
 
 impl ClassDivergence for MixtureChiSquare {
+    loops_compiled_here!();
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let (one, two) = (T::one(), T::from_f64(2.0));
         let half = T::from_f64(0.5) * class.larger();
-        let u = -class.fall() / (one + class.share()); // (larger - smaller) / (larger + smaller)
-        let rest = two * class.share() / (one + class.share()); // 1 - u
+        let u = -class.expm1_neg_gap() / (one + class.exp_neg_gap()); // (larger - smaller) / (larger + smaller)
+        let rest = two * class.exp_neg_gap() / (one + class.exp_neg_gap()); // 1 - u
         let is_far = class.origin_of_larger() > T::zero();
         let larger = half * if is_far { -rest * rest } else { u * (two - u) };
-        let smaller = -half * class.share() * u * (two + u);
-        ClassTerm::of_sizes(&class, -half * class.fall() * u, larger, smaller)
+        let smaller = -half * class.exp_neg_gap() * u * (two + u);
+        ClassTerm::of_sizes(&class, -half * class.expm1_neg_gap() * u, larger, smaller)
     }
 
     fn limits(&self) -> Sides<[f64; 2]> {

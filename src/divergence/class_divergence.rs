@@ -1,5 +1,6 @@
 //! The author's side: a divergence that is a sum over classes.
 
+use super::class_loops::{Borrowed, Loops};
 use super::{ClassPair, ClassTerm, Sides};
 use crate::{Real, Result};
 
@@ -48,9 +49,9 @@ pub trait ClassDivergence: Sync {
     /// The term at one class.
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T>;
 
-    /// `τ`, by which the usual formula `Σ [term + τ (p - q)]` differs from the sum of the terms. Over whole distributions
-    /// nothing does; over a part of the classes it matters. Default 0.
-    fn tilt(&self) -> f64 {
+    /// `τ`, the coefficient of mass in the usual formula `Σ [term + τ (p - q)]`. Over whole distributions the masses are equal
+    /// and the formula is the sum of the terms; over a part of the classes it matters. Default 0.
+    fn mass_coefficient(&self) -> f64 {
         0.0
     }
 
@@ -63,6 +64,16 @@ pub trait ClassDivergence: Sync {
     /// [origin](ClassPair::origin_p) that the class holds: 0 or that limit. Default: no limits, -inf and +inf.
     fn limits(&self) -> Sides<[f64; 2]> {
         Sides { p: UNBOUNDED, q: UNBOUNDED }
+    }
+
+    /// The loops over classes, which [`ClassDivergence::at`] is compiled into: by default where they are first called for,
+    /// for a divergence of this crate in this crate.
+    #[doc(hidden)]
+    fn loops(&self) -> Box<dyn Loops + '_>
+    where
+        Self: Sized,
+    {
+        Box::new(Borrowed(self))
     }
 }
 

@@ -1,24 +1,29 @@
-//! The walk over the rows of both sides: fixed jobs, a number for each row, gradients where they are asked for.
+//! The rows of both sides: fixed jobs, the divergence of each row, gradients where they are asked for.
 //!
 //! A row is read once for both normalizers, once for the divergence with the sums that center the gradients, and once for
 //! the gradients, each time in blocks that stay in the first-level cache. Nothing as long as a row is held but outputs.
 
-use ndarray::{ArrayViewMut, ArrayViewMut1, Dimension};
-use num_traits::{Float, Zero};
+use ndarray::{ArrayViewMut1, ArrayViewMutD};
 
-use super::categorical::{Categorical, Side};
+use super::categorical::Source;
 use super::gradient::Gradient;
-use super::line::Line;
+use super::normalizers::RowNormalizers;
 use super::row_divergence::{Blocks, Out, RowDivergence};
+use super::side::Side;
 use super::sides::Sides;
-use crate::rows::{BLOCK, RowsMut, rows_per_job};
-use crate::{Element, Error, Real, Reduction, Result, check, parallel};
+use crate::reduction::AnyReduction;
+use crate::rows::{BLOCK, RowsMut};
+use crate::{Error, Real, Reduction, Result, check, parallel};
 
-/// Arguments of one call, checked.
-pub(super) struct Walk<'a, E: Element, P: Element> {
-    p: Side<'a, P>,
-    q: Side<'a, E>,
-    weights: Option<Vec<E::Real>>,
+/// The gradients that are asked for.
+pub(super) type Outputs<'a, T> = Sides<Option<ArrayViewMutD<'a, T>>>;
+
+/// The rows of two sides, checked.
+pub(super) struct PairRows<'a, T> {
+    p: Side<'a, T>,
+    q: Side<'a, T>,
+    shape: &'a [usize],
+    weights: Option<Vec<T>>,
     scale: f64,
 }
 
@@ -49,22 +54,20 @@ const COMMON: [&str; 2] = [
     "a class of both sides, or the gradient of `q` is infinite",
 ];
 
-impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
+impl<'a, T: Real> PairRows<'a, T> {
     /// Checks shapes, weights and that a mean has something to average.
-    pub(super) fn new<D: Dimension>(
-        p: Categorical<'a, P, D>,
-        q: Categorical<'a, E, D>,
-        reduction: Reduction<'_, E::Real, D::Smaller>,
-    ) -> Result<Self> {
-        check::shape("q", q.array().shape(), p.array().shape())?;
-        let (p, q) = (Side::new("p", p)?, Side::new("q", q)?);
+    pub(super) fn new(sides: Sides<Source<'a, T>>, reduction: &AnyReduction<'_, T>) -> Result<Self> {
+        let shape = sides.p.shape;
+        check::shape("q", sides.q.shape, shape)?;
+        let (p, q) = (Side::new("p", sides.p)?, Side::new("q", sides.q)?);
+        let reduction = reduction.get();
         reduction.check(p.leading())?;
         let scale = match reduction {
             Reduction::Mean if p.len() == 0 => return Err(Error::NothingToAverage { argument: "p" }),
             Reduction::Mean => (p.len() as f64).recip(),
             Reduction::Sum | Reduction::Weighted(_) => 1.0,
         };
-        Ok(Self { p, q, weights: reduction.weights(), scale })
+        Ok(Self { p, q, shape, weights: reduction.weights(), scale })
     }
 
     /// What the divergence of a row, and its gradients, are multiplied by.
@@ -74,18 +77,13 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
 
     /// The divergence of each row, 0 where a weight of zero selects it away; gradients of the reduced value where they are
     /// asked for. Of the errors, the first by rows.
-    pub(super) fn run<D: Dimension>(
-        &self,
-        divergence: &impl RowDivergence,
-        shape: &[usize],
-        out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
-    ) -> Result<Vec<f64>> {
+    pub(super) fn run(&self, divergence: &dyn RowDivergence<T>, out: Outputs<'_, T>) -> Result<Vec<f64>> {
         divergence.check_row()?;
         let Sides { p: mut to_p, q: mut to_q } = out;
-        let to_p = to_p.as_mut().map(|out| RowsMut::new("out.p", out, shape)).transpose()?;
-        let to_q = to_q.as_mut().map(|out| RowsMut::new("out.q", out, shape)).transpose()?;
+        let to_p = to_p.as_mut().map(|out| RowsMut::new("out.p", out, self.shape)).transpose()?;
+        let to_q = to_q.as_mut().map(|out| RowsMut::new("out.q", out, self.shape)).transpose()?;
         let bytes = self.p.bytes() + self.q.bytes();
-        let per_job = rows_per_job::<E>(2 * self.p.classes());
+        let per_job = self.q.rows_per_job(2);
         let mut groups = Sides { p: to_p, q: to_q }.map(|out| out.map(|rows| rows.split(per_job).into_iter()));
         let mut next =
             || Sides { p: groups.p.as_mut().and_then(Iterator::next), q: groups.q.as_mut().and_then(Iterator::next) };
@@ -97,12 +95,7 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
         Ok(values)
     }
 
-    fn job(
-        &self,
-        divergence: &impl RowDivergence,
-        job: Job<'_, E::Real>,
-        scratch: &mut Scratch<E::Real>,
-    ) -> Result<()> {
+    fn job(&self, divergence: &dyn RowDivergence<T>, job: Job<'_, T>, scratch: &mut Scratch<T>) -> Result<()> {
         let mut outs = job.out.map(|out| out.map(|rows| rows.into_rows().into_iter()));
         for (i, value) in job.values.iter_mut().enumerate() {
             let out =
@@ -114,27 +107,27 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
 
     fn row(
         &self,
-        divergence: &impl RowDivergence,
+        divergence: &dyn RowDivergence<T>,
         row: usize,
-        out: Sides<Option<ArrayViewMut1<'_, E::Real>>>,
-        scratch: &mut Scratch<E::Real>,
+        out: Sides<Option<ArrayViewMut1<'_, T>>>,
+        scratch: &mut Scratch<T>,
     ) -> Result<f64> {
         let scale = self.scale(row);
         if scale == 0.0 {
-            [out.p, out.q].into_iter().flatten().for_each(|mut out| out.fill(E::Real::zero()));
+            [out.p, out.q].into_iter().flatten().for_each(|mut out| out.fill(T::zero()));
             return Ok(0.0);
         }
         let Scratch { blocks: [scratch_p, scratch_q, slopes_p, slopes_q], chain } = scratch;
         let (norm_p, norm_q) = (self.p.normalizer(row, scratch_p)?, self.q.normalizer(row, scratch_q)?);
-        let line = Line::new(norm_p, norm_q);
-        let mut blocks = |f: &mut dyn FnMut(&[E::Real], &[E::Real])| {
+        let norms = RowNormalizers::new(norm_p, norm_q);
+        let mut blocks = |f: &mut dyn FnMut(&[T], &[T])| {
             for first in (0..self.p.classes()).step_by(BLOCK) {
                 f(self.p.block(row, first, scratch_p), self.q.block(row, first, scratch_q));
             }
         };
         let has_output = out.p.is_some() || out.q.is_some();
-        let (value, found) = divergence.gather(&line, has_output, &mut blocks);
-        self.check_value(divergence, row, &line, value, &mut blocks)?;
+        let (value, stats) = divergence.gather(&norms, has_output, &mut blocks);
+        self.check_value(divergence, row, &norms, value, &mut blocks)?;
         if !has_output {
             return Ok(value);
         }
@@ -146,10 +139,10 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
         blocks(&mut |p, q| {
             let [to_p, to_q] = &mut sides;
             let places = Out { p: to_p.place(first, p.len()), q: to_q.place(first, q.len()) };
-            let written = divergence.slopes(&line, &found, E::Real::from_f64(scale), p, q, places);
-            let [found_p, found_q] = [0, 1].map(|side| [written.checks[side], written.others[side]]);
-            to_p.take(first, p, line.top[0], found_p, |entries| self.p.chain(row, first, entries, chain));
-            to_q.take(first, q, line.top[1], found_q, |entries| self.q.chain(row, first, entries, chain));
+            let totals = divergence.gradients(&norms, stats, T::from_f64(scale), p, q, places);
+            let [totals_p, totals_q] = [0, 1].map(|side| [totals.checks[side], totals.others[side]]);
+            to_p.take(first, p, norms.top[0], totals_p, |entries| self.p.chain(row, first, entries, chain));
+            to_q.take(first, q, norms.top[1], totals_q, |entries| self.q.chain(row, first, entries, chain));
             first += p.len();
         });
         let [to_p, to_q] = sides;
@@ -158,7 +151,7 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
             to_q.finish(|at, entry| self.q.chain(row, at, entry, chain)),
         ];
         match is_finite.iter().position(|is_finite| !is_finite) {
-            Some(side) => Err(self.unbounded(divergence, row, side, &line, &mut blocks)),
+            Some(side) => Err(self.unbounded(divergence, row, side, &norms, &mut blocks)),
             None => Ok(value),
         }
     }
@@ -167,17 +160,17 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
     /// does so by itself, or else numbers beyond the type.
     fn unbounded(
         &self,
-        divergence: &impl RowDivergence,
+        divergence: &dyn RowDivergence<T>,
         row: usize,
         side: usize,
-        line: &Line<E::Real>,
-        blocks: Blocks<'_, E::Real>,
+        norms: &RowNormalizers<T>,
+        blocks: Blocks<'_, T>,
     ) -> Error {
         let (mut first, mut found) = (0, None);
         blocks(&mut |p, q| {
             let mut pairs = p.iter().zip(q).enumerate().filter(|(_, (x, y))| x.is_infinite() != y.is_infinite());
             let at = pairs.find(|(_, (x, y))| {
-                let term = divergence.one_sided(line.class::<false>(**x, **y));
+                let term = divergence.one_sided(norms.class::<false>(**x, **y));
                 ![term.p, term.q][side].is_finite()
             });
             found = found.or(at.map(|(at, (x, _))| (first + at, x.is_infinite())));
@@ -194,19 +187,19 @@ impl<'a, E: Element, P: Element<Real = E::Real>> Walk<'a, E, P> {
     /// A divergence may be infinite where a class makes it so that only one of the sides has, and not by finite logits.
     fn check_value(
         &self,
-        divergence: &impl RowDivergence,
+        divergence: &dyn RowDivergence<T>,
         row: usize,
-        line: &Line<E::Real>,
+        norms: &RowNormalizers<T>,
         value: f64,
-        blocks: Blocks<'_, E::Real>,
+        blocks: Blocks<'_, T>,
     ) -> Result<()> {
-        if E::Real::from_f64(value).is_finite() {
+        if T::from_f64(value).is_finite() {
             return Ok(());
         }
         let mut is_exact = false;
         blocks(&mut |p, q| {
             let one_sided = p.iter().zip(q).filter(|(x, y)| x.is_infinite() != y.is_infinite());
-            let is_infinite = |(x, y): (&_, &_)| divergence.one_sided(line.class::<false>(*x, *y)).value.is_infinite();
+            let is_infinite = |(x, y): (&_, &_)| divergence.one_sided(norms.class::<false>(*x, *y)).value.is_infinite();
             is_exact |= one_sided.into_iter().any(is_infinite);
         });
         if is_exact && value == f64::INFINITY { Ok(()) } else { Err(self.p.overflow(row)) }

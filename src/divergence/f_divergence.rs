@@ -47,15 +47,15 @@ impl<G: Generator> ClassDivergence for FDivergence<G> {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let (zero, one) = (T::zero(), T::one());
-        let (share, fall) = (class.share(), class.fall());
+        let (share, fall) = (class.exp_neg_gap(), class.expm1_neg_gap());
         let (p, q) = (class.p(), class.q());
         let at_one = self.generator.at::<T, FMA>(one).1;
         let largest = T::max_value().sqrt();
-        let is_absent = !class.is_p_lighter() && class.gap() == T::infinity(); // of q
-        let ratio = if class.is_p_lighter() { share } else { one / share };
+        let is_absent = !class.p_is_smaller() && class.abs_log_ratio() == T::infinity(); // of q
+        let ratio = if class.p_is_smaller() { share } else { one / share };
         let is_beyond = ratio >= largest;
         let ratio = if is_beyond { largest } else { ratio };
-        let rise = if class.is_p_lighter() { fall } else { -fall / share };
+        let rise = if class.p_is_smaller() { fall } else { -fall / share };
         let rise = if is_beyond { largest } else { rise };
         let (_, slope) = self.generator.at::<T, FMA>(ratio);
         let excess = self.generator.excess::<T, FMA>(ratio, rise);
@@ -70,7 +70,7 @@ impl<G: Generator> ClassDivergence for FDivergence<G> {
         ClassTerm { value, p: if is_absent { to_limit } else { on_p }, q: weight * excess - on_p }
     }
 
-    fn tilt(&self) -> f64 {
+    fn mass_coefficient(&self) -> f64 {
         self.generator.at::<f64, false>(1.0).1
     }
 }

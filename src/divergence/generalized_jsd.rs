@@ -1,6 +1,7 @@
 //! The two ways between forward and reverse Kullback-Leibler divergence through a mixture.
 
 use super::class_divergence::UNBOUNDED;
+use super::class_loops::{Loops, loops_compiled_here};
 use super::mixture::Mixture;
 use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence, Sides};
 use crate::{Real, Result, check};
@@ -48,6 +49,8 @@ impl Default for GeneralizedJsd {
 }
 
 impl ClassDivergence for GeneralizedJsd {
+    loops_compiled_here!(|divergence| loops(divergence.beta, [divergence.beta, 1.0 - divergence.beta]));
+
     fn check(&self) -> Result<()> {
         unit(self.beta)
     }
@@ -57,7 +60,7 @@ impl ClassDivergence for GeneralizedJsd {
         mixed::<T, FMA>(self.beta, [self.beta, 1.0 - self.beta], class)
     }
 
-    fn tilt(&self) -> f64 {
+    fn mass_coefficient(&self) -> f64 {
         match end(self.beta) {
             Some(End::Forward) => 1.0,
             Some(End::Reverse) => -1.0,
@@ -108,6 +111,8 @@ impl Default for InterpolatedJsd {
 }
 
 impl ClassDivergence for InterpolatedJsd {
+    loops_compiled_here!(|divergence| loops(divergence.beta, [1.0 - divergence.beta, divergence.beta]));
+
     fn check(&self) -> Result<()> {
         unit(self.beta)
     }
@@ -117,7 +122,7 @@ impl ClassDivergence for InterpolatedJsd {
         mixed::<T, FMA>(self.beta, [1.0 - self.beta, self.beta], class)
     }
 
-    fn tilt(&self) -> f64 {
+    fn mass_coefficient(&self) -> f64 {
         1.0 - 2.0 * self.beta
     }
 
@@ -148,6 +153,15 @@ fn mixed<T: Real, const FMA: bool>(beta: f64, [weight_p, weight_q]: [f64; 2], cl
         Some(End::Forward) => KlDivergence.at::<T, FMA>(class),
         Some(End::Reverse) => ReverseKlDivergence.at::<T, FMA>(class),
         None => mixture(beta, [weight_p, weight_q]).at::<T, FMA>(class),
+    }
+}
+
+/// The loops of the divergence that it is for this `β`.
+fn loops<'a>(beta: f64, weights: [f64; 2]) -> Box<dyn Loops + 'a> {
+    match end(beta) {
+        Some(End::Forward) => KlDivergence.loops(),
+        Some(End::Reverse) => ReverseKlDivergence.loops(),
+        None => Box::new(mixture(beta, weights)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The squared Hellinger distance.
 
 use super::class_divergence::limited;
+use super::class_loops::loops_compiled_here;
 use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 
@@ -31,10 +32,12 @@ use crate::Real;
 pub struct SquaredHellinger;
 
 impl ClassDivergence for SquaredHellinger {
+    loops_compiled_here!();
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let half = T::from_f64(0.5);
-        let (root, fall, _) = (-half * class.gap()).exp_steps_lane::<FMA>(); // of the ratio, and less 1
+        let (root, fall, _) = (-half * class.abs_log_ratio()).exp_steps_lane::<FMA>(); // of the ratio, and less 1
         let pull = half * class.larger() * fall;
         let is_far = class.origin_of_larger() > T::zero();
         let larger = if is_far { -half * class.larger() * root } else { -pull };

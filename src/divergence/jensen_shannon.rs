@@ -3,6 +3,7 @@
 use std::f64::consts::LN_2;
 
 use super::class_divergence::limited;
+use super::class_loops::loops_compiled_here;
 use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 
@@ -33,13 +34,15 @@ use crate::Real;
 pub struct JensenShannonDivergence;
 
 impl ClassDivergence for JensenShannonDivergence {
+    loops_compiled_here!();
+
     /// With `b = (e^-a - 1) / 2` the mixture is `1 + b` times the larger probability. The term is half the larger one times
     /// `(1 + e^-a)(b - ln(1 + b)) + 2 b² - e^-a (e^-a - 1 + a)`, in which nothing is lost near equality. To its limit `ln 2` the
     /// logarithm `-ln(1 + b)` lacks `ln(1 + e^-a)`.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let half = T::from_f64(0.5);
-        let (share, fall) = (class.share(), class.fall());
+        let (share, fall) = (class.exp_neg_gap(), class.expm1_neg_gap());
         let is_far = class.origin_of_larger() > T::zero();
         let rise = if is_far { share } else { half * fall };
         let deficit = rise.ln_1p_deficit_lane::<FMA>();
@@ -47,8 +50,8 @@ impl ClassDivergence for JensenShannonDivergence {
         let log_ratio = if is_far { T::LN_2() + from_origin } else { from_origin }; // of the larger to the mixture
         let deficit = if is_far { log_ratio + half * fall } else { deficit };
         let larger = half * class.larger();
-        let value = (deficit + share * deficit) + (half * fall * fall - class.shared_excess());
-        let smaller = larger * (share * log_ratio - class.shared_gap());
+        let value = (deficit + share * deficit) + (half * fall * fall - class.excess_times_exp_neg_gap());
+        let smaller = larger * (share * log_ratio - class.gap_times_exp_neg_gap());
         ClassTerm::of_sizes(&class, larger * value, larger * from_origin, smaller)
     }
 

@@ -1,5 +1,6 @@
 //! The Kullback-Leibler divergence, both ways.
 
+use super::class_loops::{Unlimited, loops_compiled_here};
 use super::{ClassDivergence, ClassPair, ClassTerm};
 use crate::Real;
 
@@ -34,12 +35,14 @@ use crate::Real;
 pub struct KlDivergence;
 
 impl ClassDivergence for KlDivergence {
+    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         ClassTerm { value: class.kl(), p: class.weighted_ratio(), q: -class.difference() }
     }
 
-    fn tilt(&self) -> f64 {
+    fn mass_coefficient(&self) -> f64 {
         1.0
     }
 }
@@ -72,12 +75,14 @@ impl ClassDivergence for KlDivergence {
 pub struct ReverseKlDivergence;
 
 impl ClassDivergence for ReverseKlDivergence {
+    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         KlDivergence.at::<T, FMA>(class.swapped()).swapped()
     }
 
-    fn tilt(&self) -> f64 {
+    fn mass_coefficient(&self) -> f64 {
         -1.0
     }
 }

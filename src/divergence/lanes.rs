@@ -1,6 +1,7 @@
 //! The vectorized loops over a block of both sides.
 
-use super::line::Line;
+use super::normalizers::RowNormalizers;
+use super::row_divergence::Out;
 use super::{ClassDivergence, ClassTerm};
 use crate::Real;
 use crate::math::ln;
@@ -9,7 +10,7 @@ use crate::simd::{Kernel, LANES, join};
 /// Sums of the terms of a block; with `SLOPES` also those of both slopes.
 pub(super) struct Sums<'a, K, T, const SLOPES: bool, const FAR: bool> {
     pub(super) divergence: &'a K,
-    pub(super) line: Line<T>,
+    pub(super) norms: RowNormalizers<T>,
     pub(super) p: &'a [T],
     pub(super) q: &'a [T],
 }
@@ -21,7 +22,7 @@ impl<K: ClassDivergence, T: Real, const SLOPES: bool, const FAR: bool> Sums<'_, 
     #[inline(always)]
     fn step<const FMA: bool>(&self, xs: &[T; LANES], ys: &[T; LANES], sums: &mut Lanes<T>) {
         for i in 0..LANES {
-            let term = self.divergence.at::<T, FMA>(self.line.class_from::<FMA, FAR>(xs[i], ys[i]));
+            let term = self.divergence.at::<T, FMA>(self.norms.class_from::<FMA, FAR>(xs[i], ys[i]));
             sums[0][i] += term.value;
             if SLOPES {
                 sums[1][i] += term.p;
@@ -57,15 +58,15 @@ pub(super) fn padded<T: Real>(last: &[T]) -> [T; LANES] {
     chunk
 }
 
-/// What is found while the gradients of a block are written.
-pub(super) struct Written<T> {
+/// Totals over the gradients of a block, taken while they are written.
+pub(crate) struct GradientTotals<T> {
     /// For each side 0, or NaN where some entry is not finite.
     pub(super) checks: [T; 2],
     /// For each side the sum of the entries but that of the largest logit, of which it is the opposite.
     pub(super) others: [T; 2],
 }
 
-/// [`Written`], by lanes.
+/// [`GradientTotals`], by lanes.
 #[derive(Clone, Copy)]
 pub(super) struct Tally<T>([[T; LANES]; 4]);
 
@@ -86,23 +87,22 @@ impl<T: Real> Tally<T> {
     }
 
     #[inline(always)]
-    pub(super) fn total(self) -> Written<T> {
+    pub(super) fn total(self) -> GradientTotals<T> {
         let [a, b, c, d] = self.0.map(|lanes| join(lanes, |a, b| a + b));
-        Written { checks: [a, b], others: [c, d] }
+        GradientTotals { checks: [a, b], others: [c, d] }
     }
 }
 
 /// Writes the gradients of a block.
 pub(super) struct Slopes<'a, K, T, const FAR: bool> {
     pub(super) divergence: &'a K,
-    pub(super) line: Line<T>,
+    pub(super) norms: RowNormalizers<T>,
     pub(super) p: &'a [T],
     pub(super) q: &'a [T],
     /// The sums of both slopes over the row, which center the gradient.
     pub(super) centers: [T; 2],
     pub(super) scale: T,
-    pub(super) out_p: &'a mut [T],
-    pub(super) out_q: &'a mut [T],
+    pub(super) out: Out<'a, T>,
 }
 
 /// The chunks of both gradients.
@@ -118,23 +118,23 @@ impl<K: ClassDivergence, T: Real, const FAR: bool> Slopes<'_, K, T, FAR> {
         tally: &mut Tally<T>,
     ) {
         for i in 0..LANES {
-            let class = self.line.class_from::<FMA, FAR>(xs[i], ys[i]);
+            let class = self.norms.class_from::<FMA, FAR>(xs[i], ys[i]);
             let term = self.divergence.at::<T, FMA>(class);
             let p = self.scale * (term.p - class.p() * self.centers[0]);
             let q = self.scale * (term.q - class.q() * self.centers[1]);
             (to_p[i], to_q[i]) = (p, q);
-            tally.add(i, [xs[i], ys[i]], self.line.top, [p, q]);
+            tally.add(i, [xs[i], ys[i]], self.norms.top, [p, q]);
         }
     }
 }
 
 impl<K: ClassDivergence, T: Real, const FAR: bool> Kernel for Slopes<'_, K, T, FAR> {
-    type Output = Written<T>;
+    type Output = GradientTotals<T>;
 
     #[inline(always)]
-    fn run<const FMA: bool>(mut self) -> Written<T> {
+    fn run<const FMA: bool>(mut self) -> GradientTotals<T> {
         let mut tally = Tally::new();
-        let (out_p, out_q) = (std::mem::take(&mut self.out_p), std::mem::take(&mut self.out_q));
+        let (out_p, out_q) = (std::mem::take(&mut self.out.p), std::mem::take(&mut self.out.q));
         let ((xs, last_x), (ys, last_y)) = (self.p.as_chunks(), self.q.as_chunks());
         let ((to_p, last_p), (to_q, last_q)) = (out_p.as_chunks_mut(), out_q.as_chunks_mut());
         for (((xs, ys), to_p), to_q) in xs.iter().zip(ys).zip(to_p).zip(to_q) {
@@ -185,12 +185,12 @@ impl<T: Real> Kernel for Mass<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::divergence::line::Normalizer;
+    use crate::divergence::normalizers::Normalizer;
     use crate::divergence::{InterpolatedJsd, KlDivergence};
     use crate::simd::{available, run_at};
 
     /// Logits of both sides, some of them -inf, and their normalizers.
-    fn sides(n: usize) -> ([Vec<f64>; 2], Line<f64>) {
+    fn sides(n: usize) -> ([Vec<f64>; 2], RowNormalizers<f64>) {
         let side = |seed: usize| -> Vec<f64> {
             let number = |i: usize| ((i * 7919 + seed * 104_729) % 513) as f64 / 64.0 - 4.0;
             (0..n).map(|i| if (i + seed) % 11 == 3 { f64::NEG_INFINITY } else { number(i) }).collect()
@@ -200,38 +200,29 @@ mod tests {
             Normalizer { max: top, log: x.iter().map(|x| (x - top).exp()).sum::<f64>().ln(), top }
         };
         let (x, y) = (side(1), side(2));
-        let line = Line::new(normalizer(&x), normalizer(&y));
-        ([x, y], line)
+        let norms = RowNormalizers::new(normalizer(&x), normalizer(&y));
+        ([x, y], norms)
     }
 
     fn check<K: ClassDivergence>(divergence: &K) {
         for n in [1, 2, 31, 32, 33, 75] {
-            let ([x, y], line) = sides(n);
-            let terms = || x.iter().zip(&y).map(|(&x, &y)| divergence.at::<f64, false>(line.class::<false>(x, y)));
+            let ([x, y], norms) = sides(n);
+            let terms = || x.iter().zip(&y).map(|(&x, &y)| divergence.at::<f64, false>(norms.class::<false>(x, y)));
             let value: f64 = terms().map(|term| term.value).sum();
             let centers: [f64; 2] = [terms().map(|term| term.p).sum(), terms().map(|term| term.q).sum()];
             for level in available() {
-                let alone = run_at(level, Sums::<_, _, false, false> { divergence, line, p: &x, q: &y });
-                let sums = run_at(level, Sums::<_, _, true, false> { divergence, line, p: &x, q: &y });
+                let alone = run_at(level, Sums::<_, _, false, false> { divergence, norms, p: &x, q: &y });
+                let sums = run_at(level, Sums::<_, _, true, false> { divergence, norms, p: &x, q: &y });
                 assert_eq!(alone.value, sums.value, "{n} at {level:?}");
                 assert!((sums.value - value).abs() <= 1e-14 * value, "{n} at {level:?}: {}, {value}", sums.value);
                 assert!((sums.p - centers[0]).abs() < 1e-14 && (sums.q - centers[1]).abs() < 1e-14);
                 let (mut out_p, mut out_q) = (vec![0.0; n], vec![0.0; n]);
-                let (to_p, to_q) = (&mut out_p, &mut out_q);
-                let slopes = Slopes::<_, _, false> {
-                    divergence,
-                    line,
-                    p: &x,
-                    q: &y,
-                    centers,
-                    scale: 2.0,
-                    out_p: to_p,
-                    out_q: to_q,
-                };
+                let out = Out { p: &mut out_p, q: &mut out_q };
+                let slopes = Slopes::<_, _, false> { divergence, norms, p: &x, q: &y, centers, scale: 2.0, out };
                 let written = run_at(level, slopes);
                 assert_eq!(written.checks, [0.0; 2]);
                 for (i, term) in terms().enumerate() {
-                    let class = line.class::<false>(x[i], y[i]);
+                    let class = norms.class::<false>(x[i], y[i]);
                     let expected = [term.p - class.p() * centers[0], term.q - class.q() * centers[1]];
                     assert!((out_p[i] - 2.0 * expected[0]).abs() < 1e-14, "{i} of {n} at {level:?}");
                     assert!((out_q[i] - 2.0 * expected[1]).abs() < 1e-14, "{i} of {n} at {level:?}");
@@ -239,8 +230,8 @@ mod tests {
                 let below = |x: &[f64], top: f64, out: &[f64]| -> f64 {
                     x.iter().zip(out).filter(|(x, _)| **x < top).map(|(_, g)| g).sum()
                 };
-                assert!((written.others[0] - below(&x, line.top[0], &out_p)).abs() < 1e-14);
-                assert!((written.others[1] - below(&y, line.top[1], &out_q)).abs() < 1e-14);
+                assert!((written.others[0] - below(&x, norms.top[0], &out_p)).abs() < 1e-14);
+                assert!((written.others[1] - below(&y, norms.top[1], &out_q)).abs() < 1e-14);
             }
         }
     }
@@ -252,17 +243,17 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_told_of_its_side_alone() {
-        let line =
-            Line::new(Normalizer { max: 0.0_f64, log: 0.5, top: 0.0 }, Normalizer { max: 0.0, log: 0.5, top: 0.0 });
+        let norms = RowNormalizers::new(
+            Normalizer { max: 0.0_f64, log: 0.5, top: 0.0 },
+            Normalizer { max: 0.0, log: 0.5, top: 0.0 },
+        );
         for (level, at) in available().into_iter().flat_map(|level| [0, 31, 40].map(|at| (level, at))) {
             let (x, mut y) = (vec![-1.0_f64; 41], vec![-1.0_f64; 41]);
             y[at] = f64::NEG_INFINITY; // ln(p/q) is +inf
             let (mut out_p, mut out_q) = (vec![0.0; 41], vec![0.0; 41]);
-            let (to_p, to_q) = (&mut out_p, &mut out_q);
-            let centers = [0.0; 2];
-            let divergence = &KlDivergence;
-            let slopes =
-                Slopes::<_, _, false> { divergence, line, p: &x, q: &y, centers, scale: 1.0, out_p: to_p, out_q: to_q };
+            let out = Out { p: &mut out_p, q: &mut out_q };
+            let (divergence, centers) = (&KlDivergence, [0.0; 2]);
+            let slopes = Slopes::<_, _, false> { divergence, norms, p: &x, q: &y, centers, scale: 1.0, out };
             let checks = run_at(level, slopes).checks;
             assert!(checks[0].is_nan() && checks[1] == 0.0, "{at} at {level:?}");
         }

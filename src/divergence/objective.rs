@@ -2,12 +2,11 @@
 
 use ndarray::{Array, ArrayRef, ArrayViewMut, Dimension};
 
-use super::driver::Walk;
-use super::row_divergence::RowDivergence;
-use super::{Categorical, ClassDivergence, Sides};
-use crate::error::Position;
-use crate::reduction::{self, to_real};
-use crate::{Element, Real, Reduction, Result, SumCount, check};
+use super::categorical::Source;
+use super::compiled::Compiled;
+use super::{Categorical, ClassDivergence, Sides, per_row};
+use crate::compiled::in_dimension;
+use crate::{Element, Real, Reduction, Result, SumCount};
 
 /// A divergence `D(p ‖ q)` between distributions over classes, `>= 0` and 0 where both are the same, in nats.
 ///
@@ -78,15 +77,12 @@ pub trait CategoricalDivergence<E: Element, D: Dimension, P: Element<Real = E::R
         q: Categorical<'_, E, D>,
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<E::Real> {
-        reduced(self.run(p, q, reduction, Sides::default())?, reduction)
+        Compiled::reduced(self.run(p, q, reduction, Sides::default())?, reduction.into_any())
     }
 
     /// The divergence of each row.
     fn each(&self, p: Categorical<'_, P, D>, q: Categorical<'_, E, D>) -> Result<Array<E::Real, D::Smaller>> {
-        let values = self.run(p, q, Reduction::Sum, Sides::default())?;
-        let mut shape = D::Smaller::zeros(p.leading().len());
-        shape.slice_mut().copy_from_slice(p.leading());
-        Ok(by_row(&values, shape))
+        Ok(by_row(self.run(p, q, Reduction::Sum, Sides::default())?, p.leading()))
     }
 
     /// The divergence of each row that the mask keeps; the others are 0 and never looked at.
@@ -102,7 +98,7 @@ pub trait CategoricalDivergence<E: Element, D: Dimension, P: Element<Real = E::R
     ) -> Result<Array<E::Real, D::Smaller>> {
         let weights = weights_of(mask, p.leading())?;
         let values = self.run(p, q, Reduction::Weighted(&weights), Sides::default())?;
-        Ok(by_row(&values, weights.raw_dim()))
+        Ok(by_row(values, p.leading()))
     }
 
     /// The sum over the rows that the mask keeps and their number. The gradient of their mean is that of
@@ -119,13 +115,13 @@ pub trait CategoricalDivergence<E: Element, D: Dimension, P: Element<Real = E::R
     ) -> Result<SumCount> {
         let weights = weights_of(mask, p.leading())?;
         let values = self.run(p, q, Reduction::Weighted(&weights), Sides::default())?;
-        sum_count(&values, mask.iter().filter(|keep| **keep).count(), "p")
+        kept_sum_count(&values, mask)
     }
 
     /// The sum over rows and their number, by which micro-batches combine.
     fn sum_count(&self, p: Categorical<'_, P, D>, q: Categorical<'_, E, D>) -> Result<SumCount> {
         let values = self.run(p, q, Reduction::Sum, Sides::default())?;
-        sum_count(&values, values.len(), "p")
+        per_row::sum_count(&values, values.len(), "p")
     }
 
     /// The reduced divergence and its gradients in the logits of both sides.
@@ -173,7 +169,7 @@ pub trait CategoricalDivergence<E: Element, D: Dimension, P: Element<Real = E::R
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
     ) -> Result<E::Real> {
-        reduced(self.run(p, q, reduction, out)?, reduction)
+        Compiled::reduced(self.run(p, q, reduction, out)?, reduction.into_any())
     }
 }
 
@@ -185,51 +181,29 @@ impl<E: Element, D: Dimension, P: Element<Real = E::Real>, K: ClassDivergence> C
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
     ) -> Result<Vec<f64>> {
-        walk(self, p, q, reduction, out)
+        let (p_array, q_array) = (p.array().view().into_dyn(), q.array().view().into_dyn());
+        let sides = Sides { p: Source::new("p", p.form(), &p_array), q: Source::new("q", q.form(), &q_array) };
+        let out = out.map(|out| out.map(ArrayViewMut::into_dyn));
+        Compiled::class_divergence(self.check(), &*self.loops(), sides, reduction.into_any(), out)
     }
-}
-
-/// [`CategoricalDivergence::run`] of a divergence in the form that rows are walked with.
-pub(super) fn walk<E: Element, D: Dimension, P: Element<Real = E::Real>>(
-    divergence: &impl RowDivergence,
-    p: Categorical<'_, P, D>,
-    q: Categorical<'_, E, D>,
-    reduction: Reduction<'_, E::Real, D::Smaller>,
-    out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
-) -> Result<Vec<f64>> {
-    Walk::new(p, q, reduction)?.run(divergence, p.array().shape(), out)
 }
 
 /// A gradient before it is one.
 fn zeros<E: Element, D: Dimension>(side: Categorical<'_, E, D>) -> Array<E::Real, D> {
-    let array: &ArrayRef<E, D> = side.array();
-    Array::from_elem(array.raw_dim(), E::Real::from_f64(0.0))
+    Array::zeros(side.array().raw_dim())
 }
 
 /// Weights that are 1 where the mask keeps a row of this shape and 0 elsewhere.
 pub(super) fn weights_of<T: Real, D: Dimension>(mask: &ArrayRef<bool, D>, leading: &[usize]) -> Result<Array<T, D>> {
-    check::shape("mask", mask.shape(), leading)?;
-    Ok(mask.map(|keep| if *keep { T::one() } else { T::zero() }))
+    Ok(in_dimension(Compiled::mask_weights(mask.view().into_dyn(), leading)?))
 }
 
 /// The values of rows in the shape that they have.
-pub(super) fn by_row<T: Real, D: Dimension>(values: &[f64], shape: D) -> Array<T, D> {
-    let mut values = values.iter();
-    Array::from_shape_simple_fn(shape, || T::from_f64(values.next().copied().unwrap_or_default()))
+fn by_row<T: Real, D: Dimension>(values: Vec<f64>, leading: &[usize]) -> Array<T, D> {
+    in_dimension(Compiled::by_row(values, leading))
 }
 
-/// The sum of so many values.
-pub(super) fn sum_count(values: &[f64], count: usize, argument: &'static str) -> Result<SumCount> {
-    Ok(SumCount { sum: reduction::total_of(values, reduction::sum(values), argument)?, count: count as f64 })
-}
-
-/// The values of rows as one number.
-pub(super) fn reduced<T: Real, D: Dimension>(mut values: Vec<f64>, reduction: Reduction<'_, T, D>) -> Result<T> {
-    let scale = if let Reduction::Mean = reduction { (values.len() as f64).recip() } else { 1.0 };
-    let are_finite = values.iter().all(|value| value.is_finite()); // before a weight takes them out of the type
-    if let Reduction::Weighted(weights) = reduction {
-        values.iter_mut().zip(weights).filter(|(_, w)| **w != T::zero()).for_each(|(value, w)| *value *= w.as_f64());
-    }
-    let total = reduction::finite_total(reduction::sum(&values) * scale, || are_finite, "p")?;
-    to_real(total, "p", Position::default())
+/// The sum over the rows that the mask keeps, and their number.
+fn kept_sum_count<D: Dimension>(values: &[f64], mask: &ArrayRef<bool, D>) -> Result<SumCount> {
+    per_row::kept_sum_count(values, mask.view().into_dyn(), "p")
 }

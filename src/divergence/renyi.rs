@@ -3,11 +3,12 @@
 use ndarray::{ArrayViewMut, Dimension};
 
 use super::amari::{between, tilted_log};
-use super::lanes::{Places, Tally, Written, padded};
-use super::line::Line;
-use super::objective::walk;
-use super::row_divergence::{Blocks, Out, RowDivergence};
-use super::{Categorical, CategoricalDivergence, ClassPair, ClassTerm, KlDivergence, Sides};
+use super::categorical::Source;
+use super::compiled::Compiled;
+use super::lanes::{GradientTotals, Places, Tally, padded};
+use super::normalizers::RowNormalizers;
+use super::row_divergence::{Blocks, Out, RowDivergence, RowStats};
+use super::{Categorical, CategoricalDivergence, ClassPair, ClassTerm, Sides};
 use crate::math::exp;
 use crate::rows::BLOCK;
 use crate::simd::{Kernel, LANES, RowSum, dispatch, join};
@@ -58,39 +59,28 @@ impl<E: Element, D: Dimension, P: Element<Real = E::Real>> CategoricalDivergence
         reduction: Reduction<'_, E::Real, D::Smaller>,
         out: Sides<Option<ArrayViewMut<'_, E::Real, D>>>,
     ) -> Result<Vec<f64>> {
-        check::positive("alpha", self.alpha)?;
-        if self.alpha == 1.0 {
-            return walk(&KlDivergence, p, q, reduction, out);
-        }
-        walk(self, p, q, reduction, out)
+        let (p_array, q_array) = (p.array().view().into_dyn(), q.array().view().into_dyn());
+        let sides = Sides { p: Source::new("p", p.form(), &p_array), q: Source::new("q", q.form(), &q_array) };
+        let out = out.map(|out| out.map(ArrayViewMut::into_dyn));
+        Compiled::renyi_divergence(self, sides, reduction.into_any(), out)
     }
 }
 
-/// What is known of a row.
-#[derive(Clone, Copy)]
-pub(super) struct Found {
-    /// `ln Σ p^α q^(1-α)`.
-    log: f64,
-    /// The largest of the logarithms of its terms.
-    max: f64,
-    /// By what the sum of `p` exceeds that of `q`: so much too large are all log-ratios, which shows near equality.
-    drift: f64,
-}
-
-impl RowDivergence for RenyiDivergence {
-    type Found = Found;
-
+impl<T: Real> RowDivergence<T> for RenyiDivergence {
     fn check_row(&self) -> Result<()> {
         check::positive("alpha", self.alpha)
     }
 
-    fn gather<T: Real>(&self, line: &Line<T>, _: bool, blocks: Blocks<'_, T>) -> (f64, Found) {
+    /// What gradients need is `ln Σ p^α q^(1-α)` as log-ratios to both sides see it, then the largest logarithm of its terms
+    /// and by how much the whole is above that. All log-ratios are too large by what the sum of `p` exceeds that of `q` by,
+    /// which shows near equality.
+    fn gather(&self, norms: &RowNormalizers<T>, _: bool, blocks: Blocks<'_, T>) -> (f64, RowStats) {
         let beyond = self.alpha - 1.0;
         let (mut whole, mut terms, mut drift) = (RowSum::new(), 0.0, 0.0);
         let mut logs = [T::zero(); BLOCK];
         blocks(&mut |p, q| {
             let logs = &mut logs[..p.len()];
-            let tilt = Tilt { alpha: self.alpha, line: *line, p, q, logs };
+            let tilt = Tilt { alpha: self.alpha, norms: *norms, p, q, logs };
             let [term, difference] = dispatch(tilt);
             terms += term.as_f64();
             drift += difference.as_f64();
@@ -105,25 +95,25 @@ impl RowDivergence for RenyiDivergence {
         } else {
             whole.log_sum_exp()
         };
-        (log / beyond, Found { log, max: whole.max.as_f64(), drift })
+        let (max, by_side) = (whole.max.as_f64(), [beyond, self.alpha].map(|power| log + power * drift));
+        (log / beyond, RowStats([by_side, [max, log - max]]))
     }
 
-    fn slopes<T: Real>(
+    fn gradients(
         &self,
-        line: &Line<T>,
-        found: &Found,
+        norms: &RowNormalizers<T>,
+        RowStats([logs, [max, below]]): RowStats,
         scale: T,
         p: &[T],
         q: &[T],
         out: Out<'_, T>,
-    ) -> Written<T> {
-        let logs = [self.alpha - 1.0, self.alpha].map(|power| T::from_f64(found.log + power * found.drift));
-        let (max, below) = (T::from_f64(found.max), T::from_f64(found.log - found.max));
-        dispatch(Slopes { alpha: self.alpha, logs, max, below, line: *line, scale, p, q, out })
+    ) -> GradientTotals<T> {
+        let (logs, max, below) = (logs.map(T::from_f64), T::from_f64(max), T::from_f64(below));
+        dispatch(Slopes { alpha: self.alpha, logs, max, below, norms: *norms, scale, p, q, out })
     }
 
     /// Where no class is in common all are like this; beyond 1 it takes one that only `p` has.
-    fn one_sided<T: Real>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+    fn one_sided(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let is_infinite = self.alpha < 1.0 || class.log_ratio() == T::infinity();
         let term = if is_infinite { T::infinity() } else { T::zero() };
         ClassTerm { value: term, p: term, q: term }
@@ -133,7 +123,7 @@ impl RowDivergence for RenyiDivergence {
 /// Writes `α ln p + (1 - α) ln q` of a block; the sums of the terms of the α-divergence, and of `p - q`.
 struct Tilt<'a, T> {
     alpha: f64,
-    line: Line<T>,
+    norms: RowNormalizers<T>,
     p: &'a [T],
     q: &'a [T],
     logs: &'a mut [T],
@@ -150,7 +140,7 @@ impl<T: Real> Tilt<'_, T> {
     ) {
         let beyond = T::from_f64(self.alpha - 1.0);
         for i in 0..LANES {
-            let class = self.line.class::<FMA>(xs[i], ys[i]);
+            let class = self.norms.class::<FMA>(xs[i], ys[i]);
             sums[0][i] += between::<T, FMA>(self.alpha, class).value;
             sums[1][i] += class.difference();
             logs[i] = tilted_log(&class, beyond * class.log_ratio());
@@ -186,7 +176,7 @@ struct Slopes<'a, T> {
     /// The logarithm of the largest term, and what is above it.
     max: T,
     below: T,
-    line: Line<T>,
+    norms: RowNormalizers<T>,
     scale: T,
     p: &'a [T],
     q: &'a [T],
@@ -205,7 +195,7 @@ impl<T: Real> Slopes<'_, T> {
         let (alpha, beyond, one) = (T::from_f64(self.alpha), T::from_f64(self.alpha - 1.0), T::one());
         let factor = T::from_f64(self.alpha / (self.alpha - 1.0));
         for i in 0..LANES {
-            let class = self.line.class::<FMA>(xs[i], ys[i]);
+            let class = self.norms.class::<FMA>(xs[i], ys[i]);
             let (p, q, ratio) = (class.p(), class.q(), class.log_ratio());
             // w = p e^u = q e^v; where u or v is small, what w differs by keeps its digits.
             let (u, v) = (beyond * ratio - self.logs[0], alpha * ratio - self.logs[1]);
@@ -216,16 +206,16 @@ impl<T: Real> Slopes<'_, T> {
             let from_p = if is_near_p { p * (factor * rise_p) } else { factor * (w - p) };
             let from_q = if is_near_q { q * rise_q } else { w - q };
             (to_p[i], to_q[i]) = (self.scale * from_p, -self.scale * from_q);
-            tally.add(i, [xs[i], ys[i]], self.line.top, [to_p[i], to_q[i]]);
+            tally.add(i, [xs[i], ys[i]], self.norms.top, [to_p[i], to_q[i]]);
         }
     }
 }
 
 impl<T: Real> Kernel for Slopes<'_, T> {
-    type Output = Written<T>;
+    type Output = GradientTotals<T>;
 
     #[inline(always)]
-    fn run<const FMA: bool>(mut self) -> Written<T> {
+    fn run<const FMA: bool>(mut self) -> GradientTotals<T> {
         let mut tally = Tally::new();
         let (out_p, out_q) = (std::mem::take(&mut self.out.p), std::mem::take(&mut self.out.q));
         let ((xs, last_x), (ys, last_y)) = (self.p.as_chunks(), self.q.as_chunks());

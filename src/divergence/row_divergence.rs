@@ -1,121 +1,116 @@
-//! What a row kernel does: sums over a row first, then the gradient of each block.
+//! What a divergence does with a row: sums over all of it first, then the gradients of each block.
 
-use super::lanes::{Slopes, Sums, Written};
-use super::line::Line;
-use super::{ClassDivergence, ClassPair, ClassTerm};
-use crate::simd::dispatch;
+use super::class_loops::{ClassLoops, HasLoops, Loops};
+use super::lanes::GradientTotals;
+use super::normalizers::RowNormalizers;
+use super::{ClassPair, ClassTerm, Sides};
 use crate::{Real, Result};
 
 /// Gives both sides of a row, block by block, to a function.
 pub(super) type Blocks<'a, T> = &'a mut dyn FnMut(&mut dyn FnMut(&[T], &[T]));
 
 /// Where the gradients of a block go.
-pub(super) struct Out<'a, T> {
+pub(crate) struct Out<'a, T> {
     pub(super) p: &'a mut [T],
     pub(super) q: &'a mut [T],
 }
 
-/// A divergence as the walk over rows sees it.
-pub(super) trait RowDivergence: Sync {
-    /// What the gradients of a row need to know of all of it.
-    type Found;
+/// What the gradients of a row need to know of all of it: two numbers for each side, or four of the row, as the divergence
+/// has it.
+#[derive(Clone, Copy)]
+pub(super) struct RowStats(pub(super) [[f64; 2]; 2]);
 
+/// A divergence as rows see it.
+pub(super) trait RowDivergence<T>: Sync {
     /// Whether the hyper-parameters are in range.
     fn check_row(&self) -> Result<()>;
 
     /// The divergence of a row, and what its gradients need where there are any.
-    fn gather<T: Real>(&self, line: &Line<T>, slopes: bool, blocks: Blocks<'_, T>) -> (f64, Self::Found);
+    fn gather(&self, norms: &RowNormalizers<T>, slopes: bool, blocks: Blocks<'_, T>) -> (f64, RowStats);
 
     /// Writes both gradients of a block, multiplied by `scale`.
-    fn slopes<T: Real>(
+    fn gradients(
         &self,
-        line: &Line<T>,
-        found: &Self::Found,
+        norms: &RowNormalizers<T>,
+        stats: RowStats,
         scale: T,
         p: &[T],
         q: &[T],
         out: Out<'_, T>,
-    ) -> Written<T>;
+    ) -> GradientTotals<T>;
 
     /// What this class, which only one of the sides has, adds to the divergence and to both slopes: of interest is what is not
     /// finite.
-    fn one_sided<T: Real>(&self, class: ClassPair<T>) -> ClassTerm<T>;
+    fn one_sided(&self, class: ClassPair<T>) -> ClassTerm<T>;
 }
 
 /// From this part of its limit on the mean slope of a side is nearer to the limit than to 0 by so much that differences to
 /// the limit are taken. Below it they would gain less than a digit.
 const NEAR_LIMIT: f64 = 0.875;
 
-/// What the gradients of a sum over classes need to know of the whole row.
-pub(super) struct Slope {
-    /// The sums of both slopes.
-    centers: [f64; 2],
-    /// From what they are measured.
-    origins: [f64; 2],
+/// A divergence that is a sum over classes.
+pub(super) struct ClassSum<'a, T> {
+    /// What the check of the hyper-parameters said.
+    parameters: Result<()>,
+    loops: &'a dyn ClassLoops<T>,
+    limits: Sides<[f64; 2]>,
 }
 
-impl<K: ClassDivergence> RowDivergence for K {
-    type Found = Slope;
+impl<'a, T: Real + HasLoops> ClassSum<'a, T> {
+    pub(super) fn new(parameters: Result<()>, loops: &'a dyn Loops) -> Self {
+        Self { parameters, loops: T::of(loops), limits: loops.slope_limits() }
+    }
+}
 
+impl<T: Real> ClassSum<'_, T> {
+    /// The sum over the classes of a row.
+    fn sum(&self, norms: &RowNormalizers<T>, slopes: bool, blocks: Blocks<'_, T>) -> ClassTerm<f64> {
+        let mut total = ClassTerm { value: 0.0, p: 0.0, q: 0.0 };
+        blocks(&mut |p, q| {
+            let sums = self.loops.sums(norms, slopes, p, q);
+            total.value += sums.value.as_f64();
+            total.p += sums.p.as_f64();
+            total.q += sums.q.as_f64();
+        });
+        total
+    }
+}
+
+impl<T: Real> RowDivergence<T> for ClassSum<'_, T> {
     fn check_row(&self) -> Result<()> {
-        self.check()
+        self.parameters.clone()
     }
 
-    fn gather<T: Real>(&self, line: &Line<T>, slopes: bool, blocks: Blocks<'_, T>) -> (f64, Slope) {
-        let total = sum(self, *line, slopes, blocks);
-        let (mut centers, limits) = ([total.p, total.q], self.limits());
-        let origins = [(total.p, limits.p), (total.q, limits.q)].map(|(center, [lower, upper])| match slopes {
+    /// The sums of both slopes, and from what they are measured.
+    fn gather(&self, norms: &RowNormalizers<T>, slopes: bool, blocks: Blocks<'_, T>) -> (f64, RowStats) {
+        let total = self.sum(norms, slopes, blocks);
+        let mut centers = [total.p, total.q];
+        let sides = [(total.p, self.limits.p), (total.q, self.limits.q)];
+        let origins = sides.map(|(center, [lower, upper])| match slopes {
             true if center > NEAR_LIMIT * upper => upper,
             true if center < NEAR_LIMIT * lower => lower,
             _ => 0.0,
         });
         if origins != [0.0; 2] {
-            let again = sum(self, line.measured_from(origins), slopes, blocks);
+            let again = self.sum(&norms.measured_from(origins), slopes, blocks);
             centers = [again.p, again.q];
         }
-        (total.value, Slope { centers, origins })
+        (total.value, RowStats([centers, origins]))
     }
 
-    fn slopes<T: Real>(
+    fn gradients(
         &self,
-        line: &Line<T>,
-        found: &Slope,
+        norms: &RowNormalizers<T>,
+        RowStats([centers, origins]): RowStats,
         scale: T,
         p: &[T],
         q: &[T],
         out: Out<'_, T>,
-    ) -> Written<T> {
-        let (centers, line) = (found.centers.map(T::from_f64), line.measured_from(found.origins));
-        let (divergence, out_p, out_q) = (self, out.p, out.q);
-        if line.is_far() {
-            dispatch(Slopes::<_, _, true> { divergence, line, p, q, centers, scale, out_p, out_q })
-        } else {
-            dispatch(Slopes::<_, _, false> { divergence, line, p, q, centers, scale, out_p, out_q })
-        }
+    ) -> GradientTotals<T> {
+        self.loops.gradients(&norms.measured_from(origins), centers.map(T::from_f64), scale, p, q, out)
     }
 
-    fn one_sided<T: Real>(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        self.at::<T, false>(class)
+    fn one_sided(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        self.loops.term(class)
     }
-}
-
-/// The sum over the classes of a row.
-fn sum<T: Real>(
-    divergence: &impl ClassDivergence,
-    line: Line<T>,
-    slopes: bool,
-    blocks: Blocks<'_, T>,
-) -> ClassTerm<f64> {
-    let mut total = ClassTerm { value: 0.0, p: 0.0, q: 0.0 };
-    blocks(&mut |p, q| {
-        let sums = match (slopes, line.is_far()) {
-            (true, true) => dispatch(Sums::<_, _, true, true> { divergence, line, p, q }),
-            (true, false) => dispatch(Sums::<_, _, true, false> { divergence, line, p, q }),
-            (false, _) => dispatch(Sums::<_, _, false, false> { divergence, line, p, q }),
-        };
-        total.value += sums.value.as_f64();
-        total.p += sums.p.as_f64();
-        total.q += sums.q.as_f64();
-    });
-    total
 }

@@ -1,15 +1,16 @@
 //! Divergences from a teacher that gives some classes of each position.
 
-use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayViewMut1, Axis, RemoveAxis};
-use num_traits::{Float, Zero};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
-use super::objective::{by_row, reduced, sum_count, weights_of};
-use super::sparse_row::{Outcome, Scratch, row};
-use super::{ClassDivergence, SparseTeacher, Tail};
-use crate::error::Position;
-use crate::logits::{LogitTransform, Map};
-use crate::rows::{self, Rows, RowsMut, improper, rows_per_job};
-use crate::{Element, Error, Real, Reduction, Result, SumCount, Target, parallel};
+use super::compiled::Compiled;
+use super::objective::weights_of;
+use super::sparse_row::SparseSum;
+use super::sparse_rows::Student;
+use super::sparse_teacher::Teacher;
+use super::{ClassDivergence, SparseTeacher, Tail, per_row};
+use crate::compiled::in_dimension;
+use crate::logits::LogitTransform;
+use crate::{Element, Reduction, Result, SumCount, Target};
 
 /// A divergence `D(p ‖ q)` of a student `q` from a teacher `p` of which only some classes are known.
 ///
@@ -66,18 +67,11 @@ use crate::{Element, Error, Real, Reduction, Result, SumCount, Target, parallel}
 pub struct SparseDivergence<K> {
     /// The divergence, by its term at one class.
     pub divergence: K,
-    /// What becomes of the classes that are not given. Default [`Tail::Bucket`].
+    /// How the classes count that are not given. Default [`Tail::Bucket`].
     pub tail: Tail,
     /// Temperature and soft cap of the student's logits. Default none.
     #[cfg_attr(feature = "serde", serde(default))]
     pub transform: LogitTransform,
-}
-
-/// Rows that are worked on by one thread.
-struct Job<'a, T> {
-    first: usize,
-    values: &'a mut [f64],
-    out: Option<RowsMut<'a, T>>,
 }
 
 impl<K: ClassDivergence> SparseDivergence<K> {
@@ -92,7 +86,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         logits: &ArrayRef2<E>,
         reduction: Reduction<'_, E::Real>,
     ) -> Result<E::Real> {
-        reduced(self.run(teacher, logits, reduction, None)?, reduction)
+        Compiled::reduced(self.run(teacher, logits, reduction, None)?, reduction.into_any())
     }
 
     /// The divergence of each row.
@@ -105,7 +99,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         teacher: SparseTeacher<'_, P, I>,
         logits: &ArrayRef2<E>,
     ) -> Result<Array1<E::Real>> {
-        Ok(by_row(&self.run(teacher, logits, Reduction::Sum, None)?, logits.raw_dim().remove_axis(Axis(1))))
+        Ok(in_dimension(Compiled::by_row(self.run(teacher, logits, Reduction::Sum, None)?, &[logits.nrows()])))
     }
 
     /// The divergence of each row that the mask keeps; the others are 0 and never looked at.
@@ -120,7 +114,8 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         mask: &ArrayRef1<bool>,
     ) -> Result<Array1<E::Real>> {
         let weights = weights_of(mask, &[logits.nrows()])?;
-        Ok(by_row(&self.run(teacher, logits, Reduction::Weighted(&weights), None)?, weights.raw_dim()))
+        let values = self.run(teacher, logits, Reduction::Weighted(&weights), None)?;
+        Ok(in_dimension(Compiled::by_row(values, &[logits.nrows()])))
     }
 
     /// The sum over rows and their number, by which micro-batches combine.
@@ -133,7 +128,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         teacher: SparseTeacher<'_, P, I>,
         logits: &ArrayRef2<E>,
     ) -> Result<SumCount> {
-        sum_count(&self.run(teacher, logits, Reduction::Sum, None)?, logits.nrows(), "logits")
+        per_row::sum_count(&self.run(teacher, logits, Reduction::Sum, None)?, logits.nrows(), "logits")
     }
 
     /// The sum over the rows that the mask keeps and their number.
@@ -149,7 +144,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
     ) -> Result<SumCount> {
         let weights = weights_of(mask, &[logits.nrows()])?;
         let values = self.run(teacher, logits, Reduction::Weighted(&weights), None)?;
-        sum_count(&values, mask.iter().filter(|keep| **keep).count(), "logits")
+        per_row::kept_sum_count(&values, mask.view().into_dyn(), "logits")
     }
 
     /// The reduced divergence and its gradient in the student's logits.
@@ -163,7 +158,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         logits: &ArrayRef2<E>,
         reduction: Reduction<'_, E::Real>,
     ) -> Result<(E::Real, Array2<E::Real>)> {
-        let mut gradient = Array2::from_elem(logits.raw_dim(), E::Real::zero());
+        let mut gradient = Array2::zeros(logits.raw_dim());
         let value = self.grad_into(teacher, logits, reduction, &mut gradient)?;
         Ok((value, gradient))
     }
@@ -180,7 +175,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         reduction: Reduction<'_, E::Real>,
         out: &mut ArrayRef2<E::Real>,
     ) -> Result<E::Real> {
-        reduced(self.run(teacher, logits, reduction, Some(out))?, reduction)
+        Compiled::reduced(self.run(teacher, logits, reduction, Some(out))?, reduction.into_any())
     }
 
     fn run<E: Element, P: Element, I: Target>(
@@ -191,125 +186,16 @@ impl<K: ClassDivergence> SparseDivergence<K> {
         out: Option<&mut ArrayRef2<E::Real>>,
     ) -> Result<Vec<f64>> {
         self.divergence.check()?;
-        self.transform.check()?;
-        let rows = Rows::new("logits", logits)?;
-        teacher.check(rows.len())?;
-        reduction.check(&[rows.len()])?;
-        let mean = match reduction {
-            Reduction::Mean if rows.len() == 0 => return Err(Error::NothingToAverage { argument: "logits" }),
-            Reduction::Mean => (rows.len() as f64).recip(),
-            Reduction::Sum | Reduction::Weighted(_) => 1.0,
+        let (shape, log_probs) = (teacher.log_probs.dim().into(), teacher.log_probs.into_dyn());
+        let (logits, out) = (logits.view().into_dyn(), out.map(|out| out.view_mut().into_dyn()));
+        let teacher = Teacher {
+            indices: I::erase(teacher.indices.into_dyn()),
+            log_probs: P::wide_reader("log_probs", &log_probs),
+            log_probs_shape: shape,
         };
-        let weights = reduction.weights();
-        let scale = |row: usize| weights.as_ref().map_or(mean, |weights| weights[row].as_f64());
-        let per_job = rows_per_job::<E>(rows.width());
-        let out = out.map(|out| RowsMut::new("out", out, logits.shape())).transpose()?;
-        let mut groups = out.map(|out| out.split(per_job).into_iter());
-        let mut values = vec![0.0; rows.len()];
-        let jobs = values.chunks_mut(per_job).enumerate();
-        let jobs = jobs.map(|(job, values)| {
-            let out = groups.as_mut().and_then(Iterator::next);
-            Job { first: job * per_job, values, out }
-        });
-        let jobs = jobs.collect();
-        let scratch = || Scratch::new(rows.width());
-        parallel::try_for_each_with(jobs, rows.bytes(), scratch, |scratch, job| {
-            let mut outs = job.out.map(|out| out.into_rows().into_iter());
-            for (i, value) in job.values.iter_mut().enumerate() {
-                let (at, out) = (job.first + i, outs.as_mut().and_then(Iterator::next));
-                *value = self.row(teacher, &rows, at, scale(at), out, scratch)?;
-            }
-            Ok(())
-        })?;
-        Ok(values)
-    }
-
-    fn row<E: Element, P: Element, I: Target>(
-        &self,
-        teacher: SparseTeacher<'_, P, I>,
-        rows: &Rows<'_, E>,
-        at: usize,
-        scale: f64,
-        out: Option<ArrayViewMut1<'_, E::Real>>,
-        scratch: &mut Scratch<E::Real>,
-    ) -> Result<f64> {
-        if scale == 0.0 {
-            out.into_iter().for_each(|mut out| out.fill(E::Real::zero()));
-            return Ok(0.0);
-        }
-        teacher.read(at, rows.width(), self.tail, &mut scratch.teacher)?;
-        let outcome = match self.transform.map::<E::Real>() {
-            None => row(&self.divergence, self.tail, rows.row(at), scratch, out, scale),
-            Some(map) => self.transformed((rows.row(at), map), scratch, out, scale),
-        };
-        match outcome {
-            Outcome::Value(value) => Ok(value),
-            Outcome::Improper => Err(improper("logits", &[rows.len()], at, rows.row(at))),
-            Outcome::Empty => {
-                let allowed = "a row with a finite logit among the teacher's classes";
-                let position = Position(vec![at]);
-                Err(Error::Value { argument: "logits", position, value: f64::NEG_INFINITY, allowed })
-            }
-            Outcome::OneSided(class) => Err(one_sided(teacher, rows.row(at), at, class)),
-            Outcome::Overflow => Err(Error::overflow::<E::Real>("logits", at)),
-        }
-    }
-
-    /// A row of logits that go through a map, with the gradient in the logits as they came.
-    fn transformed<E: Element>(
-        &self,
-        (logits, map): (ArrayView1<'_, E>, Map<E::Real>),
-        scratch: &mut Scratch<E::Real>,
-        mut out: Option<ArrayViewMut1<'_, E::Real>>,
-        scale: f64,
-    ) -> Outcome {
-        let [mut images, mut slopes] = std::mem::take(&mut scratch.images);
-        images.resize(logits.len(), E::Real::zero());
-        rows::copy(logits, &mut images);
-        let is_wrong = images.iter().any(|x| x.is_nan() || *x == E::Real::infinity());
-        let mut fits = is_wrong; // which the row itself finds
-        if out.is_some() && map.has_slopes() {
-            slopes.resize(images.len(), E::Real::zero());
-            fits |= map.apply_with_slopes(&mut images, &mut slopes);
-        } else {
-            fits |= map.apply(&mut images);
-        }
-        let to = out.as_mut().map(|out| out.view_mut());
-        let mut outcome = row(&self.divergence, self.tail, ArrayView1::from(&images), scratch, to, scale);
-        if let (Some(out), Outcome::Value(_)) = (&mut out, &outcome) {
-            rows::copy(out.view(), &mut images);
-            fits &= map.chain(&mut images, &slopes);
-            out.assign(&ArrayView1::from(&images));
-        }
-        scratch.images = [images, slopes];
-        if !fits {
-            outcome = Outcome::Overflow;
-        }
-        outcome
-    }
-}
-
-/// The error about a class that the teacher or the student alone has: at the teacher's log-probability if it gives the class
-/// as one that it has not, else at the logit.
-fn one_sided<E: Element, P: Element, I: Target>(
-    teacher: SparseTeacher<'_, P, I>,
-    logits: ArrayView1<'_, E>,
-    row: usize,
-    class: usize,
-) -> Error {
-    let logit = logits[class].real().as_f64();
-    if logit.is_infinite() {
-        let (position, allowed) = (Position(vec![row, class]), "a class of both sides, or the gradient is infinite");
-        return Error::Value { argument: "logits", position, value: logit, allowed };
-    }
-    match teacher.indices.row(row).iter().position(|index| index.index() == class as i64) {
-        Some(k) => {
-            let (position, allowed) = (Position(vec![row, k]), "a class of both sides, or the gradient is infinite");
-            Error::Value { argument: "log_probs", position, value: f64::NEG_INFINITY, allowed }
-        }
-        None => {
-            let allowed = "-inf where the teacher has no mass, or the gradient is infinite";
-            Error::Value { argument: "logits", position: Position(vec![row, class]), value: logit, allowed }
-        }
+        let (loops, mass_coefficient) = (self.divergence.loops(), self.divergence.mass_coefficient());
+        let divergence = SparseSum { loops: &*loops, mass_coefficient, tail: self.tail };
+        let student = Student { logits: E::reader("logits", &logits), transform: self.transform };
+        Compiled::sparse_divergence(divergence, teacher, student, reduction.into_any(), out)
     }
 }

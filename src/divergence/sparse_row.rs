@@ -1,16 +1,67 @@
 //! One row of a sparse teacher against the student's logits.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView1, ArrayViewMut1, s};
-use num_traits::Float;
 
+use super::class_loops::{HasLoops, Loops};
 use super::sparse_teacher::{Tail, TeacherRow};
-use super::{ClassDivergence, ClassPair, ClassTerm};
-use crate::rows::{self, BLOCK};
+use super::{ClassPair, ClassTerm};
+use crate::Real;
+use crate::row_reader::RowReader;
+use crate::rows::BLOCK;
 use crate::simd::{self, RowSum};
-use crate::{Element, Real};
 
-/// The student's side of a row after the pass over its logits.
-struct Student<T> {
+/// A divergence over some of the classes.
+pub(crate) struct SparseSum<'a> {
+    pub(super) loops: &'a dyn Loops,
+    pub(super) mass_coefficient: f64,
+    pub(super) tail: Tail,
+}
+
+/// The student's logits of a row: as they are stored, or the images of a transform.
+#[derive(Clone, Copy)]
+pub(super) enum Logits<'a, T> {
+    Stored(&'a dyn RowReader<T>, usize),
+    Images(&'a [T]),
+}
+
+impl<T: Real> Logits<'_, T> {
+    fn len(self) -> usize {
+        match self {
+            Self::Stored(rows, _) => rows.width(),
+            Self::Images(images) => images.len(),
+        }
+    }
+
+    fn at(self, class: usize) -> T {
+        match self {
+            Self::Stored(rows, row) => rows.at(row, class),
+            Self::Images(images) => images[class],
+        }
+    }
+
+    fn copy(self, at: Range<usize>, to: &mut [T]) {
+        match self {
+            Self::Stored(rows, row) => rows.copy(row, at, to),
+            Self::Images(images) => to.copy_from_slice(&images[at]),
+        }
+    }
+
+    fn sum(self) -> RowSum<T> {
+        match self {
+            Self::Stored(rows, row) => rows.sum(row),
+            Self::Images(images) => {
+                let mut sum = RowSum::new();
+                sum.push(images);
+                sum
+            }
+        }
+    }
+}
+
+/// Sums over the student's side of a row.
+struct StudentSums<T> {
     whole: RowSum<T>,
     /// Over the teacher's classes.
     inside: RowSum<T>,
@@ -18,7 +69,7 @@ struct Student<T> {
     outside: RowSum<T>,
 }
 
-impl<T: Real> Student<T> {
+impl<T: Real> StudentSums<T> {
     /// Logarithm of the probability of a part.
     fn log_share(&self, part: &RowSum<T>) -> f64 {
         if part.max == T::neg_infinity() {
@@ -67,15 +118,15 @@ pub(super) enum Outcome {
 }
 
 /// The value of a row, and its gradient times `scale` where there is an output.
-pub(super) fn row<E: Element>(
-    divergence: &impl ClassDivergence,
-    tail: Tail,
-    logits: ArrayView1<'_, E>,
-    scratch: &mut Scratch<E::Real>,
-    out: Option<ArrayViewMut1<'_, E::Real>>,
+pub(super) fn row<T: Real>(
+    divergence: &SparseSum<'_>,
+    logits: Logits<'_, T>,
+    scratch: &mut Scratch<T>,
+    out: Option<ArrayViewMut1<'_, T>>,
     scale: f64,
 ) -> Outcome {
     let Scratch { teacher, block, slopes, .. } = scratch;
+    let (loops, tail) = (f64::of(divergence.loops), divergence.tail);
     let student = sum(&teacher.classes, matches!(tail, Tail::Bucket | Tail::Cut), logits, block);
     if !student.whole.is_proper() {
         return Outcome::Improper;
@@ -88,34 +139,34 @@ pub(super) fn row<E: Element>(
     let given = if teacher.log_hidden.is_some() { (-log_rest.exp()).ln_1p() } else { 0.0 }; // what it leaves to the others
     slopes.clear();
     slopes.extend(teacher.classes.iter().map(|&(class, log_p)| {
-        let logit = logits[class].real();
-        let term = divergence.at::<f64, false>(pair(log_p + given, -among.nll(logit)));
+        let logit = logits.at(class);
+        let term = loops.term(pair(log_p + given, -among.nll(logit)));
         Slope { class, term, prob: among.prob(logit), rest: among.complement(logit) }
     }));
     let has_others = matches!(tail, Tail::Bucket | Tail::Cut) && teacher.classes.len() < logits.len();
     let others = has_others.then(|| {
         let (log, rest) = (student.log_share(&student.outside), student.log_share(&student.inside));
-        let term = divergence.at::<f64, false>(pair(log_rest, log));
+        let term = loops.term(pair(log_rest, log));
         Slope { class: usize::MAX, term, prob: log.exp(), rest: rest.exp() }
     });
     if tail == Tail::Ignored {
-        let tilt = divergence.tilt();
+        let coefficient = divergence.mass_coefficient;
         for (slope, (_, log_p)) in slopes.iter_mut().zip(&teacher.classes) {
-            slope.term.value += tilt * (log_p.exp() - slope.prob);
-            slope.term.q -= tilt * slope.prob;
+            slope.term.value += coefficient * (log_p.exp() - slope.prob);
+            slope.term.q -= coefficient * slope.prob;
         }
     }
     let value: f64 = slopes.iter().chain(&others).map(|slope| slope.term.value).sum();
     // Infinite it may be by a class that one side alone has, and not by finite numbers.
-    let lacks = |class: usize| logits[class].real() == E::Real::neg_infinity();
+    let lacks = |class: usize| logits.at(class) == T::neg_infinity();
     let is_exact = || {
         let is_infinite = |slope: &Slope| slope.term.value == f64::INFINITY;
         let mut given = slopes.iter().zip(&teacher.classes);
         let one_sided = given.any(|(slope, (class, log))| is_infinite(slope) && log.is_infinite() != lacks(*class));
-        let is_bucket = log_rest.is_infinite() != (student.outside.max == E::Real::neg_infinity());
+        let is_bucket = log_rest.is_infinite() != (student.outside.max == T::neg_infinity());
         value == f64::INFINITY && (one_sided || is_bucket && others.as_ref().is_some_and(is_infinite))
     };
-    if !E::Real::from_f64(value).is_finite() && !is_exact() {
+    if !T::from_f64(value).is_finite() && !is_exact() {
         return Outcome::Overflow;
     }
     let Some(out) = out else { return Outcome::Value(value) };
@@ -147,32 +198,23 @@ fn pair(log_p: f64, log_q: f64) -> ClassPair<f64> {
 }
 
 /// The pass over the logits.
-fn sum<E: Element>(
-    classes: &[(usize, f64)],
-    is_split: bool,
-    logits: ArrayView1<'_, E>,
-    scratch: &mut [E::Real],
-) -> Student<E::Real> {
-    let [mut whole, mut inside, mut outside] = [RowSum::new(); 3];
-    classes.iter().for_each(|(class, _)| inside.push(&[logits[*class].real()]));
+fn sum<T: Real>(classes: &[(usize, f64)], is_split: bool, logits: Logits<'_, T>, scratch: &mut [T]) -> StudentSums<T> {
+    let [mut inside, mut outside] = [RowSum::new(); 2];
+    classes.iter().for_each(|(class, _)| inside.push::<T>(&[logits.at(*class)]));
     if !is_split {
-        match logits.to_slice() {
-            Some(logits) => whole.push(logits),
-            None => rows::for_each_block(logits, |block| whole.push(block)),
-        }
-        return Student { whole, inside, outside };
+        return StudentSums { whole: logits.sum(), inside, outside };
     }
     let mut next = classes.iter().map(|(class, _)| *class).peekable();
     for first in (0..logits.len()).step_by(BLOCK) {
         let at = first..logits.len().min(first + BLOCK);
         let block = &mut scratch[..at.len()];
-        rows::copy(logits.slice_move(s![at.clone()]), block);
+        logits.copy(at.clone(), block);
         while let Some(class) = next.next_if(|class| *class < at.end) {
-            block[class - first] = E::Real::neg_infinity();
+            block[class - first] = T::neg_infinity();
         }
-        outside.push(block);
+        outside.push::<T>(block);
     }
-    Student { whole: inside.merge(outside), inside, outside }
+    StudentSums { whole: inside.merge(outside), inside, outside }
 }
 
 /// What the gradient of a row is made of.
@@ -188,12 +230,7 @@ struct Gradient<'a, T> {
 
 impl<T: Real> Gradient<'_, T> {
     /// `A_k - q_k ΣA` for the teacher's classes, and for all others their share of one bucket's; whether all is finite.
-    fn write<E: Element<Real = T>>(
-        &self,
-        logits: ArrayView1<'_, E>,
-        scratch: &mut [T],
-        mut out: ArrayViewMut1<'_, T>,
-    ) -> bool {
+    fn write(&self, logits: Logits<'_, T>, scratch: &mut [T], mut out: ArrayViewMut1<'_, T>) -> bool {
         let factor = self.factor();
         if self.is_conditional {
             out.fill(T::zero());
@@ -201,7 +238,7 @@ impl<T: Real> Gradient<'_, T> {
             for first in (0..logits.len()).step_by(BLOCK) {
                 let at = first..logits.len().min(first + BLOCK);
                 let block = &mut scratch[..at.len()];
-                rows::copy(logits.slice_move(s![at.clone()]), block);
+                logits.copy(at.clone(), block);
                 simd::scale_exp(block, self.among.max, T::from_f64(factor));
                 out.slice_mut(s![at]).assign(&ArrayView1::from(&*block));
             }

@@ -6,9 +6,10 @@ use ndarray::ArrayView2;
 
 use crate::error::Position;
 use crate::math::log1mexp;
+use crate::row_reader::WideReader;
 use crate::simd::RowSum;
-use crate::target::{self, Class};
-use crate::{Element, Error, Real, Result, Target, check};
+use crate::target::{self, Class, Indices};
+use crate::{Error, Result, check};
 
 /// The classes of each row that a teacher gives, usually its most probable ones, and their log-probabilities among all, of any
 /// element type.
@@ -21,7 +22,7 @@ pub struct SparseTeacher<'a, T, I> {
     pub log_probs: ArrayView2<'a, T>,
 }
 
-/// What becomes of the classes that a [`SparseTeacher`] does not give.
+/// How the classes count that a [`SparseTeacher`] does not give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Tail {
@@ -48,6 +49,9 @@ pub enum Tail {
 /// A row of a teacher: classes in increasing order with their log-probabilities, and what is left.
 #[derive(Debug, Default)]
 pub(super) struct TeacherRow {
+    /// As they came.
+    indices: Vec<i64>,
+    logs: Vec<f64>,
     pub(super) classes: Vec<(usize, f64)>,
     /// Logarithm of the probability of all other classes.
     pub(super) log_rest: f64,
@@ -62,31 +66,52 @@ impl TeacherRow {
     }
 }
 
-impl<T: Element, I: Target> SparseTeacher<'_, T, I> {
-    /// Checks the shapes beside logits of so many rows.
-    pub(super) fn check(&self, rows: usize) -> Result<()> {
-        let given = self.indices.ncols();
-        check::shape("indices", self.indices.shape(), &[rows, given])?;
-        check::shape("log_probs", self.log_probs.shape(), &[rows, given])?;
-        if given == 0 { Err(Error::Empty { argument: "indices" }) } else { Ok(()) }
-    }
+/// A [`SparseTeacher`] of any types.
+pub(crate) struct Teacher<'a> {
+    pub(super) indices: Indices<'a>,
+    pub(super) log_probs: Result<Box<dyn WideReader + 'a>>,
+    pub(super) log_probs_shape: [usize; 2],
+}
 
+/// The same, checked.
+pub(super) struct TeacherRows<'a> {
+    pub(super) indices: Indices<'a>,
+    log_probs: Box<dyn WideReader + 'a>,
+}
+
+impl<'a> Teacher<'a> {
+    /// Checks the shapes beside logits of so many rows.
+    pub(super) fn check(self, rows: usize) -> Result<TeacherRows<'a>> {
+        let given = self.indices.shape()[1];
+        check::shape("indices", self.indices.shape(), &[rows, given])?;
+        check::shape("log_probs", &self.log_probs_shape, &[rows, given])?;
+        if given == 0 {
+            return Err(Error::Empty { argument: "indices" });
+        }
+        Ok(TeacherRows { indices: self.indices, log_probs: self.log_probs? })
+    }
+}
+
+impl TeacherRows<'_> {
     /// Reads a row, in place of the one that is there.
     pub(super) fn read(&self, row: usize, classes: usize, tail: Tail, to: &mut TeacherRow) -> Result<()> {
+        let TeacherRow { indices, logs, .. } = to;
+        self.indices.read(row, indices);
+        self.log_probs.read(row, logs);
         to.classes.clear();
         let mut sum = RowSum::new();
-        let tolerance = check::share_tolerance::<T>(classes);
-        let hidden: f64 = match size_of::<T>() {
+        let size = self.log_probs.stored_size();
+        let tolerance = check::share_tolerance(size, classes);
+        let hidden: f64 = match size {
             2 => 9.0,
             4 => 24.0,
             _ => 53.0,
         };
-        for (k, (&index, log)) in self.indices.row(row).iter().zip(self.log_probs.row(row)).enumerate() {
+        for (k, (&index, &log)) in to.indices.iter().zip(&to.logs).enumerate() {
             let Class::Is(class) = target::class(index, None, classes) else {
                 let (argument, position) = ("indices", Position(vec![row, k]));
-                return Err(Error::Target { argument, position, value: index.index(), classes });
+                return Err(Error::Target { argument, position, value: index, classes });
             };
-            let log = log.real().as_f64();
             if log.is_nan() || log > tolerance {
                 return Err(value("log_probs", vec![row, k], log, "at most 0"));
             }

@@ -1,5 +1,6 @@
 //! The total variation distance.
 
+use super::class_loops::loops_compiled_here;
 use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 
@@ -31,15 +32,17 @@ use crate::Real;
 pub struct TotalVariation;
 
 impl ClassDivergence for TotalVariation {
+    loops_compiled_here!();
+
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let (zero, one, half, two) = (T::zero(), T::one(), T::from_f64(0.5), T::from_f64(2.0));
-        let sign = if class.gap() > zero { one } else { zero };
-        let sign_p = if class.is_p_lighter() { -sign } else { sign };
+        let sign = if class.abs_log_ratio() > zero { one } else { zero };
+        let sign_p = if class.p_is_smaller() { -sign } else { sign };
         // All classes on one side of the kink have one slope, a limit, from which they differ by nothing.
         let p = half * class.p() * (sign_p - two * class.origin_p());
         let q = half * class.q() * (-sign_p - two * class.origin_q());
-        ClassTerm { value: -half * sign * class.larger() * class.fall(), p, q }
+        ClassTerm { value: -half * sign * class.larger() * class.expm1_neg_gap(), p, q }
     }
 
     fn limits(&self) -> Sides<[f64; 2]> {

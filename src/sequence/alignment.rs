@@ -1,8 +1,13 @@
 //! Which token the logits at a position predict.
 
-use ndarray::{ArrayRef, Dimension};
+use ndarray::{ArrayD, ArrayRef, ArrayViewD, Dimension};
 
-use super::{Shifted, TokenMask, causal_shift};
+#[cfg(any(test, doc))]
+use super::causal_shift;
+use super::mask::AnyMask;
+use super::shift::shift;
+use super::{Shifted, TokenMask};
+use crate::compiled::in_dimension;
 use crate::{Result, Target, check};
 
 /// Which token of a sequence the logits at position `t` predict. There is no default: an error of one position
@@ -26,13 +31,9 @@ impl Alignment {
         targets: &ArrayRef<I, D>,
         mask: TokenMask<'a, D>,
     ) -> Result<Shifted<'a, I, D>> {
-        if self == Self::Next {
-            return causal_shift(targets, mask);
-        }
-        let kept = mask.mask();
-        check::shape("targets", targets.shape(), kept.shape())?;
-        let targets = targets.as_standard_layout().into_owned();
-        Ok(Shifted { targets, mask: kept.as_standard_layout().into_owned(), offsets: mask.offsets() })
+        let offsets = mask.offsets();
+        let (targets, mask) = I::align(self, targets.view().into_dyn(), mask.into_dyn())?;
+        Ok(Shifted { targets: in_dimension(targets), mask: in_dimension(mask), offsets })
     }
 
     /// How far after its logits a target stands.
@@ -42,6 +43,20 @@ impl Alignment {
             Self::Same => 0,
         }
     }
+}
+
+/// [`Alignment::align`] of any layout.
+pub(super) fn align<I: Target>(
+    alignment: Alignment,
+    targets: ArrayViewD<'_, I>,
+    mask: AnyMask<'_>,
+) -> Result<(ArrayD<I>, ArrayD<bool>)> {
+    if alignment == Alignment::Next {
+        return shift(targets, mask);
+    }
+    let kept = mask.mask();
+    check::shape("targets", targets.shape(), kept.shape())?;
+    Ok((targets.as_standard_layout().into_owned(), kept.as_standard_layout().into_owned()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Which tokens count, and to which sequence each belongs.
 
-use ndarray::{Array, Array1, ArrayRef, ArrayView, ArrayView1, ArrayView2, Dimension, Ix1, Ix2, s};
+use ndarray::{Array, Array1, ArrayD, ArrayRef, ArrayView, ArrayView1, ArrayView2, Dimension, Ix1, Ix2, IxDyn, s};
 
+use crate::compiled::in_dimension;
 use crate::error::Position;
 use crate::{Error, Result, simd};
 
@@ -37,6 +38,9 @@ pub struct TokenMask<'a, D: Dimension> {
     mask: ArrayView<'a, bool, D>,
     offsets: Option<&'a [usize]>,
 }
+
+/// A mask of either layout.
+pub(crate) type AnyMask<'a> = TokenMask<'a, IxDyn>;
 
 impl<'a> TokenMask<'a, Ix2> {
     /// `B` sequences of up to `T` tokens, one in each row of `[B, T]`.
@@ -105,20 +109,18 @@ impl<'a, D: Dimension> TokenMask<'a, D> {
     /// How many tokens of each sequence count, `[B]`.
     #[must_use]
     pub fn lengths(&self) -> Array1<usize> {
-        self.split(&self.mask).into_iter().map(count).collect()
+        lengths(&self.clone().into_dyn())
+    }
+
+    /// The same mask whatever the layout, as compiled functions take it.
+    pub(crate) fn into_dyn(self) -> AnyMask<'a> {
+        TokenMask { mask: self.mask.into_dyn(), offsets: self.offsets }
     }
 
     /// A mask of the same shape that keeps fewer tokens: of those that count, the ones for which `keep` is true. It is
     /// given the place of the sequence and, within it, the number of tokens before that count.
     pub(crate) fn narrowed(&self, mut keep: impl FnMut(usize, usize) -> bool) -> Array<bool, D> {
-        let mut narrow = Array::from_elem(self.mask.raw_dim(), false);
-        let whole = self.split(&self.mask);
-        let places = self.split_mut(narrow.as_slice_mut().unwrap_or_default());
-        for (sequence, (mask, narrow)) in whole.into_iter().zip(places).enumerate() {
-            let counted = mask.iter().zip(narrow).filter(|(counts, _)| **counts);
-            counted.enumerate().for_each(|(before, (_, narrow))| *narrow = keep(sequence, before));
-        }
-        narrow
+        in_dimension(narrowed(&self.clone().into_dyn(), &mut keep))
     }
 
     /// Another mask of the same shape over the same sequences.
@@ -158,6 +160,21 @@ impl<'a, D: Dimension> TokenMask<'a, D> {
             Some(offsets) => Position(vec![offsets[sequence] + token]),
         }
     }
+}
+
+fn lengths(mask: &AnyMask<'_>) -> Array1<usize> {
+    mask.split(&mask.mask).into_iter().map(count).collect()
+}
+
+fn narrowed(mask: &AnyMask<'_>, keep: &mut dyn FnMut(usize, usize) -> bool) -> ArrayD<bool> {
+    let mut narrow = Array::from_elem(mask.mask.raw_dim(), false);
+    let whole = mask.split(&mask.mask);
+    let places = mask.split_mut(narrow.as_slice_mut().unwrap_or_default());
+    for (sequence, (mask, narrow)) in whole.into_iter().zip(places).enumerate() {
+        let counted = mask.iter().zip(narrow).filter(|(counts, _)| **counts);
+        counted.enumerate().for_each(|(before, (_, narrow))| *narrow = keep(sequence, before));
+    }
+    narrow
 }
 
 /// How many places of one sequence's mask are kept.

@@ -16,6 +16,7 @@
 //! A masked token is left out, not multiplied by zero: its log-probability may be -inf or NaN.
 
 mod alignment;
+mod compiled;
 mod hidden_responses;
 mod mask;
 mod responses;
@@ -25,6 +26,8 @@ mod shift;
 mod sum;
 
 pub use alignment::Alignment;
+#[doc(hidden)]
+pub use compiled::{Compiled, TargetCompiled};
 pub use hidden_responses::HiddenResponses;
 pub(crate) use hidden_responses::{cotangents, sums};
 pub use mask::TokenMask;

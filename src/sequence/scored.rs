@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView, Dimension};
 
+use super::mask::AnyMask;
 use super::{Alignment, Shifted, TokenMask};
 use crate::{Error, Result, Target};
 
@@ -16,10 +17,7 @@ impl<'a, I: Target, D: Dimension> Scored<'_, 'a, I, D> {
     /// Targets and mask at the outputs that predict them; the mask keeps nothing of responses that are not wanted.
     pub(super) fn align(&self, wanted: impl Fn(usize) -> bool) -> Result<Shifted<'a, I, D>> {
         let mut aligned = self.alignment.align(self.targets, self.mask.clone())?;
-        let masks = self.mask.split_mut(aligned.mask.as_slice_mut().unwrap_or_default());
-        for (_, mask) in masks.into_iter().enumerate().filter(|(response, _)| !wanted(*response)) {
-            mask.fill(false);
-        }
+        keep_wanted(&self.mask.clone().into_dyn(), aligned.mask.as_slice_mut().unwrap_or_default(), &wanted);
         Ok(aligned)
     }
 
@@ -31,5 +29,12 @@ impl<'a, I: Target, D: Dimension> Scored<'_, 'a, I, D> {
             *token += self.alignment.distance();
         }
         error
+    }
+}
+
+/// Keeps nothing of the responses that are not wanted in a buffer of the mask's shape.
+fn keep_wanted(mask: &AnyMask<'_>, kept: &mut [bool], wanted: &dyn Fn(usize) -> bool) {
+    for (_, kept) in mask.split_mut(kept).into_iter().enumerate().filter(|(response, _)| !wanted(*response)) {
+        kept.fill(false);
     }
 }

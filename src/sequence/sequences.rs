@@ -1,6 +1,6 @@
 //! What a batch of sequences comes to: a sum and a length for each.
 
-use ndarray::{Array1, ArrayRef1, Zip};
+use ndarray::{Array1, ArrayRef1, ArrayView1, Zip};
 
 use crate::{Error, Real, Result, check};
 
@@ -45,7 +45,7 @@ impl<T: Real> Sequences<T> {
     /// [`Error::Value`] where a length is 0, naming the sequence: there is nothing to average, and which number should
     /// stand for it is the caller's to say. [`Error::Shape`] where the two fields differ in length.
     pub fn means(&self) -> Result<Array1<T>> {
-        self.per_token(&self.sums, "sums")
+        T::per_token(self, self.sums.view(), "sums")
     }
 
     /// Gradient with respect to the sums, from the gradient with respect to the means: `cotangent / length`.
@@ -56,7 +56,7 @@ impl<T: Real> Sequences<T> {
     ///
     /// As [`means`](Self::means).
     pub fn means_backward(&self, cotangent: &ArrayRef1<T>) -> Result<Array1<T>> {
-        self.per_token(cotangent, "cotangent")
+        T::per_token(self, cotangent.view(), "cotangent")
     }
 
     /// The same sums with the lengths `n^power`: what is divided by lengths is then divided by that power of them.
@@ -77,6 +77,10 @@ impl<T: Real> Sequences<T> {
     /// # Ok::<(), loglik::Error>(())
     /// ```
     pub fn with_length_power(&self, power: f64) -> Result<Self> {
+        T::with_length_power(self, power)
+    }
+
+    pub(super) fn powered(&self, power: f64) -> Result<Self> {
         check::finite("power", power)?;
         let mut lengths = self.lengths.clone();
         for (index, n) in lengths.indexed_iter_mut() {
@@ -90,7 +94,7 @@ impl<T: Real> Sequences<T> {
         Ok(Self { sums: self.sums.clone(), lengths })
     }
 
-    fn per_token(&self, values: &ArrayRef1<T>, argument: &'static str) -> Result<Array1<T>> {
+    pub(super) fn per_token(&self, values: ArrayView1<'_, T>, argument: &'static str) -> Result<Array1<T>> {
         check::shape(argument, values.shape(), self.lengths.shape())?;
         if let Some((index, length)) = self.lengths.indexed_iter().find(|(_, n)| !(**n > T::zero() && n.is_finite())) {
             let allowed = "> 0, a mean needs a token";

@@ -1,8 +1,10 @@
 //! The causal shift: position `t` of a language model's logits predicts token `t + 1`.
 
-use ndarray::{Array, ArrayRef, Dimension, Zip};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, IxDyn, Zip};
 
 use super::TokenMask;
+use super::mask::AnyMask;
+use crate::compiled::in_dimension;
 use crate::{Result, Target, check};
 
 /// Targets and mask moved one place towards the start of each sequence, so that they stand at the logits that predict
@@ -27,7 +29,7 @@ impl<I: Target, D: Dimension> Shifted<'_, I, D> {
 
     /// The same with another ignored index, for objectives whose `ignore_index` is not the default.
     pub fn ignored_as(mut self, ignored: I) -> Self {
-        drop_targets(&mut self.targets, &self.mask, ignored);
+        I::drop_targets(self.targets.view_mut().into_dyn(), self.mask.view().into_dyn(), ignored);
         self
     }
 }
@@ -73,16 +75,23 @@ pub fn causal_shift<'a, I: Target, D: Dimension>(
     targets: &ArrayRef<I, D>,
     mask: TokenMask<'a, D>,
 ) -> Result<Shifted<'a, I, D>> {
+    let offsets = mask.offsets();
+    let (targets, mask) = I::shift(targets.view().into_dyn(), mask.into_dyn())?;
+    Ok(Shifted { targets: in_dimension(targets), mask: in_dimension(mask), offsets })
+}
+
+/// Targets and mask of a causal shift.
+pub(super) fn shift<I: Target>(targets: ArrayViewD<'_, I>, mask: AnyMask<'_>) -> Result<(ArrayD<I>, ArrayD<bool>)> {
     let kept = mask.mask();
     check::shape("targets", targets.shape(), kept.shape())?;
     let shifted = next(&kept, &mask, false);
-    let mut targets = next(targets, &mask, I::IGNORED);
-    drop_targets(&mut targets, &shifted, I::IGNORED);
-    Ok(Shifted { targets, mask: shifted, offsets: mask.offsets() })
+    let mut targets = next(&targets, &mask, I::IGNORED);
+    drop_targets(targets.view_mut(), shifted.view(), I::IGNORED);
+    Ok((targets, shifted))
 }
 
 /// Each element's successor within its sequence, and `end` in the place of the last.
-fn next<A: Copy, D: Dimension>(array: &ArrayRef<A, D>, mask: &TokenMask<'_, D>, end: A) -> Array<A, D> {
+fn next<A: Copy>(array: &ArrayRef<A, IxDyn>, mask: &AnyMask<'_>, end: A) -> ArrayD<A> {
     let mut moved = array.as_standard_layout().into_owned();
     for sequence in mask.split_mut(moved.as_slice_mut().unwrap_or_default()) {
         let after_first = sequence.len().min(1);
@@ -93,7 +102,7 @@ fn next<A: Copy, D: Dimension>(array: &ArrayRef<A, D>, mask: &TokenMask<'_, D>, 
 }
 
 /// Leaves no target where the mask is false.
-fn drop_targets<I: Target, D: Dimension>(targets: &mut Array<I, D>, mask: &Array<bool, D>, ignored: I) {
+pub(super) fn drop_targets<I: Target>(targets: ArrayViewMutD<'_, I>, mask: ArrayViewD<'_, bool>, ignored: I) {
     Zip::from(targets).and(mask).for_each(|target, &keep| *target = if keep { *target } else { ignored });
 }
 

@@ -1,9 +1,10 @@
 //! Sums of token log-probabilities over sequences, and their gradients.
 
-use ndarray::{Array, Array1, ArrayRef, ArrayRef1, ArrayView1, Axis, Dimension};
+use ndarray::{Array, Array1, ArrayD, ArrayRef, ArrayRef1, ArrayView1, ArrayViewD, Axis, Dimension, IxDyn};
 
-use super::mask::count;
+use super::mask::{AnyMask, count};
 use super::{Sequences, TokenMask};
+use crate::compiled::in_dimension;
 use crate::reduction::{BLOCK, pairwise};
 use crate::rows::{copy, rows_per_job};
 use crate::{Error, Real, Result, check, parallel, simd};
@@ -43,9 +44,13 @@ pub fn sum_tokens<T: Real, D: Dimension>(
     token_log_probs: &ArrayRef<T, D>,
     mask: TokenMask<'_, D>,
 ) -> Result<Sequences<T>> {
+    T::sum_tokens(token_log_probs.view().into_dyn(), mask.into_dyn())
+}
+
+pub(super) fn sums<T: Real>(token_log_probs: ArrayViewD<'_, T>, mask: AnyMask<'_>) -> Result<Sequences<T>> {
     let kept = mask.mask();
     check::shape("token_log_probs", token_log_probs.shape(), kept.shape())?;
-    let (tokens, masks) = (mask.split(token_log_probs), mask.split(&kept));
+    let (tokens, masks) = (mask.split(&token_log_probs), mask.split(&kept));
     let mut result = Sequences { sums: Array1::zeros(tokens.len()), lengths: Array1::zeros(tokens.len()) };
     let (per_job, bytes) = (sequences_per_job(&kept, tokens.len()), kept.len() * (size_of::<T>() + 1));
     let sums = result.sums.axis_chunks_iter_mut(Axis(0), per_job);
@@ -88,6 +93,10 @@ pub fn sum_tokens_backward<T: Real, D: Dimension>(
     mask: TokenMask<'_, D>,
     cotangent: &ArrayRef1<T>,
 ) -> Result<Array<T, D>> {
+    Ok(in_dimension(T::sum_tokens_backward(mask.into_dyn(), cotangent.view())?))
+}
+
+pub(super) fn gradients<T: Real>(mask: AnyMask<'_>, cotangent: ArrayView1<'_, T>) -> Result<ArrayD<T>> {
     let kept = mask.mask();
     let masks = mask.split(&kept);
     check::shape("cotangent", cotangent.shape(), &[masks.len()])?;
@@ -109,7 +118,7 @@ pub fn sum_tokens_backward<T: Real, D: Dimension>(
 }
 
 /// Sequences that make one job, by their average length: jobs depend on the batch, never on threads.
-fn sequences_per_job<D: Dimension>(mask: &ArrayRef<bool, D>, sequences: usize) -> usize {
+fn sequences_per_job(mask: &ArrayRef<bool, IxDyn>, sequences: usize) -> usize {
     rows_per_job::<f64>(mask.len().div_ceil(sequences.max(1)))
 }
 
@@ -139,9 +148,9 @@ fn spread<T: Real>(value: T, mask: ArrayView1<'_, bool>, out: &mut [T]) {
 }
 
 /// Why a sum is not finite: a scored token that is no log-probability, or an overflow. A scored -inf is no error.
-fn explain<T: Real, D: Dimension>(
+fn explain<T: Real>(
     sum: T,
-    mask: &TokenMask<'_, D>,
+    mask: &AnyMask<'_>,
     sequence: usize,
     tokens: ArrayView1<'_, T>,
     kept: ArrayView1<'_, bool>,

@@ -1,6 +1,6 @@
 //! The average Mahalanobis distance of the truth to a mixture.
 
-use ndarray::{Array1, ArrayRef2};
+use ndarray::{Array1, ArrayRef2, ArrayView2};
 
 use super::Mixtures;
 use super::factor::square;
@@ -74,8 +74,7 @@ impl Amd {
     ///
     /// See [`Amd`].
     pub fn value<T: Real>(&self, mixtures: Mixtures<'_, T>, truth: &ArrayRef2<T>) -> Result<T> {
-        let all = self.distances(mixtures, truth)?;
-        points::fitting(points::mean(&all), "means", Position::default())
+        T::amd(self, mixtures, truth.view())
     }
 
     /// The distance at each place, `[P]`; `truth` is `[P, d]`.
@@ -84,11 +83,28 @@ impl Amd {
     ///
     /// See [`Amd`].
     pub fn each<T: Real>(&self, mixtures: Mixtures<'_, T>, truth: &ArrayRef2<T>) -> Result<Array1<T>> {
+        T::amd_each(self, mixtures, truth.view())
+    }
+
+    pub(in crate::diagnostics) fn mean<T: Real>(
+        &self,
+        mixtures: Mixtures<'_, T>,
+        truth: ArrayView2<'_, T>,
+    ) -> Result<T> {
+        let all = self.distances(mixtures, truth)?;
+        points::fitting(points::mean(&all), "means", Position::default())
+    }
+
+    pub(in crate::diagnostics) fn by_place<T: Real>(
+        &self,
+        mixtures: Mixtures<'_, T>,
+        truth: ArrayView2<'_, T>,
+    ) -> Result<Array1<T>> {
         let all = self.distances(mixtures, truth)?;
         all.into_iter().enumerate().map(|(place, distance)| points::fitting(distance, "means", place)).collect()
     }
 
-    fn distances<T: Real>(&self, mixtures: Mixtures<'_, T>, truth: &ArrayRef2<T>) -> Result<Vec<f64>> {
+    fn distances<T: Real>(&self, mixtures: Mixtures<'_, T>, truth: ArrayView2<'_, T>) -> Result<Vec<f64>> {
         mixtures.check()?;
         check::shape("truth", truth.shape(), &[mixtures.places(), mixtures.means.dim().2])?;
         points::each(mixtures.places(), mixtures.bytes(), |place| {

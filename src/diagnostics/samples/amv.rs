@@ -38,6 +38,10 @@ use crate::{Real, Result};
 ///
 /// Mohamed et al., ECCV 2022, [arXiv:2203.03057](https://arxiv.org/abs/2203.03057).
 pub fn amv<T: Real>(mixtures: Mixtures<'_, T>) -> Result<T> {
+    T::amv(mixtures)
+}
+
+pub(crate) fn mean_variance<T: Real>(mixtures: Mixtures<'_, T>) -> Result<T> {
     let all = variances(mixtures)?;
     points::fitting(points::mean(&all), "covariances", Position::default())
 }
@@ -48,6 +52,10 @@ pub fn amv<T: Real>(mixtures: Mixtures<'_, T>) -> Result<T> {
 ///
 /// Those of [`amv`].
 pub fn amv_each<T: Real>(mixtures: Mixtures<'_, T>) -> Result<Array1<T>> {
+    T::amv_each(mixtures)
+}
+
+pub(crate) fn variance_by_place<T: Real>(mixtures: Mixtures<'_, T>) -> Result<Array1<T>> {
     let all = variances(mixtures)?;
     all.into_iter().enumerate().map(|(place, variance)| points::fitting(variance, "covariances", place)).collect()
 }

@@ -18,10 +18,12 @@ impl<T: Real> BestOfN<Array1<T>> {
     /// The means over all agents.
     #[must_use]
     pub fn means(&self) -> BestOfN<T> {
-        let mean =
-            |values: &Array1<T>| T::from_f64(points::mean(&values.iter().map(|x| x.as_f64()).collect::<Vec<_>>()));
-        BestOfN { ade: mean(&self.ade), fde: mean(&self.fde) }
+        BestOfN { ade: T::mean_of_agents(&self.ade), fde: T::mean_of_agents(&self.fde) }
     }
+}
+
+pub(crate) fn mean<T: Real>(values: &Array1<T>) -> T {
+    T::from_f64(points::mean(&values.iter().map(|x| x.as_f64()).collect::<Vec<_>>()))
 }
 
 /// Best-of-N average and final displacement error of each agent.
@@ -58,6 +60,10 @@ impl<T: Real> BestOfN<Array1<T>> {
 /// Alahi et al., Social LSTM, CVPR 2016; of N samples: Gupta et al., Social GAN, CVPR 2018,
 /// [arXiv:1803.10892](https://arxiv.org/abs/1803.10892).
 pub fn best_of_n<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Result<BestOfN<Array1<T>>> {
+    T::best_of_n(samples, truth)
+}
+
+pub(crate) fn by_agent<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Result<BestOfN<Array1<T>>> {
     check_samples(samples)?;
     check_truth(truth, samples)?;
     let (n, times, agents, size) = samples.dim();

@@ -45,6 +45,10 @@ impl<T: Real> SampleGaussians<T> {
     /// [`Error::Value`](crate::Error::Value) for a coordinate that is not finite;
     /// [`Error::Overflow`](crate::Error::Overflow) for a covariance that does not fit the type.
     pub fn fit(samples: &ArrayRef4<T>, jitter: f64) -> Result<Self> {
+        T::sample_gaussians(samples, jitter)
+    }
+
+    pub(crate) fn of_places(samples: &ArrayRef4<T>, jitter: f64) -> Result<Self> {
         check::non_negative("jitter", jitter)?;
         check_samples(samples)?;
         let (n, times, agents, size) = samples.dim();

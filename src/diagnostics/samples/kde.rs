@@ -48,6 +48,10 @@ use crate::{Error, Real, Result, check};
 /// Scott, *Multivariate Density Estimation*, 1992. As a metric of trajectories: Ivanovic and Pavone, The Trajectron, ICCV
 /// 2019, [arXiv:1810.05993](https://arxiv.org/abs/1810.05993).
 pub fn kde_nll<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>, floor: f64) -> Result<T> {
+    T::kde_nll(samples, truth, floor)
+}
+
+pub(crate) fn nll<T: Real>(samples: &ArrayRef4<T>, truth: &ArrayRef3<T>, floor: f64) -> Result<T> {
     check::parameter("floor", floor, "below +inf", floor < f64::INFINITY)?;
     check_samples(samples)?;
     check_truth(truth, samples)?;

@@ -65,6 +65,10 @@ impl SampleMetrics {
     ///
     /// Those of [`best_of_n`](super::best_of_n()), [`SampleGaussians::fit`], [`Amd`] and [`kde_nll`](super::kde_nll()).
     pub fn value<T: Real>(&self, samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Result<SampleScores<T>> {
+        T::sample_metrics(self, samples, truth)
+    }
+
+    pub(crate) fn scores<T: Real>(&self, samples: &ArrayRef4<T>, truth: &ArrayRef3<T>) -> Result<SampleScores<T>> {
         check_truth(truth, samples)?;
         let fit = SampleGaussians::fit(samples, self.jitter)?;
         let (_, times, agents, size) = samples.dim();

@@ -12,12 +12,12 @@
 //! computed in `f64`.
 
 mod amd;
-mod amv;
-mod best_of_n;
+pub(super) mod amv;
+pub(super) mod best_of_n;
 mod factor;
 mod gauss_integral;
 mod gaussian;
-mod kde;
+pub(super) mod kde;
 mod metrics;
 mod mixture;
 mod points;

@@ -1,6 +1,6 @@
 //! Means over the tokens of a batch, mergeable with those of another.
 
-use ndarray::{Array, Dimension};
+use ndarray::{ArrayViewD, Dimension};
 
 use super::TokenColumns;
 use crate::error::Position;
@@ -65,32 +65,44 @@ impl<T: Real, D: Dimension> TokenColumns<T, D> {
     /// [`NothingToAverage`](Error::NothingToAverage) where none is; [`Overflow`](Error::Overflow) where the logits of `f64`
     /// are so large that their sum is not finite.
     pub fn means(&self) -> Result<TokenMeans> {
-        let count = count_of(&self.kept);
-        if count == 0.0 {
-            return Err(Error::NothingToAverage { argument: "targets" });
-        }
-        let mean = |column: &Array<T, D>| {
-            let column: Vec<f64> = column.iter().map(|x| x.as_f64()).collect(); // logits may be as large as their type
-            reduction::sum(&column) / count
-        };
-        let means = TokenMeans {
-            nll: 0.0 - mean(&self.log_prob),
-            max: mean(&self.max),
-            log_sum_exp: mean(&self.log_sum_exp),
-            entropy: mean(&self.entropy),
-            accuracy: count_of(&self.correct) / count,
-            top_k_mass: self.top_k_mass.as_ref().map(mean),
-            count,
-        };
-        let is_exact = means.nll.is_finite() || self.log_prob.iter().any(|&log_prob| log_prob == T::neg_infinity());
-        if !is_exact || !means.max.is_finite() || !means.log_sum_exp.is_finite() {
-            return Err(Error::overflow::<f64>("logits", Position::default()));
-        }
-        Ok(means)
+        let columns =
+            [&self.log_prob, &self.max, &self.log_sum_exp, &self.entropy].map(|column| column.view().into_dyn());
+        let mass = self.top_k_mass.as_ref().map(|mass| mass.view().into_dyn());
+        T::token_means(columns, mass, self.correct.view().into_dyn(), self.kept.view().into_dyn())
     }
 }
 
+pub(crate) fn token_means<T: Real>(
+    [log_prob, max, log_sum_exp, entropy]: [ArrayViewD<'_, T>; 4],
+    mass: Option<ArrayViewD<'_, T>>,
+    correct: ArrayViewD<'_, bool>,
+    kept: ArrayViewD<'_, bool>,
+) -> Result<TokenMeans> {
+    let count = count_of(kept);
+    if count == 0.0 {
+        return Err(Error::NothingToAverage { argument: "targets" });
+    }
+    let mean = |column: &ArrayViewD<'_, T>| {
+        let column: Vec<f64> = column.iter().map(|x| x.as_f64()).collect(); // logits may be as large as their type
+        reduction::sum(&column) / count
+    };
+    let means = TokenMeans {
+        nll: 0.0 - mean(&log_prob),
+        max: mean(&max),
+        log_sum_exp: mean(&log_sum_exp),
+        entropy: mean(&entropy),
+        accuracy: count_of(correct) / count,
+        top_k_mass: mass.as_ref().map(mean),
+        count,
+    };
+    let is_exact = means.nll.is_finite() || log_prob.iter().any(|&log_prob| log_prob == T::neg_infinity());
+    if !is_exact || !means.max.is_finite() || !means.log_sum_exp.is_finite() {
+        return Err(Error::overflow::<f64>("logits", Position::default()));
+    }
+    Ok(means)
+}
+
 /// How many are true.
-fn count_of<D: Dimension>(column: &Array<bool, D>) -> f64 {
+fn count_of(column: ArrayViewD<'_, bool>) -> f64 {
     column.iter().filter(|&&is| is).count() as f64
 }

@@ -1,6 +1,6 @@
 //! A stream of tokens and backspaces, as the states that it goes through.
 
-use ndarray::{Array1, Array2, ArrayRef1};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayView1};
 
 use crate::Target;
 
@@ -45,6 +45,10 @@ pub struct Backspaced<I> {
 /// Cundy and Ermon, SequenceMatch: imitation learning for autoregressive sequence modeling with backtracking, ICLR 2024,
 /// [arXiv:2306.05426](https://arxiv.org/abs/2306.05426).
 pub fn apply_backspaces<I: Target>(actions: &ArrayRef1<I>, backspace: I) -> Backspaced<I> {
+    I::backspaces(actions.view(), backspace)
+}
+
+pub(crate) fn backspaces<I: Target>(actions: ArrayView1<'_, I>, backspace: I) -> Backspaced<I> {
     let n = actions.len();
     let mut played = Backspaced {
         stack: Array1::from_vec(Vec::new()),

@@ -1,14 +1,15 @@
 //! The objective of one trajectory, and its gradient in the logits.
 
-use ndarray::{Array1, Array2, ArrayRef2};
-use num_traits::Float;
+use ndarray::{Array1, Array2, ArrayRef2, ArrayViewD};
 
-use super::trajectory::Seen;
-use super::{Occupancy, Trajectory, TrajectoryEnd, TrajectorySource};
-use crate::error::Position;
-use crate::reduction::{self, to_real};
-use crate::rows::{self, RowsMut, rows_per_job};
-use crate::{Element, Error, Real, Result, Target, check, parallel, simd};
+#[cfg(doc)]
+use super::TrajectoryEnd;
+use super::trajectory::AnyTrajectory;
+use super::{Occupancy, Trajectory};
+#[cfg(doc)]
+use crate::Error;
+use crate::divergence::compiled::Compiled;
+use crate::{Element, Result, Target};
 
 /// SequenceMatch: a divergence between the occupancies of model and data, in the logits alone, without a discriminator.
 ///
@@ -114,13 +115,6 @@ pub struct SequenceMatchTerms<T> {
     pub values: Array1<T>,
 }
 
-/// The loss, and of each state what its gradient holds: `action` at the action taken, and `policy` times the softmax.
-struct Found {
-    loss: f64,
-    action: Vec<f64>,
-    policy: Vec<f64>,
-}
-
 impl SequenceMatch {
     /// The loss, `-J`.
     ///
@@ -128,8 +122,8 @@ impl SequenceMatch {
     ///
     /// See [`SequenceMatch`].
     pub fn value<E: Element, I: Target>(&self, trajectory: &Trajectory<'_, E, I>) -> Result<E::Real> {
-        let seen = self.see(trajectory)?;
-        to_real(self.find(trajectory, &seen)?.loss, "logits", Position::default())
+        let logits = trajectory.logits.into_dyn();
+        Compiled::sequence_match(self, any(trajectory, &logits), None)
     }
 
     /// The loss, with the rewards and values that the logits imply.
@@ -141,16 +135,8 @@ impl SequenceMatch {
         &self,
         trajectory: &Trajectory<'_, E, I>,
     ) -> Result<SequenceMatchTerms<E::Real>> {
-        let seen = self.see(trajectory)?;
-        let loss = to_real(self.find(trajectory, &seen)?.loss, "logits", Position::default())?;
-        let reward = |state| to_real(seen.reward(state, self.gamma)?.unwrap_or(0.0), "logits", state);
-        Ok(SequenceMatchTerms {
-            loss,
-            rewards: (0..seen.actions.len()).map(reward).collect::<Result<_>>()?,
-            values: (0..seen.sums.len())
-                .map(|state| to_real(seen.value(state), "logits", state))
-                .collect::<Result<_>>()?,
-        })
+        let logits = trajectory.logits.into_dyn();
+        Compiled::sequence_match_terms(self, any(trajectory, &logits))
     }
 
     /// The loss and its gradient in the logits, `[T, A]`.
@@ -174,107 +160,21 @@ impl SequenceMatch {
         trajectory: &Trajectory<'_, E, I>,
         out: &mut ArrayRef2<E::Real>,
     ) -> Result<E::Real> {
-        let shape = trajectory.logits.shape();
-        check::shape("out", out.shape(), shape)?;
-        let seen = self.see(trajectory)?;
-        let found = self.find(trajectory, &seen)?;
-        let loss = to_real(found.loss, "logits", Position::default())?;
-        let fits =
-            |state: &usize| E::Real::from_f64(found.action[*state].abs() + found.policy[*state].abs()).is_finite();
-        if let Some(state) = (0..seen.sums.len()).find(|state| !fits(state)) {
-            return Err(Error::overflow::<E::Real>("logits", state));
-        }
-        let per_job = rows_per_job::<E>(shape[1]);
-        let jobs = RowsMut::new("out", out, shape)?.split(per_job).into_iter().enumerate().collect();
-        parallel::for_each(jobs, 2 * seen.logits.bytes(), |(job, rows): (usize, RowsMut<'_, E::Real>)| {
-            rows.for_each(|r, row| write(&seen, &found, job * per_job + r, row));
-        });
-        Ok(loss)
-    }
-
-    /// Checks everything and sums the states.
-    fn see<'a, E: Element, I: Target>(&self, trajectory: &'a Trajectory<'_, E, I>) -> Result<Seen<'a, E>> {
-        let Self { gamma, data_share, .. } = *self;
-        check::parameter("gamma", gamma, "(0, 1]", gamma > 0.0 && gamma <= 1.0)?;
-        check::parameter("data_share", data_share, "[0, 1]", (0.0..=1.0).contains(&data_share))?;
-        self.occupancy.check()?;
-        let sums_forever = trajectory.end == TrajectoryEnd::Absorbed && trajectory.source == TrajectorySource::Data;
-        if sums_forever && self.occupancy == Occupancy::ReverseKl {
-            check::parameter("gamma", gamma, "(0, 1) with the reverse KL and an absorbed end", gamma < 1.0)?;
-        }
-        Seen::new(trajectory, self.ignore_index)
-    }
-
-    /// `φ` of the data or `ψ` of the model, and its slope.
-    fn gain(&self, source: TrajectorySource, reward: f64) -> Option<(f64, f64)> {
-        match source {
-            TrajectorySource::Data => self.occupancy.phi(reward),
-            TrajectorySource::Model => Some(self.occupancy.penalty(reward)),
-        }
-    }
-
-    fn find<E: Element, I: Target>(&self, trajectory: &Trajectory<'_, E, I>, seen: &Seen<'_, E>) -> Result<Found> {
-        let (gamma, last) = (self.gamma, seen.actions.len());
-        let at = |reward: f64, state: usize| -> Result<(f64, f64)> {
-            let allowed = self.occupancy.domain();
-            let outside = || Error::Value { argument: "logits", position: state.into(), value: reward, allowed };
-            let (gain, slope) = self.gain(trajectory.source, reward).ok_or_else(outside)?;
-            // Of an action that cannot be taken the loss may be infinite with a finite slope; an infinite slope is no value.
-            let fits = slope.is_finite() && (gain.is_finite() || reward.is_infinite()) && !gain.is_nan();
-            if fits { Ok((gain, slope)) } else { Err(Error::overflow::<f64>("logits", state)) }
-        };
-        let (mut action, mut policy) = (vec![0.0; last + 1], vec![0.0; last + 1]);
-        let mut gains = Vec::with_capacity(last + 3);
-        for state in 0..last {
-            if let Some(reward) = seen.reward(state, gamma)? {
-                let (discount, (gain, slope)) = (discount(gamma, state), at(reward, state)?);
-                gains.push(discount * gain);
-                action[state] = discount * slope;
-                policy[state + 1] = -gamma * (discount * slope);
-            }
-        }
-        let share = match trajectory.source {
-            TrajectorySource::Data => self.data_share,
-            TrajectorySource::Model => 1.0 - self.data_share,
-        };
-        let (discount, value) = (discount(gamma, last), seen.value(last));
-        policy[0] -= share;
-        gains.push(-share * seen.value(0));
-        match trajectory.end {
-            TrajectoryEnd::Truncated => {
-                policy[last] += discount * share;
-                gains.push(discount * share * value);
-            }
-            TrajectoryEnd::Absorbed => {
-                let (gain, slope) = at((1.0 - gamma) * value, last)?;
-                policy[last] += discount * slope;
-                // At γ = 1 the limit of `φ((1 - γ) V) / (1 - γ)`, which is `φ'(0) V`.
-                let forever = discount * if gamma < 1.0 { gain / (1.0 - gamma) } else { slope * value };
-                if !forever.is_finite() {
-                    return Err(Error::overflow::<f64>("logits", last));
-                }
-                gains.push(forever);
-            }
-        }
-        let loss = reduction::finite_total(-reduction::sum(&gains), || gains.iter().all(|x| x.is_finite()), "logits")?;
-        Ok(Found { loss, action, policy })
+        let logits = trajectory.logits.into_dyn();
+        Compiled::sequence_match(self, any(trajectory, &logits), Some(out.view_mut().into_dyn()))
     }
 }
 
-/// `γ^i`.
-fn discount(gamma: f64, step: usize) -> f64 {
-    gamma.powf(step as f64)
-}
-
-/// One row of the gradient of the loss.
-fn write<E: Element>(seen: &Seen<'_, E>, found: &Found, state: usize, row: &mut [E::Real]) {
-    let (sum, logits) = (&seen.sums[state], seen.logits.row(state));
-    let (action, policy) = (found.action[state], found.policy[state]);
-    rows::copy(logits, row);
-    simd::scale_exp(row, sum.max, E::Real::from_f64(-policy / (1.0 + sum.others)));
-    if let Some(taken) = seen.actions.get(state).copied().flatten() {
-        // `a + p π` as `a (1 - π) + (a + p) π`: of a likelihood the second part is 0, and nothing cancels.
-        let logit = logits[taken].real();
-        row[taken] = E::Real::from_f64(-(action * sum.complement(logit) + (action + policy) * sum.prob(logit)));
+/// The trajectory without its types.
+fn any<'a, E: Element, I: Target>(
+    trajectory: &'a Trajectory<'_, E, I>,
+    logits: &'a ArrayViewD<'_, E>,
+) -> AnyTrajectory<'a, E::Real> {
+    AnyTrajectory {
+        logits: E::reader("logits", logits),
+        shape: trajectory.logits.dim().into(),
+        actions: I::erase(trajectory.actions.into_dyn()),
+        source: trajectory.source,
+        end: trajectory.end,
     }
 }

@@ -1,11 +1,11 @@
-//! One sequence of states and actions, and what the objective sees of it.
+//! One sequence of states and actions, and the sums over its states.
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use crate::rows::{self, Rows, rows_per_job};
+use crate::row_reader::{RowReader, improper};
 use crate::simd::RowSum;
-use crate::target::{self, Class};
-use crate::{Element, Error, Real, Result, Target, check, parallel};
+use crate::target::{self, Class, Indices};
+use crate::{Error, Real, Result, check, parallel};
 
 /// One sequence: the logits of its states and the actions that lead from each to the next.
 ///
@@ -44,40 +44,47 @@ pub enum TrajectoryEnd {
     Truncated,
 }
 
+/// A [`Trajectory`] of any types.
+pub(crate) struct AnyTrajectory<'a, T> {
+    pub(super) logits: Result<Box<dyn RowReader<T> + 'a>>,
+    pub(super) shape: [usize; 2],
+    pub(super) actions: Indices<'a>,
+    pub(super) source: TrajectorySource,
+    pub(super) end: TrajectoryEnd,
+}
+
 /// A trajectory whose states have been summed.
-pub(super) struct Seen<'a, E: Element> {
-    pub(super) logits: Rows<'a, E>,
-    pub(super) sums: Vec<RowSum<E::Real>>,
+pub(super) struct StateSums<'a, T> {
+    pub(super) logits: Box<dyn RowReader<T> + 'a>,
+    pub(super) sums: Vec<RowSum<T>>,
     /// The action at each state but the last; `None` where it is ignored.
     pub(super) actions: Vec<Option<usize>>,
 }
 
-impl<'a, E: Element> Seen<'a, E> {
-    pub(super) fn new<I: Target>(trajectory: &'a Trajectory<'_, E, I>, ignore_index: Option<i64>) -> Result<Self> {
-        let (states, classes) = trajectory.logits.dim();
+impl<'a, T: Real> StateSums<'a, T> {
+    pub(super) fn new(trajectory: AnyTrajectory<'a, T>, ignore_index: Option<i64>) -> Result<Self> {
+        let [states, classes] = trajectory.shape;
         if states == 0 {
             return Err(Error::Empty { argument: "logits" });
         }
         check::shape("actions", trajectory.actions.shape(), &[states - 1])?;
-        let action = |(step, &action): (usize, &I)| match target::class(action, ignore_index, classes) {
+        let action = |(step, action): (usize, i64)| match target::class(action, ignore_index, classes) {
             Class::Is(class) => Ok(Some(class)),
             Class::Ignored => Ok(None),
-            Class::Invalid => {
-                Err(Error::Target { argument: "actions", position: step.into(), value: action.index(), classes })
-            }
+            Class::Invalid => Err(Error::Target { argument: "actions", position: step.into(), value: action, classes }),
         };
-        let logits = Rows::new("logits", &trajectory.logits)?;
-        let actions = trajectory.actions.iter().enumerate().map(action).collect::<Result<_>>()?;
+        let logits = trajectory.logits?;
+        let actions = trajectory.actions.all().into_iter().enumerate().map(action).collect::<Result<_>>()?;
         let mut sums = vec![RowSum::new(); states];
-        let per_job = rows_per_job::<E>(classes);
+        let per_job = logits.rows_per_job(1);
         let jobs = sums.chunks_mut(per_job).enumerate().collect();
-        parallel::for_each(jobs, logits.bytes(), |(job, sums): (usize, &mut [RowSum<E::Real>])| {
+        parallel::for_each(jobs, logits.bytes(), |(job, sums): (usize, &mut [RowSum<T>])| {
             for (r, sum) in sums.iter_mut().enumerate() {
-                rows::for_each_block(logits.row(job * per_job + r), |block| sum.push(block));
+                logits.for_each_block(job * per_job + r, &mut |block| sum.push(block));
             }
         });
         match sums.iter().position(|sum| !sum.is_proper()) {
-            Some(state) => Err(rows::improper("logits", &[states], state, logits.row(state))),
+            Some(state) => Err(improper("logits", &[states], state, &*logits)),
             None => Ok(Self { logits, sums, actions }),
         }
     }
@@ -90,7 +97,7 @@ impl<'a, E: Element> Seen<'a, E> {
     /// `r = l(a) - γ V'` of the action at a state; `None` where it is ignored, and -inf where its logit is.
     pub(super) fn reward(&self, state: usize, gamma: f64) -> Result<Option<f64>> {
         let Some(action) = self.actions[state] else { return Ok(None) };
-        let logit = self.logits.row(state)[action].real().as_f64();
+        let logit = self.logits.at(state, action).as_f64();
         let reward = logit - gamma * self.value(state + 1);
         match reward.is_finite() || logit == f64::NEG_INFINITY {
             true => Ok(Some(reward)),

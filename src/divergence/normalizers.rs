@@ -21,7 +21,7 @@ impl<T: Real> Normalizer<T> {
 
 /// The normalizers of both sides, and what is to be taken from a difference of logits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line<T> {
+pub(super) struct RowNormalizers<T> {
     max: [T; 2],
     log: [T; 2],
     /// The largest logits.
@@ -41,7 +41,7 @@ fn two_difference<T: Real>(a: T, b: T) -> (T, T) {
     (difference, (a - (difference + part)) + (part - b))
 }
 
-impl<T: Real> Line<T> {
+impl<T: Real> RowNormalizers<T> {
     pub(super) fn new(p: Normalizer<T>, q: Normalizer<T>) -> Self {
         let (max, first) = two_difference(p.max.as_f64(), q.max.as_f64());
         let (shift, second) = two_difference(max, q.log - p.log);

@@ -1,0 +1,164 @@
+//! The vectorized loops of a divergence that is a sum over classes, for whoever runs them without knowing the divergence.
+
+use super::lanes::{GradientTotals, Slopes, Sums};
+use super::normalizers::RowNormalizers;
+use super::row_divergence::Out;
+use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
+use crate::Real;
+use crate::simd::dispatch;
+
+/// The loops of one divergence over blocks of both sides, in one type.
+#[allow(private_interfaces, missing_docs)]
+pub trait ClassLoops<T>: Sync {
+    /// Sums of the terms of a block; with `slopes` also those of both slopes.
+    fn sums(&self, norms: &RowNormalizers<T>, slopes: bool, p: &[T], q: &[T]) -> ClassTerm<T>;
+
+    /// Writes both gradients of a block, centered by the sums of both slopes over the row and multiplied by `scale`.
+    fn gradients(
+        &self,
+        norms: &RowNormalizers<T>,
+        centers: [T; 2],
+        scale: T,
+        p: &[T],
+        q: &[T],
+        out: Out<'_, T>,
+    ) -> GradientTotals<T>;
+
+    /// The term at one class.
+    fn term(&self, class: ClassPair<T>) -> ClassTerm<T>;
+}
+
+/// The loops of one divergence in both types.
+pub trait Loops: ClassLoops<f32> + ClassLoops<f64> {
+    /// Its [limits](ClassDivergence::limits).
+    fn slope_limits(&self) -> Sides<[f64; 2]>;
+}
+
+/// Which of the loops are those of a type.
+pub trait HasLoops: Sized {
+    /// Those of this type.
+    fn of(loops: &dyn Loops) -> &dyn ClassLoops<Self>;
+}
+
+impl HasLoops for f32 {
+    fn of(loops: &dyn Loops) -> &dyn ClassLoops<f32> {
+        loops
+    }
+}
+
+impl HasLoops for f64 {
+    fn of(loops: &dyn Loops) -> &dyn ClassLoops<f64> {
+        loops
+    }
+}
+
+impl<K: ClassDivergence> Loops for K {
+    fn slope_limits(&self) -> Sides<[f64; 2]> {
+        self.limits()
+    }
+}
+
+#[allow(private_interfaces)]
+impl<K: ClassDivergence, T: Real> ClassLoops<T> for K {
+    fn sums(&self, norms: &RowNormalizers<T>, slopes: bool, p: &[T], q: &[T]) -> ClassTerm<T> {
+        if slopes && norms.is_far() {
+            return dispatch(Sums::<_, _, true, true> { divergence: self, norms: *norms, p, q });
+        }
+        near_sums(self, norms, slopes, p, q)
+    }
+
+    fn gradients(
+        &self,
+        norms: &RowNormalizers<T>,
+        centers: [T; 2],
+        scale: T,
+        p: &[T],
+        q: &[T],
+        out: Out<'_, T>,
+    ) -> GradientTotals<T> {
+        if norms.is_far() {
+            return dispatch(Slopes::<_, _, true> { divergence: self, norms: *norms, p, q, centers, scale, out });
+        }
+        dispatch(Slopes::<_, _, false> { divergence: self, norms: *norms, p, q, centers, scale, out })
+    }
+
+    fn term(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        self.at::<T, false>(class)
+    }
+}
+
+/// Sums where slopes are measured from 0.
+fn near_sums<K: ClassDivergence, T: Real>(
+    divergence: &K,
+    norms: &RowNormalizers<T>,
+    slopes: bool,
+    p: &[T],
+    q: &[T],
+) -> ClassTerm<T> {
+    match slopes {
+        true => dispatch(Sums::<_, _, true, false> { divergence, norms: *norms, p, q }),
+        false => dispatch(Sums::<_, _, false, false> { divergence, norms: *norms, p, q }),
+    }
+}
+
+/// The loops of a divergence whose slopes have no limits: those that measure from one are not compiled.
+pub(super) struct Unlimited<K>(pub(super) K);
+
+impl<K: ClassDivergence> Loops for Unlimited<K> {
+    fn slope_limits(&self) -> Sides<[f64; 2]> {
+        self.0.limits()
+    }
+}
+
+#[allow(private_interfaces)]
+impl<K: ClassDivergence, T: Real> ClassLoops<T> for Unlimited<K> {
+    fn sums(&self, norms: &RowNormalizers<T>, slopes: bool, p: &[T], q: &[T]) -> ClassTerm<T> {
+        near_sums(&self.0, norms, slopes, p, q)
+    }
+
+    fn gradients(
+        &self,
+        norms: &RowNormalizers<T>,
+        centers: [T; 2],
+        scale: T,
+        p: &[T],
+        q: &[T],
+        out: Out<'_, T>,
+    ) -> GradientTotals<T> {
+        dispatch(Slopes::<_, _, false> { divergence: &self.0, norms: *norms, p, q, centers, scale, out })
+    }
+
+    fn term(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        self.0.at::<T, false>(class)
+    }
+}
+
+/// A borrowed divergence: what a [`ClassDivergence`] hands out by default.
+pub(super) struct Borrowed<'a, K>(pub(super) &'a K);
+
+impl<K: ClassDivergence> ClassDivergence for Borrowed<'_, K> {
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
+        self.0.at::<T, FMA>(class)
+    }
+
+    fn limits(&self) -> Sides<[f64; 2]> {
+        self.0.limits()
+    }
+}
+
+/// Writes [`ClassDivergence::loops`] of a divergence of this crate, so that its loops are compiled here and not by every
+/// caller: those of the divergence itself, or of what is given in its place.
+macro_rules! loops_compiled_here {
+    () => {
+        loops_compiled_here!(|divergence| Box::new(*divergence));
+    };
+    (|$divergence:ident| $loops:expr) => {
+        #[inline(never)]
+        fn loops(&self) -> Box<dyn $crate::divergence::Loops + '_> {
+            let $divergence = self;
+            $loops
+        }
+    };
+}
+pub(super) use loops_compiled_here;
