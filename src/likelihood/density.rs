@@ -125,6 +125,7 @@ pub trait Density<const N: usize, const G: usize>: Sync + Sized {
     }
 
     /// The reduced loss and its exact gradient, in one pass.
+    #[allow(clippy::type_complexity)] // a value and its gradient
     fn grad<T: Real, D: Dimension>(
         &self,
         arguments: Self::Arguments<&ArrayRef<T, D>>,

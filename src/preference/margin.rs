@@ -197,28 +197,28 @@ impl<T: Real> Kernel for HandBack<'_, T> {
     fn run<const FMA: bool>(self) {
         let count = self.chosen.len();
         let [n, k] = self.row.cut(count).lengths;
-        let sides = self.chosen.iter_mut().zip(self.slope_to_rejected.iter_mut()).enumerate();
+        let sides = self.chosen.iter_mut().zip(self.slope_to_rejected.iter_mut());
         match (self.links.map(|[w, l]| [&w[..count], &l[..count]]), self.length) {
             (None, Length::Sum) => {
-                for (_, (chosen, rejected)) in sides {
+                for (chosen, rejected) in sides {
                     let slope = mul_or_zero(*rejected, T::one());
                     (*chosen, *rejected) = (slope, -slope);
                 }
             }
             (None, Length::Mean) => {
-                for (i, (chosen, rejected)) in sides {
+                for (i, (chosen, rejected)) in sides.enumerate() {
                     let slope = mul_or_zero(*rejected, T::one());
                     (*chosen, *rejected) = (slope / n[i], -(slope / k[i]));
                 }
             }
             (Some([w, l]), Length::Sum) => {
-                for (i, (chosen, rejected)) in sides {
+                for (i, (chosen, rejected)) in sides.enumerate() {
                     let slope = *rejected;
                     (*chosen, *rejected) = (mul_or_zero(slope, w[i]), -mul_or_zero(slope, l[i]));
                 }
             }
             (Some([w, l]), Length::Mean) => {
-                for (i, (chosen, rejected)) in sides {
+                for (i, (chosen, rejected)) in sides.enumerate() {
                     let slope = *rejected;
                     (*chosen, *rejected) = (mul_or_zero(slope, w[i]) / n[i], -(mul_or_zero(slope, l[i]) / k[i]));
                 }

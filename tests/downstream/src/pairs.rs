@@ -19,7 +19,8 @@ pub fn run<T: Real>() -> Result<f64> {
     let (w, l, r, q) = (column(1.3, -0.5), column(2.1, -0.6), column(0.7, -0.4), column(3.3, -0.7));
     let (n, k) = (column(0.0, 7.0), column(0.0, 9.0));
     let (half, shares) = (column(0.0, 0.5), column(0.0, 0.75));
-    let both = |chosen: &'_ Array1<T>, rejected: &'_ Array1<T>| Pairs { chosen: chosen.clone(), rejected: rejected.clone() };
+    let both =
+        |chosen: &'_ Array1<T>, rejected: &'_ Array1<T>| Pairs { chosen: chosen.clone(), rejected: rejected.clone() };
     let (policy, reference, lengths, rewards) = (both(&w, &l), both(&r, &q), both(&n, &k), both(&shares, &half));
     let batch = PairBatch::new(policy.view())
         .reference(reference.view())
@@ -82,7 +83,13 @@ pub fn run<T: Real>() -> Result<f64> {
         AotUnpaired::default(),
         BetaDpo { beta: 0.1, alpha: 0.6, baseline: 0.0, floor: 1e-3, label_smoothing: 0.0 },
         DrDpo::default(),
-        AlphaDpo { beta: 2.0, gamma: 0.6, alpha: 0.15, label_smoothing: 0.0, usual: MarginMoments { mean: 0.0, std: 1.0 } },
+        AlphaDpo {
+            beta: 2.0,
+            gamma: 0.6,
+            alpha: 0.15,
+            label_smoothing: 0.0,
+            usual: MarginMoments { mean: 0.0, std: 1.0 }
+        },
         KtoPair { beta: 0.1, baseline: Baseline::Detached },
         Sft,
         Linked { loss: Dpo::default(), link: ForwardKlLink },
