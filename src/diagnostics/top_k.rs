@@ -63,7 +63,7 @@ impl Default for TopK {
     }
 }
 
-/// What [`TopK::of`] finds: one number for each row, or their means.
+/// What [`TopK::each`] finds: one number for each row, or their means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TopKStats<A> {
     /// Entropy of the top classes, in bits.

@@ -30,16 +30,16 @@ use crate::{Element, Reduction, Result, SumCount, Target};
 ///
 /// # Errors
 ///
-/// - [`Error::Parameter`]: a hyper-parameter of the divergence is out of its range.
-/// - [`Error::Shape`]: `indices` and `log_probs` are not of one shape with a row for each of the logits; weights, or the
+/// - [`Error::Parameter`](crate::Error::Parameter): a hyper-parameter of the divergence is out of its range.
+/// - [`Error::Shape`](crate::Error::Shape): `indices` and `log_probs` are not of one shape with a row for each of the logits; weights, or the
 ///   output, of another shape.
-/// - [`Error::Target`]: an index is no class.
-/// - [`Error::Value`]: a class comes twice; a log-probability is NaN or above 0, or a row holds more than 1 or nothing; a
+/// - [`Error::Target`](crate::Error::Target): an index is no class.
+/// - [`Error::Value`](crate::Error::Value): a class comes twice; a log-probability is NaN or above 0, or a row holds more than 1 or nothing; a
 ///   logit is NaN or +inf, or a row has none that is finite (with [`Tail::Conditional`], among the teacher's classes); a
 ///   weight is not finite or below zero; a gradient is asked for that is infinite since a class is of one side alone, and
 ///   then the class is named at the side that has it not, or at the logits where the teacher's tail is cut.
-/// - [`Error::Empty`]: no classes, or none given. [`Error::NothingToAverage`]: a mean over no rows.
-/// - [`Error::Overflow`]: a divergence, a gradient, or the quotient by a temperature that does not fit the type.
+/// - [`Error::Empty`](crate::Error::Empty): no classes, or none given. [`Error::NothingToAverage`](crate::Error::NothingToAverage): a mean over no rows.
+/// - [`Error::Overflow`](crate::Error::Overflow): a divergence, a gradient, or the quotient by a temperature that does not fit the type.
 ///
 /// Rows with a weight of zero are never looked at. Where the data are at fault the output is left unspecified.
 ///
@@ -106,7 +106,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
     ///
     /// # Errors
     ///
-    /// See [`SparseDivergence`]; [`Error::Shape`] for a mask of another shape.
+    /// See [`SparseDivergence`]; [`Error::Shape`](crate::Error::Shape) for a mask of another shape.
     pub fn each_masked<E: Element, P: Element, I: Target>(
         &self,
         teacher: SparseTeacher<'_, P, I>,
@@ -135,7 +135,7 @@ impl<K: ClassDivergence> SparseDivergence<K> {
     ///
     /// # Errors
     ///
-    /// See [`SparseDivergence`]; [`Error::Shape`] for a mask of another shape.
+    /// See [`SparseDivergence`]; [`Error::Shape`](crate::Error::Shape) for a mask of another shape.
     pub fn sum_count_masked<E: Element, P: Element, I: Target>(
         &self,
         teacher: SparseTeacher<'_, P, I>,

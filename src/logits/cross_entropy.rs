@@ -35,7 +35,7 @@ use crate::{Element, Real, Result, check};
 /// and exactly +inf, with a finite gradient, where the logit of a class that is asked for is -inf. A loss of 1e-12 keeps
 /// its digits: nothing is formed by the difference of two large numbers, and each loss is rounded once from `f64`.
 ///
-/// A row is selected away where its target is `ignore_index`, where a [`Reduction::Weighted`] gives it 0, and where its
+/// A row is selected away where its target is `ignore_index`, where a [`Reduction::Weighted`](crate::Reduction::Weighted) gives it 0, and where its
 /// class weights leave nothing of it. Its loss and gradient are 0 and its logits are never looked at; the target of a
 /// row of weight 0 neither.
 ///

@@ -43,7 +43,7 @@ impl Default for SampleMetrics {
     }
 }
 
-/// What [`SampleMetrics::of`] finds.
+/// What [`SampleMetrics::value`] finds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SampleScores<T> {
     /// Average Mahalanobis distance: [`Amd`].
