@@ -15,10 +15,13 @@ trap 'rm -rf "$curves" "$bounds"' EXIT
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --all-features -- -D warnings
 step cargo test --release
-# The other sets of features change neither formulas nor loops: the tests beside the code, the peers' numbers, and rows in half
-# precision are enough.
-step cargo test --release --all-features --lib --test golden --test layout --test real_shapes
-step cargo test --release --no-default-features --lib --test golden
+# The other sets of features change neither formulas nor loops: the tests beside the code, without optimization, the peers'
+# numbers, and rows in half precision are enough.
+step cargo test --all-features --lib --test golden
+step cargo test --release --all-features --test integration -- layout:: real_shapes::
+step cargo test --no-default-features --lib --test golden
+# A user's program: a profile of its own with the two lines that make debug builds fast.
+step cargo run --manifest-path tests/downstream/Cargo.toml --target-dir target/downstream
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 step cargo run --release --example loss_curves -- --quick --out "$curves"
 step cargo run --release --example emd_bounds -- --quick --out "$bounds"

@@ -217,7 +217,7 @@ for kind, params in KINDS:
         found = case(name, kind, params, x, y, rtol, atol)
         sides = [k for k in ("grad.p_logits", "grad.q_logits") if "inf" in found["outputs"].get(k, {"data": []})["data"] or "-inf" in found["outputs"].get(k, {"data": []})["data"]]
         if not fits(found) or sides:
-            continue  # beyond the range of a double: an error, which tests/errors.rs looks at
+            continue  # beyond the range of a double: an error, which tests/integration/errors.rs looks at
         cases.append(found)
 
 print('{ "schema": "loglik-golden/1", "objective": "divergence", "source": "mpmath with 400 digits", "cases": [')

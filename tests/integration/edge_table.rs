@@ -90,7 +90,7 @@ fn page(rows: &[Row]) -> String {
          Inputs on which widely used implementations return NaN, infinity or a wrong number, measured with the versions of\n\
          November 2026: torch 2.15, TRL 1.16, Liger 0.8.5, optax 0.2.8, candle-nn 0.11.1, oxicuda-rlhf 0.5.5, scirs2-neural\n\
          0.6.5. Theirs are in `f32`; the last two columns are in `f64` unless the row says otherwise. A test computes the last\n\
-         column anew and compares it with the exact one (`tests/edge_table.rs`).\n\n\
+         column anew and compares it with the exact one (`tests/integration/edge_table.rs`).\n\n\
          | objective | input | elsewhere | exact | here |\n|---|---|---|---|---|\n",
     );
     for row in rows {
