@@ -4,6 +4,7 @@ use ndarray::ArrayView1;
 
 use super::any_cost::AnyCost;
 use super::cost::{Cost, GroundCost, SAFE, length};
+use super::twofold::{self, Twofold};
 use crate::Real;
 use crate::simd::{Kernel, LANES, dispatch};
 
@@ -158,6 +159,19 @@ impl CostRow<'_> {
             Self::F32(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
             Self::F64(costs) => dispatch(Lower::<_, true> { costs, shift, least }),
         }
+    }
+
+    /// `Σ m C`, of ways that are not forbidden.
+    pub(super) fn spent(&self, masses: &[f64]) -> Twofold {
+        match self {
+            Self::F32(costs) => twofold::spent(masses, costs),
+            Self::F64(costs) => twofold::spent(masses, costs),
+        }
+    }
+
+    /// `Σ m |C|`, up to round-off.
+    pub(super) fn size(&self, masses: &[f64]) -> f64 {
+        self.iter().zip(masses).map(|(cost, mass)| mass * cost.abs()).sum()
     }
 
     /// One of the costs.

@@ -25,6 +25,7 @@ mod plan;
 mod problem;
 mod reduced_costs;
 mod sinkhorn;
+mod twofold;
 
 pub use certificates::{
     axis_bound, c_transform, centroid_bound, dual_bound, plan_cost, product_coupling_cost, projection_bound,

@@ -4,6 +4,7 @@ use ndarray::ArrayView1;
 
 use super::Cost;
 use super::mass::{self, Names};
+use super::twofold::Twofold;
 use crate::{Real, Result, check};
 
 /// Two weight vectors and the cost of each way between them.
@@ -51,15 +52,34 @@ impl<'a, T> TransportProblem<'a, T> {
 pub(super) struct Masses {
     pub(super) a: Vec<f64>,
     pub(super) b: Vec<f64>,
+    /// What `b` is rounded from, once it has the total of `a`.
+    pub(super) wanted: Vec<Twofold>,
 }
 
 impl Masses {
+    pub(super) fn new(a: Vec<f64>, b: Vec<f64>) -> Self {
+        Self { a, b, wanted: Vec::new() }
+    }
+
     /// Gives `b` the total of `a`, from which it differs by no more than the tolerance.
     pub(super) fn scaled(mut self) -> Self {
-        let (left, right) = (mass::total(&self.a), mass::total(&self.b));
-        if left != right {
-            self.b.iter_mut().for_each(|b| *b *= left / right);
-        }
+        let total = |masses: &[f64]| Twofold::sum(masses.iter().copied());
+        let (left, right) = (total(&self.a), total(&self.b));
+        self.wanted = if (left.below(), left.above()) == (right.above(), right.below()) {
+            self.b.iter().map(|&b| Twofold::of(b)).collect()
+        } else {
+            // As a deviation from 1, beside which the totals are near each other.
+            let mut surplus = left;
+            surplus.add_all(-right);
+            let surplus = surplus.over(right);
+            let scaled = |b: f64| {
+                let mut scaled = surplus.times(b);
+                scaled.add(b);
+                scaled
+            };
+            self.b.iter().map(|&b| scaled(b)).collect()
+        };
+        self.b = self.wanted.iter().map(|wanted| wanted.nearest()).collect();
         self
     }
 }
@@ -83,7 +103,7 @@ impl<T: Real> TransportProblem<'_, T> {
 
     fn weights(&self) -> Result<Masses> {
         check::shape("cost", &self.cost.shape(), &[self.a.len(), self.b.len()])?;
-        Ok(Masses { a: mass::of("a", self.a)?, b: mass::of("b", self.b)? })
+        Ok(Masses::new(mass::of("a", self.a)?, mass::of("b", self.b)?))
     }
 
     fn balanced(&self, masses: Masses) -> Result<Masses> {
@@ -137,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_surplus_within_the_tolerance_is_scaled_away() {
-        let scaled = Masses { a: vec![0.5, 0.5], b: vec![0.25, 0.75 + 8e-10] }.scaled();
+        let scaled = Masses::new(vec![0.5, 0.5], vec![0.25, 0.75 + 8e-10]).scaled();
         assert!((mass::total(&scaled.b) - 1.0).abs() < 1e-15);
         assert!((scaled.b[1] / scaled.b[0] - (0.75 + 8e-10) / 0.25).abs() < 1e-14);
-        assert_eq!(Masses { a: vec![1.0], b: vec![0.1, 0.9] }.scaled().b, vec![0.1, 0.9]);
+        assert_eq!(Masses::new(vec![1.0], vec![0.1, 0.9]).scaled().b, vec![0.1, 0.9]);
     }
 }

@@ -8,6 +8,7 @@ use crate::error::Position;
 use crate::transport::cost_rows::CostRow;
 use crate::transport::outwards::upper;
 use crate::transport::problem::Masses;
+use crate::transport::twofold::Twofold;
 use crate::transport::{TransportProblem, mass};
 use crate::{Error, Real, Result, check, reduction};
 
@@ -18,7 +19,8 @@ use crate::{Error, Real, Result, check, reduction};
 /// ```
 ///
 /// The coupling is feasible whatever the cost, hence the inequality; with all mass of one side at one place no other
-/// exists, and both are equal. Of next-token distributions it is [`demd`](crate::transport::demd). One pass over the costs.
+/// exists, and both are equal. Of next-token distributions it is [`demd`](crate::transport::demd). Formed to thirty digits and
+/// rounded upwards. One pass over the costs.
 ///
 /// # Errors
 ///
@@ -41,13 +43,31 @@ pub fn product_coupling_cost<T: Real>(problem: TransportProblem<'_, T>) -> Resul
 pub(in crate::transport) fn of_product<T: Real>(problem: TransportProblem<'_, T>) -> Result<T> {
     let masses = problem.held_masses()?.scaled();
     let held = Held::new(problem.any_cost(), &masses);
-    match product_cost(&held) {
-        Spent { astray: Some(at), .. } => {
-            let (position, value) = (Position(at.to_vec()), f64::INFINITY);
-            Err(Error::Value { argument: "cost", position, value, allowed: "finite, as all ways are taken" })
+    let (mut scratch, mut sum) = (Vec::new(), Twofold::default());
+    let unit = unit(&held.a);
+    for (k, &mass) in held.a.iter().enumerate() {
+        let row = held.row(k, &mut scratch);
+        if let Some(j) = row.iter().position(|cost| cost == f64::INFINITY) {
+            let (position, value) = (Position(vec![held.rows[k], held.columns[j]]), f64::INFINITY);
+            return Err(Error::Value { argument: "cost", position, value, allowed: "finite, as all ways are taken" });
         }
-        Spent { cost, .. } => upper(cost, "cost"),
+        let mut spent = row.spent(&held.b);
+        if held.is_scaled() {
+            spent.add_all(row.spent(&held.lost()));
+            spent.blur(held.blur() * row.size(&held.b));
+        }
+        sum.add_all(spent.times(mass * unit));
+        // What mass below the normal numbers loses by the unit.
+        sum.blur(if mass * unit < f64::MIN_POSITIVE { f64::from_bits(1) * row.size(&held.b) } else { 0.0 });
     }
+    let total = Twofold::sum(held.a.iter().map(|mass| mass * unit));
+    upper(sum.over(total).above(), "cost")
+}
+
+/// A power of two by which masses may be multiplied, after which their total is of the size of 1.
+fn unit(masses: &[f64]) -> f64 {
+    let power = -mass::total(masses).log2().floor();
+    power.clamp(-1022.0, 1022.0).exp2()
 }
 
 /// The cost of a plan that the caller has, once its marginals have been checked.
@@ -57,8 +77,9 @@ pub(in crate::transport) fn of_product<T: Real>(problem: TransportProblem<'_, T>
 /// ```
 ///
 /// `plan` P is `[n, m]`. Within the tolerance of the check it is made feasible by [`round_plan`](super::round_plan) first,
-/// so that the bound holds for `a` and `b` themselves; what that would send along forbidden ways is within the tolerance of
-/// weights, and left out.
+/// so that the bound holds for `a` and `b` themselves, and rounded upwards: what rounding leaves above a weight is scaled away,
+/// and what it leaves missing pays the largest cost, forbidden ways apart. A plan that is feasible to the last digit pays
+/// just what it says.
 ///
 /// # Errors
 ///
@@ -85,11 +106,63 @@ pub(in crate::transport) fn of_plan<T: Real>(problem: TransportProblem<'_, T>, p
     check_plan(&problem, plan)?;
     let mut row_into = |i: usize, out: &mut [f64]| fill(plan, i, out);
     check_marginals(&masses, &mut row_into)?;
-    let Spent { cost, astray, .. } = rounded_cost(&Held::new(problem.any_cost(), &masses), &masses, &mut row_into);
-    if astray.is_some() {
+    let held = Held::new(problem.any_cost(), &masses);
+    let Feasible { cost, astray } = feasible_cost(&held, &masses, &mut row_into);
+    if astray {
         check_ways(&problem, plan, &masses)?;
     }
     upper(cost, "cost")
+}
+
+/// What a plan costs at most, once it is feasible.
+struct Feasible {
+    cost: f64,
+    /// Whether there is mass where the way is forbidden.
+    astray: bool,
+}
+
+/// The cost of the plan that [`Rounding`] makes, of which what rounding has left too much of is scaled away, and what is then
+/// missing pays the largest cost: nothing, where the plan is feasible to every digit.
+fn feasible_cost(held: &Held<'_>, masses: &Masses, row_into: &mut dyn FnMut(usize, &mut [f64])) -> Feasible {
+    let rounding = Rounding::new(&masses.a, &masses.b, row_into);
+    let (mut scratch, mut row, mut kept) = (Vec::new(), vec![0.0; masses.b.len()], vec![0.0; held.b.len()]);
+    let (mut cost, mut mass, mut columns) =
+        (Twofold::default(), Twofold::default(), vec![Twofold::default(); kept.len()]);
+    let (mut surplus, mut dearest, mut astray) = (0.0_f64, f64::NEG_INFINITY, false);
+    let over = |mut sum: Twofold, wanted: Twofold| {
+        sum.add_all(-wanted);
+        sum.above() / wanted.nearest()
+    };
+    for (k, &i) in held.rows.iter().enumerate() {
+        row_into(i, &mut row);
+        rounding.apply(i, &mut row);
+        kept.iter_mut().zip(&held.columns).for_each(|(kept, &j)| *kept = row[j]);
+        let costs = held.row(k, &mut scratch);
+        for (cost, mass) in costs.iter().zip(&mut kept) {
+            dearest = if cost < f64::INFINITY { dearest.max(cost) } else { dearest };
+            if cost == f64::INFINITY && *mass > 0.0 {
+                (*mass, astray) = (0.0, true);
+            }
+        }
+        let sum = Twofold::sum(kept.iter().copied());
+        surplus = surplus.max(over(sum, Twofold::of(held.a[k])));
+        mass.add_all(sum);
+        columns.iter_mut().zip(&kept).for_each(|(column, &mass)| column.add(mass));
+        cost.add_all(costs.spent(&kept));
+    }
+    surplus = columns.iter().zip(&held.wanted).fold(surplus, |most, (&sum, &wanted)| most.max(over(sum, wanted)));
+    // `1 - s <= 1 / (1 + s)`, and twice for the roundings of the quotient.
+    let surplus = if surplus > 0.0 { (2.0 * surplus).min(1.0) } else { 0.0 };
+    let mut left = Twofold::of(1.0);
+    left.add(-surplus);
+    let mut missing = Twofold::sum(held.a.iter().copied());
+    missing.add_all(-mass.times_all(left));
+    let mut all = cost.times_all(left);
+    let missing = if dearest >= 0.0 { missing.above() } else { missing.below() }.max(0.0);
+    if missing > 0.0 && dearest > f64::NEG_INFINITY {
+        all.add_product(missing, dearest);
+    }
+    Feasible { cost: all.above(), astray }
 }
 
 /// No mass may be where the way is forbidden.

@@ -8,6 +8,7 @@ use crate::transport::TransportProblem;
 use crate::transport::cost_rows::difference_below;
 use crate::transport::outwards::lower;
 use crate::transport::reduced_costs::least_of_rows;
+use crate::transport::twofold::Twofold;
 use crate::{Real, Result, check, reduction};
 
 /// The dual value of a pair of potentials, less what it costs to make the pair feasible.
@@ -20,8 +21,8 @@ use crate::{Real, Result, check, reduction};
 /// `u` is `[n]`, `v` `[m]`. A feasible pair, `u_i + v_j <= C_ij`, has `w = 0`, and any plan pays `Σ P C >= Σ P (u + v)`.
 /// Another is shifted down by its largest violation `w`, so that the result is a bound whatever comes; it is a good one
 /// only where `w` is small. [`c_transform`](super::c_transform) makes the best `v` for a `u`. Potentials of places without mass
-/// are not read. Formed to thirty digits and rounded downwards, so that no round-off takes it above what it bounds. One pass over
-/// the costs.
+/// are not read. Formed to thirty digits, `b` scaled to the total of `a` included, and rounded downwards by what may be lost
+/// of those, so that no round-off takes it above what it bounds. One pass over the costs.
 ///
 /// # Errors
 ///
@@ -60,30 +61,20 @@ pub(in crate::transport) fn bound<T: Real>(
     let room = least_of_rows(&held.costs, &held.rows, &v);
     // Not below the exact one, as `room` is not above its.
     let violation = u.iter().zip(&room).fold(0.0, |max: f64, (&u, &room)| max.max(-difference_below(room, u)));
-    let gains = held.a.iter().zip(&u).chain(held.b.iter().zip(&v)).map(|(&mass, &potential)| [mass, potential]);
-    // Totals agree to round-off alone, which a constant that goes from one side to the other must not bring in: the heaviest
+    // A constant that goes from one side to the other would bring in what the masses are not known to: the heaviest
     // column's potential does.
     let heaviest = (0..v.len()).fold(0, |best, j| if held.b[j] > held.b[best] { j } else { best });
-    let shift = held.a.iter().flat_map(|&mass| [[mass, -violation], [mass, v[heaviest]]]);
-    let back = held.b.iter().map(|&mass| [-mass, v[heaviest]]);
-    lower(sum_below(gains.chain(shift).chain(back)), "u")
-}
-
-/// A sum of products, formed to twice the digits of the type and rounded downwards: where terms are far larger than what they
-/// add up to, their round-off would be above it.
-fn sum_below(products: impl Iterator<Item = [f64; 2]>) -> f64 {
-    let (mut sum, mut rest, mut size, mut count) = (0.0_f64, 0.0, 0.0, 0.0);
-    for [left, right] in products {
-        let product = left * right;
-        let next = sum + product;
-        let taken = next - sum;
-        rest += (sum - (next - taken)) + (product - taken) + left.mul_add(right, -product);
-        (sum, size, count) = (next, size + product.abs(), count + 1.0);
+    let constant = v.get(heaviest).copied().unwrap_or(0.0);
+    let mut sum = Twofold::default();
+    for (&mass, &u) in held.a.iter().zip(&u) {
+        [u, constant, -violation].into_iter().for_each(|potential| sum.add_product(mass, potential));
     }
-    let near = sum + rest;
-    // What is left after rounding, beyond what the second half of the digits is good to.
-    let left = (sum - near) + rest;
-    if left < -count * f64::EPSILON * f64::EPSILON * size { near.next_down() } else { near }
+    for (mass, &v) in held.wanted.iter().zip(&v) {
+        let mut beside = Twofold::of(v);
+        beside.add(-constant);
+        sum.add_all(mass.times_all(beside));
+    }
+    lower(sum.below(), "u")
 }
 
 /// `Σ a u + Σ b v`, of potentials of the places that hold something.

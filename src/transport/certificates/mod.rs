@@ -8,6 +8,8 @@ mod held;
 pub(super) mod projection;
 pub(super) mod rounding;
 #[cfg(test)]
+mod sides;
+#[cfg(test)]
 mod tests;
 pub(super) mod total_variation;
 

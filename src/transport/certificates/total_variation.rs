@@ -6,7 +6,8 @@ use crate::transport::TransportProblem;
 use crate::transport::emd::finite_plan;
 use crate::transport::outwards::lower;
 use crate::transport::problem::Masses;
-use crate::{Error, Real, Result, check, reduction};
+use crate::transport::twofold::Twofold;
+use crate::{Error, Real, Result, check};
 
 /// The mass that cannot stay, at the cheapest way from where it lies.
 ///
@@ -17,8 +18,8 @@ use crate::{Error, Real, Result, check, reduction};
 /// ```
 ///
 /// For a square cost `>= 0` with zeros on its diagonal: place `i` can keep no more than `b_i`, so that what it sends
-/// elsewhere is at least `(a_i - b_i)^+`; and the same for what arrives. Attained where all other costs are equal. Of places
-/// without mass nothing is read. One pass over the costs.
+/// elsewhere is at least `(a_i - b_i)^+`; and the same for what arrives. Attained where all other costs are equal. Rounded
+/// downwards by what its sums may have lost. Of places without mass nothing is read. One pass over the costs.
 ///
 /// # Errors
 ///
@@ -73,14 +74,23 @@ pub(in crate::transport) fn leaving(held: &Held<'_>, masses: &Masses) -> Result<
             }
         }
     }
-    let pay = |((left, right), cost): ((&f64, &f64), &Option<f64>)| match cost {
-        Some(cost) if left > right => (left - right) * cost,
-        _ => 0.0,
-    };
-    let total = |left: &[f64], right: &[f64], costs: &[Option<f64>]| {
-        reduction::sum(&left.iter().zip(right).zip(costs).map(pay).collect::<Vec<_>>())
-    };
-    Ok(total(&masses.a, &masses.b, &from).max(total(&masses.b, &masses.a, &to)))
+    let (mut leaves, mut arrives) = (Twofold::default(), Twofold::default());
+    for (i, (&mass, wanted)) in masses.a.iter().zip(&masses.wanted).enumerate() {
+        let mut surplus = Twofold::of(mass);
+        surplus.add_all(-*wanted);
+        // Where no way is open, what lies below the last digit of the masses is rounding.
+        let pays = |cost: f64| cost < f64::INFINITY || mass != wanted.nearest();
+        match (from[i], to[i]) {
+            (Some(cost), _) if surplus.is_positive() && pays(cost) => leaves.add_all(surplus.times(cost)),
+            (_, Some(cost)) if (-surplus).is_positive() && pays(cost) => arrives.add_all((-surplus).times(cost)),
+            _ => {}
+        }
+    }
+    if leaves.is_finite() && arrives.is_finite() {
+        Ok(leaves.below().max(arrives.below()).max(0.0))
+    } else {
+        Ok(f64::INFINITY)
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Potentials in exact arithmetic, by which the end of the simplex decides whatever round-off has left in doubt.
 
-use super::expansion::{Expansion, two_sum};
+use super::expansion::Expansion;
 use super::tree::{Arc, Tree};
 use crate::transport::cost_rows::CostRow;
+use crate::transport::twofold::two_sum;
 
 /// Potentials of a tree without round-off.
 pub(super) struct Exact {

@@ -1,5 +1,7 @@
 //! Exact sums of `f64`.
 
+use crate::transport::twofold::two_sum;
+
 /// A sum without any rounding: numbers of which each lies below the last bit of the next, the largest last, none of them zero.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Expansion(Vec<f64>);
@@ -55,13 +57,6 @@ impl Expansion {
             _ => None,
         }
     }
-}
-
-/// `a + b` rounded, and what that loses (Knuth).
-pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let added = sum - a;
-    (sum, (a - (sum - added)) + (b - added))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Potentials of all places from those of a tree.
 
 use super::simplex::Simplex;
-use crate::reduction;
 use crate::transport::any_cost::AnyCost;
 use crate::transport::cost_rows::{CostRows, difference_below};
 use crate::transport::problem::Masses;
 use crate::transport::reduced_costs::{Rounding, least_of_columns, least_of_rows};
+use crate::transport::twofold::Twofold;
 
 /// Potentials with `u_i + v_j <= C_ij`, in exact arithmetic, wherever the cost is a number and both potentials are known.
 pub(super) struct Potentials {
@@ -146,11 +146,12 @@ pub(in crate::transport) fn from_zero(mut potentials: Vec<f64>) -> Vec<f64> {
     potentials
 }
 
-/// `Σ a u + Σ b v`, of the places that hold something.
+/// `Σ a u + Σ b v`, of the places that hold something, rounded once.
 pub(super) fn dual(masses: &Masses, u: &[f64], v: &[f64]) -> f64 {
-    let terms = |masses: &[f64], potentials: &[f64]| {
-        let term = |(&mass, &potential): (&f64, &f64)| if mass > 0.0 { mass * potential } else { 0.0 };
-        reduction::sum(&masses.iter().zip(potentials).map(term).collect::<Vec<_>>())
-    };
-    terms(&masses.a, u) + terms(&masses.b, v)
+    let mut sum = Twofold::default();
+    let rows = masses.a.iter().zip(u).filter(|(mass, _)| **mass > 0.0);
+    rows.for_each(|(&mass, &potential)| sum.add_product(mass, potential));
+    let columns = masses.wanted.iter().zip(v).filter(|(mass, _)| mass.is_positive());
+    columns.for_each(|(mass, &potential)| sum.add_all(mass.times(potential)));
+    sum.nearest()
 }

@@ -5,6 +5,7 @@ use super::potentials::{Potentials, dual};
 use super::simplex::{Ended, Limits, SMALL, Simplex, exchanges};
 use crate::transport::any_cost::AnyCost;
 use crate::transport::problem::Masses;
+use crate::transport::twofold::Twofold;
 use crate::transport::{Flow, Plan, mass};
 use crate::{Error, Result, check};
 
@@ -39,8 +40,11 @@ fn optimal_in_units<'a>(unit: f64, cost: AnyCost<'a>, masses: &Masses) -> Result
 
 /// The plan of a tree, in the masses themselves, and its cost.
 pub(super) fn plan(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Result<(Plan<f64>, f64)> {
-    let plan = Plan::new(cost.shape(), carried(cost, masses, simplex)?);
-    let primal = plan.cost(|i, j| cost.at(i, j));
+    let carried = carried(cost, masses, simplex)?;
+    let mut primal = Twofold::default();
+    carried.iter().for_each(|(flow, mass)| primal.add_all(mass.times(cost.at(flow.from, flow.to))));
+    let (primal, flows) = (primal.nearest(), carried.into_iter().map(|(flow, _)| flow).collect());
+    let plan = Plan::new(cost.shape(), flows);
     if primal.is_finite() && simplex.tree.fits() { Ok((plan, primal)) } else { Err(overflow()) }
 }
 
@@ -58,22 +62,22 @@ fn overflow() -> Error {
     Error::overflow::<f64>("cost", crate::Position::default())
 }
 
-fn carried(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Result<Vec<Flow<f64>>> {
-    let at = |places: &[usize], masses: &[f64]| places.iter().map(|&i| masses[i]).collect::<Vec<_>>();
-    let (a, b) = (at(&simplex.rows, &masses.a), at(&simplex.columns, &masses.b));
+/// The flows, and what their masses are rounded from.
+fn carried(cost: AnyCost<'_>, masses: &Masses, simplex: &Simplex<'_>) -> Result<Vec<(Flow<f64>, Twofold)>> {
+    let a: Vec<f64> = simplex.rows.iter().map(|&i| masses.a[i]).collect();
+    let b: Vec<Twofold> = simplex.columns.iter().map(|&j| masses.wanted[j]).collect();
     let arcs: Vec<_> = simplex.tree.arcs().map(|arc| (arc.row, arc.column)).collect();
     let flows = flows(&arcs, &a, &b);
     // Whole units know of no round-off: where they carry nothing there is nothing.
-    let carry = simplex.tree.arcs().zip(flows).filter(|&(arc, mass)| arc.flow > 0 && mass > 0.0);
-    let flow = |(arc, mass): (super::tree::Arc, f64)| Flow {
-        from: simplex.rows[arc.row],
-        to: simplex.columns[arc.column],
-        mass,
+    let carry = simplex.tree.arcs().zip(flows).filter(|(arc, mass)| arc.flow > 0 && mass.is_positive());
+    let flow = |(arc, mass): (super::tree::Arc, Twofold)| {
+        let (from, to) = (simplex.rows[arc.row], simplex.columns[arc.column]);
+        (Flow { from, to, mass: mass.nearest() }, mass)
     };
     let (carried, forbidden): (Vec<_>, Vec<_>) =
-        carry.map(flow).partition(|flow: &Flow<f64>| cost.at(flow.from, flow.to) < f64::INFINITY);
+        carry.map(flow).partition(|(flow, _)| cost.at(flow.from, flow.to) < f64::INFINITY);
     // What rounding of the weights has left no way for.
-    let left: f64 = forbidden.iter().map(|flow| flow.mass).sum();
+    let left: f64 = forbidden.iter().map(|(flow, _)| flow.mass).sum();
     let rounding = check::sum_rounding(masses.a.len() + masses.b.len());
     if left <= rounding * mass::total(&masses.a) { Ok(carried) } else { Err(overflow()) }
 }

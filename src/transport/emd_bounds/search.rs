@@ -283,5 +283,6 @@ fn in_units(mut masses: Masses) -> (f64, Masses) {
     // Twice, since the inverse of a subnormal power may not fit.
     let half = (-0.5 * total.log2()).floor().exp2();
     masses.a.iter_mut().chain(&mut masses.b).for_each(|mass| *mass = *mass * half * half);
+    masses.wanted.iter_mut().for_each(|mass| *mass = mass.times(half).times(half));
     ((1.0 / half) / half, masses)
 }

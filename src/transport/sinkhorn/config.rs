@@ -55,7 +55,9 @@ use crate::{Real, Result};
 /// - [`Error::Parameter`](crate::Error::Parameter): a hyper-parameter out of its range.
 /// - Those of the problem: [`Error::Shape`](crate::Error::Shape), [`Error::Value`](crate::Error::Value), [`Error::Empty`](crate::Error::Empty), [`Error::NoMass`](crate::Error::NoMass), and without a
 ///   `marginal_penalty` [`Error::Unbalanced`](crate::Error::Unbalanced) and [`Error::NoFinitePlan`](crate::Error::NoFinitePlan).
-/// - [`Error::Overflow`](crate::Error::Overflow): costs over ε, or results, that do not fit.
+/// - [`Error::Overflow`](crate::Error::Overflow): costs over ε, ρ over ε, or results, that do not fit. Where an entry of
+///   the plan does not, as free marginals may hold far more than the weights, the place in `a` is named that it leaves;
+///   [`value`](Sinkhorn::value) does not look at the plan.
 ///
 /// # Examples
 ///

@@ -104,14 +104,22 @@ impl<'a, T: Real> ConvergedPlan<'a, T> {
     /// without weight are no numbers.
     pub(super) fn potentials(&self, end: End) -> Vec<f64> {
         let (side, _, all) = self.side(end);
-        all.iter().map(|p| self.regularization * (p + side.offset)).collect()
+        all.iter().map(|p| self.in_costs(p + side.offset)).collect()
+    }
+
+    /// A potential in the unit of the costs. Only what was infinite before is: one that does not fit is no number.
+    fn in_costs(&self, potential: f64) -> f64 {
+        match self.regularization * potential {
+            wide if wide.is_infinite() && potential.is_finite() => f64::NAN,
+            wide => wide,
+        }
     }
 
     /// The gradient in the weights of one side. Balanced, a constant is left open.
     pub(super) fn weight_slopes(&self, end: End) -> Vec<f64> {
         let (side, other, all) = self.side(end);
         if self.softness.0 == 0.0 {
-            return all.iter().map(|p| self.regularization * p).collect();
+            return all.iter().map(|&p| self.in_costs(p)).collect();
         }
         let reference = other.whole_total();
         let above = self.above.as_ref().map(|[a, b]| if matches!(end, End::A) { a } else { b });
@@ -123,12 +131,21 @@ impl<'a, T: Real> ConvergedPlan<'a, T> {
         all.iter().enumerate().map(|at| self.regularization * slope(at)).collect()
     }
 
-    /// `⟨P, C⟩`.
-    pub(super) fn transport_cost(&self) -> f64 {
+    /// `⟨P, C⟩`, and the most that leaves a place.
+    pub(super) fn transport_cost(&self) -> (f64, f64) {
         let mut parts = vec![[0.0; 2]; self.a.weights.len()];
         self.for_each_row(parts.iter_mut().collect(), |part, mut row| **part = [row.spent(), row.mass()]);
         let total = |k: usize| reduction::sum(&parts.iter().map(|part| part[k]).collect::<Vec<_>>());
-        total(0) + self.gibbs.base * total(1)
+        let largest = parts.iter().fold(0.0, |largest, part| if part[1] <= largest { largest } else { part[1] });
+        (total(0) + self.gibbs.base * total(1), largest)
+    }
+
+    /// The first place from which the plan sends what does not fit the type.
+    pub(super) fn overflown(&self) -> Option<usize> {
+        let mut fits = vec![true; self.a.weights.len()];
+        let is_finite = |mass: f64| T::from_f64(mass).is_finite();
+        self.for_each_row(fits.iter_mut().collect(), |fits, row| row.write(|_, mass| **fits &= is_finite(mass)));
+        fits.iter().position(|fits| !fits).map(|i| self.a.places[i])
     }
 
     /// All entries of the plan.

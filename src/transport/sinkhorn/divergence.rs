@@ -11,6 +11,7 @@ use super::gibbs::Gibbs;
 use super::gradient;
 use super::side::Side;
 use super::solution::SinkhornSolution;
+use super::solve;
 use super::stages::{self, Report};
 use super::symmetric::Symmetric;
 use crate::error::Position;
@@ -162,7 +163,7 @@ pub(in crate::transport) fn solve<T: Real>(
     let Cost::Points { x, y, ground } = problem.cost else {
         return Err(Error::Missing { objective: "SinkhornDivergence", argument: "cost.x" });
     };
-    let both = sinkhorn.solve(problem)?;
+    let both = solve::solution(sinkhorn, problem, None)?;
     let ConvergedPlan { a, b, .. } = both.converged_plan();
     let (left, left_report) = sinkhorn.with_itself(Cost::points(x, x, ground), a)?;
     let (right, right_report) = sinkhorn.with_itself(Cost::points(y, y, ground), b)?;
@@ -214,6 +215,7 @@ impl Sinkhorn {
             return Ok(self.flat(gibbs, side.clone(), side, None));
         }
         let stages = self.stages(gibbs.range);
+        self.check_stage(stages[0])?;
         gibbs.set_regularization(stages[0]);
         let split = self.split(gibbs.base / stages[0], self.softness(self.regularization));
         side.offset = split.offset;

@@ -1,20 +1,28 @@
 //! Gradients of entropic transport.
 
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
 
 use super::converged_plan::ConvergedPlan;
 use super::side::Side;
 use crate::error::Position;
 use crate::transport::gradient::{fit, narrowed};
 use crate::transport::{Cost, CostGradient};
-use crate::{Real, Result};
+use crate::{Error, Real, Result};
 
 /// The gradient in the costs.
 pub(super) fn of_cost<'a, T: Real>(plan: &ConvergedPlan<'a, T>, cost: Cost<'a, T>) -> Result<CostGradient<T>> {
-    let Cost::Points { x, y, ground } = cost else { return Ok(CostGradient::Matrix(plan.dense())) };
+    let Cost::Points { x, y, ground } = cost else { return matrix(plan.dense()) };
     let left = plan.slopes(x, y, ground);
     let right = plan.transposed().slopes(y, x, ground);
     Ok(CostGradient::Points { x: narrowed("cost.x", &left)?, y: narrowed("cost.y", &right)? })
+}
+
+/// The plan as it is, if all of it fits the type.
+fn matrix<T: Real>(plan: Array2<T>) -> Result<CostGradient<T>> {
+    match plan.rows().into_iter().position(|row| row.iter().any(|mass| !mass.is_finite())) {
+        None => Ok(CostGradient::Matrix(plan)),
+        Some(place) => Err(Error::overflow::<T>("a", place)),
+    }
 }
 
 /// A gradient in the weights of a side, less its mean over the places that are counted where only differences are known.
@@ -30,7 +38,12 @@ pub(super) fn of_weights<T: Real>(
         let mean = side.places.iter().map(|&i| slopes[i] / count).sum::<f64>();
         slopes.iter_mut().for_each(|slope| *slope -= mean);
     }
-    of_places(argument, &slopes, side, cost, Position::from)
+    let mut all = of_places(argument, &slopes, side, cost, Position::from)?;
+    // What keeps its mass pays a price that is finite.
+    for &i in &side.stuck {
+        all[i] = fit(argument, slopes[i], i)?;
+    }
+    Ok(all)
 }
 
 /// Numbers in the type of the caller, which must hold those of places that are counted. For others there is +inf where all

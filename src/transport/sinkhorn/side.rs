@@ -7,9 +7,10 @@ use crate::reduction;
 pub(super) struct Softness(pub(super) f64);
 
 impl Softness {
-    /// The potential of a side whose soft c-transform this is.
+    /// The potential of a side whose soft c-transform this is: `(t + o) / (1 + s) - o`, where a transform beside a large offset
+    /// keeps its digits.
     pub(super) fn damped(self, transform: f64, offset: f64) -> f64 {
-        if self.0 == 0.0 { transform } else { (transform + offset) / (1.0 + self.0) - offset }
+        if self.0 == 0.0 { transform } else { (transform - self.0 * offset) / (1.0 + self.0) }
     }
 
     /// What a unit of weight adds to the dual value: `ρ (1 - e^(-f/ρ))`, in units of ε.

@@ -10,7 +10,7 @@ use super::stages::Report;
 use crate::error::Position;
 use crate::transport::gradient::fit;
 use crate::transport::{Cost, TransportGradient};
-use crate::{Real, Result};
+use crate::{Error, Real, Result};
 
 /// Value, potentials and plan of an entropic problem, and how far they are from what they should be.
 pub struct SinkhornSolution<'a, T> {
@@ -32,6 +32,8 @@ pub struct SinkhornSolution<'a, T> {
     pub converged: bool,
     cost: Cost<'a, T>,
     plan: ConvergedPlan<'a, T>,
+    /// The most that leaves a place.
+    largest: f64,
 }
 
 impl<T: Real> fmt::Debug for SinkhornSolution<'_, T> {
@@ -53,9 +55,10 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
         let potential = |end: End| {
             gradient::of_places("cost", &plan.potentials(end), plan.side(end).0, &cost, |_| Position::default())
         };
+        let (transport_cost, largest) = plan.transport_cost();
         Ok(Self {
             value: fit("cost", plan.value(), Position::default())?,
-            transport_cost: fit("cost", plan.transport_cost(), Position::default())?,
+            transport_cost: fit("cost", transport_cost, Position::default())?,
             f: potential(End::A)?,
             g: potential(End::B)?,
             marginal_error: report.marginal_error,
@@ -63,10 +66,23 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
             converged: report.marginal_error <= tolerance,
             cost,
             plan,
+            largest,
         })
     }
 
-    /// The plan, `[n, m]`: formed when it is asked for.
+    /// The same, once every entry of its plan fits the type: free marginals may hold far more than the weights.
+    pub(super) fn with_plan(self) -> Result<Self> {
+        // An entry is no larger than its row but for rounding.
+        if self.largest <= 0.5 * T::max_value().as_f64() {
+            return Ok(self);
+        }
+        match self.plan.overflown() {
+            None => Ok(self),
+            Some(place) => Err(Error::overflow::<T>("a", place)),
+        }
+    }
+
+    /// The plan, `[n, m]`: formed when it is asked for. Every entry is finite.
     #[must_use]
     pub fn plan(&self) -> Array2<T> {
         T::sinkhorn_plan(self)

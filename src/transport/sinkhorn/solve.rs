@@ -13,7 +13,7 @@ use super::stages::{self, Report};
 use crate::transport::emd::finite_plan;
 use crate::transport::problem::Masses;
 use crate::transport::{TransportGradient, TransportProblem};
-use crate::{Error, Real, Result, check};
+use crate::{Error, Position, Real, Result, check};
 
 impl Sinkhorn {
     /// The potentials that solve a problem, from nothing or from one of them.
@@ -35,6 +35,7 @@ impl Sinkhorn {
             None => self.stages(gibbs.range),
             Some(_) => vec![self.regularization],
         };
+        self.check_stage(stages[0])?;
         gibbs.set_regularization(stages[0]);
         let mut rounds = self.alternating(gibbs, a, b, stages[0]);
         if let Some(from) = from {
@@ -54,8 +55,20 @@ impl Sinkhorn {
             None => Ok(problem.held_masses()?.scaled()),
             Some(penalty) => {
                 check::positive("marginal_penalty", penalty)?;
+                // What is not a normal number has lost its digits: potentials have the size of the penalty, and are in units of ε.
+                if !(self.softness(self.regularization).0 >= f64::MIN_POSITIVE) {
+                    return Err(Error::overflow::<f64>("marginal_penalty", Position::default()));
+                }
                 problem.unbalanced_held_masses()
             }
+        }
+    }
+
+    /// The first of the stages must be no further above the penalty than numbers reach.
+    pub(super) fn check_stage(&self, first: f64) -> Result<()> {
+        match self.softness(first).0.is_finite() {
+            true => Ok(()),
+            false => Err(Error::overflow::<f64>("regularization", Position::default())),
         }
     }
 
@@ -133,18 +146,27 @@ impl Sinkhorn {
 }
 
 pub(in crate::transport) fn value<T: Real>(sinkhorn: Sinkhorn, problem: TransportProblem<'_, T>) -> Result<T> {
-    Ok(solve(sinkhorn, problem, None)?.value)
+    Ok(solution(sinkhorn, problem, None)?.value)
 }
 
 pub(in crate::transport) fn value_and_gradient<T: Real>(
     sinkhorn: Sinkhorn,
     problem: TransportProblem<'_, T>,
 ) -> Result<(T, TransportGradient<T>)> {
-    let solution = solve(sinkhorn, problem, None)?;
+    let solution = solution(sinkhorn, problem, None)?;
     Ok((solution.value, solution::gradient(&solution)?))
 }
 
 pub(in crate::transport) fn solve<'a, T: Real>(
+    sinkhorn: Sinkhorn,
+    problem: TransportProblem<'a, T>,
+    from: Option<&ArrayRef1<T>>,
+) -> Result<SinkhornSolution<'a, T>> {
+    solution(sinkhorn, problem, from)?.with_plan()
+}
+
+/// A solution of whose plan nothing is known but its sums.
+pub(super) fn solution<'a, T: Real>(
     sinkhorn: Sinkhorn,
     problem: TransportProblem<'a, T>,
     from: Option<&ArrayRef1<T>>,

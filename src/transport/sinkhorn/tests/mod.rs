@@ -7,6 +7,7 @@ mod forbidden;
 mod forms;
 mod gradients;
 mod limits;
+mod penalties;
 mod values;
 
 use ndarray::{Array1, Array2, array};
