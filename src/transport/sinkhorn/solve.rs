@@ -56,7 +56,8 @@ impl Sinkhorn {
             Some(penalty) => {
                 check::positive("marginal_penalty", penalty)?;
                 // What is not a normal number has lost its digits: potentials have the size of the penalty, and are in units of ε.
-                if !(self.softness(self.regularization).0 >= f64::MIN_POSITIVE) {
+                let softness = self.softness(self.regularization).0;
+                if softness.is_nan() || softness < f64::MIN_POSITIVE {
                     return Err(Error::overflow::<f64>("marginal_penalty", Position::default()));
                 }
                 problem.unbalanced_held_masses()
