@@ -70,14 +70,20 @@ impl<'a, T: Real, D: Dimension> Reduction<'a, T, D> {
     }
 }
 
-/// A [`Reduction`] of any dimension.
-pub(crate) enum AnyReduction<'a, T> {
+/// A [`Reduction`] of any dimension: what a compiled function is given of it.
+#[derive(Debug)]
+#[allow(unreachable_pub)] // named in the hidden methods of public traits
+pub enum AnyReduction<'a, T> {
+    /// `Σ L`.
     Sum,
+    /// `Σ L / n`.
     Mean,
+    /// `Σ w L`.
     Weighted(ArrayViewD<'a, T>),
 }
 
 impl<T: Real> AnyReduction<'_, T> {
+    /// The reduction itself.
     pub(crate) fn get(&self) -> Reduction<'_, T, IxDyn> {
         match self {
             Self::Sum => Reduction::Sum,

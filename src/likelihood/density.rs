@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::loops::Loops;
-use super::pass::{Out, Request, erased, weights_of};
+use super::pass::{Out, Request};
 use super::{Bundle, Domain};
 use crate::{Real, Reduction, Result, SumCount};
 
@@ -162,8 +162,8 @@ fn run<L: Density<N, G>, T: Real, D: Dimension, const N: usize, const G: usize>(
     out: &mut Out<'_, '_, T>,
 ) -> Result<T> {
     let arrays = arrays.map(|array| array.view().into_dyn());
-    let weights = weights_of(reduction);
-    let reduction = erased(reduction, weights.as_deref());
+    let any = reduction.into_any();
+    let reduction = any.get();
     let request = Request { arguments: &L::ARGUMENTS, arrays: &arrays, slopes: G, reduction };
     density.with_loops(&mut |loops| T::run_density(loops, &request, out)).map(T::from_f64)
 }

@@ -2,7 +2,7 @@
 //!
 //! Arrays of any dimension become columns in logical order; those that do not lie in memory so are copied.
 
-use ndarray::{ArrayRef, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, CowArray, Dimension, IxDyn};
+use ndarray::{ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, CowArray, IxDyn};
 
 use super::loops::Loops;
 use crate::error::Position;
@@ -32,26 +32,6 @@ pub enum Out<'o, 'a, T> {
     Each(ArrayViewMutD<'a, T>),
     /// The derivatives of the reduced loss, and the names of their arrays.
     Grad(&'o [&'static str], &'o mut [ArrayViewMutD<'a, T>]),
-}
-
-/// Weights of any dimension, where the reduction has them.
-pub(super) fn weights_of<'a, T: Real, D: Dimension>(reduction: Reduction<'a, T, D>) -> Option<ArrayViewD<'a, T>> {
-    match reduction {
-        Reduction::Weighted(weights) => Some(weights.view().into_dyn()),
-        Reduction::Sum | Reduction::Mean => None,
-    }
-}
-
-/// The same reduction over these weights.
-pub(super) fn erased<'w, T: Real, D: Dimension>(
-    reduction: Reduction<'_, T, D>,
-    weights: Option<&'w ArrayRef<T, IxDyn>>,
-) -> Reduction<'w, T, IxDyn> {
-    match (reduction, weights) {
-        (_, Some(weights)) => Reduction::Weighted(weights),
-        (Reduction::Mean, None) => Reduction::Mean,
-        _ => Reduction::Sum,
-    }
 }
 
 /// The reduced loss, which fits the type of the data, and `out` filled.

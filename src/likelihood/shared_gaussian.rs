@@ -2,7 +2,7 @@
 
 use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 
-use super::pass::{self, Out, Request, erased, weights_of};
+use super::pass::{self, Out, Request};
 use super::{Density, Gaussian};
 use crate::error::Position;
 use crate::{Error, Real, Reduction, Result, SumCount};
@@ -148,8 +148,8 @@ fn run<T: Real, D: Dimension, S: Dimension>(
     reduction: Reduction<'_, T, D>,
     out: &mut Out<'_, '_, T>,
 ) -> Result<T> {
-    let (arrays, weights) = (views(arguments), weights_of(reduction));
-    T::run_shared(&request(&arrays, erased(reduction, weights.as_deref())), out).map(T::from_f64)
+    let (arrays, reduction) = (views(arguments), reduction.into_any());
+    T::run_shared(&request(&arrays, reduction.get()), out).map(T::from_f64)
 }
 
 /// The reduced loss, which fits the type of the data, and `out` filled.

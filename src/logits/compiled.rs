@@ -5,7 +5,7 @@ use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 use super::cross_entropy::{self, CrossEntropy};
 use super::detached::{self, Detached, WeightedNll};
 use super::logit_rows::{self, LogitArrays};
-use super::scales::ReductionD;
+use crate::reduction::AnyReduction;
 use super::shard::{self, LogSumExp, Upstream, VocabularyShard};
 use super::soft_cross_entropy::{self, SoftCrossEntropy};
 use super::transform::LogitTransform;
@@ -61,7 +61,7 @@ compiled! {
             loss: &CrossEntropy,
             logits: LogitArrays<'_, Self>,
             targets: Indices<'_>,
-            reduction: ReductionD<'_, Wide<Self>>,
+            reduction: AnyReduction<'_, Wide<Self>>,
         ) -> Result<Wide<Self>> = cross_entropy::reduced;
         fn cross_entropies(
             loss: &CrossEntropy,
@@ -72,7 +72,7 @@ compiled! {
             loss: &SoftCrossEntropy,
             logits: LogitArrays<'_, Self>,
             targets: ArrayViewD<'_, Wide<Self>>,
-            reduction: ReductionD<'_, Wide<Self>>,
+            reduction: AnyReduction<'_, Wide<Self>>,
         ) -> Result<Wide<Self>> = soft_cross_entropy::reduced;
         fn soft_cross_entropies(
             loss: &SoftCrossEntropy,
@@ -83,7 +83,7 @@ compiled! {
             loss: Detached<'_>,
             logits: LogitArrays<'_, Self>,
             targets: Indices<'_>,
-            reduction: ReductionD<'_, Wide<Self>>,
+            reduction: AnyReduction<'_, Wide<Self>>,
         ) -> Result<Wide<Self>> = detached::reduced;
         fn detached_losses(
             loss: Detached<'_>,

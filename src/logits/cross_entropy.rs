@@ -4,7 +4,8 @@ use super::class_weights::ClassWeights;
 use super::hard_target::HardTargets;
 use super::labels::Labels;
 use super::logit_rows::{LogitArrays, LogitRows};
-use super::scales::{ReductionD, Scales};
+use super::scales::Scales;
+use crate::reduction::AnyReduction;
 use super::token_objective::{ClassIndices, TokenObjective};
 use super::transform::LogitTransform;
 use crate::target::Indices;
@@ -102,7 +103,7 @@ impl TokenObjective for CrossEntropy {
         &self,
         logits: LogitArrays<'_, E>,
         targets: Indices<'_>,
-        reduction: ReductionD<'_, E::Real>,
+        reduction: AnyReduction<'_, E::Real>,
     ) -> Result<E::Real> {
         E::cross_entropy(self, logits, targets, reduction)
     }
@@ -117,7 +118,7 @@ pub(super) fn reduced<E: Element>(
     loss: &CrossEntropy,
     mut logits: LogitArrays<'_, E>,
     targets: Indices<'_>,
-    reduction: ReductionD<'_, E::Real>,
+    reduction: AnyReduction<'_, E::Real>,
 ) -> Result<E::Real> {
     let rows = LogitRows::new(&mut logits)?;
     let weights = loss.check(rows.classes())?;

@@ -7,7 +7,8 @@ use ndarray::{Array, Dimension, IxDyn};
 use super::kernel::{self, Block, Requested, Row, RowKernel, RowRequest, Slope, Summed};
 use super::labels::Labels;
 use super::logit_rows::{LogitArrays, LogitRows, by_row};
-use super::scales::{ReductionD, Scales};
+use super::scales::Scales;
+use crate::reduction::AnyReduction;
 use crate::compiled::in_dimension;
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::target::Indices;
@@ -45,7 +46,7 @@ pub(super) fn reduced<E: Element>(
     loss: Detached<'_>,
     mut logits: LogitArrays<'_, E>,
     targets: Indices<'_>,
-    reduction: ReductionD<'_, E::Real>,
+    reduction: AnyReduction<'_, E::Real>,
 ) -> Result<E::Real> {
     loss.factor.check()?;
     let rows = LogitRows::new(&mut logits)?;

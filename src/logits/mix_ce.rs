@@ -4,7 +4,7 @@ use ndarray::{ArrayRef, Dimension};
 
 use super::detached::{Detached, Factor, WeightedNll};
 use super::logit_rows::LogitArrays;
-use super::scales::ReductionD;
+use crate::reduction::AnyReduction;
 use super::token_objective::{ClassIndices, TokenObjective};
 use crate::target::Indices;
 use crate::{Element, Result, Target, check};
@@ -99,7 +99,7 @@ impl TokenObjective for MixCe {
         &self,
         logits: LogitArrays<'_, E>,
         targets: Indices<'_>,
-        reduction: ReductionD<'_, E::Real>,
+        reduction: AnyReduction<'_, E::Real>,
     ) -> Result<E::Real> {
         E::detached(self.detached(), logits, targets, reduction)
     }

@@ -1,30 +1,8 @@
-//! A [`Reduction`] as seen by the rows: what each loss is multiplied by, and how all of them become one number.
-
-use ndarray::{ArrayViewD, Dimension};
+//! A [`Reduction`](crate::Reduction) as seen by the rows: what each loss is multiplied by, and how all of them become one number.
 
 use crate::error::Position;
-use crate::{Error, Real, Reduction, Result, SumCount, reduction};
-
-/// A [`Reduction`] without its dimension.
-#[derive(Debug)]
-pub enum ReductionD<'a, T> {
-    /// `Σ L`.
-    Sum,
-    /// `Σ L / n`.
-    Mean,
-    /// `Σ w L`.
-    Weighted(ArrayViewD<'a, T>),
-}
-
-impl<'a, T> ReductionD<'a, T> {
-    pub(super) fn new<D: Dimension>(reduction: Reduction<'a, T, D>) -> Self {
-        match reduction {
-            Reduction::Sum => Self::Sum,
-            Reduction::Mean => Self::Mean,
-            Reduction::Weighted(weights) => Self::Weighted(weights.view().into_dyn()),
-        }
-    }
-}
+use crate::reduction::AnyReduction;
+use crate::{Error, Real, Result, SumCount, reduction};
 
 /// The factors of the rows.
 pub(super) struct Scales<T> {
@@ -34,16 +12,15 @@ pub(super) struct Scales<T> {
 
 impl<T: Real> Scales<T> {
     /// Checks the weights. A mean divides by the count, which must not be zero.
-    pub(super) fn new(reduction: &ReductionD<'_, T>, leading: &[usize]) -> Result<Self> {
-        let ReductionD::Weighted(weights) = reduction else { return Ok(Self::ones()) };
-        let reduction = Reduction::Weighted(weights);
+    pub(super) fn new(reduction: &AnyReduction<'_, T>, leading: &[usize]) -> Result<Self> {
+        let reduction = reduction.get();
         reduction.check(leading)?;
         Ok(Self { weights: reduction.weights(), count: 1.0 })
     }
 
     /// Divides all by this count where the reduction is a mean.
-    pub(super) fn over(self, reduction: &ReductionD<'_, T>, count: impl FnOnce() -> f64) -> Result<Self> {
-        if !matches!(reduction, ReductionD::Mean) {
+    pub(super) fn over(self, reduction: &AnyReduction<'_, T>, count: impl FnOnce() -> f64) -> Result<Self> {
+        if !matches!(reduction, AnyReduction::Mean) {
             return Ok(self);
         }
         let count = count();

@@ -4,7 +4,8 @@ use ndarray::ArrayViewD;
 
 use super::class_weights::ClassWeights;
 use super::logit_rows::{LogitArrays, LogitRows};
-use super::scales::{ReductionD, Scales};
+use super::scales::Scales;
+use crate::reduction::AnyReduction;
 use super::soft_target::SoftTargets;
 use super::token_objective::{ClassProbabilities, TokenObjective};
 use super::transform::LogitTransform;
@@ -86,7 +87,7 @@ impl TokenObjective for SoftCrossEntropy {
         &self,
         logits: LogitArrays<'_, E>,
         targets: ArrayViewD<'_, E::Real>,
-        reduction: ReductionD<'_, E::Real>,
+        reduction: AnyReduction<'_, E::Real>,
     ) -> Result<E::Real> {
         E::soft_cross_entropy(self, logits, targets, reduction)
     }
@@ -105,7 +106,7 @@ pub(super) fn reduced<E: Element>(
     loss: &SoftCrossEntropy,
     mut logits: LogitArrays<'_, E>,
     targets: ArrayViewD<'_, E::Real>,
-    reduction: ReductionD<'_, E::Real>,
+    reduction: AnyReduction<'_, E::Real>,
 ) -> Result<E::Real> {
     let rows = LogitRows::new(&mut logits)?.transformed(loss.transform())?;
     let leading = rows.leading().to_vec();

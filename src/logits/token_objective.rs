@@ -3,7 +3,8 @@
 use ndarray::{Array, ArrayRef, ArrayViewD, Dimension};
 
 use super::logit_rows::LogitArrays;
-use super::scales::{self, ReductionD};
+use super::scales;
+use crate::reduction::AnyReduction;
 use crate::compiled::in_dimension;
 use crate::target::Indices;
 use crate::{Element, Real, Reduction, Result, SumCount, Target};
@@ -57,7 +58,7 @@ pub trait TokenObjective {
         self.reduced(
             LogitArrays::read(logits),
             <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()),
-            ReductionD::new(reduction),
+            reduction.into_any(),
         )
     }
 
@@ -136,7 +137,7 @@ pub trait TokenObjective {
         self.reduced(
             arrays,
             <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()),
-            ReductionD::new(reduction),
+            reduction.into_any(),
         )
     }
 
@@ -158,7 +159,7 @@ pub trait TokenObjective {
         self.reduced(
             arrays,
             <Self::Targets as Accepts<Y, T>>::erase(targets.view().into_dyn()),
-            ReductionD::new(reduction),
+            reduction.into_any(),
         )
     }
 
@@ -168,7 +169,7 @@ pub trait TokenObjective {
         &self,
         logits: LogitArrays<'_, E>,
         targets: <Self::Targets as TargetKind>::Erased<'_, E>,
-        reduction: ReductionD<'_, E::Real>,
+        reduction: AnyReduction<'_, E::Real>,
     ) -> Result<E::Real>;
 
     /// The loss of each row, and what a mean divides their sum by.

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Ix2};
 
 use super::any_cost::AnyCost;
-use super::embedding::{cosine_cost, demd, demd_soft, emo, logits, row_targets::TargetIndices};
+use super::embedding::{cosine_cost, demd, demd_soft, emo, logits};
 use super::line::{circle, distance, sliced, slopes, wasserstein_1d};
 use super::sinkhorn::{divergence, solution, solve};
 use super::{
@@ -12,6 +12,7 @@ use super::{
     TransportProblem, certificates, cost, emd, emd_bounds, mass, plan,
 };
 use crate::compiled::compiled;
+use crate::target::Indices;
 use crate::{Element, Reduction, Result, SumCount};
 
 type Logits<'a, T> = logits::Logits<'a, T>;
@@ -181,12 +182,12 @@ compiled! {
         fn cosine_cost_between(cost: &CosineCost<Self>, i: usize, j: usize) -> Option<Self> = cosine_cost::between;
         fn demd(
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
         ) -> Result<Array1<Self>> = demd::values;
         fn demd_grad(
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
         ) -> Result<(Array1<Self>, Array2<Self>)> = demd::gradient;
         fn demd_soft(
@@ -202,33 +203,33 @@ compiled! {
         fn emo_value(
             emo: Emo,
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
             reduction: Reduction<'_, Self>,
         ) -> Result<Self> = emo::value;
         fn emo_each(
             emo: Emo,
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
         ) -> Result<Array1<Self>> = emo::each;
         fn emo_terms(
             emo: Emo,
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
         ) -> Result<EmoTerms<Self>> = emo::terms;
         fn emo_grad(
             emo: Emo,
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
             reduction: Reduction<'_, Self>,
         ) -> Result<(Self, Array2<Self>)> = emo::gradient;
         fn emo_grad_into(
             emo: Emo,
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
             reduction: Reduction<'_, Self>,
             out: &mut ArrayRef2<Self>,
@@ -236,7 +237,7 @@ compiled! {
         fn emo_sum_count(
             emo: Emo,
             logits: Logits<'_, Self>,
-            targets: TargetIndices<'_>,
+            targets: Indices<'_>,
             cost: &CosineCost<Self>,
         ) -> Result<SumCount> = emo::sum_count;
     }

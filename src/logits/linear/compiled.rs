@@ -10,7 +10,7 @@ use super::plan::LinearPlan;
 use super::token_log_probs;
 use super::tokens::{self, Tokens};
 use crate::compiled::compiled;
-use crate::logits::scales::ReductionD;
+use crate::reduction::AnyReduction;
 use crate::logits::{CrossEntropy, LogitTransform};
 use crate::target::Indices;
 use crate::{Element, Result};
@@ -28,7 +28,7 @@ compiled! {
             hidden: ArrayViewD<'_, Self>,
             head: LinearHead<'_, Self>,
             targets: Indices<'_>,
-            reduction: ReductionD<'_, Wide<Self>>,
+            reduction: AnyReduction<'_, Wide<Self>>,
             out: Option<Out<'_, Self>>,
         ) -> Result<Wide<Self>> = cross_entropy::reduced;
         fn linear_cross_entropies(

@@ -13,7 +13,8 @@ use super::tokens::Tokens;
 use crate::compiled::in_dimension;
 use crate::logits::CrossEntropy;
 use crate::logits::labels::Labels;
-use crate::logits::scales::{self, ReductionD, Scales};
+use crate::logits::scales::{self, Scales};
+use crate::reduction::AnyReduction;
 use crate::target::Indices;
 use crate::{Element, Error, Reduction, Result, SumCount, Target, check};
 
@@ -100,7 +101,7 @@ impl LinearCrossEntropy {
         reduction: Reduction<'_, E::Real, D::Smaller>,
     ) -> Result<E::Real> {
         let (hidden, targets) = (hidden.view().into_dyn(), I::erase(targets.view().into_dyn()));
-        E::linear_cross_entropy(self, hidden, head, targets, ReductionD::new(reduction), None)
+        E::linear_cross_entropy(self, hidden, head, targets, reduction.into_any(), None)
     }
 
     /// The loss of each token, 0 where it is ignored.
@@ -168,7 +169,7 @@ impl LinearCrossEntropy {
         let LinearGradientMut { hidden: out, weight, bias } = out;
         let out = Some(LinearGradientMut { hidden: out.into_dyn(), weight, bias });
         let (hidden, targets) = (hidden.view().into_dyn(), I::erase(targets.view().into_dyn()));
-        E::linear_cross_entropy(self, hidden, head, targets, ReductionD::new(reduction), out)
+        E::linear_cross_entropy(self, hidden, head, targets, reduction.into_any(), out)
     }
 }
 
@@ -178,7 +179,7 @@ pub(super) fn reduced<E: Element>(
     hidden: ArrayViewD<'_, E>,
     head: LinearHead<'_, E>,
     targets: Indices<'_>,
-    reduction: ReductionD<'_, E::Real>,
+    reduction: AnyReduction<'_, E::Real>,
     out: Option<LinearGradientMut<'_, E::Real, ArrayViewMutD<'_, E::Real>>>,
 ) -> Result<E::Real> {
     if let Some(out) = &out {

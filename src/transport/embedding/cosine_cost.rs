@@ -68,7 +68,7 @@ pub(in crate::transport) fn normalized<T: Real>(embeddings: Logits<'_, T>) -> Re
     let mut directions = Array2::zeros(embeddings.shape);
     for (i, mut to) in directions.rows_mut().into_iter().enumerate() {
         let to = to.as_slice_mut().unwrap_or_default();
-        embeddings.rows.copy(i, to);
+        embeddings.rows.copy(i, 0..to.len(), to);
         normalize(to).map_err(|bad| bad.at(i))?;
     }
     Ok(CosineCost { directions })

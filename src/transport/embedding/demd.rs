@@ -5,8 +5,8 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 use super::cosine_cost::CosineCost;
 use super::expected_cost::{Pass, Slopes};
 use super::logits::Logits;
-use super::row_targets::TargetIndices;
 use crate::transport::Compiled;
+use crate::target::Indices;
 use crate::{Element, Real, Result, Target};
 
 /// The expected cost of taking the model's class for the target: one number in `[0, 2]` for each row.
@@ -52,12 +52,12 @@ pub fn demd<E: Element, I: Target>(
     targets: &ArrayRef1<I>,
     cost: &CosineCost<E::Real>,
 ) -> Result<Array1<E::Real>> {
-    E::Real::demd(E::logits(logits), TargetIndices::of(targets.len(), &|row| targets[row].index()), cost)
+    E::Real::demd(E::logits(logits), I::erase(targets.view().into_dyn()), cost)
 }
 
 pub(in crate::transport) fn values<T: Real>(
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
 ) -> Result<Array1<T>> {
     let pass = Pass::new(logits, targets, cost, None, None)?;
@@ -83,12 +83,12 @@ pub fn demd_grad<T: Real, E: Element<Real = T>, I: Target>(
     targets: &ArrayRef1<I>,
     cost: &CosineCost<T>,
 ) -> Result<(Array1<T>, Array2<T>)> {
-    T::demd_grad(E::logits(logits), TargetIndices::of(targets.len(), &|row| targets[row].index()), cost)
+    T::demd_grad(E::logits(logits), I::erase(targets.view().into_dyn()), cost)
 }
 
 pub(in crate::transport) fn gradient<T: Real>(
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
 ) -> Result<(Array1<T>, Array2<T>)> {
     let mut gradient = Array2::zeros(logits.shape);

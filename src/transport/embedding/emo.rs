@@ -5,10 +5,10 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 use super::cosine_cost::CosineCost;
 use super::expected_cost::{Pass, RowStats, Slopes};
 use super::logits::Logits;
-use super::row_targets::TargetIndices;
 use crate::error::Position;
 use crate::reduction::{self, to_real};
 use crate::transport::Compiled;
+use crate::target::Indices;
 use crate::{Element, Error, Real, Reduction, Result, SumCount, Target};
 
 /// Which of the two terms is scaled to the size of the other, by a factor that counts as a constant in the gradient.
@@ -144,7 +144,7 @@ impl Emo {
         E::Real::emo_value(
             *self,
             E::logits(logits),
-            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            I::erase(targets.view().into_dyn()),
             cost,
             reduction,
         )
@@ -161,7 +161,7 @@ impl Emo {
         targets: &ArrayRef1<I>,
         cost: &CosineCost<E::Real>,
     ) -> Result<Array1<E::Real>> {
-        E::Real::emo_each(*self, E::logits(logits), TargetIndices::of(targets.len(), &|row| targets[row].index()), cost)
+        E::Real::emo_each(*self, E::logits(logits), I::erase(targets.view().into_dyn()), cost)
     }
 
     /// The loss of each row, what it is made of, and the factor that its gradient takes for a constant.
@@ -178,7 +178,7 @@ impl Emo {
         E::Real::emo_terms(
             *self,
             E::logits(logits),
-            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            I::erase(targets.view().into_dyn()),
             cost,
         )
     }
@@ -198,7 +198,7 @@ impl Emo {
         E::Real::emo_grad(
             *self,
             E::logits(logits),
-            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            I::erase(targets.view().into_dyn()),
             cost,
             reduction,
         )
@@ -221,7 +221,7 @@ impl Emo {
         E::Real::emo_grad_into(
             *self,
             E::logits(logits),
-            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            I::erase(targets.view().into_dyn()),
             cost,
             reduction,
             out,
@@ -242,7 +242,7 @@ impl Emo {
         E::Real::emo_sum_count(
             *self,
             E::logits(logits),
-            TargetIndices::of(targets.len(), &|row| targets[row].index()),
+            I::erase(targets.view().into_dyn()),
             cost,
         )
     }
@@ -251,7 +251,7 @@ impl Emo {
 pub(in crate::transport) fn value<T: Real>(
     emo: Emo,
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
     reduction: Reduction<'_, T>,
 ) -> Result<T> {
@@ -263,7 +263,7 @@ pub(in crate::transport) fn value<T: Real>(
 pub(in crate::transport) fn each<T: Real>(
     emo: Emo,
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
 ) -> Result<Array1<T>> {
     Ok(terms(emo, logits, targets, cost)?.loss)
@@ -272,7 +272,7 @@ pub(in crate::transport) fn each<T: Real>(
 pub(in crate::transport) fn terms<T: Real>(
     emo: Emo,
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
 ) -> Result<EmoTerms<T>> {
     let (pass, _) = emo.pass(logits, targets, cost, Reduction::Sum)?;
@@ -292,7 +292,7 @@ pub(in crate::transport) fn terms<T: Real>(
 pub(in crate::transport) fn gradient<T: Real>(
     emo: Emo,
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
     reduction: Reduction<'_, T>,
 ) -> Result<(T, Array2<T>)> {
@@ -304,7 +304,7 @@ pub(in crate::transport) fn gradient<T: Real>(
 pub(in crate::transport) fn gradient_into<T: Real>(
     emo: Emo,
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
     reduction: Reduction<'_, T>,
     out: &mut ArrayRef2<T>,
@@ -322,7 +322,7 @@ pub(in crate::transport) fn gradient_into<T: Real>(
 pub(in crate::transport) fn sum_count<T: Real>(
     emo: Emo,
     logits: Logits<'_, T>,
-    targets: TargetIndices<'_>,
+    targets: Indices<'_>,
     cost: &CosineCost<T>,
 ) -> Result<SumCount> {
     let (pass, _) = emo.pass(logits, targets, cost, Reduction::Sum)?;
@@ -345,7 +345,7 @@ impl Emo {
     fn pass<'a, T: Real>(
         &self,
         logits: Logits<'a, T>,
-        targets: TargetIndices<'_>,
+        targets: Indices<'_>,
         cost: &'a CosineCost<T>,
         reduction: Reduction<'_, T>,
     ) -> Result<Checked<'a, T>> {

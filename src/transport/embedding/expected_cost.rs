@@ -12,11 +12,11 @@ use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 use super::cosine_cost::CosineCost;
 use super::lanes::{self, CostSlope, ExpectedCost};
 use super::logits::Logits;
-use super::row_targets::{CLASSES, RowError, RowTarget, RowTargets, TargetDirections, TargetIndices};
+use super::row_targets::{CLASSES, RowError, RowTarget, RowTargets, TargetDirections};
 use crate::error::Position;
 use crate::rows::Rows;
 use crate::simd::{RowSum, dispatch};
-use crate::target::{self, Class};
+use crate::target::{self, Class, Indices};
 use crate::{Error, Real, Result, check, parallel};
 
 /// Rows of logits whose cosines are computed together, and that make one job: with [`CLASSES`] classes, 256 KiB of `f32`.
@@ -80,16 +80,17 @@ impl<'a, T: Real> Pass<'a, T> {
     /// Checks shapes and targets. Rows with the ignored target, or with a weight of zero, are never looked at.
     pub(super) fn new(
         logits: Logits<'a, T>,
-        targets: TargetIndices<'_>,
+        targets: Indices<'_>,
         cost: &'a CosineCost<T>,
         ignore_index: Option<i64>,
         weights: Option<&[T]>,
     ) -> Result<Self> {
         let (n, classes) = (logits.shape[0], cost.classes());
         check::shape("logits", &logits.shape, &[n, classes])?;
-        check::shape("targets", &[targets.len], &[n])?;
+        check::shape("targets", targets.shape(), &[n])?;
+        let targets = targets.all();
         let is_dropped = |row: usize| weights.is_some_and(|w| w[row] == T::zero());
-        let class = |row: usize| match (targets.at)(row) {
+        let class = |row: usize| match targets[row] {
             _ if is_dropped(row) => Ok(None),
             index => match target::class(index, ignore_index, classes) {
                 Class::Is(class) => Ok(Some(class)),
@@ -277,7 +278,7 @@ impl<'a, T: Real> Pass<'a, T> {
                 let position = Position(vec![row, class]);
                 Error::Value { argument: "targets", position, value, allowed: "finite and >= 0" }
             }
-            _ => self.logits.rows.improper("logits", row),
+            _ => self.logits.improper("logits", row),
         }
     }
 }

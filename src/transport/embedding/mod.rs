@@ -7,7 +7,7 @@ pub(super) mod emo;
 mod expected_cost;
 mod lanes;
 pub(super) mod logits;
-pub(super) mod row_targets;
+mod row_targets;
 #[cfg(test)]
 mod testing;
 

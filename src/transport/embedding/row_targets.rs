@@ -10,20 +10,6 @@ use crate::rows::{self, Rows};
 /// Classes whose cosines are computed together.
 pub(super) const CLASSES: usize = 1024;
 
-/// The class indices of a call, whatever integers they are stored as.
-#[derive(Clone, Copy)]
-pub(in crate::transport) struct TargetIndices<'a> {
-    pub(super) len: usize,
-    /// That of a row.
-    pub(super) at: &'a dyn Fn(usize) -> i64,
-}
-
-impl<'a> TargetIndices<'a> {
-    pub(super) fn of(len: usize, at: &'a dyn Fn(usize) -> i64) -> Self {
-        Self { len, at }
-    }
-}
-
 /// Why a row cannot be used.
 #[derive(Clone, Copy)]
 pub(super) enum RowError {
