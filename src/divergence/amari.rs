@@ -1,6 +1,6 @@
 //! The α-divergence of Amari, Cressie and Read.
 
-use super::class_loops::loops_compiled_here;
+use super::class_loops::{Vectorized, loops_compiled_here};
 use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence, Sides};
 use crate::math::exp;
 use crate::{Real, Result, check};
@@ -57,7 +57,7 @@ impl ClassDivergence for AmariDivergence {
     loops_compiled_here!(|divergence| match divergence.alpha {
         1.0 => KlDivergence.loops(),
         0.0 => ReverseKlDivergence.loops(),
-        alpha => Box::new(Between { alpha }),
+        alpha => Box::new(Vectorized::<_, true>(Between { alpha })),
     });
 
     fn check(&self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The χ²-divergences of Pearson and Neyman, and the one against a mixture.
 
 use super::class_divergence::limited;
-use super::class_loops::{Unlimited, loops_compiled_here};
+use super::class_loops::{Vectorized, loops_compiled_here};
 use super::{ClassDivergence, ClassPair, ClassTerm, Sides};
 use crate::Real;
 use crate::math::exp;
@@ -35,7 +35,7 @@ use crate::math::exp;
 pub struct PearsonChiSquare;
 
 impl ClassDivergence for PearsonChiSquare {
-    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+    loops_compiled_here!(|divergence| Box::new(Vectorized::<_, false>(*divergence)));
 
     /// `m² M` with `m = e^-a - 1` and `M` the larger probability, `p²/q` in its place where that is `p`.
     #[inline(always)]
@@ -70,7 +70,7 @@ impl ClassDivergence for PearsonChiSquare {
 pub struct NeymanChiSquare;
 
 impl ClassDivergence for NeymanChiSquare {
-    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+    loops_compiled_here!(|divergence| Box::new(Vectorized::<_, false>(*divergence)));
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {

@@ -1,6 +1,6 @@
 //! The author's side: a divergence that is a sum over classes.
 
-use super::class_loops::{Borrowed, Loops};
+use super::class_loops::{Borrowed, Loops, Vectorized};
 use super::{ClassPair, ClassTerm, Sides};
 use crate::{Real, Result};
 
@@ -73,7 +73,7 @@ pub trait ClassDivergence: Sync {
     where
         Self: Sized,
     {
-        Box::new(Borrowed(self))
+        Box::new(Vectorized::<_, true>(Borrowed(self)))
     }
 }
 

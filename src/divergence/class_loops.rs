@@ -52,68 +52,27 @@ impl HasLoops for f64 {
     }
 }
 
-impl<K: ClassDivergence> Loops for K {
-    fn slope_limits(&self) -> Sides<[f64; 2]> {
-        self.limits()
-    }
-}
+/// A divergence as its loops. Slopes without limits are never measured from one: of such a divergence (`LIMITED` false) the
+/// loops that do so are not compiled.
+pub(super) struct Vectorized<K, const LIMITED: bool>(pub(super) K);
 
-#[allow(private_interfaces)]
-impl<K: ClassDivergence, T: Real> ClassLoops<T> for K {
-    fn sums(&self, norms: &RowNormalizers<T>, slopes: bool, p: &[T], q: &[T]) -> ClassTerm<T> {
-        if slopes && norms.is_far() {
-            return dispatch(Sums::<_, _, true, true> { divergence: self, norms: *norms, p, q });
-        }
-        near_sums(self, norms, slopes, p, q)
-    }
-
-    fn gradients(
-        &self,
-        norms: &RowNormalizers<T>,
-        centers: [T; 2],
-        scale: T,
-        p: &[T],
-        q: &[T],
-        out: Out<'_, T>,
-    ) -> GradientTotals<T> {
-        if norms.is_far() {
-            return dispatch(Slopes::<_, _, true> { divergence: self, norms: *norms, p, q, centers, scale, out });
-        }
-        dispatch(Slopes::<_, _, false> { divergence: self, norms: *norms, p, q, centers, scale, out })
-    }
-
-    fn term(&self, class: ClassPair<T>) -> ClassTerm<T> {
-        self.at::<T, false>(class)
-    }
-}
-
-/// Sums where slopes are measured from 0.
-fn near_sums<K: ClassDivergence, T: Real>(
-    divergence: &K,
-    norms: &RowNormalizers<T>,
-    slopes: bool,
-    p: &[T],
-    q: &[T],
-) -> ClassTerm<T> {
-    match slopes {
-        true => dispatch(Sums::<_, _, true, false> { divergence, norms: *norms, p, q }),
-        false => dispatch(Sums::<_, _, false, false> { divergence, norms: *norms, p, q }),
-    }
-}
-
-/// The loops of a divergence whose slopes have no limits: those that measure from one are not compiled.
-pub(super) struct Unlimited<K>(pub(super) K);
-
-impl<K: ClassDivergence> Loops for Unlimited<K> {
+impl<K: ClassDivergence, const LIMITED: bool> Loops for Vectorized<K, LIMITED> {
     fn slope_limits(&self) -> Sides<[f64; 2]> {
         self.0.limits()
     }
 }
 
 #[allow(private_interfaces)]
-impl<K: ClassDivergence, T: Real> ClassLoops<T> for Unlimited<K> {
+impl<K: ClassDivergence, T: Real, const LIMITED: bool> ClassLoops<T> for Vectorized<K, LIMITED> {
     fn sums(&self, norms: &RowNormalizers<T>, slopes: bool, p: &[T], q: &[T]) -> ClassTerm<T> {
-        near_sums(&self.0, norms, slopes, p, q)
+        let (divergence, norms) = (&self.0, *norms);
+        if LIMITED && slopes && norms.is_far() {
+            return dispatch(Sums::<_, _, true, true> { divergence, norms, p, q });
+        }
+        match slopes {
+            true => dispatch(Sums::<_, _, true, false> { divergence, norms, p, q }),
+            false => dispatch(Sums::<_, _, false, false> { divergence, norms, p, q }),
+        }
     }
 
     fn gradients(
@@ -125,7 +84,11 @@ impl<K: ClassDivergence, T: Real> ClassLoops<T> for Unlimited<K> {
         q: &[T],
         out: Out<'_, T>,
     ) -> GradientTotals<T> {
-        dispatch(Slopes::<_, _, false> { divergence: &self.0, norms: *norms, p, q, centers, scale, out })
+        let (divergence, norms) = (&self.0, *norms);
+        if LIMITED && norms.is_far() {
+            return dispatch(Slopes::<_, _, true> { divergence, norms, p, q, centers, scale, out });
+        }
+        dispatch(Slopes::<_, _, false> { divergence, norms, p, q, centers, scale, out })
     }
 
     fn term(&self, class: ClassPair<T>) -> ClassTerm<T> {
@@ -151,7 +114,9 @@ impl<K: ClassDivergence> ClassDivergence for Borrowed<'_, K> {
 /// caller: those of the divergence itself, or of what is given in its place.
 macro_rules! loops_compiled_here {
     () => {
-        loops_compiled_here!(|divergence| Box::new(*divergence));
+        loops_compiled_here!(|divergence| Box::new($crate::divergence::class_loops::Vectorized::<_, true>(
+            *divergence
+        )));
     };
     (|$divergence:ident| $loops:expr) => {
         #[inline(never)]

@@ -1,7 +1,7 @@
 //! The two ways between forward and reverse Kullback-Leibler divergence through a mixture.
 
 use super::class_divergence::UNBOUNDED;
-use super::class_loops::{Loops, loops_compiled_here};
+use super::class_loops::{Loops, Vectorized, loops_compiled_here};
 use super::mixture::Mixture;
 use super::{ClassDivergence, ClassPair, ClassTerm, KlDivergence, ReverseKlDivergence, Sides};
 use crate::{Real, Result, check};
@@ -161,7 +161,7 @@ fn loops<'a>(beta: f64, weights: [f64; 2]) -> Box<dyn Loops + 'a> {
     match end(beta) {
         Some(End::Forward) => KlDivergence.loops(),
         Some(End::Reverse) => ReverseKlDivergence.loops(),
-        None => Box::new(mixture(beta, weights)),
+        None => Box::new(Vectorized::<_, true>(mixture(beta, weights))),
     }
 }
 

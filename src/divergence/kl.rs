@@ -1,6 +1,6 @@
 //! The Kullback-Leibler divergence, both ways.
 
-use super::class_loops::{Unlimited, loops_compiled_here};
+use super::class_loops::{Vectorized, loops_compiled_here};
 use super::{ClassDivergence, ClassPair, ClassTerm};
 use crate::Real;
 
@@ -35,7 +35,7 @@ use crate::Real;
 pub struct KlDivergence;
 
 impl ClassDivergence for KlDivergence {
-    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+    loops_compiled_here!(|divergence| Box::new(Vectorized::<_, false>(*divergence)));
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
@@ -75,7 +75,7 @@ impl ClassDivergence for KlDivergence {
 pub struct ReverseKlDivergence;
 
 impl ClassDivergence for ReverseKlDivergence {
-    loops_compiled_here!(|divergence| Box::new(Unlimited(*divergence)));
+    loops_compiled_here!(|divergence| Box::new(Vectorized::<_, false>(*divergence)));
 
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {

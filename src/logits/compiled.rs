@@ -5,13 +5,13 @@ use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 use super::cross_entropy::{self, CrossEntropy};
 use super::detached::{self, Detached, WeightedNll};
 use super::logit_rows::{self, LogitArrays};
-use crate::reduction::AnyReduction;
 use super::shard::{self, LogSumExp, Upstream, VocabularyShard};
 use super::soft_cross_entropy::{self, SoftCrossEntropy};
 use super::transform::LogitTransform;
 use super::weighted_sum::{self, SignedLog};
 use super::{class_log_probs, collision, entropy, log_softmax, log_sum_exp, token_log_probs};
 use crate::compiled::compiled;
+use crate::reduction::AnyReduction;
 use crate::target::Indices;
 use crate::{Element, Result};
 

@@ -5,9 +5,9 @@ use super::hard_target::HardTargets;
 use super::labels::Labels;
 use super::logit_rows::{LogitArrays, LogitRows};
 use super::scales::Scales;
-use crate::reduction::AnyReduction;
 use super::token_objective::{ClassIndices, TokenObjective};
 use super::transform::LogitTransform;
+use crate::reduction::AnyReduction;
 use crate::target::Indices;
 use crate::{Element, Real, Result, check};
 

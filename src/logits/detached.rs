@@ -8,8 +8,8 @@ use super::kernel::{self, Block, Requested, Row, RowKernel, RowRequest, Slope, S
 use super::labels::Labels;
 use super::logit_rows::{LogitArrays, LogitRows, by_row};
 use super::scales::Scales;
-use crate::reduction::AnyReduction;
 use crate::compiled::in_dimension;
+use crate::reduction::AnyReduction;
 use crate::simd::{self, ROW_TILE, RowTile};
 use crate::target::Indices;
 use crate::{Element, Real, Result};
@@ -172,3 +172,50 @@ impl<T: Real> RowKernel<T> for WeighedRows<'_, T> {
         block.entry(slope.class).into_iter().for_each(|to| *to = entry);
     }
 }
+/// Makes a struct with an `ignore_index`, which is a [`Factor`], one of the token objectives, with its detached factor.
+macro_rules! detached_objective {
+    ($objective:ident) => {
+        impl $objective {
+            /// The loss of each row, the likelihood, and the factor that the gradient takes for a constant.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("See [`", stringify!($objective), "`].")]
+            pub fn terms<E: $crate::Element, I: $crate::Target, D: ndarray::Dimension>(
+                &self,
+                logits: &ndarray::ArrayRef<E, D>,
+                targets: &ndarray::ArrayRef<I, D::Smaller>,
+            ) -> $crate::Result<$crate::logits::WeightedNll<E::Real, D::Smaller>> {
+                let targets = I::erase(targets.view().into_dyn());
+                Ok(E::detached_terms(self.detached(), $crate::logits::logit_rows::LogitArrays::read(logits), targets)?
+                    .in_dimension())
+            }
+
+            fn detached(&self) -> $crate::logits::detached::Detached<'_> {
+                $crate::logits::detached::Detached { factor: self, ignore_index: self.ignore_index }
+            }
+        }
+
+        impl $crate::logits::TokenObjective for $objective {
+            type Targets = $crate::logits::token_objective::ClassIndices;
+
+            fn reduced<E: $crate::Element>(
+                &self,
+                logits: $crate::logits::logit_rows::LogitArrays<'_, E>,
+                targets: $crate::target::Indices<'_>,
+                reduction: $crate::reduction::AnyReduction<'_, E::Real>,
+            ) -> $crate::Result<E::Real> {
+                E::detached(self.detached(), logits, targets, reduction)
+            }
+
+            fn losses<E: $crate::Element>(
+                &self,
+                logits: $crate::logits::logit_rows::LogitArrays<'_, E>,
+                targets: $crate::target::Indices<'_>,
+            ) -> $crate::Result<(Vec<f64>, f64)> {
+                E::detached_losses(self.detached(), logits, targets)
+            }
+        }
+    };
+}
+pub(super) use detached_objective;

@@ -1,13 +1,7 @@
 //! MixCE: cross-entropies in both directions, the reverse one with the model's own probability as its weight.
 
-use ndarray::{ArrayRef, Dimension};
-
-use super::detached::{Detached, Factor, WeightedNll};
-use super::logit_rows::LogitArrays;
-use crate::reduction::AnyReduction;
-use super::token_objective::{ClassIndices, TokenObjective};
-use crate::target::Indices;
-use crate::{Element, Result, Target, check};
+use super::detached::{Factor, detached_objective};
+use crate::{Result, check};
 
 /// Negative log-likelihood, mixed with itself weighed by the detached probability of the target.
 ///
@@ -72,42 +66,7 @@ impl Factor for MixCe {
     }
 }
 
-impl MixCe {
-    /// The loss of each row, the likelihood, and the factor that the gradient takes for a constant.
-    ///
-    /// # Errors
-    ///
-    /// See [`MixCe`].
-    pub fn terms<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-    ) -> Result<WeightedNll<E::Real, D::Smaller>> {
-        let targets = I::erase(targets.view().into_dyn());
-        Ok(E::detached_terms(self.detached(), LogitArrays::read(logits), targets)?.in_dimension())
-    }
-
-    fn detached(&self) -> Detached<'_> {
-        Detached { factor: self, ignore_index: self.ignore_index }
-    }
-}
-
-impl TokenObjective for MixCe {
-    type Targets = ClassIndices;
-
-    fn reduced<E: Element>(
-        &self,
-        logits: LogitArrays<'_, E>,
-        targets: Indices<'_>,
-        reduction: AnyReduction<'_, E::Real>,
-    ) -> Result<E::Real> {
-        E::detached(self.detached(), logits, targets, reduction)
-    }
-
-    fn losses<E: Element>(&self, logits: LogitArrays<'_, E>, targets: Indices<'_>) -> Result<(Vec<f64>, f64)> {
-        E::detached_losses(self.detached(), logits, targets)
-    }
-}
+detached_objective!(MixCe);
 
 #[cfg(test)]
 mod tests {
@@ -116,6 +75,7 @@ mod tests {
     use super::*;
     use crate::Reduction;
     use crate::logits::CrossEntropy;
+    use crate::logits::TokenObjective;
     use crate::logits::testing::{assert_close, differences, sample, worked};
 
     const INF: f64 = f64::INFINITY;

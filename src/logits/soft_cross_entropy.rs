@@ -5,10 +5,10 @@ use ndarray::ArrayViewD;
 use super::class_weights::ClassWeights;
 use super::logit_rows::{LogitArrays, LogitRows};
 use super::scales::Scales;
-use crate::reduction::AnyReduction;
 use super::soft_target::SoftTargets;
 use super::token_objective::{ClassProbabilities, TokenObjective};
 use super::transform::LogitTransform;
+use crate::reduction::AnyReduction;
 use crate::rows::Rows;
 use crate::{Element, Real, Result, check};
 

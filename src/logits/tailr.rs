@@ -1,13 +1,7 @@
 //! TaiLr: a likelihood that counts less where the model finds its target unlikely.
 
-use ndarray::{ArrayRef, Dimension};
-
-use super::detached::{Detached, Factor, WeightedNll};
-use super::logit_rows::LogitArrays;
-use crate::reduction::AnyReduction;
-use super::token_objective::{ClassIndices, TokenObjective};
-use crate::target::Indices;
-use crate::{Element, Result, Target, check};
+use super::detached::{Factor, detached_objective};
+use crate::{Result, check};
 
 /// Negative log-likelihood weighed by a detached factor of the target's probability, from the total variation distance.
 ///
@@ -80,42 +74,7 @@ impl Factor for TaiLr {
     }
 }
 
-impl TaiLr {
-    /// The loss of each row, the likelihood, and the factor that the gradient takes for a constant.
-    ///
-    /// # Errors
-    ///
-    /// See [`TaiLr`].
-    pub fn terms<E: Element, I: Target, D: Dimension>(
-        &self,
-        logits: &ArrayRef<E, D>,
-        targets: &ArrayRef<I, D::Smaller>,
-    ) -> Result<WeightedNll<E::Real, D::Smaller>> {
-        let targets = I::erase(targets.view().into_dyn());
-        Ok(E::detached_terms(self.detached(), LogitArrays::read(logits), targets)?.in_dimension())
-    }
-
-    fn detached(&self) -> Detached<'_> {
-        Detached { factor: self, ignore_index: self.ignore_index }
-    }
-}
-
-impl TokenObjective for TaiLr {
-    type Targets = ClassIndices;
-
-    fn reduced<E: Element>(
-        &self,
-        logits: LogitArrays<'_, E>,
-        targets: Indices<'_>,
-        reduction: AnyReduction<'_, E::Real>,
-    ) -> Result<E::Real> {
-        E::detached(self.detached(), logits, targets, reduction)
-    }
-
-    fn losses<E: Element>(&self, logits: LogitArrays<'_, E>, targets: Indices<'_>) -> Result<(Vec<f64>, f64)> {
-        E::detached_losses(self.detached(), logits, targets)
-    }
-}
+detached_objective!(TaiLr);
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +82,7 @@ mod tests {
 
     use super::*;
     use crate::Reduction;
+    use crate::logits::TokenObjective;
     use crate::logits::testing::{assert_close, differences, other_layouts, sample, worked};
     use crate::logits::{CrossEntropy, MixCe};
 

@@ -4,8 +4,8 @@ use ndarray::{Array, ArrayRef, ArrayViewD, Dimension};
 
 use super::logit_rows::LogitArrays;
 use super::scales;
-use crate::reduction::AnyReduction;
 use crate::compiled::in_dimension;
+use crate::reduction::AnyReduction;
 use crate::target::Indices;
 use crate::{Element, Real, Reduction, Result, SumCount, Target};
 
@@ -134,11 +134,7 @@ pub trait TokenObjective {
         Self::Targets: Accepts<Y, E>,
     {
         let arrays = LogitArrays::write(logits, out);
-        self.reduced(
-            arrays,
-            <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()),
-            reduction.into_any(),
-        )
+        self.reduced(arrays, <Self::Targets as Accepts<Y, E>>::erase(targets.view().into_dyn()), reduction.into_any())
     }
 
     /// The reduced loss; its gradient takes the place of the logits, which needs no memory at all.
@@ -156,11 +152,7 @@ pub trait TokenObjective {
         Self::Targets: Accepts<Y, T>,
     {
         let arrays = LogitArrays::<T>::replace(logits);
-        self.reduced(
-            arrays,
-            <Self::Targets as Accepts<Y, T>>::erase(targets.view().into_dyn()),
-            reduction.into_any(),
-        )
+        self.reduced(arrays, <Self::Targets as Accepts<Y, T>>::erase(targets.view().into_dyn()), reduction.into_any())
     }
 
     /// The reduced loss, and the gradient where it has a place.

@@ -41,6 +41,35 @@ impl Choose for f64 {
     }
 }
 
+/// Loops over blocks for every loss of a trait: a marker that names them, and the function of plain numbers that they run. The
+/// function may speak of the element type `T` and of `FMA`.
+macro_rules! loops {
+    ($(#[$doc:meta])* $of:ident: $loss:ident, $n:expr, $g:expr, |$this:ident, $x:pat_param| $at:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $of;
+
+        const _: () = {
+            struct At<'l, L>(&'l L);
+
+            impl<L: $loss> $crate::pointwise::Pointwise<{ $n }, { $g }> for At<'_, L> {
+                #[inline(always)]
+                fn at<T: $crate::Real, const FMA: bool>(&self, $x: [T; $n]) -> (T, [T; $g]) {
+                    let $this = self.0;
+                    $at
+                }
+            }
+
+            impl<T: $crate::Real, L: $loss> $crate::pointwise::Block<T, $of> for L {
+                fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
+                    $crate::pointwise::apply::<T, _, { $n }, { $g }>(&At(self), columns, loss, slopes, is_steep);
+                }
+            }
+        };
+    };
+}
+pub(crate) use loops;
+
 /// Compiles the loops of a loss where it is written, once for each element type and instruction set, so that whoever calls it
 /// compiles none. The one line that every implementation of the named trait starts with:
 ///

@@ -28,6 +28,7 @@ pub(crate) use column::{Column, Source};
 #[allow(unreachable_pub)] // rooms hand it on
 pub use domain::Domain;
 pub(crate) use driver::{Call, Words, run};
+pub(crate) use loops::loops;
 #[allow(unreachable_pub)] // rooms hand it on
 pub use loops::{Choose, Loops};
 pub(crate) use output::{Mode, Output, Scale};

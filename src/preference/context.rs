@@ -93,3 +93,60 @@ pub(super) fn of_rejected(error: Error) -> Error {
         other => other,
     })
 }
+
+/// The methods by which a chain is given what an objective needs beside the outputs of the model, which its field `context`
+/// keeps. Of an `impl` with the lifetime `'a` and the stored type `E`.
+macro_rules! context_setters {
+    () => {
+        /// Adds the reference's log-probabilities of the same responses, summed over the same tokens: its own
+        /// [`sequences`](Self::sequences).
+        pub fn reference(mut self, reference: $crate::preference::PairsView<'a, E::Real>) -> Self {
+            self.context.reference = Some(reference);
+            self
+        }
+
+        /// Adds what a judge gives each response, as [`PairBatch::rewards`] has it.
+        pub fn rewards(mut self, rewards: $crate::preference::PairsView<'a, E::Real>) -> Self {
+            self.context.rewards = Some(rewards);
+            self
+        }
+
+        /// Adds an offset, as [`PairBatch::offset`] has it.
+        pub fn offset(mut self, offset: ndarray::ArrayView1<'a, E::Real>) -> Self {
+            self.context.labels = self.context.labels.with($crate::preference::Label::Offset, offset);
+            self
+        }
+
+        /// Adds soft labels, as [`PairBatch::soft_label`] has them.
+        pub fn soft_label(mut self, soft_label: ndarray::ArrayView1<'a, E::Real>) -> Self {
+            self.context.labels = self.context.labels.with($crate::preference::Label::SoftLabel, soft_label);
+            self
+        }
+
+        /// Adds probabilities of a tie, as [`PairBatch::tie_probability`] has them.
+        pub fn tie_probability(mut self, tie_probability: ndarray::ArrayView1<'a, E::Real>) -> Self {
+            self.context.labels = self.context.labels.with($crate::preference::Label::TieProbability, tie_probability);
+            self
+        }
+
+        /// Adds gaps of ratings, as [`PairBatch::rating_gap`] has them.
+        pub fn rating_gap(mut self, rating_gap: ndarray::ArrayView1<'a, E::Real>) -> Self {
+            self.context.labels = self.context.labels.with($crate::preference::Label::RatingGap, rating_gap);
+            self
+        }
+
+        /// Adds the log-probability of a third response of each prompt, as [`PairBatch::gold`] has it. Its gradient goes back
+        /// to that response separately.
+        pub fn gold(mut self, gold: ndarray::ArrayView1<'a, E::Real>) -> Self {
+            self.context.gold = Some(gold);
+            self
+        }
+
+        /// Puts the policy's logits behind a temperature and a soft cap. The reference has seen its own before.
+        pub fn transform(mut self, transform: $crate::logits::LogitTransform) -> Self {
+            self.context.transform = transform;
+            self
+        }
+    };
+}
+pub(super) use context_setters;

@@ -1,14 +1,14 @@
 //! From the hidden states of both responses to any pair objective, and back to all that is trained.
 
-use ndarray::{Array, ArrayView1, ArrayViewMut, Dimension};
+use ndarray::{Array, ArrayViewMut, Dimension};
 use num_traits::Zero;
 
 use crate::logits::linear::Pass;
 use crate::logits::linear::check_out;
-use crate::logits::{LinearGradient, LinearGradientMut, LinearHead, LogitTransform};
+use crate::logits::{LinearGradient, LinearGradientMut, LinearHead};
+use crate::preference::context::context_setters;
 use crate::preference::context::{Context, of_chosen, of_rejected, weights};
-use crate::preference::label::Label;
-use crate::preference::{PairBatch, PairObjective, Pairs, PairsView};
+use crate::preference::{PairBatch, PairObjective, Pairs};
 use crate::sequence::{HiddenResponses, Sequences, Shifted, cotangents, sums};
 use crate::{Element, Reduction, Result, Target, check};
 
@@ -95,55 +95,7 @@ impl<'a, E: Element, I: Target, D: Dimension> LinearPairs<'a, E, I, D> {
         Self { responses, head, context: Context::new() }
     }
 
-    /// Adds the reference's log-probabilities of the same responses, summed over the same tokens: its own
-    /// [`sequences`](Self::sequences).
-    pub fn reference(mut self, reference: PairsView<'a, E::Real>) -> Self {
-        self.context.reference = Some(reference);
-        self
-    }
-
-    /// Adds what a judge gives each response, as [`PairBatch::rewards`] has it.
-    pub fn rewards(mut self, rewards: PairsView<'a, E::Real>) -> Self {
-        self.context.rewards = Some(rewards);
-        self
-    }
-
-    /// Adds an offset, as [`PairBatch::offset`] has it.
-    pub fn offset(mut self, offset: ArrayView1<'a, E::Real>) -> Self {
-        self.context.labels = self.context.labels.with(Label::Offset, offset);
-        self
-    }
-
-    /// Adds soft labels, as [`PairBatch::soft_label`] has them.
-    pub fn soft_label(mut self, soft_label: ArrayView1<'a, E::Real>) -> Self {
-        self.context.labels = self.context.labels.with(Label::SoftLabel, soft_label);
-        self
-    }
-
-    /// Adds probabilities of a tie, as [`PairBatch::tie_probability`] has them.
-    pub fn tie_probability(mut self, tie_probability: ArrayView1<'a, E::Real>) -> Self {
-        self.context.labels = self.context.labels.with(Label::TieProbability, tie_probability);
-        self
-    }
-
-    /// Adds gaps of ratings, as [`PairBatch::rating_gap`] has them.
-    pub fn rating_gap(mut self, rating_gap: ArrayView1<'a, E::Real>) -> Self {
-        self.context.labels = self.context.labels.with(Label::RatingGap, rating_gap);
-        self
-    }
-
-    /// Adds the log-probability of a third response of each prompt, as [`PairBatch::gold`] has it. Its gradient goes back
-    /// to that response separately.
-    pub fn gold(mut self, gold: ArrayView1<'a, E::Real>) -> Self {
-        self.context.gold = Some(gold);
-        self
-    }
-
-    /// Puts the policy's logits behind a temperature and a soft cap. The reference has seen its own before.
-    pub fn transform(mut self, transform: LogitTransform) -> Self {
-        self.context.transform = transform;
-        self
-    }
+    context_setters!();
 
     /// Log-probability and length of each response: the forward half, which is all that a reference model needs.
     pub fn sequences(&self) -> Result<Pairs<Sequences<E::Real>>> {

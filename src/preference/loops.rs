@@ -1,7 +1,7 @@
 //! The loops of pair losses as the pass over a batch sees them: of both sides, of the margin, of a link.
 
 use crate::Real;
-use crate::pointwise::{Block, Choose, Pointwise, apply};
+use crate::pointwise::{Block, Choose, loops};
 use crate::preference::margin::Margined;
 use crate::preference::{LabeledLoss, Length, PairLoss, Pairs, RatioLink, Row};
 
@@ -13,85 +13,35 @@ pub(crate) const ROW: usize = 10;
 /// The same, and the margin after them.
 const ROW_AND_MARGIN: usize = ROW + 1;
 
-/// Loops over whole pairs: loss and slopes of both sides.
-#[derive(Clone, Copy, Debug)]
-pub struct Sides;
-
-/// Loops over margins, after the columns of the batch: loss and slope.
-#[derive(Clone, Copy, Debug)]
-pub struct Margins;
-
-/// Loops over log-ratios: a link and its slope.
-#[derive(Clone, Copy, Debug)]
-pub struct Ratios;
-
-/// Loops over two log-ratios: the difference of their links and both slopes.
-#[derive(Clone, Copy, Debug)]
-pub struct Differences;
-
-/// A loss by element, as a function of plain numbers.
-struct AtRow<'l, L>(&'l L);
-
-impl<L: PairLoss> Pointwise<ROW, 2> for AtRow<'_, L> {
-    #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, x: [T; ROW]) -> (T, [T; 2]) {
-        let (loss, slope) = self.0.at::<T, FMA>(Row::from_array(x));
-        (loss, [slope.chosen, slope.rejected])
+loops! {
+    /// Loops over whole pairs: loss and slopes of both sides.
+    Sides: PairLoss, ROW, 2, |loss, x| {
+        let (value, slope) = loss.at::<T, FMA>(Row::from_array(x));
+        (value, [slope.chosen, slope.rejected])
     }
 }
 
-struct AtMargin<'l, L>(&'l L);
-
-impl<L: LabeledLoss> Pointwise<ROW_AND_MARGIN, 1> for AtMargin<'_, L> {
-    #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, x: [T; ROW_AND_MARGIN]) -> (T, [T; 1]) {
-        let [a, b, c, d, e, f, g, h, i, j, margin] = x;
-        let (loss, slope) = self.0.at::<T, FMA>(margin, Row::from_array([a, b, c, d, e, f, g, h, i, j]));
-        (loss, [slope])
+loops! {
+    /// Loops over margins, after the columns of the batch: loss and slope.
+    Margins: LabeledLoss, ROW_AND_MARGIN, 1, |loss, [a, b, c, d, e, f, g, h, i, j, margin]| {
+        let (value, slope) = loss.at::<T, FMA>(margin, Row::from_array([a, b, c, d, e, f, g, h, i, j]));
+        (value, [slope])
     }
 }
 
-struct AtRatio<'l, L>(&'l L);
-
-impl<L: RatioLink> Pointwise<1, 1> for AtRatio<'_, L> {
-    #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, [ratio]: [T; 1]) -> (T, [T; 1]) {
-        let (link, slope) = self.0.at::<T, FMA>(ratio);
-        (link, [slope])
+loops! {
+    /// Loops over log-ratios: a link and its slope.
+    Ratios: RatioLink, 1, 1, |link, [ratio]| {
+        let (value, slope) = link.at::<T, FMA>(ratio);
+        (value, [slope])
     }
 }
 
-struct AtDifference<'l, L>(&'l L);
-
-impl<L: RatioLink> Pointwise<2, 2> for AtDifference<'_, L> {
-    #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, [chosen, rejected]: [T; 2]) -> (T, [T; 2]) {
-        let (difference, slopes) = self.0.difference::<T, FMA>(Pairs { chosen, rejected });
+loops! {
+    /// Loops over two log-ratios: the difference of their links and both slopes.
+    Differences: RatioLink, 2, 2, |link, [chosen, rejected]| {
+        let (difference, slopes) = link.difference::<T, FMA>(Pairs { chosen, rejected });
         (difference, [slopes.chosen, slopes.rejected])
-    }
-}
-
-impl<T: Real, L: PairLoss> Block<T, Sides> for L {
-    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
-        apply::<T, _, ROW, 2>(&AtRow(self), columns, loss, slopes, is_steep);
-    }
-}
-
-impl<T: Real, L: LabeledLoss> Block<T, Margins> for L {
-    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
-        apply::<T, _, ROW_AND_MARGIN, 1>(&AtMargin(self), columns, loss, slopes, is_steep);
-    }
-}
-
-impl<T: Real, L: RatioLink> Block<T, Ratios> for L {
-    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
-        apply::<T, _, 1, 1>(&AtRatio(self), columns, loss, slopes, is_steep);
-    }
-}
-
-impl<T: Real, L: RatioLink> Block<T, Differences> for L {
-    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
-        apply::<T, _, 2, 2>(&AtDifference(self), columns, loss, slopes, is_steep);
     }
 }
 

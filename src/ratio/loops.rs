@@ -1,46 +1,22 @@
 //! The loops of losses of log-ratios, as the pass over one side sees them.
 
 use crate::Real;
-use crate::pointwise::{Block, Choose, Loops, Pointwise, apply};
+use crate::pointwise::{Block, Choose, Loops, loops};
 use crate::ratio::{RatioLoss, Samples};
 
-/// Loops over the log-ratios of real samples.
-#[derive(Clone, Copy, Debug)]
-pub struct RealSide;
-
-/// Loops over the log-ratios of generated samples.
-#[derive(Clone, Copy, Debug)]
-pub struct FakeSide;
-
-struct AtReal<'l, L>(&'l L);
-
-impl<L: RatioLoss> Pointwise<1, 1> for AtReal<'_, L> {
-    #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, [ratio]: [T; 1]) -> (T, [T; 1]) {
-        let (loss, slope) = self.0.real::<T, FMA>(ratio);
-        (loss, [slope])
+loops! {
+    /// Loops over the log-ratios of real samples.
+    RealSide: RatioLoss, 1, 1, |loss, [ratio]| {
+        let (value, slope) = loss.real::<T, FMA>(ratio);
+        (value, [slope])
     }
 }
 
-struct AtFake<'l, L>(&'l L);
-
-impl<L: RatioLoss> Pointwise<1, 1> for AtFake<'_, L> {
-    #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, [ratio]: [T; 1]) -> (T, [T; 1]) {
-        let (loss, slope) = self.0.fake::<T, FMA>(ratio);
-        (loss, [slope])
-    }
-}
-
-impl<T: Real, L: RatioLoss> Block<T, RealSide> for L {
-    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
-        apply::<T, _, 1, 1>(&AtReal(self), columns, loss, slopes, is_steep);
-    }
-}
-
-impl<T: Real, L: RatioLoss> Block<T, FakeSide> for L {
-    fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
-        apply::<T, _, 1, 1>(&AtFake(self), columns, loss, slopes, is_steep);
+loops! {
+    /// Loops over the log-ratios of generated samples.
+    FakeSide: RatioLoss, 1, 1, |loss, [ratio]| {
+        let (value, slope) = loss.fake::<T, FMA>(ratio);
+        (value, [slope])
     }
 }
 

@@ -8,7 +8,15 @@ mod exact_transport;
 mod messages;
 mod samples;
 
-use loglik::{Error, Position};
+use loglik::{Error, Position, Result};
+
+const NAN: f64 = f64::NAN;
+const INF: f64 = f64::INFINITY;
+
+#[track_caller]
+fn says<R: std::fmt::Debug>(result: Result<R>, message: &str) {
+    assert_eq!(result.unwrap_err().to_string(), message);
+}
 
 const fn shared_between_threads<T: Send + Sync>() {}
 

@@ -10,8 +10,8 @@ use super::plan::LinearPlan;
 use super::token_log_probs;
 use super::tokens::{self, Tokens};
 use crate::compiled::compiled;
-use crate::reduction::AnyReduction;
 use crate::logits::{CrossEntropy, LogitTransform};
+use crate::reduction::AnyReduction;
 use crate::target::Indices;
 use crate::{Element, Result};
 

@@ -5,8 +5,8 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 use super::cosine_cost::CosineCost;
 use super::expected_cost::{Pass, Slopes};
 use super::logits::Logits;
-use crate::transport::Compiled;
 use crate::target::Indices;
+use crate::transport::Compiled;
 use crate::{Element, Real, Result, Target};
 
 /// The expected cost of taking the model's class for the target: one number in `[0, 2]` for each row.

@@ -7,8 +7,8 @@ use super::expected_cost::{Pass, RowStats, Slopes};
 use super::logits::Logits;
 use crate::error::Position;
 use crate::reduction::{self, to_real};
-use crate::transport::Compiled;
 use crate::target::Indices;
+use crate::transport::Compiled;
 use crate::{Element, Error, Real, Reduction, Result, SumCount, Target};
 
 /// Which of the two terms is scaled to the size of the other, by a factor that counts as a constant in the gradient.
@@ -141,13 +141,7 @@ impl Emo {
         cost: &CosineCost<E::Real>,
         reduction: Reduction<'_, E::Real>,
     ) -> Result<E::Real> {
-        E::Real::emo_value(
-            *self,
-            E::logits(logits),
-            I::erase(targets.view().into_dyn()),
-            cost,
-            reduction,
-        )
+        E::Real::emo_value(*self, E::logits(logits), I::erase(targets.view().into_dyn()), cost, reduction)
     }
 
     /// The loss of each row.
@@ -175,12 +169,7 @@ impl Emo {
         targets: &ArrayRef1<I>,
         cost: &CosineCost<E::Real>,
     ) -> Result<EmoTerms<E::Real>> {
-        E::Real::emo_terms(
-            *self,
-            E::logits(logits),
-            I::erase(targets.view().into_dyn()),
-            cost,
-        )
+        E::Real::emo_terms(*self, E::logits(logits), I::erase(targets.view().into_dyn()), cost)
     }
 
     /// The reduced loss and its gradient in the logits, `[N, V]`.
@@ -195,13 +184,7 @@ impl Emo {
         cost: &CosineCost<E::Real>,
         reduction: Reduction<'_, E::Real>,
     ) -> Result<(E::Real, Array2<E::Real>)> {
-        E::Real::emo_grad(
-            *self,
-            E::logits(logits),
-            I::erase(targets.view().into_dyn()),
-            cost,
-            reduction,
-        )
+        E::Real::emo_grad(*self, E::logits(logits), I::erase(targets.view().into_dyn()), cost, reduction)
     }
 
     /// The reduced loss; its gradient is written to `out`, `[N, V]`, in which the cosines are formed. Rows that are not
@@ -218,14 +201,7 @@ impl Emo {
         reduction: Reduction<'_, E::Real>,
         out: &mut ArrayRef2<E::Real>,
     ) -> Result<E::Real> {
-        E::Real::emo_grad_into(
-            *self,
-            E::logits(logits),
-            I::erase(targets.view().into_dyn()),
-            cost,
-            reduction,
-            out,
-        )
+        E::Real::emo_grad_into(*self, E::logits(logits), I::erase(targets.view().into_dyn()), cost, reduction, out)
     }
 
     /// Sum of the losses and number of rows that are not ignored, by which micro-batches combine.
@@ -239,12 +215,7 @@ impl Emo {
         targets: &ArrayRef1<I>,
         cost: &CosineCost<E::Real>,
     ) -> Result<SumCount> {
-        E::Real::emo_sum_count(
-            *self,
-            E::logits(logits),
-            I::erase(targets.view().into_dyn()),
-            cost,
-        )
+        E::Real::emo_sum_count(*self, E::logits(logits), I::erase(targets.view().into_dyn()), cost)
     }
 }
 

@@ -3,13 +3,7 @@
 use loglik::prelude::*;
 use ndarray::{Array2, array};
 
-const NAN: f64 = f64::NAN;
-const INF: f64 = f64::INFINITY;
-
-#[track_caller]
-fn says<R: std::fmt::Debug>(result: Result<R>, message: &str) {
-    assert_eq!(result.unwrap_err().to_string(), message);
-}
+use super::{INF, NAN, says};
 
 #[test]
 fn distributions_that_are_none_are_named() {

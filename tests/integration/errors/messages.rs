@@ -4,13 +4,7 @@ use loglik::preference::pair_metrics;
 use loglik::prelude::*;
 use ndarray::{Array1, Array2, array, aview1};
 
-const NAN: f64 = f64::NAN;
-const INF: f64 = f64::INFINITY;
-
-#[track_caller]
-fn says<R: std::fmt::Debug>(result: Result<R>, message: &str) {
-    assert_eq!(result.unwrap_err().to_string(), message);
-}
+use super::{INF, NAN, says};
 
 #[test]
 fn logits_that_are_no_logits_are_named() {

@@ -3,10 +3,7 @@
 use loglik::prelude::*;
 use ndarray::{Array2, Array3, Array4, array};
 
-#[track_caller]
-fn says<R: std::fmt::Debug>(result: Result<R>, message: &str) {
-    assert_eq!(result.unwrap_err().to_string(), message);
-}
+use super::says;
 
 #[test]
 fn hyper_parameters_out_of_range_are_named() {
