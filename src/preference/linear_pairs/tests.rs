@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, Array3, Axis, Ix3, array, aview1};
 
 use super::*;
+use crate::logits::LogitTransform;
 use crate::logits::linear_token_log_probs_backward;
 use crate::logits::{LinearPlan, linear_token_log_probs_masked};
 use crate::preference::{Dpo, Ipo, Length, LogitPairs, Nll, Orpo, PairConfig, Term, WeightedSum};

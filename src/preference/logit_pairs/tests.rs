@@ -2,6 +2,7 @@ use ndarray::{Array2, Array3, Ix2, Ix3, ShapeBuilder, array, aview1, s};
 
 use super::*;
 use crate::Error;
+use crate::logits::LogitTransform;
 use crate::preference::{Dpo, Ipo, Length, Nll, Orpo, PairConfig, Term, WeightedSum};
 use crate::sequence::{Alignment, TokenMask};
 
