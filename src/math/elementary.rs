@@ -40,3 +40,18 @@ pub fn ln<T: Real, const FMA: bool>(x: T) -> T {
 pub fn ln_1p<T: Real, const FMA: bool>(x: T) -> T {
     x.ln_1p_lane::<FMA>()
 }
+
+/// `factor · x`, and 0 where the factor is 0, whatever `x` is: a product that selects. Exact otherwise.
+///
+/// A mask or a weight that is multiplied in makes NaN of an infinity; this does not. Both sides are formed, so that the loop
+/// over it has no branch.
+///
+/// ```
+/// use loglik::math::mul_or_zero;
+/// assert_eq!((mul_or_zero(0.0, f64::INFINITY), mul_or_zero(-2.0, 3.0)), (0.0, -6.0));
+/// ```
+#[must_use]
+#[inline(always)]
+pub fn mul_or_zero<T: Real>(factor: T, x: T) -> T {
+    if factor == T::zero() { T::zero() } else { factor * x }
+}

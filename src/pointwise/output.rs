@@ -4,7 +4,8 @@ use ndarray::{ArrayViewMut1, Axis, s};
 use std::ops::Range;
 
 use super::SLOPES;
-use crate::simd::{Kernel, dispatch, mul_or_zero};
+use crate::math::mul_or_zero;
+use crate::simd::{Kernel, dispatch};
 use crate::{Real, rows};
 
 /// Where a pass puts what it finds beside the sum. Arrays have one entry for each element, in any layout.

@@ -4,10 +4,11 @@
 //! loss and a link is compiled together.
 
 use crate::Real;
+use crate::math::mul_or_zero;
 use crate::pointwise::{Block, Choose};
 use crate::preference::Length;
 use crate::preference::loops::{LinkLoops, Margins, ROW};
-use crate::simd::{Kernel, dispatch, mul_or_zero};
+use crate::simd::{Kernel, dispatch};
 
 /// Elements that a link is worked on at a time: six columns of them stay in the first-level cache.
 const PART: usize = 256;

@@ -40,7 +40,7 @@ pub(crate) use gemm::{Left, PanelRow, TILE_ROWS, Tile, holds_tile, multiply_tile
 pub(crate) use gemm_crate::gemm;
 pub(crate) use lanes::{LANES, fold, join};
 pub(crate) use masked::{count, masked_sum, spread};
-pub(crate) use mul_or_zero::{mul_or_zero, mul_or_zero_all};
+pub(crate) use mul_or_zero::mul_or_zero_all;
 #[cfg(feature = "half")]
 pub(crate) use narrow::{sum_below_bf16, sum_below_f16, widen};
 pub(crate) use row::RowSum;

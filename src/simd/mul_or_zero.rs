@@ -2,12 +2,7 @@
 
 use super::{Kernel, dispatch};
 use crate::Real;
-
-/// `factor · x`, 0 where the factor is, whatever `x` is.
-#[inline(always)]
-pub(crate) fn mul_or_zero<T: Real>(factor: T, x: T) -> T {
-    if factor == T::zero() { T::zero() } else { factor * x }
-}
+use crate::math::mul_or_zero;
 
 struct Weigh<'a, T> {
     values: &'a mut [T],

@@ -1,6 +1,6 @@
 //! Two Bernoulli distributions that are given by their logits: divergence, and difference of their probabilities.
 
-use crate::simd::mul_or_zero;
+use crate::math::mul_or_zero;
 use crate::{Real, math};
 
 /// Up to here the divergence comes from series: beyond, the closed form loses no more than a few digits' last bits.

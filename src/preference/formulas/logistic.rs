@@ -1,7 +1,7 @@
 //! Losses of one scaled margin that several objectives share, each with its slope.
 
+use crate::math::mul_or_zero;
 use crate::preference::{Against, Margin, MarginLoss};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// `softplus(-z)` and its slope `-σ(-z)`.

@@ -3,9 +3,9 @@
 //! Both take the probability `tie` that the comparison is a tie: the loss is `-(1-tie) ln P_win - tie ln P_tie`.
 
 use crate::error::Error;
+use crate::math::mul_or_zero;
 use crate::preference::logistic::logistic;
 use crate::preference::{Row, bernoulli, probability};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Model of ties in comparisons: Rao-Kupper or Davidson.

@@ -7,9 +7,9 @@ pub use linkable::LinkableConfig;
 pub use named::Link;
 
 use crate::error::Error;
+use crate::math::mul_or_zero;
 use crate::preference::loops::{LinkLoops, PairLoops};
 use crate::preference::{LabeledLoss, Length, Needs, PairLoss, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Link function of an f-divergence: a score of the log-ratio `λ = log π - log ρ`. It is `f'(e^λ)`, shifted so that

@@ -2,9 +2,9 @@
 
 use ndarray::{Array, ArrayRef, ArrayRef1, ArrayView, Dimension};
 
+use crate::math::mul_or_zero;
 use crate::preference::Pairs;
 use crate::sequence::{Sequences, TokenMask, sum_tokens, sum_tokens_backward};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Length desensitization for direct preference optimization (LD-DPO): sums of token log-probabilities in which the

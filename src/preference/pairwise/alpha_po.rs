@@ -1,7 +1,7 @@
 //! AlphaPO: SimPO with a reward of another shape.
 
+use crate::math::mul_or_zero;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// AlphaPO, simple preference optimization (SimPO) with another shape of reward: the logistic loss of the difference of

@@ -1,8 +1,8 @@
 //! Chi-squared preference optimization (χPO).
 
+use crate::math::mul_or_zero;
 use crate::preference::logistic::clipped;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Chi-squared preference optimization (χPO): the logistic loss of the clipped difference of `λ + e^λ`, the link of a

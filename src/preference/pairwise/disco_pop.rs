@@ -1,7 +1,7 @@
 //! DiscoPOP: the log-ratio modulated loss.
 
+use crate::math::mul_or_zero;
 use crate::preference::MarginLoss;
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Discovered preference optimization (DiscoPOP), also called the log-ratio modulated loss (LRML): a blend of the

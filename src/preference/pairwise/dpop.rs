@@ -1,8 +1,8 @@
 //! DPO-Positive (DPOP, Smaug).
 
+use crate::math::mul_or_zero;
 use crate::preference::logistic::{hinge, logistic};
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// DPO-Positive (DPOP): direct preference optimization with a penalty where the chosen response is less likely than

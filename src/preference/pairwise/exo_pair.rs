@@ -1,9 +1,9 @@
 //! Efficient exact optimization (EXO) over pairs.
 
+use crate::math::mul_or_zero;
 use crate::preference::MarginLoss;
 use crate::preference::bernoulli;
 use crate::preference::logistic::{density, scaled};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Efficient exact optimization (EXO) of pairs: the reverse KL divergence from the policy's preference to a smoothed

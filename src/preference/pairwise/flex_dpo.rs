@@ -1,8 +1,8 @@
 //! DPO with a strength for each side (Flex-DPO; PSO offline).
 
+use crate::math::mul_or_zero;
 use crate::preference::logistic::logistic;
 use crate::preference::{Needs, PairLoss, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Flex-DPO, direct preference optimization with a separate `β` for each response: the logistic loss of the two scaled

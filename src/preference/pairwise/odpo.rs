@@ -1,9 +1,9 @@
 //! DPO with an offset (ODPO): how far a pair should be apart follows from its rewards.
 
 use crate::error::{Error, Position};
+use crate::math::mul_or_zero;
 use crate::preference::logistic::{logistic, scaled};
 use crate::preference::{LabeledLoss, Needs, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check, math};
 
 /// Direct preference optimization with an offset (ODPO): the logistic loss of the margin above an offset that grows

@@ -1,8 +1,8 @@
 //! Reward-aware preference optimization (RPO of Nemotron-4): the margin follows the gap of the rewards.
 
+use crate::math::mul_or_zero;
 use crate::preference::logistic::{density, scaled, square};
 use crate::preference::{LabeledLoss, Length, Needs, Row, bernoulli};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Reward-aware preference optimization (RPO): the distance between the policy's preference and that of a reward model,

@@ -1,8 +1,8 @@
 //! Robust DPO (rDPO): an unbiased loss for labels of which a known share is flipped.
 
+use crate::math::mul_or_zero;
 use crate::preference::MarginLoss;
 use crate::preference::logistic::logistic;
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Robust direct preference optimization (rDPO): the logistic loss of the clean label, estimated without bias from a

@@ -2,9 +2,9 @@
 
 use ndarray::{Array1, ArrayViewMut1};
 
+use crate::math::mul_or_zero;
 use crate::preference::logistic::smoothed;
 use crate::preference::{Length, Needs, PairBatch, PairLoss, PairObjective, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Error, Real, Reduction, Result, check};
 
 /// Triple preference optimization (TPO): the logistic loss of the margin without a reference, plus the negative

@@ -1,10 +1,10 @@
 //! The Bradley-Terry loss of a reward model.
 
 use crate::error::{Error, Position};
+use crate::math::mul_or_zero;
 use crate::preference::logistic::logistic;
 use crate::preference::reward::centered;
 use crate::preference::{Label, LabelUse, Needs, PairLoss, Pairs, Row};
-use crate::simd::mul_or_zero;
 use crate::{Real, Result, check};
 
 /// Bradley-Terry (BT) loss of a reward model: the negative log-likelihood of the choice, where the better score wins

@@ -18,8 +18,8 @@ pub use regression::RewardRegression;
 pub use ties::RewardTies;
 
 use crate::Real;
+use crate::math::mul_or_zero;
 use crate::preference::{Pairs, Row};
-use crate::simd::mul_or_zero;
 
 /// Adds `c (r_w + r_l)²` and its slopes to a loss of the two scores.
 #[inline(always)]
