@@ -127,3 +127,33 @@ macro_rules! loops_compiled_here {
     };
 }
 pub(super) use loops_compiled_here;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::divergence::{
+        AmariDivergence, GeneralizedJsd, JensenShannonDivergence, KlDivergence, NeymanChiSquare, PearsonChiSquare,
+        ReverseKlDivergence, SquaredHellinger, TotalVariation,
+    };
+
+    /// At one class the loops of a divergence give its own term: value, and the slope in each side.
+    #[test]
+    fn a_term_is_that_of_the_divergence_with_each_slope_on_its_side() {
+        fn check<K: ClassDivergence>(divergence: K) {
+            let class = ClassPair::<f64>::new::<false>(-0.5, -2.0, 1.5);
+            let (own, loops) = (divergence.at::<f64, false>(class), divergence.loops());
+            let term = f64::of(&*loops).term(class);
+            assert_eq!([term.value, term.p, term.q], [own.value, own.p, own.q], "{}", std::any::type_name::<K>());
+            assert_ne!(own.p, own.q, "{}: the slopes tell the sides apart", std::any::type_name::<K>());
+        }
+        check(KlDivergence);
+        check(ReverseKlDivergence);
+        check(JensenShannonDivergence);
+        check(GeneralizedJsd { beta: 0.3 });
+        check(AmariDivergence { alpha: 0.3 });
+        check(PearsonChiSquare);
+        check(NeymanChiSquare);
+        check(SquaredHellinger);
+        check(TotalVariation);
+    }
+}
