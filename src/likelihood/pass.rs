@@ -73,6 +73,7 @@ fn sum<T: Real>(loops: Loops<'_, ()>, request: &Request<'_, T>, out: &mut Out<'_
         words: Words {
             total: name,
             outputs: &[name; SLOPES],
+            names_shares: true,
             undefined: "",
             steepest: |_| 0,
             explain: &|_: &[f64; COLUMNS], _| None,

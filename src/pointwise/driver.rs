@@ -45,6 +45,8 @@ pub(crate) struct Words<'a> {
     pub(crate) total: &'static str,
     /// The names of the arrays that are written to.
     pub(crate) outputs: &'a [&'static str],
+    /// Whether a weighted loss or slope that does not fit the type is an error at its element, and not only in a sum.
+    pub(crate) names_shares: bool,
     /// What is asked of an infinite number that has no loss.
     pub(crate) undefined: &'static str,
     /// The column that is named where a result overflows, by the slopes there.

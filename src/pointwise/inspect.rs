@@ -33,7 +33,10 @@ impl<T: Real> Inspection<'_, '_, T> {
             let mut at = [0.0; SLOPES];
             at.iter_mut().zip(&*slopes).for_each(|(to, slope)| *to = slope[i].as_f64());
             self.element(i, loss[i].as_f64(), &at[..slopes.len()], output.is_steep() && self.scale.at(i) != T::zero())?;
-            let share = weight * loss[i].as_f64();
+            let mut share = weight * loss[i].as_f64();
+            if self.call.words.names_shares {
+                share = self.share(i, loss[i], slopes, output)?;
+            }
             if loss[i].is_finite() && f64::is_finite(sum) && !(sum + share).is_finite() {
                 return Err(self.overflow(self.call.words.total, i));
             }
@@ -41,6 +44,16 @@ impl<T: Real> Inspection<'_, '_, T> {
         }
         self.written(loss, output)?;
         Ok(if self.sum.is_finite() { self.sum } else { sum })
+    }
+
+    /// The weighted loss of an element in the arithmetic of its type, which must hold it and what is written of the slopes.
+    fn share(&self, i: usize, loss: T, slopes: &[&mut [T]], output: &Output<'_, T>) -> Result<f64> {
+        let share = self.scale.weights.map_or(loss, |weights| weights[i] * loss);
+        let fits = |slope: &&mut [T]| (slope[i] * self.scale.at(i)).is_finite();
+        if (loss.is_finite() && !share.is_finite()) || (output.is_steep() && !slopes.iter().all(fits)) {
+            return Err(self.overflow(self.call.words.total, i));
+        }
+        Ok(share.as_f64())
     }
 
     /// One element that counts. A slope that overflows is an error where it is asked for.

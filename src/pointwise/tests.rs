@@ -26,6 +26,7 @@ fn slopes_of<'a, T: Real, F: Pointwise<N, G>, const N: usize, const G: usize>(
     let words = Words {
         total: "loss",
         outputs: &["out.0", "out.1", "out.2", "out.3"],
+        names_shares: false,
         undefined: "",
         steepest: |_| 0,
         explain: &|_, _| None,

@@ -78,6 +78,7 @@ pub(super) fn run_wide<T: Real>(
     let words = Words {
         total: "loss",
         outputs: if let Out::Each(_) = out { &["out"] } else { &["out.chosen", "out.rejected"] },
+        names_shares: false,
         undefined: "finite where another log-probability of its pair is -inf",
         steepest: |slopes| usize::from(!slopes[1].is_finite()),
         explain: &explain,

@@ -69,8 +69,14 @@ fn side<T: Real>(
         RatioOut::Each(each) => Output::Each(each),
         RatioOut::Grad(out) => Output::slopes([out], Mode::Set),
     };
-    let words =
-        Words { total: names.ratios, outputs: &[names.ratios], undefined: "", steepest: |_| 0, explain: &|_, _| None };
+    let words = Words {
+        total: names.ratios,
+        outputs: &[names.ratios],
+        names_shares: false,
+        undefined: "",
+        steepest: |_| 0,
+        explain: &|_, _| None,
+    };
     let columns = [Column::array(names.ratios, Domain::LogRatio, ratios)];
     let call = Call { block, columns: &columns, slopes: 1, shape: &[n], weights, factor: T::from_f64(factor), words };
     pointwise::run(&call, output)?.scaled(factor, names.ratios)

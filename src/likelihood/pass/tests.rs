@@ -159,9 +159,9 @@ fn only_what_does_not_fit_overflows() {
     let (logits, x) = (array![0.0, 1e3], array![0.0, 0.0]);
     let arguments = BernoulliArguments { logits: &*logits, x: &*x };
     let error = Bernoulli.value(arguments, Reduction::Weighted(&weights)).unwrap_err();
-    assert_eq!(error.to_string(), "the result at `logits` overflows f32");
+    assert_eq!(error.to_string(), "the result at `logits`[1] overflows f32");
     let error = Bernoulli.grad(arguments, Reduction::Weighted(&weights)).unwrap_err();
-    assert_eq!(error.to_string(), "the result at `logits` overflows f32");
+    assert_eq!(error.to_string(), "the result at `logits`[1] overflows f32");
 }
 
 #[test]
