@@ -17,7 +17,7 @@ use crate::{Result, check};
 /// targets that are not ignored. Rows that are, and rows of weight 0, are never looked at; their loss, factor and gradient
 /// are 0.
 ///
-/// Its methods are [`terms`](Self::terms) and those of [`TokenObjective`].
+/// Its methods are [`terms`](Self::terms) and those of [`TokenObjective`](super::TokenObjective).
 ///
 /// `η = 1` is maximum likelihood; `η = 0` is [`TaiLr`](super::TaiLr) with `γ = 1`, and dynamic fine-tuning (DFT), whose
 /// factor is the probability of the target. Where the target's logit is -inf the loss is +inf, and its limit 0 with

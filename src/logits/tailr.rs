@@ -16,7 +16,7 @@ use crate::{Result, check};
 /// targets that are not ignored. Rows that are, and rows of weight 0, are never looked at; their loss, factor and gradient
 /// are 0.
 ///
-/// Its methods are [`terms`](Self::terms) and those of [`TokenObjective`].
+/// Its methods are [`terms`](Self::terms) and those of [`TokenObjective`](super::TokenObjective).
 ///
 /// `γ = 0` is maximum likelihood. `γ = 1` (with `w_min = 0`) has the gradient of `-q_y`, that is of the total variation
 /// distance to the one-hot target; it hardly learns from scratch, which is what a small γ or a `w_min` is for. The factor
