@@ -59,8 +59,7 @@ mod parallel;
 mod pointwise;
 mod real;
 mod reduction;
-mod row_reader;
-mod rows;
+mod rowwise;
 mod simd;
 mod target;
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub trait Element:
     + Sync
     + crate::logits::Compiled
     + crate::logits::linear::Compiled
-    + crate::row_reader::Compiled
+    + crate::rowwise::Compiled
     + crate::transport::CompiledElement
     + sealed::Sealed
     + 'static
@@ -71,7 +71,7 @@ pub trait Element:
     #[doc(hidden)]
     fn widen(from: &[Self], to: &mut [Self::Real]);
 
-    /// [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below) of at most [`BLOCK`](crate::rows::BLOCK) elements.
+    /// [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below) of at most [`BLOCK`](crate::rowwise::BLOCK) elements.
     #[doc(hidden)]
     fn sum_below(block: &[Self], shift: Self::Real) -> (Self::Real, bool);
 }

@@ -6,9 +6,9 @@ use num_traits::Zero;
 use crate::error::Position;
 use crate::preference::{Length, Pairs};
 use crate::reduction::pairwise;
-use crate::rows::{BLOCK, for_each_block, rows_per_job};
+use crate::rowwise::{BLOCK, RowJobs, for_each_block};
 use crate::sequence::TokenMask;
-use crate::{Element, Error, Real, Result, check, parallel};
+use crate::{Element, Error, Real, Result, check};
 
 /// The CHES score of each pair, by which training sets are filtered: the higher, the likelier it is to displace.
 ///
@@ -102,24 +102,21 @@ impl Ches {
             })
             .collect();
         let mut sums = vec![vec![0.0; width]; masks.len()];
-        let per_job = rows_per_job::<E>(width * kept.len().div_ceil(masks.len().max(1)));
-        let jobs =
-            sums.chunks_mut(per_job).zip(masks.chunks(per_job).zip(starts.chunks(per_job))).enumerate().collect();
-        let bytes = states.len() * width * size_of::<E>();
-        parallel::try_for_each(jobs, bytes, |(job, (sums, (masks, starts))): (usize, (&mut [Vec<f64>], _))| {
-            for (i, (sum, (mask, &start))) in sums.iter_mut().zip(Iterator::zip(masks.iter(), starts)).enumerate() {
-                let response = job * per_job + i;
-                let (states, mask): (&[ArrayView1<'_, E>], &ArrayView1<'_, bool>) =
-                    (&states[start..start + mask.len()], mask);
-                let tokens = add(sum, states, mask).map_err(|(token, unit, value)| {
+        let average = kept.len().div_ceil(masks.len().max(1));
+        let jobs = RowJobs::new(masks.len(), average * width * size_of::<E>());
+        jobs.each_value(
+            &mut sums,
+            || (),
+            |(), response, sum| {
+                let (start, mask) = (starts[response], &masks[response]);
+                let tokens = add(sum, &states[start..start + mask.len()], mask).map_err(|(token, unit, value)| {
                     let mut position: Position = mask_position(kept.ndim(), response, start, token);
                     position.0.push(unit);
                     Error::Value { argument, position, value, allowed: "finite" }
                 })?;
-                self.divide(argument, sum, tokens, response)?;
-            }
-            Ok(())
-        })?;
+                self.divide(argument, sum, tokens, response)
+            },
+        )?;
         Ok(sums)
     }
 

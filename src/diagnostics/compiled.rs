@@ -10,7 +10,7 @@ use super::{
 use crate::Result;
 use crate::compiled::compiled;
 use crate::preference::PairsView;
-use crate::row_reader::RowReader;
+use crate::rowwise::RowReader;
 
 compiled! {
     pub trait Compiled for f32 f64 {

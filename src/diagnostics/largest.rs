@@ -1,7 +1,7 @@
 //! The largest elements of a row that comes block by block.
 
 use crate::Real;
-use crate::rows::BLOCK;
+use crate::rowwise::BLOCK;
 use crate::simd::{Kernel, RowSum, dispatch};
 
 /// Elements that are compared with the threshold at a time.

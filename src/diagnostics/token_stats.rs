@@ -14,9 +14,9 @@ use super::largest::{Largest, mass};
 use crate::compiled::in_dimension;
 use crate::error::Position;
 use crate::logits::Labels;
-use crate::row_reader::{RowReader, improper};
+use crate::rowwise::{RowReader, improper_row};
 use crate::simd::RowSum;
-use crate::{Element, Error, Real, Result, Target, check, parallel};
+use crate::{Element, Error, Real, Result, Target, check};
 
 /// Log-probability, largest logit, log-sum-exp, entropy, hit or miss, and mass of the likeliest classes of each token.
 ///
@@ -125,21 +125,17 @@ pub(super) fn token_columns<T: Real>(
     target: &(dyn Fn(usize) -> Option<usize> + Sync),
     top_k: Option<usize>,
 ) -> Result<TokenColumns<T, IxDyn>> {
-    let (mut tokens, per_job) = (vec![None; rows.len()], rows.rows_per_job(1));
-    let jobs = tokens.chunks_mut(per_job).enumerate().collect();
-    let largest = || top_k.map(Largest::new);
-    parallel::try_for_each_with(jobs, rows.bytes(), largest, |largest, (job, tokens)| {
-        for (index, to) in (job * per_job..).zip(tokens) {
-            let Some(target) = target(index) else { continue };
-            let token = Token::of((rows, index), target, largest.as_mut());
-            if !token.sum.is_proper() {
-                return Err(improper("logits", leading, index, rows));
-            }
-            if token.overflows() {
-                return Err(Error::overflow::<T>("logits", Position::unravel(index, leading)));
-            }
-            *to = Some(token);
+    let (mut tokens, largest) = (vec![None; rows.len()], || top_k.map(Largest::new));
+    rows.jobs(1).each_value(&mut tokens, largest, |largest, index, to| {
+        let Some(target) = target(index) else { return Ok(()) };
+        let token = Token::of((rows, index), target, largest.as_mut());
+        if !token.sum.is_proper() {
+            return Err(improper_row("logits", leading, index, rows));
         }
+        if token.overflows() {
+            return Err(Error::overflow::<T>("logits", Position::unravel(index, leading)));
+        }
+        *to = Some(token);
         Ok(())
     })?;
     Ok(columns(&tokens, top_k.is_some(), leading))

@@ -5,9 +5,9 @@ use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, Dimension};
 use super::compiled::Compiled;
 use super::largest::{Largest, mass};
 use crate::compiled::in_dimension;
-use crate::row_reader::{RowReader, improper};
+use crate::rowwise::{RowReader, improper_row};
 use crate::simd::RowSum;
-use crate::{Element, Error, Real, Result, check, parallel, reduction};
+use crate::{Element, Error, Real, Result, check, reduction};
 
 /// Entropy and mass of the `k` most probable classes of each row of logits.
 ///
@@ -113,29 +113,24 @@ impl TopK {
         let allowed = "1 to the number of classes";
         check::parameter("k", self.k as f64, allowed, (1..=rows.width()).contains(&self.k))?;
         let mut stats = TopKStats { entropy: ArrayD::zeros(leading), mass: ArrayD::zeros(leading) };
-        let (entropy, mass) = (stats.entropy.as_slice_mut(), stats.mass.as_slice_mut());
-        self.fill(rows, entropy.unwrap_or_default(), mass.unwrap_or_default());
-        match stats.mass.iter().position(|mass| mass.is_nan()) {
-            None => Ok(stats),
-            Some(row) => Err(improper("logits", leading, row, rows)),
-        }
-    }
-
-    /// Fills in the statistics of all rows; NaN for a row that is no distribution.
-    fn fill<T: Real>(&self, rows: &dyn RowReader<T>, entropy: &mut [T], mass: &mut [T]) {
-        let count = rows.rows_per_job(1);
-        let jobs = entropy.chunks_mut(count).zip(mass.chunks_mut(count)).enumerate().collect();
-        parallel::for_each(jobs, rows.bytes(), |(job, (entropy, mass)): (usize, (&mut [T], &mut [T]))| {
-            let mut largest = Largest::new(self.k);
-            for (i, (entropy, mass)) in entropy.iter_mut().zip(mass).enumerate() {
+        let mut pairs: Vec<_> = stats.entropy.iter_mut().zip(&mut stats.mass).collect();
+        rows.jobs(1).each_value(
+            &mut pairs,
+            || Largest::new(self.k),
+            |largest, row, (entropy, mass)| {
                 let mut all = RowSum::new();
-                rows.for_each_block(job * count + i, &mut |block| {
+                rows.for_each_block(row, &mut |block| {
                     all.push(block);
                     largest.push(block);
                 });
-                (*entropy, *mass) = self.stats(&all, &largest.sum());
-            }
-        });
+                if !all.is_proper() {
+                    return Err(improper_row("logits", leading, row, rows));
+                }
+                (**entropy, **mass) = self.stats(&all, &largest.sum());
+                Ok(())
+            },
+        )?;
+        Ok(stats)
     }
 
     /// Entropy and mass from the sum over the whole row and the one over its largest elements.
@@ -143,9 +138,6 @@ impl TopK {
     /// With `Z` the sum over all and `Z_k` over the top, `M = Z_k / Z`, and with `e` the mean of `x - max` under `p / M`
     /// the entropy of `p / M` is `ln Z_k - e`, that of `p` itself `M (ln Z - e)`: terms of one sign, so nothing cancels.
     fn stats<T: Real>(&self, all: &RowSum<T>, top: &RowSum<T>) -> (T, T) {
-        if !all.is_proper() {
-            return (T::nan(), T::nan());
-        }
         let mass = mass(all, top);
         let mean = top.moment / (1.0 + top.others);
         let nats = match self.normalization {

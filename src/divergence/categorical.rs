@@ -3,7 +3,7 @@
 use ndarray::{ArrayRef, ArrayViewD, Dimension};
 
 use crate::logits::LogitTransform;
-use crate::row_reader::RowReader;
+use crate::rowwise::RowReader;
 use crate::{Element, Real, Result};
 
 /// Distributions over classes, one for each row of an array of any shape `[.., V]`.

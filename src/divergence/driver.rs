@@ -3,7 +3,7 @@
 //! A row is read once for both normalizers, once for the divergence with the sums that center the gradients, and once for
 //! the gradients, each time in blocks that stay in the first-level cache. Nothing as long as a row is held but outputs.
 
-use ndarray::{ArrayViewMut1, ArrayViewMutD};
+use ndarray::ArrayViewMutD;
 
 use super::categorical::Source;
 use super::gradient::Gradient;
@@ -12,8 +12,8 @@ use super::row_divergence::{Blocks, Out, RowDivergence};
 use super::side::Side;
 use super::sides::Sides;
 use crate::reduction::AnyReduction;
-use crate::rows::{BLOCK, RowsMut};
-use crate::{Error, Real, Reduction, Result, check, parallel};
+use crate::rowwise::{BLOCK, RowsMut};
+use crate::{Error, Real, Reduction, Result, check};
 
 /// The gradients that are asked for.
 pub(super) type Outputs<'a, T> = Sides<Option<ArrayViewMutD<'a, T>>>;
@@ -25,13 +25,6 @@ pub(super) struct PairRows<'a, T> {
     shape: &'a [usize],
     weights: Option<Vec<T>>,
     scale: f64,
-}
-
-/// Rows that are worked on by one thread.
-struct Job<'a, T> {
-    first: usize,
-    values: &'a mut [f64],
-    out: Sides<Option<RowsMut<'a, T>>>,
 }
 
 /// Memory that a thread uses again for each of its rows.
@@ -82,39 +75,26 @@ impl<'a, T: Real> PairRows<'a, T> {
         let Sides { p: mut to_p, q: mut to_q } = out;
         let to_p = to_p.as_mut().map(|out| RowsMut::new("out.p", out, self.shape)).transpose()?;
         let to_q = to_q.as_mut().map(|out| RowsMut::new("out.q", out, self.shape)).transpose()?;
-        let bytes = self.p.bytes() + self.q.bytes();
-        let per_job = self.q.rows_per_job(2);
-        let mut groups = Sides { p: to_p, q: to_q }.map(|out| out.map(|rows| rows.split(per_job).into_iter()));
-        let mut next =
-            || Sides { p: groups.p.as_mut().and_then(Iterator::next), q: groups.q.as_mut().and_then(Iterator::next) };
         let mut values = vec![0.0; self.p.len()];
-        let jobs = values.chunks_mut(per_job).enumerate();
-        let jobs = jobs.map(|(job, values)| Job { first: job * per_job, values, out: next() }).collect();
         let scratch = || Scratch::new(self.p.classes());
-        parallel::try_for_each_with(jobs, bytes, scratch, |scratch, job| self.job(divergence, job, scratch))?;
+        let jobs = self.q.jobs(2).of_work(self.p.bytes() + self.q.bytes());
+        jobs.each_row(&mut values, [to_p, to_q], scratch, |scratch, row, value, [p, q]| {
+            *value = self.row(divergence, row, Sides { p, q }, scratch)?;
+            Ok(())
+        })?;
         Ok(values)
-    }
-
-    fn job(&self, divergence: &dyn RowDivergence<T>, job: Job<'_, T>, scratch: &mut Scratch<T>) -> Result<()> {
-        let mut outs = job.out.map(|out| out.map(|rows| rows.into_rows().into_iter()));
-        for (i, value) in job.values.iter_mut().enumerate() {
-            let out =
-                Sides { p: outs.p.as_mut().and_then(Iterator::next), q: outs.q.as_mut().and_then(Iterator::next) };
-            *value = self.row(divergence, job.first + i, out, scratch)?;
-        }
-        Ok(())
     }
 
     fn row(
         &self,
         divergence: &dyn RowDivergence<T>,
         row: usize,
-        out: Sides<Option<ArrayViewMut1<'_, T>>>,
+        out: Sides<Option<&mut [T]>>,
         scratch: &mut Scratch<T>,
     ) -> Result<f64> {
         let scale = self.scale(row);
         if scale == 0.0 {
-            [out.p, out.q].into_iter().flatten().for_each(|mut out| out.fill(T::zero()));
+            [out.p, out.q].into_iter().flatten().for_each(|out| out.fill(T::zero()));
             return Ok(0.0);
         }
         let Scratch { blocks: [scratch_p, scratch_q, slopes_p, slopes_q], chain } = scratch;

@@ -1,14 +1,12 @@
 //! The gradient of one side of a row while it is written.
 
-use ndarray::{ArrayView1, ArrayViewMut1, s};
-
 use crate::Real;
 
 /// Where the gradient of a side goes, block by block, and what is known of it so far.
 pub(super) struct Gradient<'a, T> {
     /// The output, if this side is asked for.
-    out: Option<ArrayViewMut1<'a, T>>,
-    /// Where a block is computed if the output has gaps, or there is none.
+    out: Option<&'a mut [T]>,
+    /// Where a block is computed if there is no output.
     scratch: &'a mut [T],
     /// Whether one class has more than half of the mass: the entry of that class is found from all others, for it may
     /// have digits that are lost where it is formed by itself.
@@ -20,13 +18,13 @@ pub(super) struct Gradient<'a, T> {
 }
 
 impl<'a, T: Real> Gradient<'a, T> {
-    pub(super) fn new(out: Option<ArrayViewMut1<'a, T>>, scratch: &'a mut [T], is_dominated: bool) -> Self {
+    pub(super) fn new(out: Option<&'a mut [T]>, scratch: &'a mut [T], is_dominated: bool) -> Self {
         Self { out, scratch, is_dominated, top: 0, others: 0.0, check: T::zero(), fits: true }
     }
 
     /// Where the entries of `len` classes from `first` on are to be written.
     pub(super) fn place(&mut self, first: usize, len: usize) -> &mut [T] {
-        match self.out.as_mut().and_then(ArrayViewMut1::as_slice_mut) {
+        match &mut self.out {
             Some(out) => &mut out[first..first + len],
             None => &mut self.scratch[..len],
         }
@@ -51,13 +49,11 @@ impl<'a, T: Real> Gradient<'a, T> {
         self.others += others.as_f64();
         self.check += check;
         self.fits &= chain(self.place(first, logits.len()));
-        let Some(out) = self.out.as_mut().filter(|out| out.as_slice().is_none()) else { return };
-        out.slice_mut(s![first..first + logits.len()]).assign(&ArrayView1::from(&self.scratch[..logits.len()]));
     }
 
     /// Writes the last entry; whether all are finite.
     pub(super) fn finish(self, chain: impl FnOnce(usize, &mut [T]) -> bool) -> bool {
-        let Some(mut out) = self.out else { return true };
+        let Some(out) = self.out else { return true };
         let mut fits = self.fits && !self.check.is_nan();
         if self.is_dominated {
             let mut entry = [T::from_f64(-self.others)];

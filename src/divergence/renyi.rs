@@ -10,7 +10,7 @@ use super::normalizers::RowNormalizers;
 use super::row_divergence::{Blocks, Out, RowDivergence, RowStats};
 use super::{Categorical, CategoricalDivergence, ClassPair, ClassTerm, Sides};
 use crate::math::exp;
-use crate::rows::BLOCK;
+use crate::rowwise::BLOCK;
 use crate::simd::{Kernel, LANES, RowSum, dispatch, join};
 use crate::{Element, Real, Reduction, Result, check};
 

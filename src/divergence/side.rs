@@ -5,8 +5,8 @@ use super::lanes::{Logarithms, Mass};
 use super::normalizers::Normalizer;
 use crate::error::Position;
 use crate::logits::Map;
-use crate::row_reader::{RowReader, improper};
-use crate::rows::BLOCK;
+use crate::rowwise::{BLOCK, RowJobs};
+use crate::rowwise::{RowReader, improper_row};
 use crate::simd::{RowSum, dispatch};
 use crate::{Error, Real, Result, check};
 
@@ -52,9 +52,9 @@ impl<'a, T: Real> Side<'a, T> {
         self.rows.bytes()
     }
 
-    /// Rows of so many times this width that make one job.
-    pub(super) fn rows_per_job(&self, times: usize) -> usize {
-        self.rows.rows_per_job(times)
+    /// All rows in jobs, of so many times the memory that each takes.
+    pub(super) fn jobs(&self, times: usize) -> RowJobs {
+        self.rows.jobs(times)
     }
 
     /// The first pass over a row.
@@ -71,7 +71,7 @@ impl<'a, T: Real> Side<'a, T> {
             return Err(self.overflow(row));
         }
         if !sum.is_proper() {
-            return Err(improper(self.argument, self.leading, row, &*self.rows));
+            return Err(improper_row(self.argument, self.leading, row, &*self.rows));
         }
         Ok(Normalizer { max: sum.max, log: sum.others.ln_1p(), top: sum.max })
     }

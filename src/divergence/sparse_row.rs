@@ -2,14 +2,12 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayViewMut1, s};
-
 use super::class_loops::{HasLoops, Loops};
 use super::sparse_teacher::{Tail, TeacherRow};
 use super::{ClassPair, ClassTerm};
 use crate::Real;
-use crate::row_reader::RowReader;
-use crate::rows::BLOCK;
+use crate::rowwise::BLOCK;
+use crate::rowwise::RowReader;
 use crate::simd::{self, RowSum};
 
 /// A divergence over some of the classes.
@@ -122,7 +120,7 @@ pub(super) fn row<T: Real>(
     divergence: &SparseSum<'_>,
     logits: Logits<'_, T>,
     scratch: &mut Scratch<T>,
-    out: Option<ArrayViewMut1<'_, T>>,
+    out: Option<&mut [T]>,
     scale: f64,
 ) -> Outcome {
     let Scratch { teacher, block, slopes, .. } = scratch;
@@ -230,7 +228,7 @@ struct Gradient<'a, T> {
 
 impl<T: Real> Gradient<'_, T> {
     /// `A_k - q_k ΣA` for the teacher's classes, and for all others their share of one bucket's; whether all is finite.
-    fn write(&self, logits: Logits<'_, T>, scratch: &mut [T], mut out: ArrayViewMut1<'_, T>) -> bool {
+    fn write(&self, logits: Logits<'_, T>, scratch: &mut [T], out: &mut [T]) -> bool {
         let factor = self.factor();
         if self.is_conditional {
             out.fill(T::zero());
@@ -240,7 +238,7 @@ impl<T: Real> Gradient<'_, T> {
                 let block = &mut scratch[..at.len()];
                 logits.copy(at.clone(), block);
                 simd::scale_exp(block, self.among.max, T::from_f64(factor));
-                out.slice_mut(s![at]).assign(&ArrayView1::from(&*block));
+                out[at].copy_from_slice(block);
             }
         }
         let mut is_finite = T::from_f64(factor).is_finite();

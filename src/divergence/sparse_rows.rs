@@ -1,27 +1,19 @@
 //! The rows of a student beside those of a sparse teacher.
 
-use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMutD};
+use ndarray::ArrayViewMutD;
 
 use super::sparse_row::{Logits, Outcome, Scratch, SparseSum, row};
 use super::sparse_teacher::{Teacher, TeacherRows};
 use crate::error::Position;
 use crate::logits::{LogitTransform, Map};
 use crate::reduction::AnyReduction;
-use crate::row_reader::{RowReader, improper};
-use crate::rows::{self, RowsMut};
-use crate::{Error, Real, Reduction, Result, parallel};
+use crate::rowwise::{RowReader, RowsMut, improper_row};
+use crate::{Error, Real, Reduction, Result};
 
 /// The student's side.
 pub(crate) struct Student<'a, T> {
     pub(super) logits: Result<Box<dyn RowReader<T> + 'a>>,
     pub(super) transform: LogitTransform,
-}
-
-/// Rows that are worked on by one thread.
-struct Job<'a, T> {
-    first: usize,
-    values: &'a mut [f64],
-    out: Option<RowsMut<'a, T>>,
 }
 
 /// Arguments of one call, checked.
@@ -52,35 +44,22 @@ pub(super) fn run<T: Real>(
     };
     let weights = reduction.weights();
     let scale = |row: usize| weights.as_ref().map_or(mean, |weights| weights[row].as_f64());
-    let per_job = logits.rows_per_job(1);
     let shape = [logits.len(), logits.width()];
     let out = out.as_mut().map(|out| RowsMut::new("out", out, &shape)).transpose()?;
-    let mut groups = out.map(|out| out.split(per_job).into_iter());
     let mut values = vec![0.0; logits.len()];
-    let jobs = values.chunks_mut(per_job).enumerate();
-    let jobs = jobs.map(|(job, values)| {
-        let out = groups.as_mut().and_then(Iterator::next);
-        Job { first: job * per_job, values, out }
-    });
-    let jobs = jobs.collect();
     let scratch = || Scratch::new(logits.width());
-    let bytes = logits.bytes();
     let all = SparseRows { divergence, teacher, map: student.transform.map(), logits: &*logits };
-    parallel::try_for_each_with(jobs, bytes, scratch, |scratch, job| {
-        let mut outs = job.out.map(|out| out.into_rows().into_iter());
-        for (i, value) in job.values.iter_mut().enumerate() {
-            let (at, out) = (job.first + i, outs.as_mut().and_then(Iterator::next));
-            *value = all.row(at, scale(at), out, scratch)?;
-        }
+    logits.jobs(1).each_row(&mut values, [out], scratch, |scratch, at, value, [out]| {
+        *value = all.row(at, scale(at), out, scratch)?;
         Ok(())
     })?;
     Ok(values)
 }
 
 impl<T: Real> SparseRows<'_, '_, '_, T> {
-    fn row(&self, at: usize, scale: f64, out: Option<ArrayViewMut1<'_, T>>, scratch: &mut Scratch<T>) -> Result<f64> {
+    fn row(&self, at: usize, scale: f64, out: Option<&mut [T]>, scratch: &mut Scratch<T>) -> Result<f64> {
         if scale == 0.0 {
-            out.into_iter().for_each(|mut out| out.fill(T::zero()));
+            out.into_iter().for_each(|out| out.fill(T::zero()));
             return Ok(0.0);
         }
         self.teacher.read(at, self.logits.width(), self.divergence.tail, &mut scratch.teacher)?;
@@ -90,7 +69,7 @@ impl<T: Real> SparseRows<'_, '_, '_, T> {
         };
         match outcome {
             Outcome::Value(value) => Ok(value),
-            Outcome::Improper => Err(improper("logits", &[self.logits.len()], at, self.logits)),
+            Outcome::Improper => Err(improper_row("logits", &[self.logits.len()], at, self.logits)),
             Outcome::Empty => {
                 let allowed = "a row with a finite logit among the teacher's classes";
                 let position = Position(vec![at]);
@@ -106,7 +85,7 @@ impl<T: Real> SparseRows<'_, '_, '_, T> {
         &self,
         (at, map): (usize, Map<T>),
         scratch: &mut Scratch<T>,
-        mut out: Option<ArrayViewMut1<'_, T>>,
+        mut out: Option<&mut [T]>,
         scale: f64,
     ) -> Outcome {
         let [mut images, mut slopes] = std::mem::take(&mut scratch.images);
@@ -120,12 +99,12 @@ impl<T: Real> SparseRows<'_, '_, '_, T> {
         } else {
             fits |= map.apply(&mut images);
         }
-        let to = out.as_mut().map(|out| out.view_mut());
+        let to = out.as_deref_mut();
         let mut outcome = row(&self.divergence, Logits::Images(&images), scratch, to, scale);
         if let (Some(out), Outcome::Value(_)) = (&mut out, &outcome) {
-            rows::copy(out.view(), &mut images);
+            images.copy_from_slice(out);
             fits &= map.chain(&mut images, &slopes);
-            out.assign(&ArrayView1::from(&images));
+            out.copy_from_slice(&images);
         }
         scratch.images = [images, slopes];
         if !fits {

@@ -6,7 +6,7 @@ use ndarray::ArrayView2;
 
 use crate::error::Position;
 use crate::math::log1mexp;
-use crate::row_reader::WideReader;
+use crate::rowwise::WideReader;
 use crate::simd::RowSum;
 use crate::target::{self, Class, Indices};
 use crate::{Error, Result, check};

@@ -8,10 +8,10 @@ use super::labels::Labels;
 use super::logit_rows::row_sum;
 use crate::compiled::in_dimension;
 use crate::error::Position;
-use crate::rows::{self, BLOCK, Rows, RowsMut};
+use crate::rowwise::{self, BLOCK, Rows, RowsMut};
 use crate::simd;
 use crate::target::Indices;
-use crate::{Element, Error, Real, Result, Target, check, parallel};
+use crate::{Element, Error, Real, Result, Target, check};
 
 /// Log-probabilities of K given classes of each row, under the softmax over all V, in nats.
 ///
@@ -51,25 +51,30 @@ pub fn class_log_probs<E: Element, I: Target, D: Dimension>(
 pub(super) fn forward<E: Element>(logits: ArrayViewD<'_, E>, classes: Indices<'_>) -> Result<ArrayD<E::Real>> {
     let (rows, leading, each) = extents(&logits, classes.shape())?;
     let mut out = ArrayD::from_elem(classes.shape(), E::Real::zero());
-    let (labels, per_job) = (labels(classes, rows.width(), &|_| false)?, rows::rows_per_job::<E>(rows.width()));
-    let jobs = out.as_slice_mut().unwrap_or_default().chunks_mut((per_job * each).max(1)).enumerate().collect();
-    parallel::try_for_each(jobs, rows.bytes(), |(job, out)| {
-        for (index, out) in (job * per_job..).zip(out.chunks_mut(each)) {
-            let row = rows.row(index);
-            let sum = row_sum(row);
-            if !sum.is_proper() {
-                return Err(rows::improper("logits", leading, index, row));
-            }
-            for (k, to) in out.iter_mut().enumerate() {
-                let logit = row[labels.get(index * each + k).unwrap_or_default()].real();
-                *to = E::Real::from_f64(0.0) - E::Real::from_f64(sum.nll(logit)); // never -0
-                if to.is_infinite() && logit.is_finite() {
-                    return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
+    let (labels, jobs) = (labels(classes, rows.width(), &|_| false)?, rows.jobs(1));
+    let parts = out.as_slice_mut().unwrap_or_default().chunks_mut((jobs.per_job() * each).max(1));
+    jobs.run::<_, E::Real, _, 0>(
+        parts,
+        [],
+        || (),
+        |(), first, out, []| {
+            for (index, out) in (first..).zip(out.chunks_mut(each)) {
+                let row = rows.row(index);
+                let sum = row_sum(row);
+                if !sum.is_proper() {
+                    return Err(rowwise::improper("logits", leading, index, row));
+                }
+                for (k, to) in out.iter_mut().enumerate() {
+                    let logit = row[labels.get(index * each + k).unwrap_or_default()].real();
+                    *to = E::Real::from_f64(0.0) - E::Real::from_f64(sum.nll(logit)); // never -0
+                    if to.is_infinite() && logit.is_finite() {
+                        return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
+                    }
                 }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     Ok(out)
 }
 
@@ -113,22 +118,22 @@ pub(super) fn backward<E: Element>(
     let (rows, leading, each) = extents(&logits, classes.shape())?;
     let cotangent = cotangent::checked(&cotangent, classes.shape())?;
     let labels = labels(classes, rows.width(), &|at| cotangent[at] == 0.0)?;
-    let (mut out, per_job) =
-        (ArrayD::from_elem(logits.shape(), E::Real::zero()), rows::rows_per_job::<E>(rows.width()));
-    let jobs = RowsMut::new("out", &mut out, logits.shape())?.split(per_job).into_iter().enumerate().collect();
-    parallel::try_for_each(jobs, 2 * rows.bytes(), |(job, out)| {
-        let mut result = Ok(());
-        out.for_each(|i, out| {
-            let index = job * per_job + i;
+    let mut out = ArrayD::from_elem(logits.shape(), E::Real::zero());
+    let to = Some(RowsMut::new("out", &mut out, logits.shape())?);
+    let jobs = rows.jobs(1).of_work(2 * rows.bytes());
+    jobs.each_row(
+        &mut vec![(); rows.len()],
+        [to],
+        || (),
+        |(), index, (), [out]| {
             let own = &cotangent[index * each..][..each];
-            if result.is_err() || own.iter().all(|&c| c == 0.0) {
-                return; // zeros, as they are
-            }
             let class = |k: usize| labels.get(index * each + k).filter(|_| own[k] != 0.0);
-            result = backward_row(&rows, leading, index, (own, &class), out);
-        });
-        result
-    })?;
+            match out {
+                Some(out) if own.iter().any(|&c| c != 0.0) => backward_row(&rows, leading, index, (own, &class), out),
+                _ => Ok(()), // zeros, as they are
+            }
+        },
+    )?;
     Ok(out)
 }
 
@@ -143,12 +148,12 @@ fn backward_row<E: Element>(
     let row = rows.row(index);
     let sum = row_sum(row);
     if !sum.is_proper() {
-        return Err(rows::improper("logits", leading, index, row));
+        return Err(rowwise::improper("logits", leading, index, row));
     }
     let total: f64 = cotangent.iter().sum();
     let scale = E::Real::from_f64(-total / (1.0 + sum.others));
     for (i, block) in out.chunks_mut(BLOCK).enumerate() {
-        rows::copy(row.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
+        rowwise::copy(row.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
         simd::scale_exp(block, sum.max, scale);
     }
     let mut fits = scale.is_finite();

@@ -2,7 +2,7 @@
 
 use super::labels::Labels;
 use crate::error::Position;
-use crate::rows::BLOCK;
+use crate::rowwise::BLOCK;
 use crate::{Error, Real, Result, check, reduction, simd};
 
 static ONES: [f64; BLOCK] = [1.0; BLOCK];

@@ -5,9 +5,9 @@ use num_traits::Zero;
 
 use crate::compiled::in_dimension;
 use crate::error::Position;
-use crate::rows::{BLOCK, Rows, for_each_block, improper, rows_per_job};
+use crate::rowwise::{BLOCK, Rows, for_each_block, improper};
 use crate::simd::RowSum;
-use crate::{Element, Error, Real, Result, parallel};
+use crate::{Element, Error, Real, Result};
 
 /// Logarithm of the expected probability of a token: `ln Σ p²` of each row.
 ///
@@ -42,27 +42,23 @@ pub(super) fn collisions<E: Element>(logits: ArrayViewD<'_, E>) -> Result<ArrayD
     let rows = Rows::new("logits", &logits)?;
     let leading = &logits.shape()[..logits.ndim() - 1];
     let mut values = ArrayD::from_elem(leading, E::Real::zero());
-    let count = rows_per_job::<E>(rows.width());
-    let jobs = values.as_slice_mut().unwrap_or_default().chunks_mut(count).enumerate().collect();
-    parallel::try_for_each(jobs, 2 * rows.bytes(), |(job, values): (usize, &mut [E::Real])| {
-        let mut doubled = vec![E::Real::zero(); BLOCK.min(rows.width())];
-        for (i, value) in values.iter_mut().enumerate() {
-            let (index, two) = (job * count + i, E::Real::from_f64(2.0));
-            let (mut once, mut twice) = (RowSum::new(), RowSum::new());
-            for_each_block(rows.row(index), |block| {
-                let doubled = &mut doubled[..block.len()];
-                doubled.iter_mut().zip(block).for_each(|(to, &x)| *to = two * x);
-                once.push(block);
-                twice.push(doubled);
-            });
-            if !once.is_proper() {
-                return Err(improper("logits", leading, index, rows.row(index)));
-            }
-            if !twice.is_proper() {
-                return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
-            }
-            *value = E::Real::from_f64((twice.log_sum_exp() - 2.0 * once.log_sum_exp()).min(0.0));
+    let scratch = || vec![E::Real::zero(); BLOCK.min(rows.width())];
+    let (jobs, two) = (rows.jobs(1).of_work(2 * rows.bytes()), E::Real::from_f64(2.0));
+    jobs.each_value(values.as_slice_mut().unwrap_or_default(), scratch, |doubled, index, value| {
+        let (mut once, mut twice) = (RowSum::new(), RowSum::new());
+        for_each_block(rows.row(index), |block| {
+            let doubled = &mut doubled[..block.len()];
+            doubled.iter_mut().zip(block).for_each(|(to, &x)| *to = two * x);
+            once.push(block);
+            twice.push(doubled);
+        });
+        if !once.is_proper() {
+            return Err(improper("logits", leading, index, rows.row(index)));
         }
+        if !twice.is_proper() {
+            return Err(Error::overflow::<E::Real>("logits", Position::unravel(index, leading)));
+        }
+        *value = E::Real::from_f64((twice.log_sum_exp() - 2.0 * once.log_sum_exp()).min(0.0));
         Ok(())
     })?;
     Ok(values)

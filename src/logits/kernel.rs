@@ -6,7 +6,7 @@
 use ndarray::ArrayView1;
 
 use crate::error::Position;
-use crate::rows;
+use crate::rowwise;
 use crate::simd::{ROW_TILE, RowSum, RowTile};
 use crate::{Element, Error, Real, Result};
 
@@ -182,7 +182,7 @@ pub(super) trait RowLogits<T> {
 
 impl<E: Element> RowLogits<E::Real> for ArrayView1<'_, E> {
     fn for_each_block(&self, f: &mut dyn FnMut(&[E::Real])) {
-        rows::for_each_block(*self, f);
+        rowwise::for_each_block(*self, f);
     }
 
     fn at(&self, class: usize) -> E::Real {

@@ -8,9 +8,9 @@ use super::row_passes::{RowPass, Scratch};
 use super::scales::Total;
 use super::transform::{LogitTransform, Map};
 use super::{tiles, transformed};
-use crate::rows::{self, Rows, RowsMut};
+use crate::rowwise::{self, RowJobs, Rows, RowsMut};
 use crate::simd::RowSum;
-use crate::{Element, Error, Real, Result, parallel};
+use crate::{Element, Error, Real, Result};
 
 /// Outputs of so many bytes leave the last-level cache before they are read again: stores go past it.
 const STREAM: usize = 32 << 20;
@@ -114,11 +114,9 @@ impl<'a, E: Element> LogitRows<'a, E> {
 
     /// The loss of each row; of the errors, the first by rows.
     pub(super) fn losses(self, kernel: &dyn RowKernel<E::Real>) -> Result<Vec<f64>> {
-        let per_job = rows::rows_per_job::<E>(self.classes());
         let mut losses = vec![0.0; self.rows()];
-        let jobs = losses.chunks_mut(per_job).enumerate();
-        let jobs = jobs.map(|(job, losses)| (job * per_job, Sink::Each(losses))).collect();
-        self.jobs(kernel, jobs, &|_, _| Total::default())?;
+        let sinks = losses.chunks_mut(self.jobs().per_job()).map(Sink::Each).collect();
+        self.run(kernel, sinks, &|_, _| Total::default())?;
         Ok(losses)
     }
 
@@ -135,14 +133,12 @@ impl<'a, E: Element> LogitRows<'a, E> {
         kernel: &dyn RowKernel<E::Real>,
         total: &(dyn Fn(usize, &mut [f64]) -> Total + Sync),
     ) -> Result<Vec<Total>> {
-        let (rows, per_job) = (self.rows(), rows::rows_per_job::<E>(self.classes()));
-        let mut totals = vec![Total::default(); rows.div_ceil(per_job)];
-        let jobs = totals.iter_mut().enumerate().map(|(job, total)| {
-            let first = job * per_job;
-            (first, Sink::Totaled { rows: per_job.min(rows - first), total })
-        });
-        let jobs = jobs.collect();
-        self.jobs(kernel, jobs, total)?;
+        let (rows, jobs) = (self.rows(), self.jobs());
+        let mut totals = vec![Total::default(); jobs.len()];
+        let firsts = (0..rows).step_by(jobs.per_job());
+        let sink = |(first, total)| Sink::Totaled { rows: jobs.per_job().min(rows - first), total };
+        let sinks = firsts.zip(&mut totals).map(sink).collect();
+        self.run(kernel, sinks, total)?;
         Ok(totals)
     }
 
@@ -151,26 +147,24 @@ impl<'a, E: Element> LogitRows<'a, E> {
         self.totals(kernel, &|_, _| Total::default()).map(drop)
     }
 
-    fn jobs(
+    fn jobs(&self) -> RowJobs {
+        RowJobs::new(self.rows(), self.classes() * size_of::<E>())
+    }
+
+    fn run(
         self,
         kernel: &dyn RowKernel<E::Real>,
-        jobs: Vec<(usize, Sink<'_>)>,
+        sinks: Vec<Sink<'_>>,
         total_of: &(dyn Fn(usize, &mut [f64]) -> Total + Sync),
     ) -> Result<()> {
-        let per_job = rows::rows_per_job::<E>(self.classes());
         let output = self.out.as_ref().map_or(0, |_| self.rows() * self.classes() * size_of::<E::Real>());
         let bytes = self.logits.as_ref().map_or(0, Rows::bytes) + output;
         let is_split = self.rows() < FEW_ROWS;
         let streams = self.logits.is_some() && output >= STREAM;
-        let outs: Vec<Option<RowsMut<'_, E::Real>>> = match self.out {
-            Some(out) => out.split(per_job).into_iter().map(Some).collect(),
-            None => jobs.iter().map(|_| None).collect(),
-        };
-        let map = self.map;
+        let (map, jobs) = (self.map, self.jobs());
         let pass = RowPass { is_split, streams, ..RowPass::new(&self.shape, self.logits.as_ref(), kernel) };
-        let jobs: Vec<_> = jobs.into_iter().zip(outs).collect();
-        let bytes = if is_split { 0 } else { bytes }; // else each row is run by all threads
-        parallel::try_for_each_with(jobs, bytes, Scratch::default, |scratch, ((first, sink), out)| match sink {
+        let jobs = jobs.of_work(if is_split { 0 } else { bytes }); // if split, each row is run by all threads
+        jobs.run(sinks.into_iter(), [self.out], Scratch::default, |scratch, first, sink, [out]| match sink {
             Sink::Each(losses) => job((&pass, map), first, losses, out, scratch),
             Sink::Totaled { rows, total } => {
                 let mut losses = std::mem::take(&mut scratch.losses);
@@ -239,7 +233,7 @@ pub(super) fn row_sum<E: Element>(row: ArrayView1<'_, E>) -> RowSum<E::Real> {
     let mut sum = RowSum::new();
     match row.to_slice() {
         Some(row) => sum.push(row),
-        None => rows::for_each_block(row, |block| sum.push(block)),
+        None => rowwise::for_each_block(row, |block| sum.push(block)),
     }
     sum
 }

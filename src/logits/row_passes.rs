@@ -7,7 +7,7 @@ use ndarray::{ArrayView1, s};
 use num_traits::{Float, Zero};
 
 use super::kernel::{Block, OutputState, Row, RowKernel, RowLogits, RowRequest, Slope, Summed};
-use crate::rows::{self, BLOCK, Rows};
+use crate::rowwise::{self, BLOCK, Rows};
 use crate::simd::{self, RowSum, Stream};
 use crate::{Element, Error, Real, Result, parallel};
 
@@ -176,7 +176,7 @@ impl<'p, 'a, E: Element> RowPass<'p, 'a, E> {
                             segment.references[i] = sum.push_exp_into(logits, block)
                         }
                         (state, _) => {
-                            logits.into_iter().for_each(|logits| rows::copy(logits, block));
+                            logits.into_iter().for_each(|logits| rowwise::copy(logits, block));
                             match state {
                                 OutputState::Exponentials => segment.references[i] = sum.push_exp(block),
                                 OutputState::Logits => self.push(sum, block),
@@ -190,7 +190,7 @@ impl<'p, 'a, E: Element> RowPass<'p, 'a, E> {
             }
             (_, Some(logits)) => match logits.to_slice() {
                 Some(slice) if !self.needs_moment => sum.push(slice),
-                _ => rows::for_each_block(logits, |block| self.push(sum, block)),
+                _ => rowwise::for_each_block(logits, |block| self.push(sum, block)),
             },
             (_, None) => {}
         }
@@ -260,8 +260,8 @@ impl<'p, 'a, E: Element> RowPass<'p, 'a, E> {
     pub(super) fn fault(&self, index: usize, logits: Option<ArrayView1<'_, E>>, kept: Option<&[E::Real]>) -> Error {
         let leading = &self.shape[..self.shape.len() - 1];
         match (logits, kept) {
-            (Some(logits), _) => rows::improper("logits", leading, index, logits),
-            (None, kept) => rows::improper("logits", leading, index, ArrayView1::from(kept.unwrap_or_default())),
+            (Some(logits), _) => rowwise::improper("logits", leading, index, logits),
+            (None, kept) => rowwise::improper("logits", leading, index, ArrayView1::from(kept.unwrap_or_default())),
         }
     }
 }

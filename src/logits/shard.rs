@@ -10,9 +10,9 @@ pub use sum::LogSumExp;
 use super::labels::Labels;
 use super::logit_rows::row_sum;
 use crate::compiled::in_dimension;
-use crate::rows::{self, Rows};
+use crate::rowwise::{self, Rows};
 use crate::target::Indices;
-use crate::{Element, Error, Result, Target, parallel};
+use crate::{Element, Error, Result, Target};
 pub(super) use backward::{Upstream, backward};
 pub(super) use sum::merged_rows;
 
@@ -182,17 +182,18 @@ pub(super) fn sums<E: Element>(
     if held == 0 {
         return Ok(sums);
     }
-    let (rows, per_job) = (Rows::new("logits", &logits)?, rows::rows_per_job::<E>(width));
-    let jobs = sums.as_slice_mut().unwrap_or_default().chunks_mut(per_job).enumerate().collect();
-    parallel::try_for_each(jobs, rows.bytes(), |(job, sums): (usize, &mut [_])| {
-        for (index, to) in (job * per_job..).zip(sums) {
-            let Some(target) = labels.get(index) else { continue };
+    let rows = Rows::new("logits", &logits)?;
+    rows.jobs(1).each_value(
+        sums.as_slice_mut().unwrap_or_default(),
+        || (),
+        |(), index, to| {
+            let Some(target) = labels.get(index) else { return Ok(()) };
             let row = rows.row(index).slice_move(s![..held]);
             let sum = LogSumExp::from_row(&row_sum(row), shard.place(target, held).map(|at| row[at].real()));
-            *to = sum.ok_or_else(|| rows::improper("logits", leading, index, row))?;
-        }
-        Ok(())
-    })?;
+            *to = sum.ok_or_else(|| rowwise::improper("logits", leading, index, row))?;
+            Ok(())
+        },
+    )?;
     Ok(sums)
 }
 

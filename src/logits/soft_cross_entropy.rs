@@ -9,7 +9,7 @@ use super::soft_target::SoftTargets;
 use super::token_objective::{ClassProbabilities, TokenObjective};
 use super::transform::LogitTransform;
 use crate::reduction::AnyReduction;
-use crate::rows::Rows;
+use crate::rowwise::Rows;
 use crate::{Element, Real, Result, check};
 
 /// Cross-entropy between target probabilities and the softmax of the logits, in nats.

@@ -3,7 +3,7 @@
 use super::class_weights::ClassWeights;
 use super::kernel::{Block, OutputState, Row, RowKernel, RowRequest, Slope, Summed};
 use super::scales::Scales;
-use crate::rows::{BLOCK, Rows};
+use crate::rowwise::{BLOCK, Rows};
 use crate::{Error, Real, Result, simd};
 
 /// What each row asks for.

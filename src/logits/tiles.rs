@@ -4,7 +4,7 @@ use num_traits::{Float, Zero};
 
 use super::kernel::{Block, OutputState, Requested, RowRequest, Summed};
 use super::row_passes::{RowPass, Scratch, skip};
-use crate::rows::{Rows, RowsMut, copy};
+use crate::rowwise::{Rows, RowsMut, copy};
 use crate::simd::{ROW_TILE, RowSum, RowTile};
 use crate::{Element, Real, Result};
 

@@ -9,7 +9,7 @@ use super::kernel::{Block, OutputState, Row, RowKernel, RowRequest, Slope, Summe
 use super::row_passes::{Output, RowPass, SEGMENT, Scratch, skip};
 use super::transform::Map;
 use crate::error::Position;
-use crate::rows::{self, BLOCK};
+use crate::rowwise::{self, BLOCK};
 use crate::{Element, Error, Real, Result, parallel};
 
 /// Both passes over a row, of logits that go through a map.
@@ -62,7 +62,7 @@ fn load<E: Element>(
         let mut slopes = slopes.chunks_mut(BLOCK);
         images.chunks_mut(BLOCK).zip((first..).step_by(BLOCK)).fold(true, |fits, (block, start)| {
             if let Some(logits) = logits {
-                rows::copy(logits.slice(s![start..start + block.len()]), block);
+                rowwise::copy(logits.slice(s![start..start + block.len()]), block);
             }
             fits & match slopes.next() {
                 Some(slopes) => map.apply_with_slopes(block, slopes),

@@ -4,8 +4,8 @@ use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, IxD
 
 use crate::compiled::in_dimension;
 use crate::error::Position;
-use crate::rows::{self, Rows, RowsMut};
-use crate::{Element, Error, Real, Result, check, parallel, reduction};
+use crate::rowwise::{Rows, RowsMut};
+use crate::{Element, Error, Real, Result, check, reduction};
 
 /// Logarithm of the absolute value of a sum, and its sign; made by [`weighted_log_sum_exp`].
 #[derive(Clone, Debug, PartialEq)]
@@ -101,31 +101,16 @@ pub(super) fn signed<E: Element>(
     let rows = Rows::new("logits", &logits)?;
     check::shape("weights", weights.shape(), logits.shape())?;
     let (weights, shape) = (Rows::new("weights", &weights)?, logits.shape());
-    let (leading, per_job) = (&shape[..shape.len() - 1], rows::rows_per_job::<f64>(rows.width()));
+    let leading = &shape[..shape.len() - 1];
     let mut sums = vec![(E::Real::from_f64(0.0), E::Real::from_f64(0.0)); rows.len()];
-    let outs: Vec<_> = match &mut grad {
-        Some(grad) => RowsMut::new("out", grad, shape)?.split(per_job).into_iter().map(Some).collect(),
-        None => (0..rows.len().div_ceil(per_job)).map(|_| None).collect(),
-    };
-    let jobs = sums.chunks_mut(per_job).zip(outs).enumerate().collect();
-    parallel::try_for_each_with(jobs, 2 * rows.bytes(), Terms::default, |terms, (job, (sums, out))| {
-        let mut result = Ok(());
-        let mut visit = |i: usize, out: Option<&mut [E::Real]>| {
-            let index = job * per_job + i;
-            if result.is_ok() {
-                let summed = terms.load(rows.row(index).iter().zip(weights.row(index)));
-                let place = |class| place(leading, index, class);
-                result = summed.map_err(|wrong| wrong.error(place)).and_then(|sum| {
-                    sums[i] = (E::Real::from_f64(sum.log()), E::Real::from_f64(sum.sign()));
-                    out.map_or(Ok(()), |out| terms.slopes(&sum, out)).map_err(|()| overflow::<E>(place(None)))
-                });
-            }
-        };
-        match out {
-            Some(out) => out.for_each(|i, out| visit(i, Some(out))),
-            None => (0..rows.len().min((job + 1) * per_job) - job * per_job).for_each(|i| visit(i, None)),
-        }
-        result
+    let out = grad.as_mut().map(|grad| RowsMut::new("out", grad, shape)).transpose()?;
+    let jobs = rows.jobs(1).of_work(2 * rows.bytes());
+    jobs.each_row(&mut sums, [out], Terms::default, |terms, index, to, [out]| {
+        let summed = terms.load(rows.row(index).iter().zip(weights.row(index)));
+        let place = |class| place(leading, index, class);
+        let sum = summed.map_err(|wrong| wrong.error(place))?;
+        *to = (E::Real::from_f64(sum.log()), E::Real::from_f64(sum.sign()));
+        out.map_or(Ok(()), |out| terms.slopes(&sum, out)).map_err(|()| overflow::<E>(place(None)))
     })?;
     let column = |of: fn(&(E::Real, E::Real)) -> E::Real| {
         let mut column = ArrayD::from_elem(leading, E::Real::from_f64(0.0));

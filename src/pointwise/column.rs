@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::ArrayView1;
 
 use super::{COLUMNS, Domain};
-use crate::{Real, rows};
+use crate::{Real, rowwise};
 
 /// One argument of an objective.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ impl<T: Real, const N: usize> Slots<T, N> {
         let mut block: [&[T]; COLUMNS] = [&[]; COLUMNS];
         for ((to, column), copy) in block.iter_mut().zip(columns).zip(&mut self.copies) {
             *to = match column.source {
-                Source::Array(array) => rows::part(array, at.clone(), copy),
+                Source::Array(array) => rowwise::part(array, at.clone(), copy),
                 Source::Zeros => &self.zeros[..at.len()],
                 Source::Ones => &self.ones[..at.len()],
             };

@@ -13,7 +13,7 @@ use super::{Block, COLUMNS, Column, Output, SLOPES, Scale};
 use crate::error::Error;
 use crate::reduction::{self, BLOCK};
 use crate::simd::{self, LANES};
-use crate::{Real, Result, parallel, rows};
+use crate::{Real, Result, parallel, rowwise};
 
 /// So few elements need not clear memory for a whole block.
 const FEW: usize = 64;
@@ -150,7 +150,7 @@ fn one<T: Real, const N: usize>(
     mut output: Output<'_, T>,
 ) -> Result<f64> {
     let (n, start) = (at.len(), at.start);
-    let weights = call.weights.map(|weights| rows::part(weights, at.clone(), &mut scratch.weights));
+    let weights = call.weights.map(|weights| rowwise::part(weights, at.clone(), &mut scratch.weights));
     let columns = &scratch.slots.block(call.columns, at)[..call.columns.len()];
     let loss = &mut scratch.loss[..n];
     let mut slopes = scratch.slopes.each_mut().map(|slope| &mut slope[..n]);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::SLOPES;
 use crate::math::mul_or_zero;
 use crate::simd::{Kernel, dispatch};
-use crate::{Real, rows};
+use crate::{Real, rowwise};
 
 /// Where a pass puts what it finds beside the sum. Arrays have one entry for each element, in any layout.
 pub(crate) enum Output<'o, T> {
@@ -108,7 +108,7 @@ impl<T: Real> Scale<'_, T> {
             return dispatch(Write { scale: self, from, to, mode });
         }
         let spare = &mut spare[..from.len()];
-        rows::copy(to.view(), spare);
+        rowwise::copy(to.view(), spare);
         let finite = dispatch(Write { scale: self, from, to: spare, mode });
         to.iter_mut().zip(&*spare).for_each(|(to, &x)| *to = x);
         finite

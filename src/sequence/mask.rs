@@ -1,10 +1,11 @@
 //! Which tokens count, and to which sequence each belongs.
 
-use ndarray::{Array, Array1, ArrayD, ArrayRef, ArrayView, ArrayView1, ArrayView2, Dimension, Ix1, Ix2, IxDyn, s};
+use ndarray::{Array, Array1, ArrayD, ArrayRef, ArrayView, ArrayView1, ArrayView2, Dimension, Ix1, Ix2, IxDyn};
 
 use crate::compiled::in_dimension;
 use crate::error::Position;
-use crate::{Error, Result, simd};
+use crate::rowwise::{self, check_offsets};
+use crate::{Result, simd};
 
 /// The tokens of a batch that count, sequence by sequence, in a padded or a packed layout.
 ///
@@ -58,19 +59,8 @@ impl<'a> TokenMask<'a, Ix1> {
     /// [`Error::Shape`] where there is no offset at all (an empty batch has one, 0); [`Error::Value`], which names the
     /// offset, where the first is not 0, one is below the offset before it, or the last is not `N`.
     pub fn packed(mask: ArrayView1<'a, bool>, offsets: &'a [usize]) -> Result<Self> {
-        let wrong = |index: usize, allowed| {
-            let value = offsets[index] as f64;
-            Err(Error::Value { argument: "offsets", position: index.into(), value, allowed })
-        };
-        match offsets {
-            [] => Err(Error::Shape { argument: "offsets", got: vec![0], expected: vec![1] }),
-            [first, ..] if *first != 0 => wrong(0, "0"),
-            _ => match offsets.windows(2).position(|pair| pair[1] < pair[0]) {
-                Some(before) => wrong(before + 1, "not below the offset before it"),
-                None if offsets[offsets.len() - 1] != mask.len() => wrong(offsets.len() - 1, "the number of tokens"),
-                None => Ok(Self { mask, offsets: Some(offsets) }),
-            },
-        }
+        check_offsets(offsets, mask.len(), "the number of tokens")?;
+        Ok(Self { mask, offsets: Some(offsets) })
     }
 }
 
@@ -133,24 +123,12 @@ impl<'a, D: Dimension> TokenMask<'a, D> {
 
     /// The sequences of an array that has the mask's shape.
     pub(crate) fn split<'b, A>(&self, array: &'b ArrayRef<A, D>) -> Vec<ArrayView1<'b, A>> {
-        let rows = array.rows().into_iter();
-        match self.offsets {
-            None => rows.collect(),
-            // A packed array is one row.
-            Some(offsets) => {
-                rows.flat_map(|row| offsets.windows(2).map(move |pair| row.slice_move(s![pair[0]..pair[1]]))).collect()
-            }
-        }
+        rowwise::split(array, self.offsets)
     }
 
     /// The sequences of a row-major buffer that has the mask's shape.
-    pub(crate) fn split_mut<'b, A>(&self, mut buffer: &'b mut [A]) -> Vec<&'b mut [A]> {
-        let mut next = |mask: ArrayView1<'_, bool>| {
-            let (sequence, after) = std::mem::take(&mut buffer).split_at_mut(mask.len());
-            buffer = after;
-            sequence
-        };
-        self.split(&self.mask).into_iter().map(&mut next).collect()
+    pub(crate) fn split_mut<'b, A>(&self, buffer: &'b mut [A]) -> Vec<&'b mut [A]> {
+        rowwise::split_mut(buffer, self.split(&self.mask).into_iter().map(|mask| mask.len()))
     }
 
     /// Where the `token`-th token of a sequence stands in an array that has the mask's shape.
@@ -187,7 +165,7 @@ pub(crate) fn count(mask: ArrayView1<'_, bool>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, array, s};
 
     use super::*;
 

@@ -6,8 +6,8 @@ use super::mask::{AnyMask, count};
 use super::{Sequences, TokenMask};
 use crate::compiled::in_dimension;
 use crate::reduction::{BLOCK, pairwise};
-use crate::rows::{copy, rows_per_job};
-use crate::{Error, Real, Result, check, parallel, simd};
+use crate::rowwise::{RowJobs, copy};
+use crate::{Error, Real, Result, check, simd};
 
 /// Sequence log-probabilities: sum and number of the scored tokens of each sequence.
 ///
@@ -52,15 +52,16 @@ pub(super) fn sums<T: Real>(token_log_probs: ArrayViewD<'_, T>, mask: AnyMask<'_
     check::shape("token_log_probs", token_log_probs.shape(), kept.shape())?;
     let (tokens, masks) = (mask.split(&token_log_probs), mask.split(&kept));
     let mut result = Sequences { sums: Array1::zeros(tokens.len()), lengths: Array1::zeros(tokens.len()) };
-    let (per_job, bytes) = (sequences_per_job(&kept, tokens.len()), kept.len() * (size_of::<T>() + 1));
-    let sums = result.sums.axis_chunks_iter_mut(Axis(0), per_job);
-    let lengths = result.lengths.axis_chunks_iter_mut(Axis(0), per_job);
-    let jobs = sums.zip(lengths).zip(tokens.chunks(per_job).zip(masks.chunks(per_job)));
-    parallel::for_each(jobs.collect(), bytes, |((mut sums, mut lengths), (tokens, masks))| {
-        for (((sum, length), &tokens), &mask) in sums.iter_mut().zip(&mut lengths).zip(tokens).zip(masks) {
-            (*sum, *length) = (T::from_f64(kept_sum(tokens, mask)), T::from_f64(count(mask) as f64));
-        }
-    });
+    let mut pairs: Vec<_> = result.sums.iter_mut().zip(&mut result.lengths).collect();
+    jobs::<T>(&kept, tokens.len()).each_value(
+        &mut pairs,
+        || (),
+        |(), sequence, (sum, length)| {
+            let (tokens, mask) = (tokens[sequence], masks[sequence]);
+            (**sum, **length) = (T::from_f64(kept_sum(tokens, mask)), T::from_f64(count(mask) as f64));
+            Ok(())
+        },
+    )?;
     for (sequence, &sum) in result.sums.iter().enumerate().filter(|(_, sum)| !sum.is_finite()) {
         explain(sum, &mask, sequence, tokens[sequence], masks[sequence])?;
     }
@@ -106,20 +107,21 @@ pub(super) fn gradients<T: Real>(mask: AnyMask<'_>, cotangent: ArrayView1<'_, T>
     }
     let mut result = Array::zeros(kept.raw_dim());
     let mut rows = mask.split_mut(result.as_slice_mut().unwrap_or_default());
-    let (per_job, bytes) = (sequences_per_job(&kept, masks.len()), kept.len() * (size_of::<T>() + 1));
-    let values = cotangent.axis_chunks_iter(Axis(0), per_job);
-    let jobs = masks.chunks(per_job).zip(values).zip(rows.chunks_mut(per_job));
-    parallel::for_each(jobs.collect(), bytes, |((masks, values), rows)| {
-        for ((&mask, &value), row) in masks.iter().zip(values).zip(rows) {
-            spread(value, mask, row);
-        }
-    });
+    jobs::<T>(&kept, masks.len()).each_value(
+        &mut rows,
+        || (),
+        |(), sequence, row| {
+            spread(cotangent[sequence], masks[sequence], row);
+            Ok(())
+        },
+    )?;
     Ok(result)
 }
 
-/// Sequences that make one job, by their average length: jobs depend on the batch, never on threads.
-fn sequences_per_job(mask: &ArrayRef<bool, IxDyn>, sequences: usize) -> usize {
-    rows_per_job::<f64>(mask.len().div_ceil(sequences.max(1)))
+/// The sequences in jobs, by their average length: jobs depend on the batch, never on threads.
+fn jobs<T>(mask: &ArrayRef<bool, IxDyn>, sequences: usize) -> RowJobs {
+    let average = mask.len().div_ceil(sequences.max(1));
+    RowJobs::new(sequences, average * size_of::<f64>()).of_work(mask.len() * (size_of::<T>() + 1))
 }
 
 /// The sum over one sequence, in blocks whose bounds depend on its length alone.

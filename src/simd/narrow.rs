@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use super::dispatch::Level;
 use super::{Kernel, dispatch};
 use crate::Element;
-use crate::rows::BLOCK;
+use crate::rowwise::BLOCK;
 
 struct Widen<'a, E> {
     from: &'a [E],

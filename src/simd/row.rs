@@ -1,7 +1,7 @@
 //! The sum of exponentials of a row whose elements come block by block.
 
 use super::{Exponentials, scale};
-use crate::rows::BLOCK;
+use crate::rowwise::BLOCK;
 use crate::{Element, Real};
 
 /// So many elements above the maximum so far are added one by one; where there are more, the block is read again.

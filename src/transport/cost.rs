@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::error::Position;
-use crate::{Error, Real, Result, check, rows};
+use crate::{Error, Real, Result, check, rowwise};
 
 /// What moving a unit of mass costs between points, each axis of which counts alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl<T: Real> Cost<'_, T> {
     /// The costs from one place to all, in the type of the caller.
     pub(super) fn row_into(&self, i: usize, out: &mut [T]) {
         match self {
-            Self::Matrix(cost) => rows::copy(cost.row(i), out),
+            Self::Matrix(cost) => rowwise::copy(cost.row(i), out),
             Self::Points { x, y, ground } => {
                 let from = x.row(i);
                 out.iter_mut().zip(y.rows()).for_each(|(out, to)| *out = T::from_f64(ground.between(from, to)));

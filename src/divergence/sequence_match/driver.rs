@@ -6,8 +6,8 @@ use super::trajectory::{AnyTrajectory, StateSums};
 use super::{Occupancy, SequenceMatch, SequenceMatchTerms, TrajectoryEnd, TrajectorySource};
 use crate::error::Position;
 use crate::reduction::{self, to_real};
-use crate::rows::RowsMut;
-use crate::{Error, Real, Result, check, parallel, simd};
+use crate::rowwise::RowsMut;
+use crate::{Error, Real, Result, check, simd};
 
 /// The loss, and for each state the slopes that make its gradient: `action` at the action taken, and `policy` times the
 /// softmax.
@@ -35,11 +35,17 @@ pub(crate) fn value<T: Real>(
     if let Some(state) = (0..states.sums.len()).find(|state| !fits(state)) {
         return Err(Error::overflow::<T>("logits", state));
     }
-    let per_job = states.logits.rows_per_job(1);
-    let jobs = RowsMut::new("out", out, &shape)?.split(per_job).into_iter().enumerate().collect();
-    parallel::for_each(jobs, 2 * states.logits.bytes(), |(job, rows): (usize, RowsMut<'_, T>)| {
-        rows.for_each(|r, row| write(&states, &slopes, job * per_job + r, row));
-    });
+    let (rows, out) = (&mut vec![(); shape[0]], RowsMut::new("out", out, &shape)?);
+    let jobs = states.logits.jobs(1).of_work(2 * states.logits.bytes());
+    jobs.each_row(
+        rows,
+        [Some(out)],
+        || (),
+        |(), state, (), [out]| {
+            out.into_iter().for_each(|out| write(&states, &slopes, state, out));
+            Ok(())
+        },
+    )?;
     Ok(loss)
 }
 

@@ -2,10 +2,10 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use crate::row_reader::{RowReader, improper};
+use crate::rowwise::{RowReader, improper_row};
 use crate::simd::RowSum;
 use crate::target::{self, Class, Indices};
-use crate::{Error, Real, Result, check, parallel};
+use crate::{Error, Real, Result, check};
 
 /// One sequence: the logits of its states and the actions that lead from each to the next.
 ///
@@ -76,15 +76,16 @@ impl<'a, T: Real> StateSums<'a, T> {
         let logits = trajectory.logits?;
         let actions = trajectory.actions.all().into_iter().enumerate().map(action).collect::<Result<_>>()?;
         let mut sums = vec![RowSum::new(); states];
-        let per_job = logits.rows_per_job(1);
-        let jobs = sums.chunks_mut(per_job).enumerate().collect();
-        parallel::for_each(jobs, logits.bytes(), |(job, sums): (usize, &mut [RowSum<T>])| {
-            for (r, sum) in sums.iter_mut().enumerate() {
-                logits.for_each_block(job * per_job + r, &mut |block| sum.push(block));
-            }
-        });
+        logits.jobs(1).each_value(
+            &mut sums,
+            || (),
+            |(), row, sum: &mut RowSum<T>| {
+                logits.for_each_block(row, &mut |block| sum.push(block));
+                Ok(())
+            },
+        )?;
         match sums.iter().position(|sum| !sum.is_proper()) {
-            Some(state) => Err(improper("logits", &[states], state, &*logits)),
+            Some(state) => Err(improper_row("logits", &[states], state, &*logits)),
             None => Ok(Self { logits, sums, actions }),
         }
     }

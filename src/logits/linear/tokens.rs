@@ -7,7 +7,7 @@ use super::head::{Head, contiguous};
 use crate::error::Position;
 use crate::logits::labels::Labels;
 use crate::target::Indices;
-use crate::{Element, Error, Real, Result, Target, check, rows};
+use crate::{Element, Error, Real, Result, Target, check, rowwise};
 
 /// Hidden states that an objective looks at. What is left out costs nothing from here on, and is never read.
 pub(crate) struct Tokens<'a, T> {
@@ -148,7 +148,7 @@ fn gather<E: Element>(hidden: ArrayViewD<'_, E>, places: Option<&[usize]>, dim: 
     let wanted = |place: &usize| places.is_none_or(|places| places.binary_search(place).is_ok());
     let rows = hidden.rows().into_iter().enumerate().filter(|(place, _)| wanted(place));
     for ((_, from), to) in rows.zip(copy.rows_mut()) {
-        rows::copy(from, to.into_slice().unwrap_or_default());
+        rowwise::copy(from, to.into_slice().unwrap_or_default());
     }
     copy
 }

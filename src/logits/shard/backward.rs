@@ -6,10 +6,10 @@ use super::{LogSumExp, VocabularyShard, extents};
 use crate::error::Position;
 use crate::logits::cotangent;
 use crate::logits::labels::Labels;
-use crate::rows::{self, BLOCK, Rows, RowsMut};
+use crate::rowwise::{self, BLOCK, Rows, RowsMut};
 use crate::simd::{self, RowSum};
 use crate::target::Indices;
-use crate::{Element, Error, Real, Result, check, parallel};
+use crate::{Element, Error, Real, Result, check};
 
 /// What comes beside the logits, one entry for each row.
 #[derive(Debug)]
@@ -57,19 +57,14 @@ impl<'a, 't, T: Real> Backward<'a, 't, T> {
         if width == 0 {
             return Ok(());
         }
-        let (rows, per_job) = (Rows::new("logits", logits)?, rows::rows_per_job::<E>(width));
-        let jobs = out.split(per_job).into_iter().enumerate().collect();
-        let bytes = rows.bytes() + rows.len() * width * size_of::<T>();
-        parallel::try_for_each(jobs, bytes, |(job, out)| {
-            let mut result = Ok(());
-            out.for_each(|i, out| {
-                if result.is_ok() {
-                    let index = job * per_job + i;
-                    result = self.row(index, rows.row(index), out);
-                }
-            });
-            result
-        })
+        let rows = Rows::new("logits", logits)?;
+        let jobs = rows.jobs(1).of_work(rows.bytes() + rows.len() * width * size_of::<T>());
+        jobs.each_row(
+            &mut vec![(); rows.len()],
+            [Some(out)],
+            || (),
+            |(), index, (), [out]| out.map_or(Ok(()), |out| self.row(index, rows.row(index), out)),
+        )
     }
 
     /// The class of a row that takes part.
@@ -104,7 +99,7 @@ impl<'a, 't, T: Real> Backward<'a, 't, T> {
         padding.fill(T::zero());
         let logits = logits.slice_move(s![..out.len()]);
         for (i, block) in out.chunks_mut(BLOCK).enumerate() {
-            rows::copy(logits.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
+            rowwise::copy(logits.slice(s![i * BLOCK..i * BLOCK + block.len()]), block);
             let (max, is_number) = T::top(block);
             if !is_number || max > whole.max {
                 return Err(self.fault(index, logits, &whole));
@@ -121,7 +116,7 @@ impl<'a, 't, T: Real> Backward<'a, 't, T> {
     fn fault<E: Element<Real = T>>(&self, index: usize, logits: ArrayView1<'_, E>, whole: &RowSum<T>) -> Error {
         let mut wide = logits.iter().map(|x| x.real().as_f64());
         if wide.clone().any(|x| x.is_nan() || x == f64::INFINITY) {
-            return rows::improper("logits", self.leading, index, logits);
+            return rowwise::improper("logits", self.leading, index, logits);
         }
         let mut position = Position::unravel(index, self.leading);
         let above = wide.clone().position(|x| x > whole.max.as_f64());

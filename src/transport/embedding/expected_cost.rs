@@ -14,7 +14,7 @@ use super::lanes::{self, CostSlope, ExpectedCost};
 use super::logits::Logits;
 use super::row_targets::{CLASSES, RowError, RowTarget, RowTargets, TargetDirections};
 use crate::error::Position;
-use crate::rows::Rows;
+use crate::rowwise::Rows;
 use crate::simd::{RowSum, dispatch};
 use crate::target::{self, Class, Indices};
 use crate::{Error, Real, Result, check, parallel};

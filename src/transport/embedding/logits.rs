@@ -2,8 +2,7 @@
 
 use ndarray::ArrayRef2;
 
-use crate::row_reader::{self, RowReader};
-use crate::rows::Rows;
+use crate::rowwise::{RowReader, Rows, improper_row};
 use crate::{Element, Error, Real};
 
 /// A matrix of logits, or of embeddings.
@@ -15,7 +14,7 @@ pub(in crate::transport) struct Logits<'a, T> {
 impl<T: Real> Logits<'_, T> {
     /// What keeps a row from being a distribution.
     pub(super) fn improper(&self, argument: &'static str, row: usize) -> Error {
-        row_reader::improper(argument, &self.shape[..1], row, &*self.rows)
+        improper_row(argument, &self.shape[..1], row, &*self.rows)
     }
 }
 

@@ -5,7 +5,7 @@ use ndarray::{Array2, s};
 
 use super::cosine_cost::CosineCost;
 use crate::Real;
-use crate::rows::{self, Rows};
+use crate::rowwise::{self, Rows};
 
 /// Classes whose cosines are computed together.
 pub(super) const CLASSES: usize = 1024;
@@ -101,7 +101,7 @@ fn of_distributions<T: Real>(
         for (r, (mut to, found)) in part.rows_mut().into_iter().zip(&found).enumerate() {
             let Ok(Weights { top, .. }) = found else { continue };
             let to = to.as_slice_mut().unwrap_or_default();
-            rows::copy(all.row(first + r).slice_move(s![range.clone()]), to);
+            rowwise::copy(all.row(first + r).slice_move(s![range.clone()]), to);
             if range.contains(top) {
                 to[top - start] = T::zero();
             }

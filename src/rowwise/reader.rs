@@ -8,7 +8,8 @@ use std::ops::Range;
 use ndarray::{ArrayRef, ArrayView1, ArrayViewD, IxDyn, s};
 
 use crate::compiled::compiled;
-use crate::rows::{self, Rows};
+use crate::rowwise::RowJobs;
+use crate::rowwise::rows::{self, Rows};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result};
 
@@ -94,9 +95,9 @@ pub(crate) trait RowReader<T: Real>: Send + Sync {
         self.len() * self.width() * self.element_size()
     }
 
-    /// [`rows::rows_per_job`] of rows that are so many times as wide.
-    fn rows_per_job(&self, times: usize) -> usize {
-        rows::rows_of_bytes_per_job(times * self.width() * self.element_size())
+    /// All rows in jobs, where for each row so many times its own memory is read and written.
+    fn jobs(&self, times: usize) -> RowJobs {
+        RowJobs::new(self.len(), times * self.width() * self.element_size())
     }
 }
 
@@ -140,7 +141,7 @@ impl<E: Element> RowReader<E::Real> for Rows<'_, E> {
 }
 
 /// [`rows::improper`] of a row.
-pub(crate) fn improper<T: Real>(
+pub(crate) fn improper_row<T: Real>(
     argument: &'static str,
     leading: &[usize],
     row: usize,

@@ -9,23 +9,11 @@ use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Dimension, s};
 use num_traits::Zero;
 
 use crate::error::Position;
+use crate::rowwise::RowJobs;
 use crate::{Element, Error, Real, Result, check};
 
 /// Elements of a row that a kernel takes at a time: 8 KiB of `f32`, which stays in the first-level cache.
 pub(crate) const BLOCK: usize = 2048;
-
-/// Bytes of rows that make one job. Fixed, so that jobs do not depend on the number of threads.
-const JOB_BYTES: usize = 256 << 10;
-
-/// Rows that make one job.
-pub(crate) fn rows_per_job<E>(width: usize) -> usize {
-    rows_of_bytes_per_job(width * size_of::<E>())
-}
-
-/// Rows of so many bytes that make one job.
-pub(crate) fn rows_of_bytes_per_job(bytes: usize) -> usize {
-    (JOB_BYTES / bytes.max(1)).max(1)
-}
 
 /// Borrowed rows.
 pub(crate) enum Rows<'a, E> {
@@ -67,6 +55,11 @@ impl<'a, E: Element> Rows<'a, E> {
     /// Memory that all rows together take.
     pub(crate) fn bytes(&self) -> usize {
         self.len() * self.width() * size_of::<E>()
+    }
+
+    /// All rows in jobs, where for each row so many times its own memory is read and written.
+    pub(crate) fn jobs(&self, times: usize) -> RowJobs {
+        RowJobs::new(self.len(), times * self.width() * size_of::<E>())
     }
 
     /// The row at this place in row-major order.
@@ -173,27 +166,40 @@ impl<'a, T: Real> RowsMut<'a, T> {
         }
     }
 
-    /// The rows one by one.
-    pub(crate) fn into_rows(self) -> Vec<ArrayViewMut1<'a, T>> {
+    /// Number of rows.
+    fn len(&self) -> usize {
         match self {
-            Self::Packed { data, width } => data.chunks_mut(width).map(ArrayViewMut1::from).collect(),
-            Self::Scattered { rows, .. } => rows,
+            Self::Packed { data, width } => data.len() / *width,
+            Self::Scattered { rows, .. } => rows.len(),
+        }
+    }
+
+    /// A row as a slice that holds its elements: itself, or the copy of one with gaps, which [`RowsMut::store`] writes back.
+    pub(super) fn load<'s>(&'s mut self, row: usize, copied: &'s mut Vec<T>) -> &'s mut [T] {
+        match self {
+            Self::Packed { data, width } => &mut data[row * *width..][..*width],
+            Self::Scattered { rows, width } => {
+                copied.resize(*width, T::zero());
+                copy(rows[row].view(), copied);
+                copied
+            }
+        }
+    }
+
+    /// Writes back what [`RowsMut::load`] has copied of a row.
+    pub(super) fn store(&mut self, row: usize, copied: &[T]) {
+        if let Self::Scattered { rows, .. } = self {
+            rows[row].iter_mut().zip(copied).for_each(|(to, &from)| *to = from);
         }
     }
 
     /// Gives each row to `f` with its place in this group, as a contiguous slice that holds its elements and from which
     /// they are written back.
-    pub(crate) fn for_each(self, mut f: impl FnMut(usize, &mut [T])) {
-        match self {
-            Self::Packed { data, width } => data.chunks_mut(width).enumerate().for_each(|(i, row)| f(i, row)),
-            Self::Scattered { rows, width } => {
-                let mut scratch = vec![T::zero(); width];
-                for (i, mut row) in rows.into_iter().enumerate() {
-                    copy(row.view(), &mut scratch);
-                    f(i, &mut scratch);
-                    row.iter_mut().zip(&scratch).for_each(|(to, &from)| *to = from);
-                }
-            }
+    pub(crate) fn for_each(mut self, mut f: impl FnMut(usize, &mut [T])) {
+        let mut copied = Vec::new();
+        for row in 0..self.len() {
+            f(row, self.load(row, &mut copied));
+            self.store(row, &copied);
         }
     }
 }

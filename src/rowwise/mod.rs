@@ -1,0 +1,14 @@
+//! The floor under everything that goes through an array row by row: logits, divergences, embeddings, statistics of tokens.
+//!
+//! [`Rows`] and [`RowsMut`] are rows of any layout, [`RowReader`] also hides the type they are stored in, and [`RowJobs`] is
+//! the one place that says which rows go together to one thread, where their outputs are, and which error counts.
+
+mod jobs;
+mod ragged;
+mod reader;
+mod rows;
+
+pub(crate) use jobs::RowJobs;
+pub(crate) use ragged::{check_offsets, split, split_mut};
+pub(crate) use reader::{Compiled, RowReader, WideReader, improper_row};
+pub(crate) use rows::{BLOCK, Rows, RowsMut, copy, for_each_block, improper, part};
