@@ -107,8 +107,14 @@ pub(crate) fn run_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
         #[cfg(target_arch = "aarch64")]
         // SAFETY: the guard has found the feature that `neon` enables.
         Level::Neon if level.is_available() => unsafe { neon(kernel) },
-        _ => kernel.run::<{ cfg!(target_feature = "fma") }>(),
+        _ => portable(kernel),
     }
+}
+
+/// Not inlined, as the others can't be: else its code would be optimized again in everything that dispatches to it.
+#[inline(never)]
+fn portable<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<{ cfg!(target_feature = "fma") }>()
 }
 
 #[cfg(target_arch = "x86_64")]
