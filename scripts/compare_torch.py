@@ -4,7 +4,7 @@ Run by hand on an idle Linux machine with 8 GiB of free memory, Rust, and a C++ 
 
     python -m venv VENV && VENV/bin/pip install torch jax numpy
     VENV/bin/python scripts/compare_torch.py                                       tables in Markdown
-    VENV/bin/python scripts/compare_torch.py --out docs/performance.md README.md   also between the markers there
+    VENV/bin/python scripts/compare_torch.py --out docs/performance.md   also between the markers there
     VENV/bin/python scripts/compare_torch.py --only CrossEntropy                   operations that contain the word
     VENV/bin/python scripts/compare_torch.py --quick                               small: only shows that all works
 
@@ -24,7 +24,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ["torch", "torch.compile", "jax"]
-SHORT = ("4096 x", "512 x 1024", "1048576 pairs")  # the shapes of the short table
 HUGE_PAGES = {"THP_MEM_ALLOC_ENABLE": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 Row = tuple[str, str]  # operation and shape
@@ -93,24 +92,20 @@ def line(row: Row, small: dict[str, float], huge: dict[str, float]) -> str:
     return f"| {' | '.join([*row, digits(1e3 * small['loglik'], 3), *ratios])} |\n"
 
 
-def table(threads: int, pages: list[Times], shapes: tuple[str, ...] = ("",)) -> str:
-    """A table of the shapes that begin with one of `shapes`."""
+def table(threads: int, pages: list[Times]) -> str:
+    """The table of so many threads."""
     head = (
         f"| {threads} thread{'s'[: threads - 1]} | shape | ms | {' | '.join(PEERS)} |\n|---|---|---:|---:|---:|---:|\n"
     )
     small, huge = pages
-    return head + "".join(line(row, small[row], huge[row]) for row in small if row[1].startswith(shapes))
+    return head + "".join(line(row, small[row], huge[row]) for row in small)
 
 
-def rewrite(path: Path, texts: dict[str, str]) -> None:
-    """Puts each text between the markers of its name, where the file has them."""
-    content = path.read_text()
-    for name, text in texts.items():
-        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
-        if begin in content:
-            before, rest = content.split(begin, 1)
-            content = f"{before}{begin}{text}{end}{rest.split(end, 1)[1]}"
-    path.write_text(content)
+def rewrite(path: Path, text: str) -> None:
+    """Puts the text between the markers of the file."""
+    begin, end = "<!-- comparison: begin -->\n", "<!-- comparison: end -->"
+    before, rest = path.read_text().split(begin, 1)
+    path.write_text(f"{before}{begin}{text}{end}{rest.split(end, 1)[1]}")
 
 
 def main() -> None:
@@ -125,10 +120,10 @@ def main() -> None:
     library = build()
     times = {threads: [measure(library, passed, threads, pages) for pages in ({}, HUGE_PAGES)] for threads in (1, 2)}
     tables = [provenance(), *(table(threads, pages) for threads, pages in times.items())]
-    whole, short = "\n".join(tables), f"{tables[0]}\n{table(2, times[2], SHORT)}"
+    whole = "\n".join(tables)
     print(whole)
     for path in options.out:
-        rewrite(path, {"comparison": whole, "short comparison": short})
+        rewrite(path, whole)
 
 
 if __name__ == "__main__":
