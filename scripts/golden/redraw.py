@@ -1,0 +1,28 @@
+"""Fresh inputs like those of a stored case: the same names, shapes and scales, other numbers."""
+
+import numpy as np
+
+from schema import Arrays, Case
+
+
+def inputs(case: Case, random: np.random.Generator) -> Arrays:
+    return {name: like(name, stored, case, random) for name, stored in case.inputs.items()}
+
+
+def like(name: str, stored: np.ndarray, case: Case, random: np.random.Generator) -> np.ndarray:
+    """By the input's name where that says what it holds, by its numbers elsewhere."""
+    shape = stored.shape
+    if name.endswith("_logps"):  # at most 0, as dispersed as a sum of two exponentials
+        return -random.gamma(2.0, -stored.mean() / 2.0, shape)
+    if name.endswith("_lengths"):
+        return random.integers(1, stored.max(), shape, endpoint=True)
+    if name == "targets":  # as many of them ignored
+        classes = random.integers(0, case.inputs.get("logits", case.inputs.get("weight")).shape[-1], shape)
+        return random.permutation(np.where(stored < 0, stored, classes))
+    if name in ("a", "b", "x_weights", "y_weights"):
+        return random.dirichlet(np.ones(shape[0]))
+    if name in ("cost", "class_weights", "std"):
+        return random.uniform(stored.min(), stored.max(), shape)
+    if (stored == stored.round()).all():  # counts and coins
+        return random.integers(0, stored.max(), shape, endpoint=True)
+    return random.normal(0.0, stored.std(), shape)
