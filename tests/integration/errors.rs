@@ -6,6 +6,7 @@ mod arrays;
 mod divergence;
 mod exact_transport;
 mod messages;
+mod missing;
 mod samples;
 
 use loglik::{Error, Position, Result};
