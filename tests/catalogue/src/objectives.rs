@@ -11,6 +11,8 @@ use crate::{batchwise, margins, sides};
 pub struct Objective {
     /// Of its type.
     pub name: &'static str,
+    /// Of the entry of the catalogue, which also says which of several rows it is.
+    pub entry: &'static str,
     pub config: fn(&mut Source<'_>) -> PairConfig,
 }
 
@@ -41,6 +43,7 @@ macro_rules! rows {
         pub fn objectives() -> Vec<$crate::objectives::Objective> {
             vec![$($crate::objectives::Objective {
                 name: stringify!($type),
+                entry: $entry,
                 config: $crate::objectives::config!($variant($type $fields)),
             }),*]
         }
