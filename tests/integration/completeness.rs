@@ -4,6 +4,8 @@
 #![allow(unreachable_pub)] // private to the test binary as a whole
 
 mod exceptions;
+#[cfg(feature = "serde")]
+mod names;
 mod places;
 mod sources;
 

@@ -29,7 +29,7 @@ impl Place {
 }
 
 /// Everything that stands in a file or in the files of a folder; of sources, the code alone.
-fn text(file: &str) -> String {
+pub fn text(file: &str) -> String {
     let read = |path: &std::path::PathBuf| {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         if path.extension().is_some_and(|end| end == "rs") { code(&text) } else { text }
