@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use loglik::diagnostics::TopK;
 use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
 

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use loglik::likelihood::{Bernoulli, BernoulliArguments, Gaussian, GaussianArguments, Poisson, PoissonArguments};
 use loglik::ndarray::Array1;
 use loglik::prelude::*;
 

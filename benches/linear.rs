@@ -15,6 +15,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use loglik::internal::{Backend, product_by};
+use loglik::logits::{LinearGradientMut, LinearPlan};
 use loglik::ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use loglik::prelude::*;
 

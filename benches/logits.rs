@@ -7,6 +7,7 @@ use std::hint::black_box;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
+use loglik::logits::{MixCe, TaiLr, log_softmax_into, token_log_probs_backward_into};
 use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
 

@@ -6,7 +6,9 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
 use loglik::ndarray::Array1;
+use loglik::preference::{AlphaLink, Aot, DrDpo, JensenShannonLink, Nll};
 use loglik::prelude::*;
+use loglik_catalogue::objectives as catalogue;
 
 const SIZES: [usize; 4] = [64, 4096, 65_536, 1 << 20];
 
@@ -15,7 +17,9 @@ struct Columns {
     policy: Pairs<Array1<f32>>,
     reference: Pairs<Array1<f32>>,
     lengths: Pairs<Array1<f32>>,
+    /// Probabilities to win, of which the chosen one is larger.
     rewards: Pairs<Array1<f32>>,
+    /// Probabilities.
     target: Array1<f32>,
 }
 
@@ -28,7 +32,7 @@ impl Columns {
             policy: Pairs { chosen: log_probs(1), rejected: log_probs(2) },
             reference: Pairs { chosen: log_probs(3), rejected: log_probs(4) },
             lengths: Pairs { chosen: lengths(5), rejected: lengths(6) },
-            rewards: Pairs { chosen: log_probs(7) + 60.0, rejected: log_probs(8) },
+            rewards: Pairs { chosen: log_probs(7) / -120.0 + 0.55, rejected: log_probs(8) / -120.0 },
             target: log_probs(9) / -60.0,
         }
     }
@@ -37,7 +41,7 @@ impl Columns {
         PairBatch::new(self.policy.view()).reference(self.reference.view()).lengths(self.lengths.view())
     }
 
-    /// With what labeled losses look at: rewards, of which the chosen one is larger, and probabilities.
+    /// With everything that any objective looks at.
     fn judged(&self) -> PairBatch<'_, f32> {
         self.batch()
             .rewards(self.rewards.view())
@@ -45,6 +49,7 @@ impl Columns {
             .soft_label(self.target.view())
             .tie_probability(self.target.view())
             .rating_gap(self.target.view())
+            .gold(self.reference.chosen.view())
     }
 
     /// What one would write by hand: mean of `softplus(-z)`, and its gradient pushed to two vectors.
@@ -81,90 +86,17 @@ fn run(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, objective: &dyn Pai
     }
 }
 
-/// The functions of the margin at a batch of training, one that fits a cache, and one that does not.
-fn margins(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("margin");
-    let reward_aware = |distance| RewardAwareRpo { beta: 0.2, eta: 1.0, distance, length: Length::Sum };
-    let objectives: [(&str, &dyn PairObjective<f32>); 24] = [
-        ("robust_dpo", &RobustDpo::default()),
-        ("hinge", &Hinge::default()),
-        ("slic", &Slic { delta: 1.0, length: Length::Sum }),
-        ("exo_pair", &ExoPair::default()),
-        ("disco_pop", &DiscoPop::default()),
-        ("sigmoid_norm", &SigmoidNorm { beta: 5.0, label_smoothing: 0.1 }),
-        ("cpo", &Cpo { beta: 0.1, label_smoothing: 0.0, length: Length::Sum }),
-        ("cpo_hinge", &CpoHinge { beta: 0.1, length: Length::Sum }),
-        ("cpo_ipo", &CpoIpo { beta: 0.1, length: Length::Mean }),
-        ("sim_po", &SimPo::default()),
-        ("alpha_po", &AlphaPo::default()),
-        ("r_dpo", &RDpo { beta: 0.1, alpha: 0.01, label_smoothing: 0.0 }),
-        ("odpo", &Odpo::default()),
-        ("flex_dpo", &FlexDpo { beta_chosen: 0.1, beta_rejected: 0.02 }),
-        ("chi_po", &ChiPo { beta: 0.1, clip: 2.0 }),
-        ("rebel", &Rebel::default()),
-        ("soft_dpo", &SoftDpo::default()),
-        ("reward_aware_rpo/backward", &reward_aware(RewardDistance::BackwardKl)),
-        ("reward_aware_rpo/forward", &reward_aware(RewardDistance::ForwardKl)),
-        ("rao_kupper", &RaoKupper::default()),
-        ("davidson", &Davidson::default()),
-        ("poft", &Poft::default()),
-        ("diffusion_dpo", &DiffusionDpo { beta: 0.5 }),
-        ("pso", &Pso { beta: 50.0, epsilon: 0.1, length: Length::Sum }),
-    ];
+/// Every row of the catalogue at a batch of training, one that fits a cache, and one that does not.
+fn objectives(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("objective");
     for n in [8, 4096, 1 << 20] {
         let columns = Columns::new(n);
         let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
         group.throughput(Throughput::Elements(n as u64));
-        for (name, objective) in objectives {
-            group.bench_function(BenchmarkId::new(format!("{name}/grad_into"), n), |bencher| {
-                bencher.iter(|| objective.grad_into(black_box(columns.judged()), Reduction::Mean, out.view_mut()))
-            });
-        }
-    }
-}
-
-/// The functions of both sides and reward models at a batch of training, one that fits a cache, and one that does not.
-fn sides(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("side");
-    let objectives: [(&str, &dyn PairObjective<f32>); 19] = [
-        ("nca_pair", &NcaPair::default()),
-        ("bco_pair", &BcoPair::default()),
-        ("sppo_hard", &SppoHard::default()),
-        ("sppo_soft", &SppoSoft::default()),
-        ("apo_zero", &ApoZero::default()),
-        ("apo_down", &ApoDown::default()),
-        ("cal_dpo", &CalDpo::default()),
-        ("dpop/inside", &Dpop::default()),
-        ("dpop/outside", &Dpop { placement: Placement::Outside, ..Dpop::default() }),
-        ("asft", &Asft::default()),
-        ("asft/tempered", &Asft { beta: 0.5, ..Asft::default() }),
-        ("sim_per", &SimPer::default()),
-        ("tpo", &Tpo::default()),
-        ("bradley_terry", &BradleyTerry { centering: 0.01, ..BradleyTerry::default() }),
-        ("bradley_terry/scale", &BradleyTerry { gap: RatingGap::Scale, centering: 0.01 }),
-        ("reward_ties", &RewardTies::default()),
-        ("reward_ties/davidson", &RewardTies { model: TieModel::Davidson, ..RewardTies::default() }),
-        ("reward_regression", &RewardRegression {}),
-        ("process_reward", &ProcessReward {}),
-    ];
-    for n in [8, 4096, 1 << 20] {
-        let columns = Columns::new(n);
-        let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
-        let shares = Columns::new(n).policy.map(|side| side / -60.0);
-        let batch = || {
-            let batch = columns
-                .batch()
-                .rewards(shares.view())
-                .offset(shares.chosen.view())
-                .soft_label(shares.chosen.view())
-                .tie_probability(shares.chosen.view())
-                .rating_gap(shares.chosen.view());
-            batch.gold(columns.reference.chosen.view())
-        };
-        group.throughput(Throughput::Elements(n as u64));
-        for (name, objective) in objectives {
-            group.bench_function(BenchmarkId::new(format!("{name}/grad_into"), n), |bencher| {
-                bencher.iter(|| objective.grad_into(black_box(batch()), Reduction::Mean, out.view_mut()))
+        for row in catalogue::objectives() {
+            let config = row.usual();
+            group.bench_function(BenchmarkId::new(format!("{}/grad_into", row.entry), n), |bencher| {
+                bencher.iter(|| config.grad_into(black_box(columns.judged()), Reduction::Mean, out.view_mut()))
             });
         }
     }
@@ -201,5 +133,5 @@ fn pairs(criterion: &mut Criterion) {
     run(&mut group, "dpo_nll", &rpo);
 }
 
-criterion_group!(benches, pairs, margins, sides);
+criterion_group!(benches, pairs, objectives);
 criterion_main!(benches);

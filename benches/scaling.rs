@@ -17,8 +17,10 @@ mod common;
 use std::ops::{Range, RangeInclusive};
 
 use common::{Arguments, bell, keep, median, pools, seconds};
+use loglik::logits::log_softmax_into;
 use loglik::ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
 use loglik::prelude::*;
+use loglik::transport::{Measure, wasserstein_1d};
 use rayon::ThreadPool;
 
 const CLASSES: usize = 1000;

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use loglik::ndarray::{Array1, Array2, Array3};
 use loglik::prelude::*;
+use loglik::sequence::Alignment;
 
 /// Sequences and tokens of each: one short pair, a micro-batch, a long-context batch, one far beyond any cache.
 const SIZES: [(usize, usize); 4] = [(2, 64), (16, 1024), (64, 4096), (64, 65_536)];

@@ -6,6 +6,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use loglik::ndarray::linalg::general_mat_mul;
 use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
+use loglik::transport::{
+    CosineCost, Emo, GroundCost, Measure, SlicedWasserstein, demd, demd_soft, wasserstein_1d, wasserstein_1d_grad,
+    wasserstein_circle,
+};
 
 /// Scattered over `[0, 1)`, the same in every run.
 fn noise(i: usize) -> f64 {

@@ -40,6 +40,7 @@ use std::ffi::c_char;
 
 pub use ffi::Status;
 use ffi::{guarded, input, output};
+use loglik::logits::{LinearGradientMut, LinearPlan, log_softmax_into};
 use loglik::ndarray::{ArrayView2, Ix0, Ix1, Ix2, s};
 use loglik::prelude::*;
 

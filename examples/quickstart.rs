@@ -4,6 +4,7 @@
 //! cargo run --example quickstart
 //! ```
 
+use loglik::Result;
 use loglik::ndarray::{array, aview1};
 use loglik::prelude::*;
 

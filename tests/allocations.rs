@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use loglik::Real;
+use loglik::preference::{Asft, JensenShannonLink, NcaPair, Nll};
 use loglik::prelude::*;
 use ndarray::Array1;
 
@@ -54,7 +55,7 @@ fn gradients_allocate_nothing<T: Real>(pairs: usize) {
     let weights = column(5).mapv(|x| -x);
     let mut out = both(7);
     let smooth = Dpo { beta: 0.1, label_smoothing: 0.1 };
-    let objectives: [&dyn PairObjective<T>; 8] = [
+    let objectives: &[&dyn PairObjective<T>] = &[
         &Dpo::default(),
         &smooth,
         &Ipo { beta: 0.1, length: Length::Mean },
@@ -65,7 +66,7 @@ fn gradients_allocate_nothing<T: Real>(pairs: usize) {
         &Linked { loss: smooth, link: JensenShannonLink },
     ];
     assert_eq!(allocations(|| assert!(pair_metrics(batch, 0.1).is_ok())), 0, "metrics of {pairs} pairs");
-    for (i, objective) in objectives.into_iter().enumerate() {
+    for (i, objective) in objectives.iter().enumerate() {
         for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Weighted(&weights)] {
             let value = allocations(|| assert!(objective.value(batch, reduction).is_ok()));
             let gradient = allocations(|| assert!(objective.grad_into(batch, reduction, out.view_mut()).is_ok()));

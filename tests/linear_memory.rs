@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use loglik::logits::{LinearGradientMut, LinearPlan};
 use loglik::prelude::*;
 use ndarray::{Array1, Array2};
 

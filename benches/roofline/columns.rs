@@ -2,6 +2,7 @@
 //!
 //! Those that write are compared with a read of as many bytes as they read and write together, which none can reach.
 
+use loglik::likelihood::{Bernoulli, BernoulliArguments, Gaussian, GaussianArguments, Poisson, PoissonArguments};
 use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
 

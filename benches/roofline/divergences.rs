@@ -2,6 +2,10 @@
 //!
 //! Those that write are compared with a read of as many bytes as they read and write together, which none can reach.
 
+use loglik::divergence::{
+    AmariDivergence, Categorical, GeneralizedJsd, JensenShannonDivergence, KlDivergence, RenyiDivergence,
+    ReverseKlDivergence, Sides, SquaredHellinger, TotalVariation,
+};
 use loglik::ndarray::{Array2, Axis, Ix2};
 use loglik::prelude::*;
 
@@ -21,7 +25,7 @@ pub(crate) fn run(roofline: &mut Roofline) {
             Loop { name, dtype: "f32", size: format!("{rows}x{classes}"), input, bytes, probe: Probe::Read }
         };
         type Row<'a> = (&'static str, &'static str, &'a (dyn CategoricalDivergence<f32, Ix2> + Sync));
-        let rows: [Row<'_>; 8] = [
+        let rows: &[Row<'_>] = &[
             ("kl_value", "kl_grad_into", &KlDivergence),
             ("reverse_kl_value", "reverse_kl_grad_into", &ReverseKlDivergence),
             ("jensen_shannon_value", "jensen_shannon_grad_into", &JensenShannonDivergence),
@@ -32,7 +36,7 @@ pub(crate) fn run(roofline: &mut Roofline) {
             ("total_variation_value", "total_variation_grad_into", &TotalVariation),
         ];
         let mut out = Array2::<f32>::zeros(student.raw_dim());
-        for (value, gradient, divergence) in rows {
+        for &(value, gradient, divergence) in rows {
             roofline.measure(of(value, 0), || keep(divergence.value(p, q, Reduction::Mean)));
             let grad = || {
                 let to = Sides { p: None, q: Some(out.view_mut()) };

@@ -2,6 +2,10 @@
 
 use loglik::Real;
 use loglik::ndarray::{Array1, Array2};
+use loglik::preference::{
+    AlphaPo, ChiPo, CpoHinge, Davidson, DiffusionDpo, DiscoPop, FlexDpo, JensenShannonLink, Odpo, Pso, RDpo, RaoKupper,
+    Rebel, SigmoidNorm, Slic, SoftDpo,
+};
 use loglik::prelude::*;
 
 use super::common::{bell, keep};
@@ -41,7 +45,7 @@ pub(crate) fn run<T: Real>(roofline: &mut Roofline) {
     let soft = (5, plain.1.soft_label(data.row(8)));
     let mut out = Pairs { chosen: Array1::zeros(n), rejected: Array1::zeros(n) };
     let sums = Length::Sum;
-    let objectives: [Row<'_, T>; 25] = [
+    let objectives: &[Row<'_, T>] = &[
         row!("dpo", plain, Dpo::default()),
         row!("dpo_smoothed", plain, Dpo { beta: 0.1, label_smoothing: 0.1 }),
         row!("dpo_jensen_shannon", plain, Linked { loss: Dpo::default(), link: JensenShannonLink }),
@@ -69,7 +73,7 @@ pub(crate) fn run<T: Real>(roofline: &mut Roofline) {
         row!("orpo", alone, Orpo { lambda: 0.1, length: sums }),
     ];
     let input = data.as_slice().unwrap_or_default();
-    for (value, gradient, (read, batch), objective) in objectives {
+    for &(value, gradient, (read, batch), objective) in objectives {
         let what = |name, written: usize| {
             let bytes = (read + written) * n * size_of::<T>();
             Loop { name, dtype: T::NAME, size: n.to_string(), input: &input[..read * n], bytes, probe: Probe::Read }

@@ -1,5 +1,7 @@
 //! Loops over rows of logits.
 
+use loglik::diagnostics::TopK;
+use loglik::logits::{log_softmax_into, token_log_probs_backward_into};
 use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
 

@@ -7,7 +7,7 @@ use super::probe::{self, Probe};
 use loglik::Element;
 
 /// Lowest ratio that is allowed on a machine with AVX-512, elsewhere none is: name, type, number of threads, ratio.
-const FLOORS: [(&str, &str, usize, f64); 15] = [
+const FLOORS: &[(&str, &str, usize, f64)] = &[
     ("log_sum_exp", "f32", 1, 0.85),
     ("log_sum_exp", "f32", 2, 0.65),
     ("cross_entropy_value", "f32", 1, 0.80),
@@ -26,7 +26,7 @@ const FLOORS: [(&str, &str, usize, f64); 15] = [
 ];
 
 /// The loops that are measured where neither `--all` nor a name is given: one of each kind.
-const DAILY: [&str; 16] = [
+const DAILY: &[&str] = &[
     "log_sum_exp",
     "cross_entropy_value",
     "cross_entropy_grad_in_place",
@@ -114,7 +114,7 @@ impl Line {
             return None;
         }
         let key = (self.name, self.dtype, self.threads);
-        FLOORS.into_iter().find(|&(name, dtype, threads, _)| (name, dtype, threads) == key).map(|floor| floor.3)
+        FLOORS.iter().find(|&&(name, dtype, threads, _)| (name, dtype, threads) == key).map(|floor| floor.3)
     }
 
     fn print(&self, csv: bool) {

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString, c_char};
 
 use loglik::ndarray::{ArrayView, ArrayViewMut, Dimension};
 use loglik::prelude::*;
+use loglik::{Error, Result};
 
 /// What a call came to.
 #[repr(C)]

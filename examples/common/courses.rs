@@ -1,7 +1,9 @@
 //! The objectives that the checkpoint is continued with, and their hyper-parameters.
 
 use loglik::ndarray::ArrayRef2;
+use loglik::preference::Nll;
 use loglik::prelude::*;
+use loglik::transport::{CosineCost, Emo};
 
 use super::failure::Outcome;
 use super::response_loss::ResponseLoss;

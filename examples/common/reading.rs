@@ -1,6 +1,8 @@
 //! What one looks at while a model is trained.
 
+use loglik::diagnostics::{TopK, TopKNormalization};
 use loglik::ndarray::ArrayRef1;
+use loglik::preference::PairMetrics;
 use loglik::prelude::*;
 
 use super::failure::Outcome;

@@ -2,6 +2,7 @@
 
 use loglik::ndarray::{Array1, ArrayRef2, Axis, Ix2, concatenate};
 use loglik::prelude::*;
+use loglik::sequence::Alignment;
 
 use super::failure::Outcome;
 use super::model::{Forward, Model};

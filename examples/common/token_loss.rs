@@ -2,6 +2,7 @@
 
 use loglik::ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2, Axis};
 use loglik::prelude::*;
+use loglik::transport::{CosineCost, Emo};
 use rayon::prelude::*;
 
 use super::failure::Outcome;

@@ -1,6 +1,7 @@
 //! Continuing one checkpoint with one objective, and what becomes of it.
 
 use indicatif::ProgressBar;
+use loglik::preference::PairMetrics;
 use loglik::prelude::*;
 use ndarray_rand::rand::SeedableRng;
 use ndarray_rand::rand::rngs::StdRng;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use loglik::Result;
 use loglik::prelude::*;
+use loglik::transport::{EmdBounds, EmdInterval, GroundCost};
 
 use crate::clouds::{Cloud, clouds};
 use crate::failure::Outcome;

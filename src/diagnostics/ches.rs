@@ -29,6 +29,7 @@ use crate::{Element, Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::Ches;
 /// let chosen = array![[[1.0_f64, 0.0, 0.0], [0.0, 2.0, 0.0]]]; // sum (1, 2, 0)
 /// let rejected = array![[[0.0_f64, 1.0, 0.0], [0.0, 0.0, 1.0]]]; // sum (0, 1, 1)
 /// let hidden = Pairs { chosen: chosen.view(), rejected: rejected.view() };

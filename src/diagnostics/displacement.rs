@@ -45,6 +45,7 @@ impl Displacement {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::diagnostics::displacement;
 /// let before = aview1(&[-10.0_f64, -8.0, -12.0, -6.0]);
 /// let after = aview1(&[-11.0_f64, -8.0, -15.0, -4.0]);
 /// let found = displacement(&before, &after)?;

@@ -29,6 +29,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::log_gradient_ratio;
 /// let policy = Pairs { chosen: array![0.3_f64.ln()], rejected: array![0.01_f64.ln()] };
 /// let reference = Pairs { chosen: array![0.2_f64.ln()], rejected: array![0.2_f64.ln()] };
 /// let batch = PairBatch::new(policy.view()).reference(reference.view());

@@ -15,6 +15,8 @@ use crate::{Result, check};
 ///
 /// ```
 /// # use loglik::prelude::*;
+/// # use loglik::diagnostics::PairTrend;
+/// # use loglik::preference::PairMetrics;
 /// let mut trend = PairTrend::new(2)?;
 /// for step in 0..4 {
 ///     let step = f64::from(step);

@@ -26,6 +26,7 @@ use crate::{Element, Error, Real, Result, check, reduction};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::TopK;
 /// let logits = array![[0.0_f64, 0.0, 0.0, 0.0], [9.0, f64::NEG_INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY]];
 /// let stats = TopK { k: 2, ..TopK::default() }.each(&logits)?;
 /// assert_eq!(stats.entropy, array![1.0, 0.0]); // twice -¼ log2 ¼; a certain class

@@ -27,6 +27,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{AmariDivergence, Categorical, KlDivergence};
 /// use Categorical::Logits;
 /// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0_f64, 0.0]]);
 /// let at = |alpha| AmariDivergence { alpha }.value(Logits(&p), Logits(&q), Reduction::Sum);

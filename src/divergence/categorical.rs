@@ -10,6 +10,7 @@ use crate::{Element, Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, KlDivergence};
 /// let (logits, probs) = (array![[0.0_f64, 3.0_f64.ln()]], array![[0.25_f64, 0.75]]);
 /// let kl = KlDivergence.value(Categorical::Logits(&logits), Categorical::Probs(&probs), Reduction::Sum)?;
 /// assert!(kl < 1e-30);

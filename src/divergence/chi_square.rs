@@ -21,6 +21,7 @@ use crate::math::exp;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, PearsonChiSquare};
 /// let (p, q) = (array![[0.5_f64, 0.5]], array![[0.25_f64, 0.75]]);
 /// let d = PearsonChiSquare.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum)?;
 /// assert!((d - 1.0 / 3.0).abs() < 1e-15);
@@ -56,6 +57,7 @@ impl ClassDivergence for PearsonChiSquare {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, NeymanChiSquare};
 /// let (p, q) = (array![[0.25_f64, 0.75]], array![[0.5_f64, 0.5]]);
 /// let d = NeymanChiSquare.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum)?;
 /// assert!((d - 1.0 / 3.0).abs() < 1e-15);
@@ -91,6 +93,7 @@ impl ClassDivergence for NeymanChiSquare {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, MixtureChiSquare};
 /// let (p, q) = (array![[1.0_f64, 0.0]], array![[0.5_f64, 0.5]]);
 /// let d = MixtureChiSquare.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum)?;
 /// assert!((d - 1.0 / 3.0).abs() < 1e-15);

@@ -23,6 +23,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, FDivergence, SquaredHellinger};
 /// use Categorical::Logits;
 /// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0_f64, 0.0]]);
 /// let general = FDivergence { generator: SquaredHellinger }.value(Logits(&p), Logits(&q), Reduction::Sum)?;

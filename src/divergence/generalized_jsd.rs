@@ -23,6 +23,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, GeneralizedJsd};
 /// use Categorical::Logits;
 /// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0_f64, 0.0, 0.0]]);
 /// let at = |beta| GeneralizedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);
@@ -86,6 +87,7 @@ impl ClassDivergence for GeneralizedJsd {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, InterpolatedJsd};
 /// use Categorical::Logits;
 /// let (p, q) = (array![[0.0_f64, 1.0, 0.0]], array![[2.0_f64, 0.0, 0.0]]);
 /// let at = |beta| InterpolatedJsd { beta }.value(Logits(&p), Logits(&q), Reduction::Sum);

@@ -18,6 +18,7 @@ use crate::Real;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, SquaredHellinger};
 /// let (p, q) = (array![[1.0_f64, 0.0]], array![[0.25_f64, 0.75]]);
 /// let d = SquaredHellinger.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum)?;
 /// assert!((d - 0.5).abs() < 1e-15);

@@ -20,6 +20,7 @@ use crate::Real;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, JensenShannonDivergence};
 /// let (p, q) = (array![[1.0_f64, 0.0]], array![[0.0_f64, 1.0]]);
 /// let d = JensenShannonDivergence.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Mean)?;
 /// assert!((d - std::f64::consts::LN_2).abs() < 1e-15);

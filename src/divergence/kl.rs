@@ -21,6 +21,7 @@ use crate::Real;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, KlDivergence};
 /// let (p, q) = (array![[0.5_f64, 0.5, 0.0]], array![[0.25_f64, 0.5, 0.25]]);
 /// let kl = KlDivergence.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Mean)?;
 /// assert!((kl - 0.5 * std::f64::consts::LN_2).abs() < 1e-15);
@@ -59,6 +60,7 @@ impl ClassDivergence for KlDivergence {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, KlDivergence, ReverseKlDivergence};
 /// use Categorical::Logits;
 /// let (p, q) = (array![[0.0_f64, 1.0]], array![[1.0_f64, 0.0]]);
 /// let reverse = ReverseKlDivergence.value(Logits(&p), Logits(&q), Reduction::Sum)?;

@@ -52,6 +52,7 @@ use crate::{Element, Real, Reduction, Result, SumCount};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, KlDivergence};
 /// use Categorical::Logits;
 /// let (teacher, student) = (array![[2.0_f64, 0.0, -1.0]], array![[1.0_f64, 0.5, -1.0]]);
 /// let (kl, grad) = KlDivergence.grad_q(Logits(&teacher), Logits(&student), Reduction::Mean)?;

@@ -34,6 +34,7 @@ use crate::{Element, Real, Reduction, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, RenyiDivergence};
 /// let (p, q) = (array![[0.5_f64, 0.5]], array![[0.25_f64, 0.75]]);
 /// let at = |alpha| RenyiDivergence { alpha }.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum);
 /// assert!((at(2.0)? - (4.0_f64 / 3.0).ln()).abs() < 1e-15);

@@ -47,6 +47,7 @@ use crate::{Element, Reduction, Result, SumCount, Target};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{KlDivergence, SparseDivergence, SparseTeacher, Tail};
 /// let (indices, log_probs) = (array![[3, 0]], array![[0.5_f64, 0.25]].ln());
 /// let teacher = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
 /// let logits = array![[0.0_f64, 0.0, 0.0, 0.0]];

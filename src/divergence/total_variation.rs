@@ -17,6 +17,7 @@ use crate::Real;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Categorical, TotalVariation};
 /// let (p, q) = (array![[0.5_f64, 0.5]], array![[0.25_f64, 0.75]]);
 /// let d = TotalVariation.value(Categorical::Probs(&p), Categorical::Probs(&q), Reduction::Sum)?;
 /// assert!((d - 0.25).abs() < 1e-15);

@@ -21,6 +21,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{KlDivergence, VariationalBound};
 /// let (p, q) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
 /// let critic = array![1.0 + 2.0_f64.ln(), 1.0 + (2.0 / 3.0_f64).ln()]; // f'(p/q) = 1 + ln(p/q)
 /// let samples = Samples { real: critic.view(), fake: critic.view() };

@@ -27,6 +27,7 @@ use crate::{Real, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::likelihood::{Bernoulli, BernoulliArguments};
 /// let (logits, x) = (array![0.0_f64, 2.0], array![1.0, 0.5]);
 /// let (loss, gradient) = Bernoulli.grad(BernoulliArguments { logits: &logits, x: &x }, Reduction::Sum)?;
 /// assert!((loss - 1.820_075_192).abs() < 1e-9); // ln 2 and ln(1 + e²) - 1

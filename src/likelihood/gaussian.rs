@@ -34,6 +34,7 @@ use crate::{Real, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::likelihood::{Gaussian, GaussianArguments};
 /// let (mean, log_variance, x) = (array![0.0_f64, 1.0], array![0.0, 2.0], array![1.0, 1.0]);
 /// let loss = Gaussian.value(GaussianArguments { mean: &mean, log_variance: &log_variance, x: &x }, Reduction::Sum)?;
 /// assert!((loss - 3.337_877_066).abs() < 1e-9); // (ln 2π + 1) / 2 and (ln 2π + 2) / 2

@@ -40,6 +40,7 @@ pub struct ImleLoss<T> {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::likelihood::{ImleLoss, imle, imle_grad};
 /// let (samples, target) = (array![[0.0_f64, 4.0], [2.0, 1.0]], array![1.0, 1.0]);
 /// assert_eq!(imle(&samples, &target)?, ImleLoss { loss: 0.5, nearest: 1 });
 /// let (_, gradient) = imle_grad(&samples, &target)?;

@@ -29,6 +29,7 @@ use crate::{Real, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::likelihood::{Poisson, PoissonArguments};
 /// let (log_rate, x) = (array![0.0_f64, 0.0], array![0.0, 3.0]);
 /// let (loss, gradient) = Poisson.grad(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Sum)?;
 /// assert!((loss - 3.791_759_469).abs() < 1e-9); // 1 and 1 + ln 6

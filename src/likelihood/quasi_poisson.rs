@@ -31,6 +31,7 @@ use crate::Real;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::likelihood::{PoissonArguments, QuasiPoisson};
 /// let (log_rate, x) = (array![0.0_f64, 0.0], array![0.0, 2.5]);
 /// let (loss, gradient) = QuasiPoisson.grad(PoissonArguments { log_rate: &log_rate, x: &x }, Reduction::Sum)?;
 /// assert!((loss - 1.790_726_830).abs() < 1e-9); // 1 and 1 - 2.5 + 2.5 ln 2.5

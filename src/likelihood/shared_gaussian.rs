@@ -38,6 +38,7 @@ pub struct SharedGaussianArguments<A, S> {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{arr0, array}};
+/// # use loglik::likelihood::{SharedGaussian, SharedGaussianArguments};
 /// let (mean, x) = (array![0.0_f64, 0.0], array![1.0, 3.0]);
 /// let (loss, gradient) = SharedGaussian.grad(
 ///     SharedGaussianArguments { mean: &mean, log_variance: &arr0(0.0), x: &x },

@@ -30,6 +30,7 @@ use crate::{Real, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, arr0}};
+/// # use loglik::likelihood::{WeightedBernoulli, WeightedBernoulliArguments};
 /// let (logits, x, weight) = (array![0.0_f64, 2.0], array![1.0, 0.5], arr0(3.0));
 /// let weights = weight.broadcast(2).expect("one number has any shape");
 /// let (loss, gradient) = WeightedBernoulli.grad(

@@ -31,6 +31,7 @@ use crate::{Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::logits::MixCe;
 /// let logits = array![[0.5_f64, 0.3, 0.2]].ln();
 /// let (loss, gradient) = MixCe { eta: 0.3, ignore_index: Some(-100) }.grad(&logits, &array![0], Reduction::Mean)?;
 /// let weight = 0.3 + 0.7 * 0.5;

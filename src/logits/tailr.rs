@@ -35,6 +35,7 @@ use crate::{Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::logits::TaiLr;
 /// let logits = array![[0.5_f64, 0.3, 0.2]].ln();
 /// let tailr = TaiLr { gamma: 0.5, min_weight: 0.0, ignore_index: Some(-100) };
 /// let (loss, gradient) = tailr.grad(&logits, &array![2], Reduction::Mean)?;

@@ -25,6 +25,8 @@ use crate::{Element, Real, Reduction, Result, SumCount, Target};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, Array1, Array2}};
+/// # use loglik::Result;
+/// # use loglik::logits::{ClassIndices, MixCe};
 /// fn train<L: TokenObjective<Targets = ClassIndices>>(loss: &L, x: &mut Array2<f32>, y: &Array1<u32>) -> Result<f32> {
 ///     let (value, gradient) = loss.grad(x, y, Reduction::Mean)?;
 ///     x.scaled_add(-0.5, &gradient);

@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn objectives_of_the_batch_and_divergences_have_names() {
         let read = |text: &str| serde_json::from_str::<PairConfig>(text).unwrap();
-        let names: [(&str, PairConfig); 8] = [
+        let names = [
             (r#"{"loss_type":"aot"}"#, PairConfig::Aot(Aot::default())),
             (r#"{"loss_type":"aot_unpaired","beta":0.1}"#, PairConfig::AotUnpaired(AotUnpaired::default())),
             (r#"{"loss_type":"beta_dpo","alpha":0.6}"#, PairConfig::BetaDpo(BetaDpo::default())),

@@ -69,6 +69,7 @@ impl DiffusionMetrics {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::diffusion_metrics;
 /// let errors = PairBatch::new(Pairs { chosen: aview1(&[0.25_f64, 0.5]), rejected: aview1(&[0.5, 0.25]) })
 ///     .reference(Pairs { chosen: aview1(&[0.5, 0.25]), rejected: aview1(&[0.25, 0.25]) });
 /// let metrics = diffusion_metrics(errors, 8.0)?;

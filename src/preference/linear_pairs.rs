@@ -41,6 +41,8 @@ use crate::{Element, Reduction, Result, Target, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, aview1}};
+/// # use loglik::preference::LinearPairs;
+/// # use loglik::sequence::{Alignment, HiddenResponses};
 /// let weight = array![[1.0_f64, 0.0], [0.0, 1.0], [1.0, 1.0]];
 /// let hidden = Pairs { chosen: array![[[1.0, 2.0], [2.0, 1.0]]], rejected: array![[[1.0, 2.0], [0.0, 1.0]]] };
 /// let tokens = Pairs { chosen: array![[0, 2]], rejected: array![[0, 1]] }; // the first token is the prompt

@@ -37,6 +37,7 @@ use crate::{Element, Reduction, Result, Target, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, aview1}};
+/// # use loglik::sequence::Alignment;
 /// let chosen = array![[[1.0_f64, 2.0, 3.0], [3.0, 1.0, 2.0], [0.0, 0.0, 0.0]]];
 /// let rejected = array![[[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]]];
 /// let tokens = Pairs { chosen: array![[0, 2, 0]], rejected: array![[0, 1]] }; // the first token is the prompt

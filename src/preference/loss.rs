@@ -22,6 +22,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// use loglik::{ndarray::aview1, prelude::*, preference::MarginLoss, math};
+/// use loglik::Result;
 ///
 /// /// The exponential loss of AdaBoost, `e^-m`.
 /// struct Exponential;
@@ -75,6 +76,7 @@ pub trait MarginLoss: Sync {
 ///
 /// ```
 /// use loglik::{ndarray::aview1, prelude::*, preference::{LabeledLoss, Needs, Row}};
+/// use loglik::Result;
 ///
 /// /// The squared distance of the margin from the gap of the two rewards.
 /// struct Regression;

@@ -29,6 +29,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::ratio::optimal_alpha;
 /// let (data, reference) = (array![0.5_f64, 0.3, 0.2], array![0.2, 0.3, 0.5]);
 /// let alpha = optimal_alpha(&data, &reference, 0.5)?;
 /// assert!((alpha - 1.276_714_533_480_4).abs() < 1e-12);
@@ -72,6 +73,7 @@ pub(in crate::ratio) fn compute_optimal_alpha<T: Real>(
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::ratio::optimal_distribution;
 /// let (data, reference) = (array![0.5_f64, 0.3, 0.2], array![0.2, 0.3, 0.5]);
 /// let best = optimal_distribution(&data, &reference, 0.5)?;
 /// assert!((best[0] - 0.766_871_17).abs() < 1e-8); // 125 / 163

@@ -27,6 +27,7 @@ use crate::{Element, Error, Real, Result, Target, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{aview1, array}};
+/// # use loglik::sequence::{Alignment, HiddenResponses};
 /// let weight = array![[1.0_f64, 0.0], [0.0, 1.0], [1.0, 1.0]];
 /// let head = LinearHead::new(weight.view());
 /// let hidden = array![[[1.0, 2.0], [2.0, 1.0], [0.0, f64::NAN]]]; // logits 1, 2, 3 and 2, 1, 3

@@ -23,6 +23,7 @@ use crate::{Element, Result, Target, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{aview1, array}};
+/// # use loglik::sequence::Alignment;
 /// let logits = array![[[1.0_f64, 2.0, 3.0], [3.0, 1.0, 2.0], [0.0, 0.0, f64::NAN]]];
 /// let (tokens, mask) = (array![[0, 2, 0]], array![[false, true, true]]);
 /// let responses = Responses {

@@ -39,6 +39,7 @@ pub enum GroundCost {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::GroundCost;
 /// let (x, y) = (array![[0.0_f64, 0.0], [3.0, 0.0]], array![[0.0, 4.0]]);
 /// assert_eq!(Cost::points(x.view(), y.view(), GroundCost::Euclidean).to_matrix()?, array![[4.0], [5.0]]);
 /// # Ok::<(), loglik::Error>(())

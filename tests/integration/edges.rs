@@ -5,6 +5,7 @@
 mod batchwise;
 mod detached;
 mod divergence;
+mod every_pair;
 mod exact_transport;
 mod line;
 mod linear;

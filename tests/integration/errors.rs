@@ -6,6 +6,7 @@ mod arrays;
 mod divergence;
 mod exact_transport;
 mod messages;
+mod missing;
 mod samples;
 
 use loglik::{Error, Position, Result};
@@ -22,8 +23,33 @@ const fn shared_between_threads<T: Send + Sync>() {}
 
 /// Every public type can be sent to and shared between threads.
 const _: () = {
+    use loglik::Error;
+    use loglik::diagnostics::{
+        Amd, AmdNormalizer, BestOfN, Mixtures, SampleGaussians, SampleMetrics, SampleScores, TokenColumns, TokenMeans,
+        TopK, TopKNormalization, TopKStats,
+    };
+    use loglik::divergence::{
+        Backspaced, Categorical, KlDivergence, Occupancy, RenyiDivergence, SequenceMatch, Sides, SparseDivergence,
+        SparseTeacher, Tail, Trajectory,
+    };
+    use loglik::likelihood::{
+        Bernoulli, BernoulliArguments, Gaussian, GaussianArguments, ImleLoss, Poisson, PoissonArguments, QuasiPoisson,
+        SharedGaussian, SharedGaussianArguments, WeightedBernoulli, WeightedBernoulliArguments,
+    };
+    use loglik::logits::{LinearPlan, LogSumExp, MixCe, TaiLr, VocabularyShard, WeightedNll};
     use loglik::preference::{Against, LabelUse, Margin, Needs, PairMetrics, Row};
+    use loglik::preference::{
+        ApoDown, Asft, CalDpo, Dpop, JensenShannonLink, LinearPairs, NcaPair, Nll, PairMetrics, Placement,
+        ProcessReward, RatingGap, ReverseKlLink, RewardMetrics, RewardRegression, RewardTies, RunningMean, SimPer,
+        SppoHard, SppoSoft, TieModel, Tpo,
+    };
     use loglik::prelude::*;
+    use loglik::sequence::{Alignment, Shifted};
+    use loglik::transport::{
+        CosineCost, CostGradient, EmdBounds, EmdInterval, EmdSolution, Emo, EmoCost, EmoMode, EmoTerms, MaxSlice,
+        Measure, MeasureGradient, Plan, SinkhornDivergence, SinkhornDivergenceSolution, SinkhornSolution,
+        SlicedWasserstein, TransportGradient,
+    };
     use ndarray::{ArrayView1, Ix1, Ix2, Ix3};
 
     shared_between_threads::<Error>();
@@ -91,7 +117,10 @@ fn errors_travel_through_boxes() {
 /// Hyper-parameters in files: what is misspelt is refused, and ranges are checked at the call.
 #[cfg(feature = "serde")]
 mod files {
+    use loglik::logits::LinearPlan;
+    use loglik::preference::Nll;
     use loglik::prelude::*;
+    use loglik::transport::SlicedWasserstein;
 
     #[test]
     fn a_misspelt_field_is_refused() {

@@ -1,29 +1,20 @@
 //! Every analytic gradient against differences of its value.
 
 use loglik_catalogue::call::{Inputs, Results};
-use loglik_catalogue::{self as catalogue, Entry, Listed, Size};
+use loglik_catalogue::{self as catalogue, Detached, Entry, Listed, Reduced, Size};
 use ndarray::ArrayD;
 
 /// The number of which the gradients are, at these inputs.
 ///
 /// Detached factors are constants: they keep the values that they had at `base`.
 fn objective(entry: &Entry<f64>, inputs: &Inputs, base: &Results<f64>) -> f64 {
-    let results = inputs.packed(entry.call);
-    let (each, weights) = if entry.name.starts_with("Emo") {
-        let (mle, demd, weight) = (results.get("mle"), results.get("demd"), base.get("weight"));
-        match entry.name.contains("DEMD scaled") {
-            true => (0.5 * (mle + weight * demd), 2),
-            false => (weight * mle + demd, 2),
-        }
-    } else if entry.name.starts_with("TaiLr") || entry.name.starts_with("MixCe") {
-        (results.get("nll") * base.get("weight"), 1)
-    } else {
-        return results.objective();
-    };
-    match entry.name.rsplit(", ").next() {
-        Some("sum") => each.sum(),
-        Some("mean") => each.sum() / base.get("parts: count").sum(),
-        _ => (each * &inputs.reals[weights]).sum(),
+    let now = inputs.packed(entry.call);
+    let Some(Detached { losses, reduced }) = entry.detached else { return now.objective() };
+    let each = losses(&now, base);
+    match reduced {
+        Reduced::Sum => each.sum(),
+        Reduced::Mean => each.sum() / base.get("parts: count").sum(),
+        Reduced::Weighted(weights) => (each * &inputs.reals[weights]).sum(),
     }
 }
 

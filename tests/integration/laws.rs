@@ -17,6 +17,7 @@ mod samples;
 mod sequence_match;
 mod sequences;
 mod sides;
+mod special_cases;
 mod transport;
 
 use ndarray::{Array1, Array2};

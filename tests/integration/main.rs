@@ -2,6 +2,7 @@
 //!
 //! `cargo test --test integration laws::` runs one module of them.
 
+mod completeness;
 mod edge_table;
 mod edges;
 mod errors;

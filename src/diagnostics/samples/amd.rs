@@ -47,6 +47,7 @@ pub enum AmdNormalizer {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::{Amd, Mixtures};
 /// let (weights, means) = (array![[1.0_f64]], array![[[3.0, 1.0]]]); // one place, one component
 /// let covariances = array![[[[4.0, 0.0], [0.0, 1.0]]]];
 /// let mixtures = Mixtures { weights: weights.view(), means: means.view(), covariances: covariances.view() };

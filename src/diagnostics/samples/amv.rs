@@ -27,6 +27,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::{Mixtures, amv};
 /// let (weights, means) = (array![[0.5_f64, 0.5]], array![[[-1.0, 0.0], [1.0, 0.0]]]);
 /// let covariances = array![[[[0.5, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.0, 1.0]]]];
 /// let mixtures = Mixtures { weights: weights.view(), means: means.view(), covariances: covariances.view() };

@@ -49,6 +49,7 @@ pub(crate) fn mean<T: Real>(values: &Array1<T>) -> T {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::best_of_n;
 /// let samples = array![[[[0.0_f64, 3.0]], [[4.0, 0.0]]], [[[0.0, 6.0]], [[0.0, 1.0]]]]; // two, of two times
 /// let best = best_of_n(&samples, &array![[[0.0, 0.0]], [[0.0, 0.0]]])?;
 /// assert_eq!((best.ade[0], best.fde[0]), (3.5, 1.0));

@@ -18,6 +18,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::{SampleGaussians, amv};
 /// let samples = array![[[[0.0_f64, 1.0]]], [[[2.0, 1.0]]]]; // two samples of one time and agent
 /// let fit = SampleGaussians::fit(&samples, 0.0)?;
 /// assert_eq!(fit.means, array![[[1.0, 1.0]]]);

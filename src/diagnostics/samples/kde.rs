@@ -36,6 +36,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::kde_nll;
 /// let samples = array![[[[-1.0_f64]]], [[[1.0]]]]; // S = 2, h² = 2^(-2/5)
 /// let variance = 2.0_f64.powf(0.6);
 /// let nll = kde_nll(&samples, &array![[[0.0]]], -20.0)?;

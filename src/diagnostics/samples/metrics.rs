@@ -15,6 +15,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::diagnostics::SampleMetrics;
 /// let samples = array![[[[0.0_f64, 0.0]]], [[[2.0, 0.0]]], [[[1.0, 3.0]]]]; // three of one time and agent
 /// let scores = SampleMetrics { jitter: 0.0, ..SampleMetrics::default() }.value(&samples, &array![[[1.0, 0.0]]])?;
 /// assert_eq!((scores.ade, scores.fde), (1.0, 1.0));

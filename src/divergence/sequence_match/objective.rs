@@ -65,6 +65,7 @@ use crate::{Element, Result, Target};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::divergence::{Occupancy, SequenceMatch, Trajectory, TrajectoryEnd, TrajectorySource};
 /// let (logits, actions) = (array![[0.5_f64, 0.2], [1.0, 0.0], [0.3, 0.1]], array![1, 0]);
 /// let trajectory = Trajectory {
 ///     logits: logits.view(),

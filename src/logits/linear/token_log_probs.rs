@@ -60,6 +60,7 @@ pub fn linear_token_log_probs<E: Element, I: Target, D: Dimension>(
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::logits::linear_token_log_probs_masked;
 /// let weight = array![[1.0_f64], [1.0]];
 /// let (hidden, targets, mask) = (array![[2.0], [f64::NAN]], array![0, -100], array![true, false]);
 /// let log_probs = linear_token_log_probs_masked(&hidden, LinearHead::new(weight.view()), &targets, &mask)?;
@@ -96,6 +97,7 @@ pub fn linear_token_log_probs_masked<E: Element, I: Target, D: Dimension>(
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::logits::LinearPlan;
 /// let weight = array![[1.0_f64, 0.0], [0.0, 1.0], [1.0, 1.0]];
 /// let (hidden, targets, cotangent) = (array![[1.0, 2.0], [f64::NAN, 0.0]], array![2, -100], array![1.0, 0.0]);
 /// let head = LinearHead::new(weight.view());
@@ -126,6 +128,7 @@ pub fn linear_token_log_probs_backward<E: Element, I: Target, D: Dimension>(
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, Array2}};
+/// # use loglik::logits::{LinearGradientMut, LinearPlan, linear_token_log_probs_backward_into};
 /// let (weight, hidden) = (array![[1.0_f64], [1.0]], array![[3.0]]);
 /// let mut to = (Array2::zeros((1, 1)), Array2::zeros((2, 1)));
 /// let out = LinearGradientMut { hidden: to.0.view_mut(), weight: to.1.view_mut(), bias: None };

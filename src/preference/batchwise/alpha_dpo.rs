@@ -31,6 +31,7 @@ use crate::{Real, Reduction, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::{AlphaDpo, MarginMoments};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) })
 ///     .lengths(Pairs { chosen: aview1(&[10.0]), rejected: aview1(&[12.0]) });

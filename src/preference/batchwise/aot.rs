@@ -38,6 +38,7 @@ use crate::{Real, Reduction, Result, SumCount};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::Aot;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64, -30.25, -8.0]), rejected: aview1(&[-14.25, -28.5, -20.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0, -29.0, -9.5]), rejected: aview1(&[-13.5, -29.75, -16.0]) });
 /// let (loss, gradient) = Aot { label_smoothing: 0.1, ..Aot::default() }.grad(batch, Reduction::Sum)?;

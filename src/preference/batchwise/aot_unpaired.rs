@@ -31,6 +31,7 @@ use crate::{Real, Reduction, Result, SumCount};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::AotUnpaired;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64, -30.25, -8.0]), rejected: aview1(&[-14.25, -28.5, -20.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0, -29.0, -9.5]), rejected: aview1(&[-13.5, -29.75, -16.0]) });
 /// let (loss, gradient) = AotUnpaired { label_smoothing: 0.1, ..AotUnpaired::default() }.grad(batch, Reduction::Sum)?;

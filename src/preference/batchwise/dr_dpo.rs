@@ -39,6 +39,7 @@ use crate::{Real, Reduction, Result, SumCount, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::DrDpo;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64, -30.25]), rejected: aview1(&[-14.25, -28.5]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0, -29.0]), rejected: aview1(&[-13.5, -29.75]) });
 /// let loss = DrDpo::default().value(batch, Reduction::Mean)?;

@@ -37,6 +37,7 @@ use crate::{Real, Reduction, Result, SumCount, check, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::Baseline;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64, -8.0]), rejected: aview1(&[-14.25, -20.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0, -9.5]), rejected: aview1(&[-13.5, -16.0]) });
 /// let objective = KtoPair { beta: 0.1, baseline: Baseline::Detached };

@@ -186,6 +186,7 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
+/// # use loglik::preference::JensenShannonLink;
 /// let once = Linked { loss: Dpo::default(), link: JensenShannonLink };
 /// let twice = Linked { loss: once, link: JensenShannonLink };
 /// twice.needs(); // `Linked<..>` is no `LabeledLoss`
@@ -196,11 +197,13 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
+/// # use loglik::preference::{ForwardKlLink, Nll};
 /// Linked { loss: Nll { length: Length::Sum }, link: ForwardKlLink }.needs(); // a loss of one side
 /// ```
 ///
 /// ```compile_fail,E0277
 /// # use loglik::{prelude::*, preference::PairLoss};
+/// # use loglik::preference::{Aot, ForwardKlLink};
 /// Linked { loss: Aot::default(), link: ForwardKlLink }.needs(); // a function of the whole batch
 /// ```
 ///
@@ -208,6 +211,7 @@ fn powers<T: Real, const FMA: bool>(c: T, ratios: Pairs<T>) -> (T, Pairs<T>) {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::JensenShannonLink;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
 /// let loss = Linked { loss: Dpo::default(), link: JensenShannonLink }.value(batch, Reduction::Mean)?;

@@ -27,6 +27,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::preference::LengthDesensitized;
 /// let tokens = Pairs { chosen: array![[-1.0_f64, -2.0, -4.0]], rejected: array![[-3.0_f64, -9.0, -9.0]] };
 /// let scored = Pairs { chosen: array![[true, true, true]], rejected: array![[true, false, false]] };
 /// let masks = scored.view().map(TokenMask::padded);

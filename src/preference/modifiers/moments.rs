@@ -17,6 +17,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::MarginMoments;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-2.0_f64, -9.0]), rejected: aview1(&[-5.0, -8.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-3.0, -8.0]), rejected: aview1(&[-5.0, -8.0]) });
 /// let seen = MarginMoments::new(batch, Length::Sum)?; // margins 1 and -1
@@ -112,6 +113,7 @@ fn power_of_two(x: f64) -> f64 {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::{BetaDpo, MarginFilter, MarginMoments};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-2.0_f64, -900.0, -3.0]), rejected: aview1(&[-5.0, -8.0, -4.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-3.0, -8.0, -3.0]), rejected: aview1(&[-5.0, -8.0, -4.0]) });
 /// let weights = MarginFilter { keep: 0.7 }.weights(batch, MarginMoments::default(), || 0.5)?; // a random number in [0, 1)

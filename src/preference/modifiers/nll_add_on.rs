@@ -30,6 +30,7 @@ use crate::preference::{Length, Nll, PairConfig, Sft, Term, WeightedSum};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::NllAddOn;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.0_f64]), rejected: aview1(&[-15.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-14.0]) })
 ///     .lengths(Pairs { chosen: aview1(&[8.0]), rejected: aview1(&[9.0]) });

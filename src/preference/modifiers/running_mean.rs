@@ -17,6 +17,7 @@ use crate::preference::PairMetrics;
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::RunningMean;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-3.0_f64]), rejected: aview1(&[-9.0]) })
 ///     .reference(Pairs { chosen: aview1(&[-4.0]), rejected: aview1(&[-6.0]) });
 /// let mut rewards = RunningMean::default();

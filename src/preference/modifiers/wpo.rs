@@ -26,6 +26,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::preference::{WeightCap, Wpo};
 /// let log_probs = Pairs { chosen: array![[-1.0_f64, -3.0]], rejected: array![[-2.0, 0.0]] };
 /// let collisions = Pairs { chosen: array![[-1.5_f64, -1.5]], rejected: array![[-1.0, 0.0]] };
 /// let scored = Pairs { chosen: array![[true, true]], rejected: array![[true, false]] };

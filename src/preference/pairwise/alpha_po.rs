@@ -32,6 +32,7 @@ use crate::{Real, Result, check, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::AlphaPo;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .lengths(Pairs { chosen: aview1(&[10.0]), rejected: aview1(&[12.0]) });
 /// let loss = AlphaPo::default().value(batch, Reduction::Mean)?;

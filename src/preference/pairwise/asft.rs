@@ -37,6 +37,7 @@ use crate::{Real, Result, check, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::{Asft, Nll};
 /// let (chosen, rejected) = ([0.3_f64.ln()], [0.2_f64.ln()]);
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&chosen), rejected: aview1(&rejected) });
 /// let term = Asft { length: Length::Sum, ..Asft::default() };

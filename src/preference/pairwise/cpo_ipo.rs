@@ -24,6 +24,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::CpoIpo;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.0]) });
 /// assert_eq!(CpoIpo { beta: 0.5, length: Length::Sum }.value(batch, Reduction::Mean)?, 0.25);
 /// # Ok::<(), loglik::Error>(())

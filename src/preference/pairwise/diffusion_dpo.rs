@@ -28,6 +28,7 @@ use crate::{Real, Result, check};
 ///
 /// ```compile_fail
 /// # use loglik::{prelude::*, preference::PairLoss};
+/// # use loglik::preference::{DiffusionDpo, JensenShannonLink};
 /// Linked { loss: DiffusionDpo::default(), link: JensenShannonLink }.needs();
 /// ```
 ///
@@ -39,6 +40,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::DiffusionDpo;
 /// let errors = PairBatch::new(Pairs { chosen: aview1(&[0.0998_f64]), rejected: aview1(&[0.1101]) })
 ///     .reference(Pairs { chosen: aview1(&[0.10]), rejected: aview1(&[0.11]) });
 /// let (loss, gradient) = DiffusionDpo { beta: 5000.0 }.grad(errors, Reduction::Mean)?;

@@ -26,6 +26,7 @@ use crate::{Real, Result, check, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::DiscoPop;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
 /// let loss = DiscoPop::default().value(batch, Reduction::Mean)?;

@@ -32,6 +32,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::{Dpop, Placement};
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-30.25_f64]), rejected: aview1(&[-28.5]) })
 ///     .reference(Pairs { chosen: aview1(&[-29.0]), rejected: aview1(&[-29.75]) });
 /// let inside = Dpop { lambda: 5.0, ..Dpop::default() };

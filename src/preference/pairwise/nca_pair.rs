@@ -32,6 +32,7 @@ use crate::{Real, Result, check, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::NcaPair;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) });
 /// let (loss, gradient) = NcaPair::default().grad(batch, Reduction::Mean)?;

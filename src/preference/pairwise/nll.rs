@@ -26,6 +26,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::Nll;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.0_f64, -3.0]), rejected: aview1(&[-14.0, -9.0]) })
 ///     .lengths(Pairs { chosen: aview1(&[10.0, 2.0]), rejected: aview1(&[12.0, 3.0]) });
 /// assert_eq!(Nll { length: Length::Sum }.value(batch, Reduction::Mean)?, 7.5);

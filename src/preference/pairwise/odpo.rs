@@ -29,6 +29,7 @@ use crate::{Real, Result, check, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::Odpo;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-13.0]), rejected: aview1(&[-13.5]) })
 ///     .rewards(Pairs { chosen: aview1(&[3.5]), rejected: aview1(&[2.0]) });

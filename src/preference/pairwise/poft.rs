@@ -27,6 +27,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, Axis}};
+/// # use loglik::preference::Poft;
 /// let policy = array![-12.0_f64];
 /// let lengths = array![10.0];
 /// let aligned = array![[-10.0, -15.0, -9.0]].mean_axis(Axis(1)).unwrap(); // three models

@@ -31,6 +31,7 @@ use crate::{Real, Result, check, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::Pso;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-0.98_f64]), rejected: aview1(&[-1.03]) })
 ///     .reference(Pairs { chosen: aview1(&[-1.0]), rejected: aview1(&[-1.0]) });
 /// let loss = Pso { beta: 50.0, epsilon: 0.1, length: Length::Sum }.value(batch, Reduction::Mean)?;

@@ -30,6 +30,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::RaoKupper;
 /// let both = |chosen| Pairs { chosen, rejected: aview1(&[0.0, 0.0]) };
 /// let (margins, reference, ties) = ([0.7_f64, 0.7], [0.0, 0.0], [0.0, 1.0]);
 /// let batch = PairBatch::new(both(aview1(&margins))).reference(both(aview1(&reference))).tie_probability(aview1(&ties));

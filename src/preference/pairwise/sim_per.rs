@@ -25,6 +25,7 @@ use crate::{Real, Result, math};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::SimPer;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .lengths(Pairs { chosen: aview1(&[10.0]), rejected: aview1(&[12.0]) });
 /// let (loss, gradient) = SimPer::default().grad(batch, Reduction::Mean)?;

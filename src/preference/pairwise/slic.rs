@@ -27,6 +27,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::Slic;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-3.0_f64]), rejected: aview1(&[-3.25]) });
 /// assert_eq!(Slic { delta: 1.0, length: Length::Sum }.value(batch, Reduction::Mean)?, 0.75);
 /// # Ok::<(), loglik::Error>(())

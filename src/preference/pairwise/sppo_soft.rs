@@ -31,6 +31,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::SppoSoft;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-9.75_f64]), rejected: aview1(&[-10.25]) })
 ///     .reference(Pairs { chosen: aview1(&[-10.0]), rejected: aview1(&[-10.0]) })
 ///     .rewards(Pairs { chosen: aview1(&[0.75]), rejected: aview1(&[0.375]) });

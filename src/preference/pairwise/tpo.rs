@@ -41,6 +41,7 @@ use crate::{Error, Real, Reduction, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, aview1}};
+/// # use loglik::preference::Tpo;
 /// let batch = PairBatch::new(Pairs { chosen: aview1(&[-12.5_f64]), rejected: aview1(&[-14.25]) })
 ///     .gold(aview1(&[-1.5]));
 /// let tpo = Tpo { beta: 0.1, ..Tpo::default() };

@@ -78,6 +78,7 @@ impl RewardMetrics {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::reward_metrics;
 /// let scores = PairBatch::new(Pairs { chosen: aview1(&[2.0_f64, 1.0]), rejected: aview1(&[-1.0, 2.0]) });
 /// let metrics = reward_metrics(scores)?;
 /// assert_eq!((metrics.accuracy, metrics.margin, metrics.centering), (0.5, 1.0, 5.0));
@@ -133,6 +134,7 @@ pub(in crate::preference) fn compute_reward_metrics<T: Real>(batch: PairBatch<'_
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::process_accuracy;
 /// let logits = Pairs { chosen: aview1(&[1.5_f64, 0.0, 2.0]), rejected: aview1(&[0.0, 1.0, 2.5]) };
 /// let steps = process_accuracy(PairBatch::new(logits).soft_label(aview1(&[1.0, 0.5, 0.75])))?;
 /// assert_eq!(steps, SumCount { sum: 1.0, count: 2.0 });

@@ -32,6 +32,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::ProcessReward;
 /// let steps = PairBatch::new(Pairs { chosen: aview1(&[1.5_f64, 0.0]), rejected: aview1(&[0.0, 1.5]) })
 ///     .soft_label(aview1(&[1.0, 0.25]));
 /// let losses = ProcessReward {}.each(steps)?;

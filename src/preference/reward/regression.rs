@@ -25,6 +25,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::RewardRegression;
 /// let scores = PairBatch::new(Pairs { chosen: aview1(&[3.0_f64]), rejected: aview1(&[0.0]) })
 ///     .rewards(Pairs { chosen: aview1(&[4.0]), rejected: aview1(&[-2.0]) });
 /// let (loss, gradient) = RewardRegression {}.grad(scores, Reduction::Mean)?;

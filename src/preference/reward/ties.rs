@@ -29,6 +29,7 @@ use crate::{Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::preference::RewardTies;
 /// let scores = PairBatch::new(Pairs { chosen: aview1(&[0.7_f64, 0.7]), rejected: aview1(&[0.0, 0.0]) });
 /// let losses = RewardTies::default().each(scores.tie_probability(aview1(&[0.0, 1.0])))?;
 /// assert!((losses[0] - 0.912_184_678).abs() < 1e-9 && (losses[1] - 0.784_530_001).abs() < 1e-9);

@@ -33,6 +33,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::c_transform;
 /// let cost = array![[1.0_f64, 3.0], [2.0, 5.0]];
 /// let v = c_transform(Cost::matrix(cost.view()), &array![0.0, 1.5])?;
 /// assert_eq!(v, array![0.5, 3.0]);

@@ -31,6 +31,7 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::product_coupling_cost;
 /// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.25, 0.75], array![[0.0, 1.0], [1.0, 0.0]]);
 /// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
 /// assert_eq!((product_coupling_cost(problem)?, emd(problem)?), (0.5, 0.25));
@@ -91,6 +92,7 @@ fn unit(masses: &[f64]) -> f64 {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::plan_cost;
 /// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.25, 0.75], array![[0.0, 1.0], [1.0, 0.0]]);
 /// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
 /// assert_eq!(plan_cost(problem, &array![[0.25, 0.25], [0.0, 0.5]])?, 0.25);

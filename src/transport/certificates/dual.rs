@@ -33,6 +33,7 @@ use crate::{Real, Result, check, reduction};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::dual_bound;
 /// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.25, 0.75], array![[0.0, 1.0], [1.0, 0.0]]);
 /// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
 /// assert_eq!(dual_bound(problem, &array![0.5, -0.5], &array![-0.5, 0.5])?, 0.25); // attained

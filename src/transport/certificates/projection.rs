@@ -29,6 +29,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{GroundCost, centroid_bound};
 /// let (a, x) = (array![0.25_f64, 0.75], array![[0.0, 1.0], [2.0, 5.0]]);
 /// let y = &x + &array![3.0, 4.0];
 /// let problem = TransportProblem::new(a.view(), a.view(), Cost::points(x.view(), y.view(), GroundCost::Euclidean));
@@ -71,6 +72,7 @@ pub(in crate::transport) fn of_centroids<T: Real>(problem: TransportProblem<'_, 
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{GroundCost, projection_bound};
 /// let (a, x, y) = (array![0.5_f64, 0.5], array![[0.0, 0.0], [0.0, 1.0]], array![[3.0, 1.0], [3.0, 0.0]]);
 /// let problem = TransportProblem::new(a.view(), a.view(), Cost::points(x.view(), y.view(), GroundCost::Euclidean));
 /// let bound = projection_bound(problem, &array![[0.0, 1.0], [2.0, 0.0]])?;
@@ -130,6 +132,7 @@ pub(in crate::transport) fn along_directions<T: Real>(
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{GroundCost, axis_bound, centroid_bound};
 /// let (a, x, y) = (array![0.5_f64, 0.5], array![[0.0, 0.0], [6.0, 0.0]], array![[3.0, 4.0], [3.0, 4.0]]);
 /// let problem = TransportProblem::new(a.view(), a.view(), Cost::points(x.view(), y.view(), GroundCost::Euclidean));
 /// let (centroids, axes, exact) = (centroid_bound(problem)?, axis_bound(problem)?, emd(problem)?);

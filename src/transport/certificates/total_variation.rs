@@ -31,6 +31,7 @@ use crate::{Error, Real, Result, check};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::total_variation_bound;
 /// let (a, b, cost) = (array![0.5_f64, 0.5], array![0.25, 0.75], array![[0.0, 2.0], [2.0, 0.0]]);
 /// let problem = TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view()));
 /// assert_eq!(total_variation_bound(problem)?, 0.5);

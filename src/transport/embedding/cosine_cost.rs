@@ -17,6 +17,7 @@ use crate::{Element, Error, Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::CosineCost;
 /// let cost = CosineCost::new(&array![[2.0_f64, 0.0], [0.8, 0.6], [0.0, 0.1]])?;
 /// assert!((cost.between(0, 1).unwrap_or_default() - 0.2).abs() < 1e-15);
 /// assert_eq!(cost.between(2, 2), Some(0.0));

@@ -38,6 +38,7 @@ use crate::{Element, Real, Result, Target};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{CosineCost, demd};
 /// let cost = CosineCost::new(&array![[1.0_f64, 0.0], [0.8, 0.6], [0.0, 1.0]])?;
 /// let logits = array![[0.5_f64, 0.3, 0.2]].ln();
 /// assert!((demd(&logits, &array![0], &cost)?[0] - 0.26).abs() < 1e-15); // 0.3 · 0.2 + 0.2 · 1
@@ -68,6 +69,7 @@ pub(in crate::transport) fn values<T: Real>(
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{CosineCost, demd_grad};
 /// let cost = CosineCost::new(&array![[1.0_f64, 0.0], [0.8, 0.6], [0.0, 1.0]])?;
 /// let logits = array![[0.5_f64, 0.3, 0.2]].ln();
 /// let (_, gradient) = demd_grad(&logits, &array![0], &cost)?;

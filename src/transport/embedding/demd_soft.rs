@@ -40,6 +40,7 @@ use crate::{Element, Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{CosineCost, demd_soft};
 /// let cost = CosineCost::new(&array![[1.0_f64, 0.0], [0.8, 0.6], [0.0, 1.0]])?;
 /// let (logits, targets) = (array![[0.5_f64, 0.3, 0.2]].ln(), array![[0.2, 0.2, 0.6]]);
 /// assert!((demd_soft(&logits, &targets, &cost)?[0] - 0.46).abs() < 1e-15); // the earth mover distance is 0.26
@@ -70,6 +71,7 @@ pub(in crate::transport) fn values<T: Real>(
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{CosineCost, demd_soft_grad};
 /// let cost = CosineCost::new(&array![[1.0_f64, 0.0], [0.8, 0.6], [0.0, 1.0]])?;
 /// let (logits, targets) = (array![[0.5_f64, 0.3, 0.2]].ln(), array![[0.2, 0.2, 0.6]]);
 /// let (_, gradient) = demd_soft_grad(&logits, &targets, &cost)?;

@@ -81,6 +81,7 @@ pub enum EmoCost {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{CosineCost, Emo};
 /// let cost = CosineCost::new(&array![[1.0_f64, 0.0], [0.8, 0.6], [0.0, 1.0]])?; // C_01 = 0.2, C_02 = 1
 /// let logits = array![[0.5_f64, 0.3, 0.2]].ln();
 /// let (loss, gradient) = Emo::default().grad(&logits, &array![0], &cost, Reduction::Mean)?;

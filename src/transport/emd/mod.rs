@@ -98,6 +98,7 @@ pub(super) fn least_cost<T: Real>(problem: TransportProblem<'_, T>) -> Result<T>
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::emd_plan;
 /// let (a, b) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
 /// let cost = array![[0.0, 1.0], [1.0, 0.0]];
 /// let solution = emd_plan(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
@@ -131,6 +132,7 @@ pub(super) fn solution<T: Real>(problem: TransportProblem<'_, T>) -> Result<EmdS
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{CostGradient, emd_grad};
 /// let (a, b) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
 /// let cost = array![[0.0, 1.0], [1.0, 0.0]];
 /// let (value, gradient) = emd_grad(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;

@@ -40,6 +40,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{Array1, Array2}};
+/// # use loglik::transport::{EmdBounds, GroundCost};
 /// # let wave = |n: usize, by: f64| Array2::from_shape_fn((n, 2), |(i, k)| (by + (3 * i + k) as f64).sin());
 /// let (x, y) = (wave(40, 0.0), wave(50, 0.5)); // points in the plane
 /// let (a, b) = (Array1::from_elem(40, 1.0 / 40.0), Array1::from_elem(50, 1.0 / 50.0));

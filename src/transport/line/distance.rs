@@ -34,6 +34,7 @@ use crate::{Real, Result, parallel};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1, transport::wasserstein_1d_distance};
+/// # use loglik::transport::Measure;
 /// let here = Measure::uniform(aview1(&[0.0_f64, 10.0]));
 /// let there = Measure::uniform(aview1(&[3.0, 14.0]));
 /// assert!((wasserstein_1d_distance(here, there, 2.0)? - 12.5_f64.sqrt()).abs() < 1e-15);
@@ -92,6 +93,7 @@ pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>,
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, aview1}, transport::wasserstein_1d_distance_grad};
+/// # use loglik::transport::Measure;
 /// let here = Measure::uniform(aview1(&[0.0_f64, 10.0]));
 /// let there = Measure::uniform(aview1(&[3.0, 14.0]));
 /// let (value, gradient, _) = wasserstein_1d_distance_grad(here, there, f64::INFINITY)?;

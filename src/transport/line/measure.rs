@@ -15,6 +15,7 @@ use crate::{Error, Real, Result, check, parallel, reduction};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::transport::{Measure, wasserstein_1d};
 /// let coin = Measure::uniform(aview1(&[0.0_f64, 1.0]));
 /// let loaded = Measure::weighted(aview1(&[0.0, 1.0]), aview1(&[0.2, 0.8]));
 /// assert!((wasserstein_1d(coin, loaded, 1.0)? - 0.3).abs() < 1e-15);

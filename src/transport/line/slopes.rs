@@ -47,6 +47,7 @@ pub struct MeasureGradient<T> {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, aview1}};
+/// # use loglik::transport::{Measure, wasserstein_1d_grad};
 /// let here = Measure::weighted(aview1(&[0.0_f64, 1.0]), aview1(&[0.5, 0.5]));
 /// let there = Measure::weighted(aview1(&[3.0]), aview1(&[1.0]));
 /// let (value, gradient, _) = wasserstein_1d_grad(here, there, 2.0)?;

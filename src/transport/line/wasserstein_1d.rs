@@ -37,6 +37,7 @@ use crate::{Error, Real, Result, parallel, reduction, simd};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::transport::{Measure, wasserstein_1d};
 /// let here = Measure::weighted(aview1(&[3.0_f64, 0.0, 1.0]), aview1(&[0.25, 0.5, 0.25]));
 /// let there = Measure::weighted(aview1(&[5.0, 6.0, 8.0]), aview1(&[0.5, 0.25, 0.25]));
 /// assert_eq!(wasserstein_1d(here, there, 1.0)?, 5.0); // a shift by 5

@@ -42,6 +42,7 @@ use crate::{Error, Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{Array1, array}};
+/// # use loglik::transport::{GroundCost, SinkhornDivergence};
 /// let (w, x, y) = (Array1::from_elem(2, 0.5_f64), array![[0.0], [1.0]], array![[3.0], [4.0]]);
 /// let divergence = SinkhornDivergence::default();
 /// let between = |x, y| TransportProblem::new(w.view(), w.view(), Cost::points(x, y, GroundCost::SquaredEuclidean));

@@ -108,6 +108,7 @@ impl<'a, T: Real> SinkhornSolution<'a, T> {
     ///
     /// ```
     /// # use loglik::{prelude::*, ndarray::array};
+    /// # use loglik::transport::{CostGradient, GroundCost};
     /// let (one, x, y) = (array![1.0_f64], array![[0.0, 0.0]], array![[3.0, 4.0]]);
     /// let cost = Cost::points(x.view(), y.view(), GroundCost::Euclidean);
     /// let gradient = Sinkhorn::default().solve(TransportProblem::new(one.view(), one.view(), cost))?.grad()?;

@@ -4,20 +4,50 @@ use loglik::diagnostics::{Ches, displacement, log_gradient_ratio};
 use loglik::logits::log_collision;
 use loglik::preference::{
     AlphaDpo, AlphaLink, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKlLink, KtoPair, Length, Link, Linked,
-    MarginMoments, PairObjective, Pairs, Sft,
+    MarginMoments, PairConfig, PairObjective, Pairs, Sft,
 };
 use loglik::sequence::TokenMask;
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2, Ix3};
 
+use super::objectives::rows;
 use super::pairs::{WEIGHTS, batch, pairs, routes, run};
 use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
+rows! { pairs, mean;
+    "Aot, mean": Aot(Aot { beta: positive(0.3), label_smoothing: smoothing(0.1) }),
+    "AotUnpaired, mean": AotUnpaired(AotUnpaired { beta: positive(0.3), label_smoothing: smoothing(0.1) }),
+    "DrDpo, mean": DrDpo(DrDpo { loss: dpo(0.3, 0.1), beta_prime: positive(0.7) }),
+    "BetaDpo without its factor, mean": BetaDpo(BetaDpo {
+        beta: positive(0.3),
+        alpha: weight(0.0),
+        baseline: finite(0.0),
+        floor: positive(1e-3),
+        label_smoothing: smoothing(0.0),
+    }),
+    "AlphaDpo without its offset": AlphaDpo(AlphaDpo {
+        beta: positive(2.0),
+        gamma: finite(0.5),
+        alpha: weight(0.0),
+        label_smoothing: smoothing(0.1),
+        usual: moments(MarginMoments::default()),
+    }),
+    "KtoPair, mean": KtoPair(KtoPair {
+        beta: positive(0.3),
+        baseline: one_of([Baseline::Differentiated, Baseline::Detached]),
+    }),
+    "Sft": Sft(Sft {}),
+}
+
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
+    let mut entries = row_entries();
+    entries.extend(others());
+    entries
+}
+
+/// Other reductions, detached factors, scores of other divergences, and measures.
+fn others<T: Real>() -> Vec<Entry<T>> {
     vec![
-        Entry::new("Aot, mean", pairs, |call, out| {
-            whole(call, out, &Aot { beta: knob(0.3), label_smoothing: knob(0.1) }, Reduction::Mean);
-        }),
         Entry::new("AotUnpaired, sum", pairs, |call, out| {
             whole(call, out, &AotUnpaired { beta: knob(0.3), label_smoothing: knob(0.1) }, Reduction::Sum);
         }),
@@ -26,26 +56,15 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             soft(call, out, &robust(), Reduction::Weighted(&call.real(WEIGHTS)));
         })
         .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
-        Entry::new("KtoPair, mean", pairs, |call, out| whole(call, out, &kto(), Reduction::Mean)),
         Entry::new("KtoPair, weighted", pairs, |call, out| {
             whole(call, out, &kto(), Reduction::Weighted(&call.real(WEIGHTS)));
         })
         .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
-        Entry::new("Sft", pairs, |call, out| whole(call, out, &Sft, Reduction::Mean)),
         Entry::new("BetaDpo without its factor", pairs, |call, out| {
             let plain = BetaDpo { beta: knob(0.3), alpha: knob(0.0), ..BetaDpo::default() };
             whole(call, out, &plain, Reduction::Weighted(&call.real(WEIGHTS)));
         })
         .without(By::Weights(WEIGHTS), &[0, 1, 2, 3, 4, 5], Seen::Reduced),
-        Entry::new("AlphaDpo without its offset", pairs, |call, out| {
-            let usual = MarginMoments::default();
-            run(
-                call,
-                out,
-                &AlphaDpo { beta: knob(2.0), gamma: knob(0.5), alpha: knob(0.0), label_smoothing: knob(0.1), usual },
-                Reduction::Mean,
-            );
-        }),
         Entry::new("detached factors", pairs, |call, out| {
             batch(call, |batch| {
                 let beta = BetaDpo::default().beta_of(batch, Reduction::Mean);
@@ -130,6 +149,15 @@ fn states(random: &mut Random, size: Size) -> Inputs {
     };
     let masks = [mask(), mask()];
     Inputs::reals(reals).masks(masks)
+}
+
+/// The mean, by every method that the objective has.
+fn mean<T: Real>(call: &Call<T>, out: &mut Results<T>, config: &PairConfig) {
+    match config {
+        PairConfig::DrDpo(objective) => soft(call, out, objective, Reduction::Mean),
+        PairConfig::AlphaDpo(_) => run(call, out, config, Reduction::Mean),
+        _ => whole(call, out, config, Reduction::Mean),
+    }
 }
 
 /// An objective that pairs have shares of, without parts.

@@ -28,7 +28,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             linear(call, out, Alignment::Same, &objective, Reduction::Weighted(&call.real(4)));
         })
         .forming(FORMED),
-        Entry::new("Responses, packed", packed, |call, out| {
+        Entry::of_cotangent("Responses, packed", packed, |call, out| {
             let (logits, cotangent) = (call.real::<Ix2>(0), call.real::<Ix1>(1));
             let (targets, mask) = (call.class::<Ix1>(0), call.mask::<Ix1>(0));
             let offsets = super::sequence::offsets(targets.len(), cotangent.len());

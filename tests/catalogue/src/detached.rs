@@ -3,9 +3,9 @@
 use loglik::logits::{MixCe, TaiLr, TokenObjective};
 use loglik::transport::{CosineCost, demd_soft, demd_soft_grad};
 use loglik::{Real, Reduction};
-use ndarray::{Ix1, Ix2};
+use ndarray::{ArrayD, Ix1, Ix2};
 
-use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
+use super::{By, Call, Entry, Inputs, Random, Reduced, Results, Seen, Size, knob};
 
 const CLASSES: usize = 5;
 
@@ -14,29 +14,28 @@ const LAST: i64 = CLASSES as i64 - 1;
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
-        Entry::new("TaiLr, sum", tokens, |call, out| tailr(call, out, knob(0.1), Reduction::Sum)).rounding().without(
-            By::Class(0, LAST),
-            &[0],
-            Seen::All,
-        ),
-        Entry::new("TaiLr, mean", tokens, |call, out| tailr(call, out, knob(0.8), Reduction::Mean)).rounding().without(
-            By::Class(0, LAST),
-            &[0],
-            Seen::All,
-        ),
+        Entry::new("TaiLr, sum", tokens, |call, out| tailr(call, out, knob(0.1), Reduction::Sum))
+            .detaching(weighted_nll, Reduced::Sum)
+            .rounding()
+            .without(By::Class(0, LAST), &[0], Seen::All),
+        Entry::new("TaiLr, mean", tokens, |call, out| tailr(call, out, knob(0.8), Reduction::Mean))
+            .detaching(weighted_nll, Reduced::Mean)
+            .rounding()
+            .without(By::Class(0, LAST), &[0], Seen::All),
         Entry::new("TaiLr, weighted", long_tokens, |call, out| {
             tailr(call, out, knob(0.5), Reduction::Weighted(&call.real::<Ix1>(1)));
         })
+        .detaching(weighted_nll, Reduced::Weighted(1))
         .rounding()
         .without(By::Weights(1), &[0], Seen::Reduced),
-        Entry::new("MixCe, mean", tokens, |call, out| mix_ce(call, out, Reduction::Mean)).rounding().without(
-            By::Class(0, LAST),
-            &[0],
-            Seen::All,
-        ),
+        Entry::new("MixCe, mean", tokens, |call, out| mix_ce(call, out, Reduction::Mean))
+            .detaching(weighted_nll, Reduced::Mean)
+            .rounding()
+            .without(By::Class(0, LAST), &[0], Seen::All),
         Entry::new("MixCe, weighted", tokens, |call, out| {
             mix_ce(call, out, Reduction::Weighted(&call.real::<Ix1>(1)));
         })
+        .detaching(weighted_nll, Reduced::Weighted(1))
         .rounding()
         .without(By::Weights(1), &[0], Seen::Reduced),
         Entry::new("demd_soft", distributions, |call, out| {
@@ -48,6 +47,11 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("grad 0", result.map(|(_, gradient)| gradient));
         }),
     ]
+}
+
+/// The losses of which the gradients are, with the weights of `base`.
+fn weighted_nll(now: &Results<f64>, base: &Results<f64>) -> ArrayD<f64> {
+    now.get("nll") * base.get("weight")
 }
 
 /// Both have the same methods and share no trait.

@@ -1,9 +1,10 @@
 //! Divergences between distributions over classes.
 
 use loglik::divergence::{
-    AmariDivergence, Categorical, CategoricalDivergence, ClassDivergence, FDivergence, InterpolatedJsd,
-    JensenShannonDivergence, KlDivergence, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, Sides,
-    SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation, VariationalBound,
+    AmariDivergence, Categorical, CategoricalDivergence, ClassDivergence, FDivergence, GeneralizedJsd, InterpolatedJsd,
+    JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
+    ReverseKlDivergence, Sides, SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
+    VariationalBound,
 };
 use loglik::logits::LogitTransform;
 use loglik::ratio::{RatioObjective, Samples};
@@ -12,7 +13,7 @@ use ndarray::{Array, Ix1, Ix2, Ix3};
 
 use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
-/// An entry for each kind of divergence, all of the same logits; every other one is in `tests/laws/divergence.rs`.
+/// An entry for each kind of divergence, all of the same logits.
 macro_rules! entries {
     ($inputs:ident, $run:ident: $($name:literal: $divergence:expr,)*) => {
         vec![$(Entry::new($name, $inputs, |call, out| $run(call, out, &$divergence)),)*]
@@ -24,10 +25,13 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         both, dense:
         "KlDivergence": KlDivergence,
         "JensenShannonDivergence": JensenShannonDivergence,
+        "GeneralizedJsd": GeneralizedJsd { beta: knob(0.3) },
         "InterpolatedJsd": InterpolatedJsd { beta: knob(0.3) },
         "AmariDivergence": AmariDivergence { alpha: knob(0.3) },
         "RenyiDivergence": RenyiDivergence { alpha: knob(2.5) },
         "PearsonChiSquare": PearsonChiSquare,
+        "NeymanChiSquare": NeymanChiSquare,
+        "MixtureChiSquare": MixtureChiSquare,
         "TotalVariation": TotalVariation,
         "FDivergence": FDivergence { generator: JensenShannonDivergence },
     ];

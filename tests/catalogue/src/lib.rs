@@ -6,11 +6,12 @@
 mod batchwise;
 pub mod call;
 mod chain;
-pub mod configs;
+pub mod columns;
 mod detached;
 mod divergence;
 mod entropic;
 mod exact;
+pub mod hyper;
 mod knobs;
 pub mod layout;
 mod lengths;
@@ -18,6 +19,7 @@ mod likelihood;
 mod linear;
 mod logits;
 mod margins;
+pub mod objectives;
 pub mod oracle;
 mod pairs;
 pub mod random;
@@ -30,6 +32,7 @@ pub mod strange;
 mod transport;
 
 use loglik::Real;
+use ndarray::ArrayD;
 
 use call::{Call, Inputs, Results, dot};
 use knobs::knob;
@@ -81,6 +84,28 @@ pub struct Entry<T> {
     pub may_round: bool,
     /// Whether finite arguments may give an infinite number that is exact.
     pub may_be_infinite: bool,
+    /// Whether `value` is a product with a cotangent that the catalogue formed itself, in which infinities may meet.
+    pub has_cotangent: bool,
+    /// What gradients take for constants, where they do.
+    pub detached: Option<Detached>,
+}
+
+/// The number of which gradients are, where factors of it are constants to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Detached {
+    /// One loss for each example: from the results now, with the constants of those at the base.
+    pub losses: fn(now: &Results<f64>, base: &Results<f64>) -> ArrayD<f64>,
+    pub reduced: Reduced,
+}
+
+/// How losses become one number.
+#[derive(Clone, Copy, Debug)]
+pub enum Reduced {
+    Sum,
+    /// Over the examples that are counted.
+    Mean,
+    /// By this real input.
+    Weighted(usize),
 }
 
 impl<T> Entry<T> {
@@ -89,7 +114,41 @@ impl<T> Entry<T> {
         inputs: fn(&mut Random, Size) -> Inputs,
         call: fn(&Call<T>, &mut Results<T>),
     ) -> Self {
-        Self { name, inputs, call, formed: &[], selections: Vec::new(), may_round: false, may_be_infinite: false }
+        Self {
+            name,
+            inputs,
+            call,
+            formed: &[],
+            selections: Vec::new(),
+            may_round: false,
+            may_be_infinite: false,
+            has_cotangent: false,
+            detached: None,
+        }
+    }
+
+    /// One whose `value` the call forms itself, as a product with a cotangent.
+    pub fn of_cotangent(
+        name: &'static str,
+        inputs: fn(&mut Random, Size) -> Inputs,
+        call: fn(&Call<T>, &mut Results<T>),
+    ) -> Self {
+        Self { has_cotangent: true, ..Self::new(name, inputs, call) }
+    }
+
+    /// The same, where gradients take something for constant.
+    #[must_use]
+    pub fn detaching(
+        self,
+        losses: fn(now: &Results<f64>, base: &Results<f64>) -> ArrayD<f64>,
+        reduced: Reduced,
+    ) -> Self {
+        Self { detached: Some(Detached { losses, reduced }), ..self }
+    }
+
+    /// Whether a result is one that the catalogue formed, in which infinities may meet.
+    pub fn is_ours(&self, name: &str) -> bool {
+        self.has_cotangent && name == "value"
     }
 
     /// The same, where these examples are left out of what is seen.

@@ -45,7 +45,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             }
         })
         .rounding(),
-        Entry::new("LogitTransform, linear_token_log_probs and its backward", tokens, |call, out| {
+        Entry::of_cotangent("LogitTransform, linear_token_log_probs and its backward", tokens, |call, out| {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, cotangent) = (call.class::<Ix2>(0), call.real::<Ix2>(COTANGENT));
             let head = LinearHead::new(weight).bias(bias);
@@ -67,7 +67,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("masked", linear_token_log_probs_masked(&hidden, head, &targets, &mask));
         })
         .without(By::Mask(0), &[0], Seen::Only("masked")),
-        Entry::new("linear_token_log_probs_backward", tokens, |call, out| {
+        Entry::of_cotangent("linear_token_log_probs_backward", tokens, |call, out| {
             let (hidden, weight, bias) = (call.real::<Ix3>(0), call.real::<Ix2>(1), call.real::<Ix1>(2));
             let (targets, cotangent) = (call.class::<Ix2>(0), call.real::<Ix2>(COTANGENT));
             let head = LinearHead::new(weight).bias(bias);

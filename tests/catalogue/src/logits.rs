@@ -45,7 +45,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         })
         .without(By::Weights(1), &[0], Seen::All)
         .infinite(),
-        Entry::new("class_log_probs, backward", several, |call, out| {
+        Entry::of_cotangent("class_log_probs, backward", several, |call, out| {
             let (x, classes, cotangent) = (call.real::<Ix3>(0), call.class::<Ix3>(0), call.real::<Ix3>(1));
             out.array("each", class_log_probs(&x, &classes));
             out.scalar("value", class_log_probs(&x, &classes).map(|each| dot(&each, cotangent)));
@@ -84,7 +84,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("grad: each", result.clone().map(|(each, _)| each));
             out.array("grad 0", result.map(|(_, gradient)| gradient));
         }),
-        Entry::new("LogitTransform, token_log_probs and its backward", tokens, |call, out| {
+        Entry::of_cotangent("LogitTransform, token_log_probs and its backward", tokens, |call, out| {
             let (x, targets, mask) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.mask::<Ix2>(0));
             let (each, cotangent) = (transform().token_log_probs(&x, &targets), call.real::<Ix2>(1));
             out.scalar("value", each.map(|each| dot(&each, cotangent)));
@@ -101,7 +101,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("masked", token_log_probs_masked(&x, &targets, &mask));
         })
         .without(By::Mask(0), &[0], Seen::Only("masked")),
-        Entry::new("token_log_probs_backward", tokens, |call, out| {
+        Entry::of_cotangent("token_log_probs_backward", tokens, |call, out| {
             let (x, targets, cotangent) = (call.real::<Ix3>(0), call.class::<Ix2>(0), call.real::<Ix2>(1));
             out.scalar("value", token_log_probs(&x, &targets).map(|each| dot(&each, cotangent)));
             out.array("grad 0", token_log_probs_backward(&x, &targets, &cotangent));
@@ -116,7 +116,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.array("others", whole.map(|whole| whole.map(|sum| T::from_f64(sum.others()))));
         })
         .forming(&["logits"]),
-        Entry::new("VocabularyShard, backward", tokens, |call, out| {
+        Entry::of_cotangent("VocabularyShard, backward", tokens, |call, out| {
             let cotangent = call.real::<Ix2>(1);
             let log_probs =
                 |whole: Array2<LogSumExp<T>>| whole.map(|sum| T::from_f64(sum.log_prob().unwrap_or_default()));

@@ -17,11 +17,6 @@ pub struct Fault {
     pub what: String,
 }
 
-/// Numbers that the catalogue formed itself, where infinities may meet.
-pub fn is_ours(entry: &str, name: &str) -> bool {
-    name == "value" && ["backward", "Responses"].iter().any(|word| entry.contains(word))
-}
-
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}: {}", self.entry, self.element, self.what)
@@ -53,7 +48,7 @@ pub fn faults<T: Real>(entry: &Entry<T>, inputs: &Inputs, layout: Layout) -> Vec
         return vec![fault("panics".into())];
     };
     let mut found = Vec::new();
-    for (name, result) in results.0.iter().filter(|(name, _)| !is_ours(entry.name, name)) {
+    for (name, result) in results.0.iter().filter(|(name, _)| !entry.is_ours(name)) {
         match result {
             Ok(array) if array.iter().any(|x| x.is_nan()) => found.push(format!("{name} is NaN")),
             Ok(array) if array.iter().any(|x| x.is_infinite()) => {
@@ -75,7 +70,7 @@ pub fn faults<T: Real>(entry: &Entry<T>, inputs: &Inputs, layout: Layout) -> Vec
     match call(entry, inputs, layout) {
         None => found.push(format!("panics in the layout {layout:?}")),
         Some(other) => {
-            let names = results.differing(&other).into_iter().filter(|name| !is_ours(entry.name, name));
+            let names = results.differing(&other).into_iter().filter(|name| !entry.is_ours(name));
             found.extend(names.map(|name| format!("{name} differs in the layout {layout:?}")));
         }
     }
@@ -99,7 +94,7 @@ pub fn faults<T: Real>(entry: &Entry<T>, inputs: &Inputs, layout: Layout) -> Vec
 
 /// Results that differ between two calls with other numbers of threads.
 pub fn faults_of_threads<T: Real>(entry: &Entry<T>, alone: &Results<T>, together: &Results<T>) -> Vec<Fault> {
-    let names = alone.differing(together).into_iter().filter(|name| !is_ours(entry.name, name));
+    let names = alone.differing(together).into_iter().filter(|name| !entry.is_ours(name));
     let fault = |name| Fault { entry: entry.name, element: T::NAME, what: format!("{name} differs by the threads") };
     names.map(fault).collect()
 }
@@ -110,7 +105,7 @@ fn ways<T: Real>(entry: &Entry<T>, results: &Results<T>) -> Vec<String> {
     let (mut found, mut first) = (Vec::new(), None);
     let names: Vec<&str> = results.0.iter().map(|(name, _)| &**name).collect();
     for (i, (name, other)) in results.0.iter().enumerate() {
-        if !value(name) || is_ours(entry.name, name) {
+        if !value(name) || entry.is_ours(name) {
             continue;
         }
         // A value before the losses of single examples is the first of a way of computing, of which an entry may have two.

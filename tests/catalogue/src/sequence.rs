@@ -17,14 +17,14 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         })
         .forming(&["lengths", "offsets"])
         .without(By::Mask(0), &[0], Seen::All),
-        Entry::new("sum_tokens_backward, padded", padded, |call, out| {
+        Entry::of_cotangent("sum_tokens_backward, padded", padded, |call, out| {
             let (x, cotangent, mask) = (call.real::<Ix2>(0), call.real::<Ix1>(1), call.mask::<Ix2>(0));
             let mask = TokenMask::padded(mask.view());
             out.scalar("value", sum_tokens(&x, mask).map(|sequences| dot(&sequences.sums, cotangent)));
             out.array("grad 0", sum_tokens_backward(mask, &cotangent));
         })
         .without(By::Mask(0), &[0], Seen::All),
-        Entry::new("means_backward, packed", packed, |call, out| {
+        Entry::of_cotangent("means_backward, packed", packed, |call, out| {
             let (x, cotangent, mask) = (call.real::<Ix1>(0), call.real::<Ix1>(1), call.mask::<Ix1>(0));
             let offsets = offsets(x.len(), cotangent.len());
             let mask = match TokenMask::packed(mask.view(), &offsets) {

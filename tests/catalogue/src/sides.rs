@@ -1,61 +1,91 @@
 //! Pairwise objectives that look at each side by itself, and reward models.
 
 use loglik::preference::{
-    ApoDown, ApoZero, Asft, BcoPair, BradleyTerry, CalDpo, Dpop, Length, NcaPair, PairBatch, PairObjective, Pairs,
-    Placement, ProcessReward, RatingGap, RewardRegression, RewardTies, SimPer, SppoHard, SppoSoft, TieModel, Tpo,
-    reward_metrics,
+    ApoDown, ApoZero, Asft, BcoPair, BradleyTerry, CalDpo, Dpop, Length, NcaPair, Nll, Orpo, PairBatch, PairConfig,
+    Pairs, Placement, ProcessReward, RatingGap, RewardRegression, RewardTies, SimPer, SppoHard, SppoSoft, TieModel,
+    Tpo, reward_metrics,
 };
 use loglik::{Real, Reduction};
 use ndarray::Ix1;
 
+use super::objectives::rows;
 use super::pairs::{methods, pairs};
-use super::{Call, Entry, Inputs, Random, Results, Size, knob};
+use super::{Call, Entry, Inputs, Random, Results, Size};
 
-/// An entry for each objective, all of the same batch.
-macro_rules! entries {
-    ($($name:literal: $objective:expr,)*) => {
-        vec![$(Entry::new($name, everything, |call, out| run(call, out, &$objective)),)*]
-    };
+rows! { everything, run;
+    "NcaPair": NcaPair(NcaPair { beta: positive(0.3) }),
+    "BcoPair": BcoPair(BcoPair { beta: positive(0.3), delta: finite(-0.4) }),
+    "SppoHard": SppoHard(SppoHard { beta: positive(0.3) }),
+    "SppoSoft": SppoSoft(SppoSoft { beta: positive(0.2) }),
+    "ApoZero": ApoZero(ApoZero { beta: positive(0.3) }),
+    "ApoDown": ApoDown(ApoDown { beta: positive(0.3) }),
+    "Asft of means": Asft(Asft {
+        lambda: positive(0.7),
+        beta: number(1.0, |p| if p.random.below(2) == 0 { 1.0 } else { p.positive() }),
+        length: length(Length::Mean),
+    }),
+    "Asft, tempered": Asft(Asft { lambda: positive(0.7), beta: positive(0.6), length: length(Length::Sum) }),
+    "SimPer": SimPer(SimPer { length: one_of([Length::Mean]) }),
+    "SimPer of log-probs as they come": SimPer(SimPer { length: length(Length::Sum) }),
+    "CalDpo": CalDpo(CalDpo { beta: positive(0.3) }),
+    "Dpop, inside": Dpop(Dpop {
+        beta: positive(0.3),
+        lambda: weight(2.0),
+        placement: one_of([Placement::Inside, Placement::Outside]),
+    }),
+    "Dpop, outside": Dpop(Dpop {
+        beta: positive(0.3),
+        lambda: weight(2.0),
+        placement: one_of([Placement::Outside]),
+    }),
+    "Tpo": Tpo(Tpo {
+        beta: positive(0.3),
+        alpha: weight(0.5),
+        gamma: finite(0.0),
+        label_smoothing: smoothing(0.0),
+        length: length(Length::Sum),
+    }),
+    "Tpo, length-normalized": Tpo(Tpo {
+        beta: positive(2.0),
+        alpha: weight(1.0),
+        gamma: finite(0.5),
+        label_smoothing: smoothing(0.1),
+        length: length(Length::Mean),
+    }),
+    "Orpo": Orpo(Orpo { lambda: positive(0.7), length: length(Length::Mean) }),
+    "Nll": Nll(Nll { length: length(Length::Sum) }),
+    "BradleyTerry, margin": BradleyTerry(BradleyTerry {
+        gap: one_of([RatingGap::Margin, RatingGap::Scale]),
+        centering: weight(0.01),
+    }),
+    "BradleyTerry, scale": BradleyTerry(BradleyTerry {
+        gap: one_of([RatingGap::Scale]),
+        centering: weight(0.0),
+    }),
+    "RewardTies": RewardTies(RewardTies {
+        model: one_of([TieModel::RaoKupper, TieModel::Davidson]),
+        nu: number(2.0, |p| 1.0 + p.positive()),
+        centering: weight(0.01),
+    }),
+    "RewardTies, Davidson": RewardTies(RewardTies {
+        model: one_of([TieModel::Davidson]),
+        nu: positive(2.0),
+        centering: weight(0.0),
+    }),
+    "RewardRegression": RewardRegression(RewardRegression {}),
+    "ProcessReward": ProcessReward(ProcessReward {}),
 }
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
-    let mut entries: Vec<Entry<T>> = entries![
-        "NcaPair": NcaPair { beta: knob(0.3) },
-        "BcoPair": BcoPair { beta: knob(0.3), delta: knob(-0.4) },
-        "SppoHard": SppoHard { beta: knob(0.3) },
-        "SppoSoft": SppoSoft { beta: knob(0.2) },
-        "ApoZero": ApoZero { beta: knob(0.3) },
-        "ApoDown": ApoDown { beta: knob(0.3) },
-        "Asft of means": Asft { lambda: knob(0.7), ..Asft::default() },
-        "Asft, tempered": Asft { lambda: knob(0.7), beta: knob(0.6), length: Length::Sum },
-        "SimPer": SimPer { length: Length::Mean },
-        "SimPer of log-probs as they come": SimPer { length: Length::Sum },
-        "CalDpo": CalDpo { beta: knob(0.3) },
-        "Dpop, inside": Dpop { beta: knob(0.3), lambda: knob(2.0), placement: Placement::Inside },
-        "Dpop, outside": Dpop { beta: knob(0.3), lambda: knob(2.0), placement: Placement::Outside },
-        "BradleyTerry, margin": BradleyTerry { gap: RatingGap::Margin, centering: knob(0.01) },
-        "BradleyTerry, scale": BradleyTerry { gap: RatingGap::Scale, centering: knob(0.0) },
-        "RewardTies": RewardTies { model: TieModel::RaoKupper, nu: knob(2.0), centering: knob(0.01) },
-        "RewardTies, Davidson": RewardTies { model: TieModel::Davidson, nu: knob(2.0), centering: knob(0.0) },
-        "RewardRegression": RewardRegression {},
-        "ProcessReward": ProcessReward {},
-    ];
-    entries.extend([
-        Entry::new("Tpo", everything, |call, out| {
-            tpo(call, out, Tpo { beta: knob(0.3), alpha: knob(0.5), ..Tpo::default() })
-        }),
-        Entry::new("Tpo, length-normalized", everything, |call, out| {
-            tpo(call, out, Tpo { beta: knob(2.0), label_smoothing: knob(0.1), ..Tpo::length_normalized() });
-        }),
-        Entry::new("reward_metrics", everything, |call, out| {
-            batch(call, |batch| {
-                let metrics = reward_metrics(batch);
-                out.scalar("mean", metrics.clone().map(|m| T::from_f64(m.mean)));
-                out.scalar("deviation", metrics.clone().map(|m| T::from_f64(m.deviation)));
-                out.scalar("margin", metrics.map(|m| T::from_f64(m.margin)));
-            });
-        }),
-    ]);
+    let mut entries = row_entries();
+    entries.push(Entry::new("reward_metrics", everything, |call, out| {
+        batch(call, |batch| {
+            let metrics = reward_metrics(batch);
+            out.scalar("mean", metrics.clone().map(|m| T::from_f64(m.mean)));
+            out.scalar("deviation", metrics.clone().map(|m| T::from_f64(m.deviation)));
+            out.scalar("margin", metrics.map(|m| T::from_f64(m.margin)));
+        });
+    }));
     entries
 }
 
@@ -84,16 +114,14 @@ fn batch<T: Real>(call: &Call<T>, f: impl FnOnce(PairBatch<'_, T>)) {
         .gold(columns[GOLD].view()));
 }
 
-fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, objective: &dyn PairObjective<T>) {
-    batch(call, |batch| methods(call, out, objective, batch, Reduction::Mean));
-}
-
-/// What every objective has, and the gradient by the gold column.
-fn tpo<T: Real>(call: &Call<T>, out: &mut Results<T>, tpo: Tpo) {
+/// What every objective has, and the gradient by the gold column where there is one.
+fn run<T: Real>(call: &Call<T>, out: &mut Results<T>, config: &PairConfig) {
     batch(call, |batch| {
-        methods(call, out, &tpo, batch, Reduction::Mean);
-        out.array(&format!("grad {GOLD}"), tpo.gold_grad(batch, Reduction::Mean));
-        let into = call.into(Ix1(batch.len()), |to| tpo.gold_grad_into(batch, Reduction::Mean, to));
-        out.array(&format!("into: grad {GOLD}"), into.map(|(_, grad)| grad));
+        methods(call, out, config, batch, Reduction::Mean);
+        if let PairConfig::Tpo(tpo) = config {
+            out.array(&format!("grad {GOLD}"), tpo.gold_grad(batch, Reduction::Mean));
+            let into = call.into(Ix1(batch.len()), |to| tpo.gold_grad_into(batch, Reduction::Mean, to));
+            out.array(&format!("into: grad {GOLD}"), into.map(|(_, grad)| grad));
+        }
     });
 }

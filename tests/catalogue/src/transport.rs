@@ -7,9 +7,9 @@ use loglik::transport::{
     wasserstein_circle_distance, wasserstein_circle_distance_grad, wasserstein_circle_grad,
 };
 use loglik::{Real, Reduction, Result};
-use ndarray::{Array1, ArrayView1, Ix1, Ix2};
+use ndarray::{Array1, ArrayD, ArrayView1, Ix1, Ix2};
 
-use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
+use super::{By, Call, Entry, Inputs, Random, Reduced, Results, Seen, Size, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     vec![
@@ -115,24 +115,29 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         Entry::new("Emo, DEMD scaled, sum", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleDemd, EmoCost::Plain, Reduction::Sum);
         })
+        .detaching(demd_scaled, Reduced::Sum)
         .without(By::Class(0, 6), &[0], Seen::All),
         Entry::new("Emo, DEMD scaled, weighted", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleDemd, EmoCost::Plain, Reduction::Weighted(&call.real(2)));
         })
+        .detaching(demd_scaled, Reduced::Weighted(2))
         .without(By::Class(0, 6), &[0], Seen::All)
         .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("Emo, MLE scaled, mean", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleMle, EmoCost::Plain, Reduction::Mean);
         })
+        .detaching(mle_scaled, Reduced::Mean)
         .without(By::Class(0, 6), &[0], Seen::All),
         Entry::new("Emo, DEMD scaled, shifted, weighted", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleDemd, EmoCost::Shifted, Reduction::Weighted(&call.real(2)));
         })
+        .detaching(demd_scaled, Reduced::Weighted(2))
         .without(By::Class(0, 6), &[0], Seen::All)
         .without(By::Weights(2), &[0], Seen::Reduced),
         Entry::new("Emo, MLE scaled, shifted, mean", embedded, |call, out| {
             emo(call, out, EmoMode::ScaleMle, EmoCost::Shifted, Reduction::Mean);
         })
+        .detaching(mle_scaled, Reduced::Mean)
         .without(By::Class(0, 6), &[0], Seen::All),
         Entry::new("Ddo, mean", ratios, |call, out| {
             ddo(call, out, Samples { real: Reduction::Mean, fake: Reduction::Mean });
@@ -202,6 +207,16 @@ fn sliced<T: Real>(call: &Call<T>, out: &mut Results<T>, p: f64) {
         let risen: Result<_> = sliced.ascend(from, to, &row(0), 3);
         out.array("risen", risen.map(|slice| slice.direction));
     }
+}
+
+/// The losses of which the gradients are where the cost is scaled, with the weights of `base`.
+fn demd_scaled(now: &Results<f64>, base: &Results<f64>) -> ArrayD<f64> {
+    0.5 * (now.get("mle") + base.get("weight") * now.get("demd"))
+}
+
+/// The same where the likelihood is scaled.
+fn mle_scaled(now: &Results<f64>, base: &Results<f64>) -> ArrayD<f64> {
+    base.get("weight") * now.get("mle") + now.get("demd")
 }
 
 /// The last class is ignored.

@@ -1,19 +1,19 @@
 //! From the name of an objective in a golden file to a call of this crate.
 //!
-//! Each adapter asks for every parameter and input that its objective may have and hands over everything that can be
-//! compared. What a file holds beyond that is a failure.
+//! An objective over pairs needs no adapter: its row in the catalogue says which hyper-parameters it has. Any other adapter asks
+//! for every parameter and input that its objective may have. All hand over everything that can be compared, and what a file
+//! holds beyond that is a failure.
 
-mod batchwise;
+mod combined;
 mod divergence;
 mod likelihood;
 mod linear;
 mod logits;
-mod margins;
 mod pairs;
-mod sides;
 mod transport;
 
 use loglik::Real;
+use loglik_catalogue::objectives::named;
 
 use super::Failure;
 use super::case::Case;
@@ -27,27 +27,8 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "entropy" => logits::entropy(case),
         "cross_entropy" => logits::cross_entropy(case),
         "linear_cross_entropy" => linear::cross_entropy(case),
-        "dpo" => pairs::dpo(case),
-        "ipo" => pairs::ipo(case),
-        "nca_pair" => sides::nca_pair(case),
-        "bco_pair" => sides::bco_pair(case),
-        "sppo_hard" => sides::sppo_hard(case),
-        "apo_zero" => sides::apo_zero(case),
-        "apo_down" => sides::apo_down(case),
-        "robust_dpo" => margins::robust_dpo(case),
-        "hinge" => margins::hinge(case),
-        "exo_pair" => margins::exo_pair(case),
-        "discopop" => margins::discopop(case),
-        "dpo_norm" => margins::dpo_norm(case),
-        "cpo" => margins::cpo(case),
-        "cpo_hinge" => margins::cpo_hinge(case),
-        "simpo" => margins::simpo(case),
-        "alphapo" => margins::alphapo(case),
-        "orpo_odds_ratio" => pairs::orpo_odds_ratio(case),
-        "mpo" => batchwise::mpo(case),
-        "aot" => batchwise::aot(case),
-        "aot_unpaired" => batchwise::aot_unpaired(case),
-        "dpo_f_divergence" => batchwise::dpo_f_divergence(case),
+        "mpo" => combined::mpo(case),
+        "dpo_f_divergence" => combined::dpo_f_divergence(case),
         "emd" => transport::emd(case),
         "sinkhorn" => transport::sinkhorn(case),
         "divergence" => divergence::named(case),
@@ -61,6 +42,9 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),
         "nll_poisson_log" => likelihood::poisson_log(case),
-        _ => Err(format!("unknown objective {objective:?}").into()),
+        _ => match named(objective) {
+            Some(row) => pairs::run(case, &row),
+            None => Err(format!("unknown objective {objective:?}").into()),
+        },
     }
 }

@@ -70,13 +70,13 @@ fn a_single_class_is_certain_on_both_sides() {
 fn bounded_ones_reach_their_bound_where_no_class_is_shared() {
     for far in [INF, 1e4] {
         let (x, y) = (array![[0.0, -far, -far]], array![[-far, 0.0, 0.0]]);
-        let bounds: [(&Divergence<f64>, f64); 4] = [
+        let bounds: &[(&Divergence<f64>, f64)] = &[
             (&JensenShannonDivergence, LN_2),
             (&MixtureChiSquare, 1.0),
             (&SquaredHellinger, 1.0),
             (&TotalVariation, 1.0),
         ];
-        for (divergence, bound) in bounds {
+        for &(divergence, bound) in bounds {
             let (value, gradients) = divergence.grad(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
             assert_wide("bound", value, bound);
             assert!(gradients.p.iter().chain(&gradients.q).all(|g| *g == 0.0), "{gradients:?}");
@@ -253,15 +253,15 @@ fn equal_sides_are_at_nothing_and_no_divergence_is_negative() {
 #[test]
 fn slopes_that_agree_but_for_a_millionth_leave_the_gradient_its_digits() {
     let (x, y) = (array![[0.0_f32, 15.0, -1.5]], array![[15.0_f32, 0.25, 1.0]]);
-    let divergences: [&Divergence<f32>; 4] =
-        [&GeneralizedJsd { beta: 0.3 }, &MixtureChiSquare, &SquaredHellinger, &TotalVariation];
+    let divergences: &[&Divergence<f32>] =
+        &[&GeneralizedJsd { beta: 0.3 }, &MixtureChiSquare, &SquaredHellinger, &TotalVariation];
     let exact = [
         [-1.454316e-6, 1.523566e-6, -6.924980e-8, 3.842670e-6, -3.822548e-6, -2.012158e-8],
         [-6.118038e-7, 7.283902e-7, -1.165864e-7, 7.951402e-7, -7.855708e-7, -9.569345e-9],
         [-2.765418e-4, 2.766609e-4, -1.190781e-7, 3.134815e-4, -3.133629e-4, -1.186278e-7],
         [-3.059021e-7, 3.741581e-7, -6.825598e-8, 3.927854e-7, -3.927857e-7, 3.266123e-13],
     ];
-    for (divergence, exact) in divergences.into_iter().zip(exact) {
+    for (divergence, exact) in divergences.iter().zip(exact) {
         let (_, gradients) = divergence.grad(Logits(&x), Logits(&y), Reduction::Sum).unwrap();
         for (got, exact) in gradients.p.iter().chain(&gradients.q).zip(exact) {
             assert_exact("entry", f64::from(*got), exact, 1.0, 1e-5, 0.0);

@@ -133,7 +133,7 @@ fn absolute_odds_hold_from_certainty_to_impossibility() {
 /// Where the limit of a log-probability of -inf is one, and where its gradient is not finite.
 #[test]
 fn a_log_prob_of_minus_infinity_is_a_limit_or_named() {
-    let finite: [&dyn PairObjective<f64>; 7] = [
+    let finite: &[&dyn PairObjective<f64>] = &[
         &NcaPair::default(),
         &BcoPair::default(),
         &ApoZero::default(),
@@ -142,12 +142,12 @@ fn a_log_prob_of_minus_infinity_is_a_limit_or_named() {
         &Asft { beta: 2.0, ..Asft::default() },
         &Asft { beta: 0.5, ..Asft::default() },
     ];
-    for objective in finite {
+    for &objective in finite {
         for policy in [[-INF, -1.0], [-1.0, -INF], [-INF, -INF]] {
             assert!(pair(objective, policy, [-1.0; 2]).is_ok(), "{policy:?}");
         }
     }
-    let margins: [&dyn PairObjective<f64>; 6] = [
+    let margins: &[&dyn PairObjective<f64>] = &[
         &ApoDown::default(),
         &Dpop::default(),
         &Dpop { placement: Placement::Outside, ..Dpop::default() },
@@ -155,15 +155,15 @@ fn a_log_prob_of_minus_infinity_is_a_limit_or_named() {
         &BradleyTerry::default(),
         &ProcessReward {},
     ];
-    for objective in margins {
+    for &objective in margins {
         assert!(pair(objective, [-INF, -1.0], [-1.0; 2]).is_ok());
         assert!(pair(objective, [-1.0, -INF], [-1.0; 2]).is_ok());
         let message = pair(objective, [-INF, -INF], [-1.0; 2]).unwrap_err().to_string();
         assert!(message.starts_with("`policy.chosen`[0] is -inf"), "{message}");
     }
-    let squares: [&dyn PairObjective<f64>; 4] =
-        [&SppoHard::default(), &SppoSoft::default(), &CalDpo::default(), &RewardRegression {}];
-    for objective in squares {
+    let squares: &[&dyn PairObjective<f64>] =
+        &[&SppoHard::default(), &SppoSoft::default(), &CalDpo::default(), &RewardRegression {}];
+    for &objective in squares {
         let message = pair(objective, [-INF, -1.0], [-1.0; 2]).unwrap_err().to_string();
         assert_eq!(message, "`policy.chosen`[0] is -inf, allowed is finite");
     }

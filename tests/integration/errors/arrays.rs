@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loglik_catalogue::layout::Layout;
-use loglik_catalogue::oracle::{self, is_ours};
+use loglik_catalogue::oracle;
 use loglik_catalogue::random::Random;
 use loglik_catalogue::{self as catalogue, Size, strange};
 use ndarray::IxDyn;
@@ -39,7 +39,7 @@ fn a_nan_anywhere_in_a_real_input_is_an_error_or_never_read() {
             spoilt.reals[at][last] = f64::NAN;
             let results = spoilt.packed(entry.call);
             for ((name, result), (_, clean)) in results.0.iter().zip(&clean.0) {
-                if let (Ok(result), false) = (result, is_ours(entry.name, name)) {
+                if let (Ok(result), false) = (result, entry.is_ours(name)) {
                     // What was not read leaves no trace.
                     assert_eq!(result, clean.as_ref().unwrap(), "{}: {name} with a NaN in input {at}", entry.name);
                 }

@@ -1,5 +1,9 @@
 //! Bad input of divergences: the call and the message.
 
+use loglik::divergence::{
+    AmariDivergence, Categorical, FDivergence, GeneralizedJsd, InterpolatedJsd, KlDivergence, PearsonChiSquare,
+    RenyiDivergence, ReverseKlDivergence, Sides, SparseDivergence, SparseTeacher, Tail,
+};
 use loglik::prelude::*;
 use ndarray::{Array2, array};
 

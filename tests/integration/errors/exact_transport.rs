@@ -1,6 +1,10 @@
 //! Bad input of exact transport and its bounds: the call and the message.
 
 use loglik::prelude::*;
+use loglik::transport::{
+    EmdBounds, GroundCost, axis_bound, c_transform, dual_bound, emd_grad, emd_plan, plan_cost, product_coupling_cost,
+    round_plan, total_variation_bound,
+};
 use ndarray::array;
 
 use super::{INF, NAN, says};

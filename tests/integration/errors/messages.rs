@@ -1,7 +1,21 @@
 //! One row for each kind of bad input of each public function: the call and the message.
 
+use loglik::diagnostics::TopK;
+use loglik::likelihood::{Bernoulli, BernoulliArguments, Gaussian, GaussianArguments, Poisson, PoissonArguments};
+use loglik::logits::{
+    class_log_probs, class_log_probs_backward, log_softmax_into, log_sum_exp_or_empty, log_sum_exp_or_empty_grad,
+    weighted_log_sum_exp, weighted_log_sum_exp_grad,
+};
 use loglik::preference::pair_metrics;
+use loglik::preference::{
+    AlphaPo, ApoDown, Asft, CalDpo, ChiPo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpop, FlexDpo, NcaPair,
+    Nll, Odpo, Poft, ProcessReward, Pso, RDpo, RaoKupper, RatingGap, Rebel, RewardAwareRpo, RewardDistance,
+    RewardRegression, SigmoidNorm, SimPer, Slic, SoftDpo, SppoHard, SppoSoft, Tpo,
+};
 use loglik::prelude::*;
+use loglik::transport::{
+    CosineCost, Emo, Measure, SlicedWasserstein, demd, wasserstein_1d, wasserstein_1d_grad, wasserstein_circle,
+};
 use ndarray::{Array1, Array2, array, aview1};
 
 use super::{INF, NAN, says};
@@ -196,7 +210,7 @@ fn what_an_objective_misses_is_named() {
     says(Ipo { beta: 0.1, length: Length::Mean }.value(bare.reference(both), Reduction::Sum), "Ipo needs `lengths`");
     says(Orpo { lambda: 0.1, length: Length::Mean }.value(bare, Reduction::Sum), "Orpo needs `lengths`");
     says(Nll { length: Length::Mean }.value(bare, Reduction::Sum), "Nll needs `lengths`");
-    let of_both: [(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str); 16] = [
+    let of_both: &[(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str)] = &[
         (&NcaPair::default(), bare, "NcaPair needs `reference`"),
         (&BcoPair::default(), bare, "BcoPair needs `reference`"),
         (&SppoHard::default(), bare, "SppoHard needs `reference`"),
@@ -214,10 +228,10 @@ fn what_an_objective_misses_is_named() {
         (&RewardRegression {}, bare, "RewardRegression needs `rewards`"),
         (&ProcessReward {}, bare, "ProcessReward needs `soft_label`"),
     ];
-    of_both.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
+    of_both.iter().for_each(|(objective, batch, message)| says(objective.value(*batch, Reduction::Sum), message));
     let (referred, measured) = (bare.reference(both), bare.reference(both).lengths(both));
     let reward_aware = RewardAwareRpo { beta: 0.2, eta: 1.0, distance: RewardDistance::Squared, length: Length::Mean };
-    let rows: [(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str); 31] = [
+    let rows: &[(&dyn PairObjective<f64>, PairBatch<'_, f64>, &str)] = &[
         (&RobustDpo::default(), bare, "RobustDpo needs `reference`"),
         (&Hinge::default(), bare, "Hinge needs `reference`"),
         (&Slic { delta: 1.0, length: Length::Mean }, referred, "Slic needs `lengths`"),
@@ -250,7 +264,7 @@ fn what_an_objective_misses_is_named() {
         (&SoftDpo::default(), bare, "SoftDpo needs `reference`"),
         (&reward_aware, bare, "RewardAwareRpo needs `reference`"),
     ];
-    rows.into_iter().for_each(|(objective, batch, message)| says(objective.value(batch, Reduction::Sum), message));
+    rows.iter().for_each(|(objective, batch, message)| says(objective.value(*batch, Reduction::Sum), message));
 }
 
 #[test]
@@ -398,7 +412,7 @@ fn measures_on_lines_and_circles_are_named() {
     let (half, short) = ([0.5, 0.5], [1.0]);
     let uniform = |points| Measure::uniform(aview1(points));
     let (x, y) = (uniform(&two), uniform(&one));
-    let names: [(Measure<'_, f64>, Measure<'_, f64>, f64, &str); 8] = [
+    let names: &[(Measure<'_, f64>, Measure<'_, f64>, f64, &str)] = &[
         (x, y, 0.5, "`p` is 0.5, allowed is finite and >= 1"),
         (uniform(&nan), y, 1.0, "`x.points`[1] is NaN, allowed is finite"),
         (y, uniform(&nan), 2.0, "`y.points`[1] is NaN, allowed is finite"),
@@ -419,7 +433,7 @@ fn measures_on_lines_and_circles_are_named() {
             `transport::normalized` divides weights by their sum",
         ),
     ];
-    for (x, y, p, message) in names {
+    for &(x, y, p, message) in names {
         says(wasserstein_1d(x, y, p), message);
         says(wasserstein_1d_grad(x, y, p), message);
         says(wasserstein_circle(x, y, p, 1.0), message);

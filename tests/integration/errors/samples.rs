@@ -1,6 +1,11 @@
 //! Metrics of samples and detached factors: the call and the message.
 
+use loglik::diagnostics::{SampleGaussians, SampleMetrics, best_of_n, kde_nll};
+use loglik::divergence::{Occupancy, SequenceMatch, Trajectory, TrajectoryEnd, TrajectorySource};
+use loglik::likelihood::{imle, imle_grad};
+use loglik::logits::{MixCe, TaiLr};
 use loglik::prelude::*;
+use loglik::transport::{CosineCost, demd_soft, demd_soft_grad};
 use ndarray::{Array2, Array3, Array4, array};
 
 use super::says;

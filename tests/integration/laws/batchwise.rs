@@ -45,14 +45,14 @@ proptest! {
     #[test]
     fn the_order_of_the_pairs_does_not_matter(pairs in batches(), beta in 0.01..2.0_f64) {
         let other = turned(&pairs);
-        let objectives: [&dyn PairObjective<f64>; 5] = [
+        let objectives: &[&dyn PairObjective<f64>] = &[
             &Aot { beta, label_smoothing: 0.1 },
             &AotUnpaired { beta, label_smoothing: 0.1 },
             &DrDpo { loss: Dpo { beta, label_smoothing: 0.1 }, beta_prime: 0.5 },
             &KtoPair { beta, baseline: Baseline::Differentiated },
             &BetaDpo { beta, ..BetaDpo::default() },
         ];
-        for objective in objectives {
+        for &objective in objectives {
             let (value, grad) = objective.grad(pairs.batch(), Mean).unwrap();
             let (same, moved) = objective.grad(other.batch(), Mean).unwrap();
             assert_near(same, value, 1e-13);

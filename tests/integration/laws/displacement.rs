@@ -1,6 +1,7 @@
 //! What objectives of pairs do to responses that share features: four of them, scored by two parameters.
 
 use loglik::preference::PairObjective;
+use loglik::preference::{FlexDpo, NllAddOn};
 use loglik::prelude::*;
 use ndarray::{Array2, array};
 

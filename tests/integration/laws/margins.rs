@@ -275,7 +275,7 @@ proptest! {
         let zero = Array1::zeros(N);
         let rewards = Pairs { chosen: gaps.view(), rejected: zero.view() };
         let reward_aware = |distance| RewardAwareRpo { beta: 0.3, eta: 1.0, distance, length: Length::Mean };
-        let objectives: [&dyn PairObjective<f64>; 15] = [
+        let objectives: &[&dyn PairObjective<f64>] = &[
             &RobustDpo { beta: 0.3, label_smoothing: 0.2 },
             &Hinge { beta: 0.03 },
             &ExoPair { beta: 0.3, label_smoothing: 0.2 },
@@ -292,7 +292,7 @@ proptest! {
             &Davidson { beta: 0.3, nu: 3.0 },
             &DiffusionDpo { beta: 0.3 },
         ];
-        for objective in objectives {
+        for &objective in objectives {
             let with = |pairs: &Owned| objective.grad(pairs.batch().rewards(rewards).offset(gaps.view()).soft_label(gaps.view()).tie_probability(gaps.view()), Sum).unwrap();
             let (got, expected) = (with(&moved), with(&pairs));
             assert_near(got.0, expected.0, 1e-9);

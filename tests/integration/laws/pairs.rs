@@ -78,13 +78,13 @@ proptest! {
         let mut moved = pairs.clone();
         moved.policy.chosen += shift;
         moved.reference.chosen += shift;
-        let objectives: [&dyn PairObjective<f64>; 4] = [
+        let objectives: &[&dyn PairObjective<f64>] = &[
             &Dpo { beta: 0.3, label_smoothing: 0.1 },
             &Ipo { beta: 0.3, length: Length::Sum },
             &Ipo { beta: 0.3, length: Length::Mean },
             &Linked { loss: Dpo { beta: 0.3, label_smoothing: 0.1 }, link: JensenShannonLink },
         ];
-        for objective in objectives {
+        for &objective in objectives {
             let (got, expected) = (objective.grad(moved.batch(), Mean).unwrap(), objective.grad(pairs.batch(), Mean).unwrap());
             assert_near(got.0, expected.0, 1e-11);
             assert_all_near(&got.1.chosen, &expected.1.chosen, 1e-11);

@@ -218,14 +218,14 @@ proptest! {
         let mut lower = pairs.clone();
         lower.policy.chosen -= shift;
         lower.policy.rejected -= shift;
-        let objectives: [&dyn PairObjective<f64>; 5] = [
+        let objectives: &[&dyn PairObjective<f64>] = &[
             &NcaPair { beta: 0.3 },
             &BcoPair { beta: 0.3, delta: 0.0 },
             &SppoHard { beta: 0.3 },
             &ApoZero { beta: 0.3 },
             &CalDpo { beta: 0.3 },
         ];
-        for objective in objectives {
+        for &objective in objectives {
             let difference = objective.each(lower.batch()).unwrap() - objective.each(pairs.batch()).unwrap();
             prop_assert!(difference.iter().any(|x| x.abs() > 1e-3));
             // Shifted along with the policy, the reference takes it back.

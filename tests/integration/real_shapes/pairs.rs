@@ -9,7 +9,8 @@ use loglik::preference::{
 };
 use loglik::ratio::{Ddo, RatioObjective, Samples};
 use loglik::{Real, Reduction};
-use loglik_catalogue::configs::{Picks, every};
+use loglik_catalogue::hyper::Picks;
+use loglik_catalogue::objectives::every;
 use loglik_catalogue::random::Random;
 use ndarray::{Array1, aview1};
 

@@ -4,7 +4,8 @@
 use loglik::preference::{Out, PairBatch, PairConfig, PairObjective, Pairs, Term, WeightedSum};
 use loglik::ratio::{Ddo, RatioObjective, Samples};
 use loglik::{Error, Real, Reduction, Result};
-use loglik_catalogue::configs::{Picks, every};
+use loglik_catalogue::hyper::Picks;
+use loglik_catalogue::objectives::every;
 use loglik_catalogue::random::Random;
 use ndarray::{Array1, Array2, ArrayView1};
 

@@ -34,6 +34,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1, transport::wasserstein_circle_distance};
+/// # use loglik::transport::Measure;
 /// let (evening, morning) = (Measure::uniform(aview1(&[23.0_f64, 1.0])), Measure::uniform(aview1(&[0.0, 3.0])));
 /// assert_eq!(wasserstein_circle_distance(evening, morning, f64::INFINITY, 24.0)?, 2.0); // hours
 /// # Ok::<(), loglik::Error>(())
@@ -76,6 +77,7 @@ pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>,
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, aview1}, transport::wasserstein_circle_distance_grad};
+/// # use loglik::transport::Measure;
 /// let (evening, morning) = (Measure::uniform(aview1(&[23.0_f64])), Measure::uniform(aview1(&[1.5])));
 /// let (value, gradient, _) = wasserstein_circle_distance_grad(evening, morning, 2.0, 24.0)?;
 /// assert_eq!((value, gradient.points), (2.5, array![-1.0])); // later is nearer

@@ -37,6 +37,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::aview1};
+/// # use loglik::transport::{Measure, wasserstein_1d, wasserstein_circle};
 /// let (evening, morning) = (Measure::uniform(aview1(&[23.0_f64, 1.0])), Measure::uniform(aview1(&[0.0, 2.0])));
 /// assert_eq!(wasserstein_circle(evening, morning, 1.0, 24.0)?, 1.0); // hours
 /// assert_eq!(wasserstein_1d(evening, morning, 1.0)?, 11.0);
@@ -75,6 +76,7 @@ pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>,
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::{array, aview1}, transport::wasserstein_circle_grad};
+/// # use loglik::transport::Measure;
 /// let (evening, morning) = (Measure::uniform(aview1(&[23.0_f64])), Measure::uniform(aview1(&[1.0])));
 /// let (value, gradient, _) = wasserstein_circle_grad(evening, morning, 2.0, 24.0)?;
 /// assert_eq!((value, gradient.points), (4.0, array![-4.0])); // later is nearer

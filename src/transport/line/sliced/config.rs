@@ -33,6 +33,7 @@
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
+/// # use loglik::transport::{Measure, SlicedWasserstein};
 /// let (x, y) = (array![[0.0_f64, 0.0], [1.0, 0.0]], array![[0.0, 3.0], [1.0, 3.0]]);
 /// let (x, y) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
 /// let axes = array![[1.0, 0.0], [0.0, 1.0]];

@@ -31,6 +31,7 @@ impl SlicedWasserstein {
     ///
     /// ```
     /// # use loglik::{prelude::*, ndarray::array};
+    /// # use loglik::transport::{Measure, SlicedWasserstein};
     /// let (x, y) = (array![[0.0_f64, 0.0]], array![[3.0, 4.0]]);
     /// let (x, y) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
     /// let (index, slice) = SlicedWasserstein { p: 2.0 }.max(x, y, &array![[1.0, 0.0], [0.0, 2.0]])?;
@@ -60,6 +61,7 @@ impl SlicedWasserstein {
     ///
     /// ```
     /// # use loglik::{prelude::*, ndarray::array};
+    /// # use loglik::transport::{Measure, SlicedWasserstein};
     /// let (x, y) = (array![[0.0_f64, 0.0]], array![[3.0, 4.0]]);
     /// let (x, y) = (Measure::uniform(x.view()), Measure::uniform(y.view()));
     /// let slice = SlicedWasserstein { p: 2.0 }.ascend(x, y, &array![1.0, 0.0], 10)?;

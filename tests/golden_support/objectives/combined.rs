@@ -1,32 +1,13 @@
-//! Pairwise objectives of the whole batch, and DPO under other divergences.
+//! Sums of several pairwise objectives, and DPO under other divergences.
 
 use loglik::Real;
 use loglik::preference::{
-    AlphaLink, Aot, AotUnpaired, BcoPair, Dpo, ForwardKlLink, JensenShannonLink, Linked, PairConfig, Sft, Term,
-    WeightedSum,
+    AlphaLink, BcoPair, Dpo, ForwardKlLink, JensenShannonLink, Linked, PairConfig, Sft, Term, WeightedSum,
 };
 use serde_json::Value;
 
 use super::pairs::{give, give_rewards, with_batch};
 use super::{Case, Failure};
-
-pub fn aot<T: Real>(case: &Case<T>) -> Result<(), Failure> {
-    let beta = case.number("beta")?.unwrap_or(0.1);
-    let label_smoothing = case.number("label_smoothing")?.unwrap_or(0.0);
-    with_batch(case, |batch, _| {
-        give(case, &Aot { beta, label_smoothing }, batch)?;
-        give_rewards(case, batch, beta)
-    })
-}
-
-pub fn aot_unpaired<T: Real>(case: &Case<T>) -> Result<(), Failure> {
-    let beta = case.number("beta")?.unwrap_or(0.1);
-    let label_smoothing = case.number("label_smoothing")?.unwrap_or(0.0);
-    with_batch(case, |batch, _| {
-        give(case, &AotUnpaired { beta, label_smoothing }, batch)?;
-        give_rewards(case, batch, beta)
-    })
-}
 
 /// Rewards are those of plain log-ratios under every divergence.
 pub fn dpo_f_divergence<T: Real>(case: &Case<T>) -> Result<(), Failure> {
