@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
 
 use loglik::ndarray::{ArrayView, ArrayViewMut, Dimension};
-use loglik::prelude::*;
 use loglik::{Error, Result};
 
 /// What a call came to.

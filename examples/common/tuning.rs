@@ -2,7 +2,6 @@
 
 use indicatif::ProgressBar;
 use loglik::preference::PairMetrics;
-use loglik::prelude::*;
 use ndarray_rand::rand::SeedableRng;
 use ndarray_rand::rand::rngs::StdRng;
 

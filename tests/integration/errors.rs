@@ -39,9 +39,9 @@ const _: () = {
     use loglik::logits::{LinearPlan, LogSumExp, MixCe, TaiLr, VocabularyShard, WeightedNll};
     use loglik::preference::{Against, LabelUse, Margin, Needs, PairMetrics, Row};
     use loglik::preference::{
-        ApoDown, Asft, CalDpo, Dpop, JensenShannonLink, LinearPairs, NcaPair, Nll, PairMetrics, Placement,
-        ProcessReward, RatingGap, ReverseKlLink, RewardMetrics, RewardRegression, RewardTies, RunningMean, SimPer,
-        SppoHard, SppoSoft, TieModel, Tpo,
+        ApoDown, Asft, CalDpo, Dpop, JensenShannonLink, LinearPairs, NcaPair, Nll, Placement, ProcessReward, RatingGap,
+        ReverseKlLink, RewardMetrics, RewardRegression, RewardTies, RunningMean, SimPer, SppoHard, SppoSoft, TieModel,
+        Tpo,
     };
     use loglik::prelude::*;
     use loglik::sequence::{Alignment, Shifted};
