@@ -82,11 +82,6 @@ pub fn named(name: &str) -> Option<Objective> {
     })
 }
 
-/// The rows of functions of the whole batch.
-pub fn whole_batches() -> Vec<Objective> {
-    batchwise::objectives()
-}
-
 /// Each objective once, with hyper-parameters that are as in training or anything at all; the weighted sum is left out.
 pub fn every(picks: &mut Picks) -> Vec<PairConfig> {
     let mut rows = objectives();

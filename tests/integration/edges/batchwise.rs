@@ -2,8 +2,8 @@
 
 use loglik::Reduction;
 use loglik::preference::{
-    AlphaLink, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKlLink, KtoPair, Linked, PairBatch,
-    PairObjective, Pairs, Sft,
+    AlphaDpo, AlphaLink, Aot, AotUnpaired, Baseline, BetaDpo, Dpo, DrDpo, ForwardKlLink, KtoPair, Linked,
+    MarginMoments, PairBatch, PairObjective, Pairs, Sft,
 };
 use ndarray::{Array1, array};
 
@@ -18,6 +18,16 @@ fn objectives() -> Vec<(&'static str, Box<dyn PairObjective<f64>>)> {
         ("aot unpaired", Box::new(AotUnpaired::default())),
         ("dr", Box::new(DrDpo::default())),
         ("beta", Box::new(BetaDpo::default())),
+        (
+            "alpha",
+            Box::new(AlphaDpo {
+                beta: 2.5,
+                gamma: 1.0,
+                alpha: 0.1,
+                label_smoothing: 0.0,
+                usual: MarginMoments::default(),
+            }),
+        ),
         ("kto", Box::new(KtoPair { beta: 0.1, baseline: Baseline::Differentiated })),
         ("sft", Box::new(Sft)),
     ]
