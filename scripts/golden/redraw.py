@@ -12,8 +12,8 @@ def inputs(case: Case, random: np.random.Generator) -> Arrays:
 def like(name: str, stored: np.ndarray, case: Case, random: np.random.Generator) -> np.ndarray:
     """By the input's name where that says what it holds, by its numbers elsewhere."""
     shape = stored.shape
-    if name.endswith("_logps"):  # at most 0, as dispersed as a sum of two exponentials
-        return -random.gamma(2.0, -stored.mean() / 2.0, shape)
+    if name.endswith("_logps"):  # at most 0; exact in f32 too, where else their differences would be of other numbers
+        return -random.gamma(2.0, -stored.mean() / 2.0, shape).astype(np.float32).astype(np.float64)
     if name.endswith("_lengths"):
         return random.integers(1, stored.max(), shape, endpoint=True)
     if name == "targets":  # as many of them ignored

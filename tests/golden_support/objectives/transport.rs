@@ -29,6 +29,10 @@ pub fn sinkhorn<T: Real>(case: &Case<T>) -> Result<(), Failure> {
     let regularization = case.number("regularization")?.ok_or("sinkhorn has no default for `regularization`")?;
     let sinkhorn = Sinkhorn { regularization, tolerance: T::epsilon().as_f64().max(1e-13), ..Sinkhorn::default() };
     let solution = sinkhorn.solve(TransportProblem::new(a.view(), b.view(), Cost::matrix(cost.view())))?;
+    if !solution.converged {
+        let (iterations, error) = (solution.iterations, solution.marginal_error);
+        return Err(format!("no plan after {iterations} iterations: the marginals are off by {error:e}").into());
+    }
     case.give("plan", &solution.plan());
     case.give_scalar("transport_cost", solution.transport_cost);
     Ok(())
