@@ -122,6 +122,8 @@ def renyi(p, q, alpha):
 
 
 def rows(kind, p, q, params):
+    if kind.startswith("f_"):  # by its generator
+        return rows(kind[2:], p, q, params)
     if kind == "kl":
         return kl_slopes(p, q)
     if kind == "reverse_kl":
@@ -219,6 +221,24 @@ for kind, params in KINDS:
         if not fits(found) or sides:
             continue  # beyond the range of a double: an error, which tests/integration/errors.rs looks at
         cases.append(found)
+
+# By generators: a class of one side alone, and ratios far beyond the type.
+for kind in ("kl", "reverse_kl", "jensen_shannon", "pearson", "neyman", "hellinger", "total_variation"):
+    for name, x, y, rtol in INPUTS:
+        if name in ("ordinary", "a class that q has not", "a class that p has not"):
+            cases.append(case(name, "f_" + kind, {}, x, y, rtol, 1e-15))
+        if name == "far apart" and kind in ("kl", "reverse_kl"):
+            cases.append(case(name, "f_" + kind, {}, x, y, rtol, 1e-12))
+
+# Where all terms of a Rényi divergence share a number beside which what tells them apart is next to nothing.
+for name, alpha, x, y in (
+    ("two of one side far from the other", 2, [0.0, 0.0], [1e300, 0.0]),
+    ("three of one side far from the other", 2, [0.0, 0.0, 1.0], [1e300, 0.0, 0.0]),
+    ("certain of two classes", 0.5, [2.0**100, 0.0], [0.0, 2.0**100]),
+    ("a gap of 745", 2, [0.0, 0.0, -1.0], [745.0, 0.0, 1.0]),
+    ("a gap of 300", 7.5, [1.5, 0.0, -1.0], [300.0, 2.0, 1.0]),
+):
+    cases.append(case(name, "renyi", {"alpha": alpha}, x, y, 1e-12, 1e-15))
 
 print('{ "schema": "loglik-golden/1", "objective": "divergence", "source": "mpmath with 400 digits", "cases": [')
 print(",\n".join(json.dumps(c) for c in cases))

@@ -131,7 +131,7 @@ fn upper<T: Real, const FMA: bool>(alpha: f64, beyond: f64, class: ClassPair<T>)
 
 /// `p e^u` and `u = (α - 1) r`, from `α - 1`; for `α > 0`.
 #[inline(always)]
-pub(super) fn tilted<T: Real, const FMA: bool>(class: &ClassPair<T>, beyond: T) -> (T, T) {
+fn tilted<T: Real, const FMA: bool>(class: &ClassPair<T>, beyond: T) -> (T, T) {
     let u = beyond * class.log_ratio();
     let log = tilted_log(class, u);
     (exp::<T, FMA>(log), u)
@@ -139,6 +139,6 @@ pub(super) fn tilted<T: Real, const FMA: bool>(class: &ClassPair<T>, beyond: T) 
 
 /// `α ln p + (1 - α) ln q = ln p + u`; -inf where `p` is 0, though `u` may be +inf there.
 #[inline(always)]
-pub(super) fn tilted_log<T: Real>(class: &ClassPair<T>, u: T) -> T {
+fn tilted_log<T: Real>(class: &ClassPair<T>, u: T) -> T {
     if class.log_p() == T::neg_infinity() { class.log_p() } else { class.log_p() + u }
 }

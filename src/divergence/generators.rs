@@ -30,6 +30,11 @@ impl Generator for KlDivergence {
         let excess = if rise.abs() < T::from_f64(0.5) { excess } else { far };
         if ratio > T::zero() { excess } else { T::one() }
     }
+
+    #[inline(always)]
+    fn limit_at_infinity(&self) -> f64 {
+        -1.0
+    }
 }
 
 /// `f = -ln t`, `f* = -1 - ln(-u)`.
@@ -48,8 +53,15 @@ impl Generator for ReverseKlDivergence {
 
     /// `t - 1 - ln t`.
     #[inline(always)]
-    fn excess<T: Real, const FMA: bool>(&self, _: T, rise: T) -> T {
-        rise.ln_1p_deficit_lane::<FMA>()
+    fn excess<T: Real, const FMA: bool>(&self, ratio: T, rise: T) -> T {
+        let near = rise.ln_1p_deficit_lane::<FMA>();
+        let far = rise - ln::<T, FMA>(ratio); // of a small ratio the rise is -1
+        if rise.abs() < T::from_f64(0.5) { near } else { far }
+    }
+
+    #[inline(always)]
+    fn limit_at_zero(&self) -> f64 {
+        -1.0
     }
 }
 
@@ -112,7 +124,7 @@ impl Generator for NeymanChiSquare {
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T) {
         let (one, inverse) = (T::one(), ratio.recip());
         let rise = ratio - one;
-        (rise * rise * inverse, (one - inverse) * (one + inverse))
+        (rise * (rise * inverse), (one - inverse) * (one + inverse))
     }
 
     #[inline(always)]
@@ -128,7 +140,7 @@ impl Generator for NeymanChiSquare {
 
     #[inline(always)]
     fn excess<T: Real, const FMA: bool>(&self, ratio: T, rise: T) -> T {
-        rise * rise / ratio
+        rise * (rise / ratio) // whose square may be beyond the type
     }
 }
 

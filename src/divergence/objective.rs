@@ -208,3 +208,102 @@ fn by_row<T: Real, D: Dimension>(values: Vec<f64>, leading: &[usize]) -> Array<T
 fn kept_sum_count<D: Dimension>(values: &[f64], mask: &ArrayRef<bool, D>) -> Result<SumCount> {
     per_row::kept_sum_count(values, mask.view().into_dyn(), "p")
 }
+
+#[cfg(all(test, feature = "half"))]
+mod tests {
+    use half::{bf16, f16};
+    use ndarray::{Array2, Ix2, ShapeBuilder, array};
+
+    use crate::divergence::{
+        AmariDivergence,
+        Categorical::{Logits, Transformed},
+        CategoricalDivergence, ClassDivergence, FDivergence, GeneralizedJsd, InterpolatedJsd, JensenShannonDivergence,
+        KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, Sides,
+        SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
+    };
+    use crate::logits::LogitTransform;
+    use crate::{Element, Reduction};
+
+    /// Rows that end within a block, of numbers that every type holds.
+    fn rows(seed: usize) -> Array2<f32> {
+        Array2::from_shape_fn((3, 2_100), |(row, class)| ((row * 389 + class * 7_919 + seed) % 61) as f32 / 8.0 - 4.0)
+    }
+
+    /// Calls it with every divergence.
+    macro_rules! of_each {
+        ($check:ident) => {
+            $check(&KlDivergence);
+            $check(&ReverseKlDivergence);
+            $check(&JensenShannonDivergence);
+            $check(&GeneralizedJsd { beta: 0.3 });
+            $check(&InterpolatedJsd { beta: 0.8 });
+            $check(&AmariDivergence { alpha: 0.3 });
+            $check(&AmariDivergence { alpha: 2.5 });
+            $check(&PearsonChiSquare);
+            $check(&NeymanChiSquare);
+            $check(&MixtureChiSquare);
+            $check(&SquaredHellinger);
+            $check(&TotalVariation);
+            $check(&FDivergence { generator: KlDivergence });
+        };
+    }
+
+    #[test]
+    fn a_side_of_half_precision_counts_as_the_same_numbers_in_f32() {
+        fn mixed<P: Element<Real = f32>, E: Element<Real = f32>>(
+            divergence: &(impl CategoricalDivergence<f32, Ix2> + CategoricalDivergence<E, Ix2, P>),
+            narrow: (fn(f32) -> P, fn(f32) -> E),
+        ) {
+            let (x, y) = (rows(1), rows(40));
+            let (p, mut q) = (x.mapv(narrow.0), Array2::from_elem(y.raw_dim().f(), narrow.1(0.0)));
+            q.assign(&y.mapv(narrow.1));
+            let cap = LogitTransform { temperature: 2.0, soft_cap: Some(3.0) };
+            let wide: (f32, Sides<Array2<f32>>) =
+                divergence.grad(Transformed(&x, cap), Logits(&y), Reduction::Mean).unwrap();
+            assert_eq!(divergence.grad(Transformed(&p, cap), Logits(&q), Reduction::Mean).unwrap(), wide);
+            assert_eq!(divergence.value(Transformed(&p, cap), Logits(&q), Reduction::Mean).unwrap(), wide.0);
+            assert_eq!(
+                divergence.grad_p(Transformed(&p, cap), Logits(&q), Reduction::Mean).unwrap(),
+                (wide.0, wide.1.p)
+            );
+            assert_eq!(
+                divergence.grad_q(Transformed(&p, cap), Logits(&q), Reduction::Mean).unwrap(),
+                (wide.0, wide.1.q)
+            );
+        }
+        fn check<K>(divergence: &K)
+        where
+            K: CategoricalDivergence<f32, Ix2>
+                + CategoricalDivergence<f32, Ix2, bf16>
+                + CategoricalDivergence<bf16, Ix2, f32>
+                + CategoricalDivergence<f16, Ix2, bf16>,
+        {
+            mixed::<bf16, f32>(divergence, (bf16::from_f32, |x| x));
+            mixed::<f32, bf16>(divergence, (|x| x, bf16::from_f32));
+            mixed::<bf16, f16>(divergence, (bf16::from_f32, f16::from_f32));
+        }
+        of_each!(check);
+        check(&RenyiDivergence { alpha: 2.0 });
+        check(&RenyiDivergence { alpha: 0.5 });
+    }
+
+    #[test]
+    fn a_sparse_teacher_of_half_precision_counts_as_the_same_numbers_in_f32() {
+        fn check<K: ClassDivergence + Copy>(divergence: &K) {
+            let indices = array![[5_i64, 0, 2_099], [1, 2, 3], [7, 2_000, 9]];
+            let log_probs = array![[-1.0_f32, -2.0, -3.5], [-0.75, -1.5, -4.0], [-2.0, -2.5, -1.25]];
+            let half = log_probs.mapv(bf16::from_f32);
+            let y = rows(40);
+            for tail in [Tail::Bucket, Tail::Conditional] {
+                let distil = SparseDivergence { divergence: *divergence, tail, transform: LogitTransform::default() };
+                let wide = SparseTeacher { indices: indices.view(), log_probs: log_probs.view() };
+                let narrow = SparseTeacher { indices: indices.view(), log_probs: half.view() };
+                let expected = distil.grad(wide, &y, Reduction::Mean).unwrap();
+                assert_eq!(distil.grad(narrow, &y, Reduction::Mean).unwrap(), expected);
+                assert_eq!(distil.grad(wide, &y.mapv(bf16::from_f32), Reduction::Mean).unwrap(), expected);
+                assert_eq!(distil.value(narrow, &y, Reduction::Mean).unwrap(), expected.0);
+            }
+        }
+        of_each!(check);
+    }
+}

@@ -15,10 +15,10 @@ pub(crate) struct Out<'a, T> {
     pub(super) q: &'a mut [T],
 }
 
-/// What the gradients of a row need to know of all of it: two numbers for each side, or four of the row, as the divergence
+/// What the gradients of a row need to know of all of it: three numbers for each side, or six of the row, as the divergence
 /// has it.
 #[derive(Clone, Copy)]
-pub(super) struct RowStats(pub(super) [[f64; 2]; 2]);
+pub(super) struct RowStats(pub(super) [[f64; 2]; 3]);
 
 /// A divergence as rows see it.
 pub(super) trait RowDivergence<T>: Sync {
@@ -47,6 +47,17 @@ pub(super) trait RowDivergence<T>: Sync {
 /// From this part of its limit on the mean slope of a side is nearer to the limit than to 0 by so much that differences to
 /// the limit are taken. Below it they would gain less than a digit.
 const NEAR_LIMIT: f64 = 0.875;
+
+/// From what the slopes of a side of this mean are measured: 0, or a limit.
+pub(super) fn origin(mean: f64, [lower, upper]: [f64; 2]) -> f64 {
+    if mean > NEAR_LIMIT * upper {
+        upper
+    } else if mean < NEAR_LIMIT * lower {
+        lower
+    } else {
+        0.0
+    }
+}
 
 /// A divergence that is a sum over classes.
 pub(super) struct ClassSum<'a, T> {
@@ -86,22 +97,18 @@ impl<T: Real> RowDivergence<T> for ClassSum<'_, T> {
         let total = self.sum(norms, slopes, blocks);
         let mut centers = [total.p, total.q];
         let sides = [(total.p, self.limits.p), (total.q, self.limits.q)];
-        let origins = sides.map(|(center, [lower, upper])| match slopes {
-            true if center > NEAR_LIMIT * upper => upper,
-            true if center < NEAR_LIMIT * lower => lower,
-            _ => 0.0,
-        });
+        let origins = sides.map(|(center, limits)| if slopes { origin(center, limits) } else { 0.0 });
         if origins != [0.0; 2] {
             let again = self.sum(&norms.measured_from(origins), slopes, blocks);
             centers = [again.p, again.q];
         }
-        (total.value, RowStats([centers, origins]))
+        (total.value, RowStats([centers, origins, [0.0; 2]]))
     }
 
     fn gradients(
         &self,
         norms: &RowNormalizers<T>,
-        RowStats([centers, origins]): RowStats,
+        RowStats([centers, origins, _]): RowStats,
         scale: T,
         p: &[T],
         q: &[T],

@@ -196,6 +196,10 @@ mod tests {
         let mixed = MixCe { eta: 0.3, ignore_index: None };
         assert_eq!(mixed.each(&packed, &targets), mixed.each(&other, &targets));
         assert_eq!(CrossEntropy::default().each(&packed, &targets), CrossEntropy::default().each(&other, &targets));
+        let sum = Reduction::Sum;
+        assert_eq!(tailr(0.3, 0.1).grad(&packed, &targets, sum), tailr(0.3, 0.1).grad(&other, &targets, sum));
+        assert_eq!(mixed.grad(&packed, &targets, sum), mixed.grad(&other, &targets, sum));
+        assert_eq!(mixed.value(&packed, &targets, sum), mixed.value(&other, &targets, sum));
     }
 
     #[test]

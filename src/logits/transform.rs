@@ -1,5 +1,6 @@
 //! Temperature and soft cap: the map from the logits of a model to those that a softmax is taken of.
 
+use crate::math::{tanh, tanh_slope};
 use crate::{Real, Result, check, simd};
 
 /// Temperature and soft cap of logits, with gradients in the logits before both.
@@ -16,7 +17,9 @@ use crate::{Real, Result, check, simd};
 ///
 /// The slope is formed as `sech²`, not as `1 - tanh²`, and keeps its digits however flat the cap is; it is exactly 0 where
 /// it is below the type. A logit of -inf rules its class out and stays -inf: it is not lifted to `-c`. Its slope is `1/τ`
-/// without a cap and 0 with one. A cap beyond the range of the type is none.
+/// without a cap and 0 with one. A cap of more than `2^30` times the largest number of the type is none: of every logit it
+/// takes less than rounding does. Where cap, temperature or their quotient is near an end of the type, each logit goes
+/// through `f64` by itself, so that only images and gradients need fit.
 ///
 /// # Errors
 ///
@@ -64,13 +67,30 @@ impl LogitTransform {
     /// What is done to logits of this type; nothing if it is the identity.
     pub(crate) fn map<T: Real>(&self) -> Option<Map<T>> {
         let Self { temperature, soft_cap } = *self;
-        let Some(cap) = soft_cap.filter(|&cap| T::from_f64(cap).is_finite()) else {
-            return (temperature != 1.0).then(|| Map::Divide(T::from_f64(temperature)));
+        let is_normal = |x: f64| T::from_f64(x).is_normal();
+        let Some(cap) = soft_cap.filter(|&cap| cap * BILLIONTH <= T::max_value().as_f64()) else {
+            let divide = if is_normal(temperature) {
+                Map::Divide(T::from_f64(temperature))
+            } else {
+                Map::wide(None, temperature)
+            };
+            return (temperature != 1.0).then_some(divide);
         };
-        let (gain, rate) = (T::from_f64(cap / temperature), T::from_f64(1.0 / temperature));
-        Some(Map::Cap { cap: T::from_f64(cap).max(T::min_positive_value()), gain, rate })
+        let (gain, rate) = (cap / temperature, 1.0 / temperature);
+        // With the square of the cap in the range of the type, quotients by it that matter are so too.
+        if [cap * cap, gain, rate].into_iter().all(is_normal) {
+            let [cap, gain, rate] = [cap, gain, rate].map(T::from_f64);
+            return Some(Map::Cap { cap, gain, rate });
+        }
+        Some(Map::wide(Some(cap), temperature))
     }
 }
+
+/// `2^-30`.
+const BILLIONTH: f64 = 1.0 / (1_u64 << 30) as f64;
+
+/// Below this the tangent is its argument.
+const LINEAR: f64 = 1.0 / (1_u64 << 27) as f64;
 
 /// A transform that is not the identity, in the type that is computed in.
 ///
@@ -81,12 +101,18 @@ pub(crate) enum Map<T> {
     Divide(T),
     /// `gain tanh(x / cap)`, whose slope is `rate sech²(x / cap)`.
     Cap { cap: T, gain: T, rate: T },
+    /// Both in `f64`, for numbers that the type does not hold. Without a cap that is +inf.
+    Wide { cap: f64, temperature: f64 },
 }
 
 impl<T: Real> Map<T> {
+    fn wide(cap: Option<f64>, temperature: f64) -> Self {
+        Self::Wide { cap: cap.unwrap_or(f64::INFINITY), temperature }
+    }
+
     /// Whether the slope differs from logit to logit.
     pub(crate) fn has_slopes(&self) -> bool {
-        matches!(self, Self::Cap { .. })
+        !matches!(self, Self::Divide(_))
     }
 
     /// A bound of the slope.
@@ -94,6 +120,7 @@ impl<T: Real> Map<T> {
         match *self {
             Self::Divide(tau) => T::one() / tau,
             Self::Cap { rate, .. } => rate,
+            Self::Wide { temperature, .. } => T::from_f64(1.0 / temperature),
         }
     }
 
@@ -102,14 +129,20 @@ impl<T: Real> Map<T> {
         match *self {
             Self::Divide(tau) => simd::divide(logits, tau),
             Self::Cap { cap, gain, .. } => simd::cap(logits, cap, gain),
+            Self::Wide { cap, temperature } => each_number(logits, |_, x| wide_image(x, cap, temperature)),
         }
     }
 
-    /// Transforms logits, and writes their slopes if [`Map::has_slopes`].
+    /// Transforms logits, and writes their slopes if [`Map::has_slopes`], those of [`Map::Wide`] times the temperature.
     pub(crate) fn apply_with_slopes(&self, logits: &mut [T], slopes: &mut [T]) -> bool {
         match *self {
             Self::Divide(tau) => simd::divide(logits, tau),
             Self::Cap { cap, gain, rate } => simd::cap_with_slope(logits, slopes, (cap, gain, rate)),
+            Self::Wide { cap, .. } => {
+                let slope = |x: T| if cap.is_infinite() { 1.0 } else { tanh_slope::<f64, false>(x.as_f64() / cap) };
+                slopes.iter_mut().zip(&*logits).for_each(|(to, &x)| *to = T::from_f64(slope(x)));
+                self.apply(logits)
+            }
         }
     }
 
@@ -118,8 +151,33 @@ impl<T: Real> Map<T> {
         match *self {
             Self::Divide(tau) => simd::divide(gradient, tau),
             Self::Cap { .. } => simd::chain(gradient, slopes),
+            Self::Wide { temperature, .. } => each_number(gradient, |at, entry| {
+                let (slope, product) = (slopes[at].as_f64(), entry * slopes[at].as_f64());
+                if product.is_normal() { product / temperature } else { entry / temperature * slope }
+            }),
         }
     }
+}
+
+/// `cap tanh(x / cap) / τ`.
+fn wide_image(x: f64, cap: f64, temperature: f64) -> f64 {
+    let ratio = x / cap;
+    if ratio.abs() < LINEAR {
+        return x / temperature;
+    }
+    let (tangent, gain) = (tanh::<f64, false>(ratio), cap / temperature);
+    if gain.is_normal() { tangent * gain } else { tangent * cap / temperature }
+}
+
+/// Replaces each number of a block by its image, or by 0 where that does not fit; whether all fit.
+fn each_number<T: Real>(block: &mut [T], image: impl Fn(usize, f64) -> f64) -> bool {
+    let mut fits = true;
+    for (at, x) in block.iter_mut().enumerate().filter(|(_, x)| x.is_finite()) {
+        let y = T::from_f64(image(at, x.as_f64()));
+        fits &= y.is_finite();
+        *x = if y.is_finite() { y } else { T::zero() };
+    }
+    fits
 }
 
 #[cfg(test)]

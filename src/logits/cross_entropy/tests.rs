@@ -260,6 +260,43 @@ fn the_targets_entry_keeps_its_digits_on_both_sides() {
     assert_close(&[grad[[0, 0]] / 2e-8], &[1.0], 1e-15);
 }
 
+/// The exponentials that a gradient keeps are added in another order than those that are only added. Where logits are kept
+/// instead, as smoothing does, there is one order.
+#[test]
+fn a_value_is_that_of_the_gradient_to_few_roundings() {
+    fn check<T: Element<Real = T> + Real>() {
+        let (mut differing, mut most, mut count) = (0, 0.0_f64, 0);
+        for classes in [2, 10, 63, 64, 65, 100, 1_000, 2_048, 2_049, 32_000, 128_256] {
+            let x = Array2::from_shape_fn((8, classes), |(i, k)| {
+                T::from_f64(3.0 * ((i * 7_919 + k * 104_729 + i * k) as f64 * 0.618).sin())
+            });
+            let targets = Array1::from_shape_fn(8, |i| i * 31 % classes);
+            for (row, target) in x.outer_iter().zip(&targets) {
+                let (row, target) = (row.insert_axis(Axis(0)), array![*target]);
+                let value = plain().value(&row, &target, Reduction::Sum).unwrap();
+                let (with, _) = plain().grad(&row, &target, Reduction::Sum).unwrap();
+                let apart = (value.as_f64() - with.as_f64()).abs() / value.as_f64();
+                (count, most) = (count + 1, most.max(apart));
+                differing += usize::from(value != with);
+            }
+            for smooth in
+                [CrossEntropy { label_smoothing: 0.1, ..plain() }, CrossEntropy { soft_cap: Some(5.0), ..plain() }]
+            {
+                let (with, _) = smooth.grad(&x, &targets, Reduction::Mean).unwrap();
+                assert_eq!(smooth.value(&x, &targets, Reduction::Mean).unwrap(), with, "{classes}");
+            }
+        }
+        println!(
+            "{}: {differing} of {count} differ, by {:.2} roundings at most",
+            T::NAME,
+            most / T::epsilon().as_f64()
+        );
+        assert!(most <= 2.0 * T::epsilon().as_f64(), "{most}");
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
 #[test]
 fn errors_say_what_came_and_what_is_allowed() {
     let (x, targets) = (worked(), array![0, 1]);

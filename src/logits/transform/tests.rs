@@ -363,6 +363,74 @@ fn a_temperature_that_leads_out_of_the_type_is_an_overflow_and_never_nan() {
     assert_eq!(error, Error::overflow::<f32>("logits", 0));
 }
 
+/// Cap, temperature or quotient that a type does not hold, or holds with few digits, where the answers are ordinary numbers.
+/// Exact: by 60 digits.
+#[test]
+fn ends_of_the_type_leave_finite_answers_their_digits() {
+    let single = |x: [f32; 3], transform, target: i64| -> (f32, Vec<f32>) {
+        let x: Array2<f32> = array![x];
+        let (value, grad) = loss(transform).grad(&x, &array![target], Reduction::Sum).unwrap();
+        assert_eq!(loss(transform).value(&x, &array![target], Reduction::Sum).unwrap(), value);
+        (value, grad.into_raw_vec_and_offset().0)
+    };
+    let near = |got: f64, exact: f64, ulps: f64, epsilon: f64, least: f64| {
+        assert!((got - exact).abs() <= ulps * epsilon * exact.abs() + least, "{got}, {exact}");
+    };
+    for (x, transform, target, exact, slopes) in [
+        // z = 10 x, though 3e38 / 0.1 is beyond f32.
+        (
+            [1.0, 1.25, -0.5],
+            of(0.1, 3e38),
+            0,
+            2.578_889_757_497_742_5,
+            [-9.241_418_217_390_6, 9.241_417_985_338_673, 2.320_519_275_906_268e-7],
+        ),
+        // A cap a little beyond the type, which its largest numbers feel.
+        (
+            [2e38, -1e38, 0.0],
+            of(1e38, 3.5e38),
+            1,
+            2.984_871_592_432_877,
+            [5.981_196_402e-39, -8.759_784_55e-39, 1.338_249_862e-39],
+        ),
+    ] {
+        let (value, grad) = single(x, transform, target);
+        near(value.into(), exact, 4.0, f32::EPSILON.into(), 0.0);
+        // The last are subnormal.
+        grad.iter().zip(slopes).for_each(|(g, exact)| near((*g).into(), exact, 16.0, f32::EPSILON.into(), 2e-45));
+    }
+    // Subnormal caps and temperatures: tanh(x / c) is that of the ratio.
+    let x: Array2<f32> = array![[1.5e-40, 0.0, -3e-41]];
+    let value: f32 = loss(of(1e-40, 1e-40)).value(&x, &array![1], Reduction::Sum).unwrap();
+    near(value.into(), 1.439_735_686_142_493, 4.0, f32::EPSILON.into(), 0.0);
+    let hard = loss(of(1e-320, 1e-320));
+    let x = array![[1e-320_f64, 0.0]];
+    near(hard.value(&x, &array![0], Reduction::Sum).unwrap(), 0.383_165_978_793_715_06, 4.0, f64::EPSILON, 0.0);
+    let error = hard.grad(&x, &array![0], Reduction::Sum).unwrap_err(); // 3e319
+    assert_eq!(error, Error::overflow::<f64>("logits", 0));
+    for (x, transform, target, exact, slopes) in [
+        (
+            [1e300, -5e299, 0.0],
+            of(1e300, 1.5e308),
+            1,
+            1.964_368_784_107_944_8,
+            [6.285_317_192_117_624e-301, -8.597_556_168_339_115e-301, 2.312_238_976_221_490_6e-301],
+        ),
+        (
+            [1e-300, 3e-300, 0.0],
+            of(1e-300, 1.0),
+            0,
+            2.169_846_019_556_285_8,
+            [-8.858_048_006_154_055e299, 8.437_947_344_813_395e299, 4.201_006_613_406_604e298],
+        ),
+    ] {
+        let x: Array2<f64> = array![x];
+        let (value, grad) = loss(transform).grad(&x, &array![target], Reduction::Sum).unwrap();
+        near(value, exact, 4.0, f64::EPSILON, 0.0);
+        grad.iter().zip(slopes).for_each(|(g, exact)| near(*g, exact, 16.0, f64::EPSILON, 0.0));
+    }
+}
+
 #[test]
 fn parameters_out_of_range_are_named() {
     let (x, targets) = (worked(), array![0, 1]);

@@ -1,7 +1,7 @@
 //! Divergences between distributions over classes.
 
 use loglik::divergence::{
-    AmariDivergence, Categorical::Logits, Categorical::Transformed, CategoricalDivergence, GeneralizedJsd,
+    AmariDivergence, Categorical::Logits, Categorical::Transformed, CategoricalDivergence, FDivergence, GeneralizedJsd,
     InterpolatedJsd, JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare,
     RenyiDivergence, ReverseKlDivergence, SquaredHellinger, TotalVariation,
 };
@@ -51,6 +51,13 @@ fn divergence<T: Real>(case: &Case<T>, kind: &str) -> Result<Divergence<T>, Fail
         "mixture_chi_square" => Box::new(MixtureChiSquare),
         "hellinger" => Box::new(SquaredHellinger),
         "total_variation" => Box::new(TotalVariation),
+        "f_kl" => Box::new(FDivergence { generator: KlDivergence }),
+        "f_reverse_kl" => Box::new(FDivergence { generator: ReverseKlDivergence }),
+        "f_jensen_shannon" => Box::new(FDivergence { generator: JensenShannonDivergence }),
+        "f_pearson" => Box::new(FDivergence { generator: PearsonChiSquare }),
+        "f_neyman" => Box::new(FDivergence { generator: NeymanChiSquare }),
+        "f_hellinger" => Box::new(FDivergence { generator: SquaredHellinger }),
+        "f_total_variation" => Box::new(FDivergence { generator: TotalVariation }),
         _ => return Err(format!("unknown divergence {kind:?}").into()),
     })
 }
