@@ -25,8 +25,9 @@ use crate::{Element, Reduction, Result, SumCount, Target};
 ///
 /// where `d` is the term of any [`ClassDivergence`]: [`KlDivergence`](super::KlDivergence) is the forward divergence,
 /// [`ReverseKlDivergence`](super::ReverseKlDivergence) the reverse one. What is outside is summed by itself, never as a
-/// difference from 1, so that a tail of 1e-12 keeps its digits. With all classes given it is the divergence of both
-/// distributions.
+/// difference from 1, so that a tail of 1e-12 keeps its digits, and shared as the student shares it, however little it is.
+/// Where the student has none of several classes that the bucket pulls on, nothing says how: an error. With all classes given
+/// it is the divergence of both distributions.
 ///
 /// # Errors
 ///
