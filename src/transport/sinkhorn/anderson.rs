@@ -1,4 +1,5 @@
-//! Extrapolation of an iteration towards its fixed point (Anderson 1965), which takes back what does not help.
+//! Extrapolation of an iteration towards its fixed point (Anderson 1965), which takes back what does not help and gives way
+//! to the plain iteration where it leads nowhere.
 
 use std::collections::VecDeque;
 
@@ -12,17 +13,28 @@ const MEMORY: usize = 16;
 const RIDGE: f64 = 1e-12;
 
 /// How much larger than the least so far an error may be after an extrapolation: the way down is not monotone.
-const SLACK: f64 = 2.0;
+const SLACK: f64 = 4.0;
 
 /// How far an extrapolation may lead, in units of the regularization and beside the residual: where the iteration is not yet
 /// linear, differences point far and wrong.
-const REACH: f64 = 4.0;
+const REACH: f64 = 8.0;
+
+/// Rounds in which extrapolations must bring the least error down to this share of itself.
+const PATIENCE: usize = 4 * MEMORY;
+const PROGRESS: f64 = 0.9;
+
+/// Plain rounds after extrapolations that made no progress.
+const RESPITE: usize = 16;
 
 /// The past of an iteration `p <- p + r(p)`.
 ///
 /// Near its fixed point the iteration is linear, and symmetric in the product that weighs with the marginal: combining the
 /// last differences so that the residual is least does in `√n` rounds what takes `n` without. A step after which the error
 /// is much larger is taken back and the plain one taken in its place, with which the error never grows.
+///
+/// Further away extrapolations may wander about at an error that none of them makes less. Then plain rounds start from
+/// the last point that was progress, and if after them extrapolations again lead nowhere, twice as many: so the end is
+/// reached wherever the plain iteration reaches it.
 pub(super) struct Anderson {
     weights: Vec<f64>,
     /// Differences of potentials and of residuals, the latest last.
@@ -30,6 +42,12 @@ pub(super) struct Anderson {
     last: Option<Last>,
     /// The least error so far.
     least: f64,
+    /// Rounds of extrapolations since the least error was this, and the plain step from where that was.
+    watch: (usize, f64),
+    anchor: Vec<f64>,
+    /// Plain rounds that are still to come, and how many are to follow when extrapolations lead nowhere.
+    plain: usize,
+    respite: usize,
 }
 
 /// The last point that was kept.
@@ -43,24 +61,53 @@ struct Last {
 impl Anderson {
     /// With the weights of the marginal.
     pub(super) fn new(weights: Vec<f64>) -> Self {
-        Self { weights, past: VecDeque::new(), last: None, least: f64::INFINITY }
+        Self {
+            weights,
+            past: VecDeque::new(),
+            last: None,
+            least: f64::INFINITY,
+            watch: (0, f64::INFINITY),
+            anchor: Vec::new(),
+            plain: 0,
+            respite: RESPITE,
+        }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.past.clear();
-        self.last = None;
-        self.least = f64::INFINITY;
+        *self = Self::new(std::mem::take(&mut self.weights));
     }
 
     /// The next potential after one with this residual and error.
     pub(super) fn advance(&mut self, potential: &mut [f64], residual: Vec<f64>, error: f64) {
+        self.least = self.least.min(error);
+        self.watch.0 += 1;
+        if self.plain > 0 {
+            self.plain -= 1;
+            self.anchor = sum(potential, &residual);
+            self.watch = (0, self.least);
+            return potential.copy_from_slice(&self.anchor);
+        }
+        if self.least <= PROGRESS * self.watch.1 {
+            self.anchor = sum(potential, &residual);
+            self.watch = (0, self.least);
+            self.respite = RESPITE;
+        } else if self.watch.0 > PATIENCE {
+            self.plain = self.respite;
+            self.respite *= 2;
+            self.past.clear();
+            self.last = None;
+            return potential.copy_from_slice(&self.anchor);
+        }
+        self.extrapolate(potential, residual, error);
+    }
+
+    fn extrapolate(&mut self, potential: &mut [f64], residual: Vec<f64>, error: f64) {
         if let Some(last) = &mut self.last {
             if last.is_extrapolated && (error > SLACK * self.least || error.is_nan()) {
                 self.past.clear();
                 last.is_extrapolated = false;
-                let plain = last.potential.iter().zip(&last.residual).map(|(p, r)| p + r);
-                return potential.iter_mut().zip(plain).for_each(|(p, plain)| *p = plain);
+                return potential.copy_from_slice(&sum(&last.potential, &last.residual));
             }
             if self.past.len() == MEMORY {
                 self.past.pop_front();
@@ -83,7 +130,6 @@ impl Anderson {
         }
         let is_extrapolated = !shares.is_empty();
         self.last = Some(Last { potential: before, residual, is_extrapolated });
-        self.least = self.least.min(error);
     }
 
     /// How much of each difference of residuals makes the residual least; nothing where that is not determined.
@@ -127,6 +173,10 @@ fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
 
 fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |largest, value| f64::max(largest, value.abs()))
+}
+
+fn sum(left: &[f64], right: &[f64]) -> Vec<f64> {
+    left.iter().zip(right).map(|(left, right)| left + right).collect()
 }
 
 fn difference(left: &[f64], right: &[f64]) -> Vec<f64> {

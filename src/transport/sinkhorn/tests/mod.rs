@@ -8,6 +8,7 @@ mod forms;
 mod gradients;
 mod limits;
 mod penalties;
+mod stalls;
 mod values;
 
 use ndarray::{Array1, Array2, array};
