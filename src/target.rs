@@ -94,7 +94,7 @@ target!(i32: -100, I32; i64: -100, I64; u32: u32::MAX, U32; usize: usize::MAX, U
 pub(crate) enum Class {
     /// The row belongs to this class.
     Is(usize),
-    /// The row takes no part.
+    /// The row is not counted.
     Ignored,
     /// Neither a class nor the ignored index.
     Invalid,

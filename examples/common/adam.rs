@@ -8,7 +8,8 @@ const FIRST_DECAY: f32 = 0.9;
 const SECOND_DECAY: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-/// The optimizer's memory. Decays 0.9 and 0.999 (Kingma and Ba, ICLR 2015, [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)).
+/// The optimizer's memory. Decays 0.9 and 0.999 (Kingma and Ba, ICLR 2015,
+/// [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)).
 #[derive(Debug)]
 pub struct Adam {
     first: Model,

@@ -18,10 +18,10 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// The convention is that of Minka, and with `λ = α - 1` the power divergence of Cressie and Read; Amari's own parameter is
-/// `2α - 1`. `α = ½` is four times the [squared Hellinger distance](super::SquaredHellinger), `α = 2` half of
-/// [Pearson's χ²](super::PearsonChiSquare), `α = -1` half of [Neyman's](super::NeymanChiSquare). `D_α(p ‖ q) = D_{1-α}(q ‖ p)`.
-/// Near `α = 0` and 1 nothing cancels. Finite for `0 < α < 1` whatever the classes; +inf from 1 on where `p` has a class
-/// that `q` has not, and down from 0 the other way round.
+/// `2α - 1`. `α = ½` is four times the [squared Hellinger distance](super::SquaredHellinger), `α = 2` half of [Pearson's
+/// χ²](super::PearsonChiSquare), `α = -1` half of [Neyman's](super::NeymanChiSquare). `D_α(p ‖ q) = D_{1-α}(q ‖ p)`. Near
+/// `α = 0` and 1 nothing cancels. Finite for `0 < α < 1` whatever the classes; +inf from 1 on where `p` has a class that
+/// `q` has not, and down from 0 the other way round.
 ///
 /// # Examples
 ///

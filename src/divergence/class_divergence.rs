@@ -49,8 +49,8 @@ pub trait ClassDivergence: Sync {
     /// The term at one class.
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T>;
 
-    /// `τ`, the coefficient of mass in the usual formula `Σ [term + τ (p - q)]`. Over whole distributions the masses are equal
-    /// and the formula is the sum of the terms; over a part of the classes it matters. Default 0.
+    /// `τ`, the coefficient of mass in the usual formula `Σ [term + τ (p - q)]`. Over whole distributions the masses are
+    /// equal and the formula is the sum of the terms; over a part of the classes it matters. Default 0.
     fn mass_coefficient(&self) -> f64 {
         0.0
     }

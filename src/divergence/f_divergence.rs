@@ -19,9 +19,9 @@ use crate::{Real, Result};
 /// where `f(t)` or `f'(t)` is beyond `f64` before that, as `(t - 1)²` is from `2^512` on, the call is
 /// [`Error::Overflow`](crate::Error::Overflow) though a tiny `q` might make up for it.
 ///
-/// A slope near a finite `f'(∞)` is subtracted from others like it. So an entry of a gradient is good to eight roundings of the
-/// larger probability of its class times the largest slope, `8 ε max(p_v, q_v) max |f' - f'(1)|`, and where the sides share
-/// next to nothing the entry itself may be below that. The divergences that this crate names itself, such as
+/// A slope near a finite `f'(∞)` is subtracted from others like it. So an entry of a gradient is good to eight roundings of
+/// the larger probability of its class times the largest slope, `8 ε max(p_v, q_v) max |f' - f'(1)|`, and where the sides
+/// share next to nothing the entry itself may be below that. The divergences that this crate names itself, such as
 /// [`KlDivergence`](super::KlDivergence), have neither limit.
 ///
 /// # Examples

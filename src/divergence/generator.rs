@@ -5,9 +5,10 @@ use crate::{Real, Result};
 /// A convex function `f` with `f(1) = 0`, which generates the f-divergence `Σ q f(p/q)`.
 ///
 /// Give a function, its slope and its conjugate, and [`FDivergence`](super::FDivergence) has value and gradients, and
-/// [`VariationalBound`](super::VariationalBound) the bound from samples. Where the function or its slope is infinite at an end,
-/// a gradient there needs one of the limits too ([`Generator::limit_at_zero`], [`Generator::limit_at_infinity`]). `mul_add` only where `FMA` is true, and no branches
-/// that depend on data: [`ClassDivergence`](super::ClassDivergence) says why.
+/// [`VariationalBound`](super::VariationalBound) the bound from samples. Where the function or its slope is infinite at an
+/// end, a gradient there needs one of the limits too ([`Generator::limit_at_zero`], [`Generator::limit_at_infinity`]).
+/// `mul_add` only where `FMA` is true, and no branches that depend on data: [`ClassDivergence`](super::ClassDivergence)
+/// says why.
 ///
 /// # Examples
 ///
@@ -46,15 +47,15 @@ pub trait Generator: Sync {
         Ok(())
     }
 
-    /// `f(t)` and `f'(t)` for `t >= 0`. At 0 the function is its limit, which may be +inf, and the slope may be anything; at +inf
-    /// the slope is its limit, and the function may be anything.
+    /// `f(t)` and `f'(t)` for `t >= 0`. At 0 the function is its limit, which may be +inf, and the slope may be anything;
+    /// at +inf the slope is its limit, and the function may be anything.
     fn at<T: Real, const FMA: bool>(&self, ratio: T) -> (T, T);
 
     /// `f*(u) = sup_t (u t - f(t))` and its slope, the `t >= 0` of the supremum. +inf where there is none.
     fn conjugate<T: Real, const FMA: bool>(&self, slope: T) -> (T, T);
 
-    /// `f(t) - f'(1) (t - 1) >= 0` at `t = 1 + rise`, where the rise has digits that `t` has not. Default: as it stands, which
-    /// loses them near 1.
+    /// `f(t) - f'(1) (t - 1) >= 0` at `t = 1 + rise`, where the rise has digits that `t` has not. Default: as it stands,
+    /// which loses them near 1.
     fn excess<T: Real, const FMA: bool>(&self, ratio: T, rise: T) -> T {
         self.at::<T, FMA>(ratio).0 - self.at::<T, FMA>(T::one()).1 * rise
     }
@@ -66,9 +67,9 @@ pub trait Generator: Sync {
         if self.at::<f64, false>(0.0).0.is_finite() { 0.0 } else { f64::NEG_INFINITY }
     }
 
-    /// `lim f(t)/t - f'(t)` as `t` grows, from -inf to 0: what a class that `q` has not adds to `q ∂D/∂q`, over `p`. Default: 0
-    /// where `f'(∞)` is finite, as it must be then. Where the slope grows without end the default is -inf, by which a gradient
-    /// in `q` is an error; say the number if there is one, as -1 for `f(t) = t ln t`.
+    /// `lim f(t)/t - f'(t)` as `t` grows, from -inf to 0: what a class that `q` has not adds to `q ∂D/∂q`, over `p`.
+    /// Default: 0 where `f'(∞)` is finite, as it must be then. Where the slope grows without end the default is -inf, by
+    /// which a gradient in `q` is an error; say the number if there is one, as -1 for `f(t) = t ln t`.
     fn limit_at_infinity(&self) -> f64 {
         if self.at::<f64, false>(f64::INFINITY).1.is_finite() { 0.0 } else { f64::NEG_INFINITY }
     }

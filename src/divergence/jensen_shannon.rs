@@ -38,8 +38,8 @@ impl ClassDivergence for JensenShannonDivergence {
     loops_compiled_here!();
 
     /// With `b = (e^-a - 1) / 2` the mixture is `1 + b` times the larger probability. The term is half the larger one times
-    /// `(1 + e^-a)(b - ln(1 + b)) + 2 b² - e^-a (e^-a - 1 + a)`, in which nothing is lost near equality. To its limit `ln 2` the
-    /// logarithm `-ln(1 + b)` lacks `ln(1 + e^-a)`.
+    /// `(1 + e^-a)(b - ln(1 + b)) + 2 b² - e^-a (e^-a - 1 + a)`, in which nothing is lost near equality. To its limit `ln
+    /// 2` the logarithm `-ln(1 + b)` lacks `ln(1 + e^-a)`.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, class: ClassPair<T>) -> ClassTerm<T> {
         let half = T::from_f64(0.5);

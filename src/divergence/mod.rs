@@ -18,10 +18,11 @@
 //!
 //! [`SparseDivergence`] takes all but Rényi's of a teacher that gives some classes only ([`SparseTeacher`]).
 //!
-//! [`SequenceMatch`] is a divergence of another kind, between what a model and the data do in whole sequences ([`Occupancy`]).
+//! [`SequenceMatch`] is a divergence of another kind, between what a model and the data do in whole sequences
+//! ([`Occupancy`]).
 //!
-//! All others take two [`Categorical`]s and have the methods of [`CategoricalDivergence`]. One of your own is a [`ClassDivergence`],
-//! its term at one class; or a [`Generator`], which also has a [`VariationalBound`] from samples.
+//! All others take two [`Categorical`]s and have the methods of [`CategoricalDivergence`]. One of your own is a
+//! [`ClassDivergence`], its term at one class; or a [`Generator`], which also has a [`VariationalBound`] from samples.
 
 #![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
 

@@ -28,8 +28,9 @@ use crate::{Element, Real, Reduction, Result, check};
 /// Additive over independent parts, and grows with `α`. `½` is `-2 ln` of the Bhattacharyya coefficient; `α → ∞` is the
 /// largest log-ratio. The sum is held in logarithms, so that a divergence of thousands is finite, and small ones keep their
 /// digits. The weights `w` are made of differences of logits to those of a class of the largest weight, which one more pass
-/// finds, and divided by their own sum: each is good to the rounding of these differences times `α` and `1 - α`. +inf where `p` and `q` have no class in common, and for `α >= 1` where `p` has a class that `q` has not; of these
-/// the gradient is finite at `α = 1` alone, by `y`. It does not split into terms of classes, so sparse teachers have none.
+/// finds, and divided by their own sum: each is good to the rounding of these differences times `α` and `1 - α`. +inf where
+/// `p` and `q` have no class in common, and for `α >= 1` where `p` has a class that `q` has not; of these the gradient is
+/// finite at `α = 1` alone, by `y`. It does not split into terms of classes, so sparse teachers have none.
 ///
 /// # Examples
 ///

@@ -39,8 +39,8 @@ pub(super) trait RowDivergence<T>: Sync {
         out: Out<'_, T>,
     ) -> GradientTotals<T>;
 
-    /// What this class, which only one of the sides has, adds to the divergence and to both slopes: of interest is what is not
-    /// finite.
+    /// What this class, which only one of the sides has, adds to the divergence and to both slopes: of interest is what is
+    /// not finite.
     fn one_sided(&self, class: ClassPair<T>) -> ClassTerm<T>;
 }
 

@@ -14,9 +14,10 @@ use crate::{Element, Reduction, Result, SumCount, Target};
 
 /// A divergence `D(p ‖ q)` of a student `q` from a teacher `p` of which only some classes are known.
 ///
-/// The student's logits are `[N, V]`, the teacher a [`SparseTeacher`] of `[N, K]`; the gradient is in the logits as they came,
-/// before the transform. A temperature is of the student alone: the log-probabilities of the teacher are taken as they are.
-/// [`Tail`] says what is with the other classes. With [`Tail::Bucket`] and the probabilities `π = 1 - Σ_k p_k`, `ς` outside,
+/// The student's logits are `[N, V]`, the teacher a [`SparseTeacher`] of `[N, K]`; the gradient is in the logits as they
+/// came, before the transform. A temperature is of the student alone: the log-probabilities of the teacher are taken as
+/// they are. [`Tail`] says what is with the other classes. With [`Tail::Bucket`] and the probabilities `π = 1 - Σ_k p_k`,
+/// `ς` outside,
 ///
 /// ```math
 /// D = \sum_k d(p_k, q_k) + d(\pi, \varsigma), \qquad

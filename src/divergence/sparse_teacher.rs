@@ -11,8 +11,8 @@ use crate::simd::RowSum;
 use crate::target::{self, Class, Indices};
 use crate::{Error, Result, check};
 
-/// The classes of each row that a teacher gives, usually its most probable ones, and their log-probabilities among all, of any
-/// element type.
+/// The classes of each row that a teacher gives, usually its most probable ones, and their log-probabilities among all, of
+/// any element type.
 #[derive(Clone, Copy, Debug)]
 pub struct SparseTeacher<'a, T, I> {
     /// Classes, `[N, K]`, of any order, none twice in a row.

@@ -27,8 +27,9 @@ use crate::{Element, Real, Result, check};
 ///
 /// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. With `temperature` and `soft_cap`
 /// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`].
-/// Logits have any shape `[.., V]`; targets, row weights and per-row losses have the shape without the last axis. The `Mean` divides by `Σ w_y` over the
-/// rows that are kept, smoothed or not, as torch does; [`sum_count`](TokenObjective::sum_count) counts the same.
+/// Logits have any shape `[.., V]`; targets, row weights and per-row losses have the shape without the last axis. The
+/// `Mean` divides by `Σ w_y` over the rows that are kept, smoothed or not, as torch does;
+/// [`sum_count`](TokenObjective::sum_count) counts the same.
 ///
 /// Its methods are those of [`TokenObjective`].
 ///
@@ -36,9 +37,9 @@ use crate::{Element, Real, Result, check};
 /// and exactly +inf, with a finite gradient, where the logit of a class that is asked for is -inf. A loss of 1e-12 keeps
 /// its digits: nothing is formed by the difference of two large numbers, and each loss is rounded once from `f64`.
 ///
-/// A row is selected away where its target is `ignore_index`, where a [`Reduction::Weighted`](crate::Reduction::Weighted) gives it 0, and where its
-/// class weights leave nothing of it. Its loss and gradient are 0 and its logits are never looked at; the target of a
-/// row of weight 0 neither.
+/// A row is selected away where its target is `ignore_index`, where a [`Reduction::Weighted`](crate::Reduction::Weighted)
+/// gives it 0, and where its class weights leave nothing of it. Its loss and gradient are 0 and its logits are never looked
+/// at; the target of a row of weight 0 neither.
 ///
 /// # Errors
 ///

@@ -59,7 +59,7 @@ pub(super) fn reduced<E: Element>(
     scales.reduce(&totals, &leading)
 }
 
-/// The loss of each row, and how many rows take part.
+/// The loss of each row, and how many rows are counted.
 pub(super) fn losses<E: Element>(
     loss: Detached<'_>,
     mut logits: LogitArrays<'_, E>,

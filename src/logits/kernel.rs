@@ -10,9 +10,9 @@ use crate::rowwise;
 use crate::simd::{ROW_TILE, RowSum, RowTile};
 use crate::{Element, Error, Real, Result};
 
-/// A kernel: the loss of each row (or another number), and what becomes of the row where it has an output.
+/// A kernel: the loss of each row (or another number), and the output of the row where it has one.
 pub(super) trait RowKernel<T: Real>: Sync {
-    /// Whether the row takes part, and which of its logits is of interest.
+    /// Whether the row is counted, and which of its logits is needed.
     fn request(&self, _row: usize) -> RowRequest {
         RowRequest::Sum
     }
@@ -38,7 +38,7 @@ pub(super) trait RowKernel<T: Real>: Sync {
     }
 
     /// Writes the losses of sixteen rows without outputs, of which `first` is the first, if their sums and the logits that
-    /// were requested are enough to know them. A row that takes no part, or that does not exist, may hold anything.
+    /// were requested are enough to know them. A row that is not counted, or does not exist, may hold anything.
     fn losses(
         &self,
         _first: usize,

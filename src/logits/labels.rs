@@ -75,13 +75,13 @@ impl<'a> Labels<'a> {
         of_column!(&self.targets, targets => targets.len())
     }
 
-    /// How many rows take part.
+    /// How many rows are counted.
     pub(crate) fn kept(&self) -> usize {
         let Some(ignored) = self.ignore_index else { return self.len() };
         of_column!(&self.targets, targets => targets.iter().map(|target| usize::from(target.index() != ignored)).sum())
     }
 
-    /// The class of a row, if it takes part.
+    /// The class of a row, if it is counted.
     #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<usize> {
         match of_column!(&self.targets, targets => class(targets[row], self.ignore_index, self.classes)) {

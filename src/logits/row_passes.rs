@@ -274,7 +274,7 @@ fn logit_of<T: Real>(out: Option<&[T]>, class: Option<usize>) -> T {
     }
 }
 
-/// A row that takes no part: nothing is read, the result is zero.
+/// A row that is not counted: nothing is read, the result is zero.
 pub(super) fn skip<T: Real>(out: Option<&mut [T]>) -> f64 {
     out.into_iter().for_each(|out| out.fill(T::zero()));
     0.0

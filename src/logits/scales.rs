@@ -1,4 +1,5 @@
-//! A [`Reduction`](crate::Reduction) as seen by the rows: what each loss is multiplied by, and how all of them become one number.
+//! A [`Reduction`](crate::Reduction) as seen by the rows: what each loss is multiplied by, and how all of them become one
+//! number.
 
 use crate::error::Position;
 use crate::reduction::AnyReduction;

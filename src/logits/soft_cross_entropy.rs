@@ -25,9 +25,10 @@ use crate::{Element, Real, Result, check};
 /// ```
 ///
 /// `ε` is `label_smoothing`, `w` are the `class_weights` (1 without), `ζ` is `z_loss`. With `temperature` and `soft_cap`
-/// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`];
-/// the `τ²` of distillation is left to the caller. Logits have any shape `[.., V]`, the targets `q` have the same; they are `>= 0` and usually sum to 1 in each row, which is not checked: a row with half the
-/// mass has half the loss. The `Mean` divides by the number of rows, whatever the class weights are, as torch does.
+/// all of this is of `cap(x) / τ` in place of `x`, and the gradient is multiplied by its slope: see [`LogitTransform`]; the
+/// `τ²` of distillation is left to the caller. Logits have any shape `[.., V]`, the targets `q` have the same; they are `>=
+/// 0` and usually sum to 1 in each row, which is not checked: a row with half the mass has half the loss. The `Mean`
+/// divides by the number of rows, whatever the class weights are, as torch does.
 ///
 /// Its methods are those of [`TokenObjective`].
 ///
@@ -55,7 +56,8 @@ use crate::{Element, Real, Result, check};
 ///
 /// # References
 ///
-/// Conventions: [`torch.nn.functional.cross_entropy`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
+/// Conventions:
+/// [`torch.nn.functional.cross_entropy`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
 /// with class probabilities. As a distillation loss: Hinton, Vinyals, Dean 2015,
 /// [arXiv:1503.02531](https://arxiv.org/abs/1503.02531).
 #[derive(Clone, Debug, PartialEq)]

@@ -223,7 +223,7 @@ pub(super) fn backward<E: Element>(
 }
 
 /// Log-probability of each row's target, and where there is an output the gradient of their weighted sum. A row of weight 0
-/// takes no part.
+/// is not counted.
 struct LogProbs<'a> {
     labels: Labels<'a>,
     /// All are 1 without.

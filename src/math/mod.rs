@@ -1,8 +1,8 @@
 //! Scalar functions that the objectives are made of, each with a stated error bound.
 //!
-//! All are free of branches, so that loops over them vectorize, and all but `mul_or_zero` take `const FMA: bool`: whether the code may
-//! use fused multiply-add. Outside kernels, where nothing is vectorized, `false` is right on every machine and `true`
-//! is slow on those without the instruction:
+//! All are free of branches, so that loops over them vectorize, and all but `mul_or_zero` take `const FMA: bool`: whether
+//! the code may use fused multiply-add. Outside kernels, where nothing is vectorized, `false` is right on every machine and
+//! `true` is slow on those without the instruction:
 //!
 //! ```
 //! use loglik::math::softplus;

@@ -44,8 +44,8 @@ impl<'a, T: Real> Column<'a, T> {
     }
 }
 
-/// Scratch for blocks of up to `N` elements of every column: copies of those that are not contiguous, which alone allocate, and
-/// what stands for the absent.
+/// Scratch for blocks of up to `N` elements of every column: copies of those that are not contiguous, which alone allocate,
+/// and what stands for the absent.
 pub(super) struct Slots<T, const N: usize> {
     copies: [Vec<T>; COLUMNS],
     zeros: [T; N],

@@ -1,7 +1,7 @@
 //! The pass: from a loss over blocks to arrays of any length, by blocks, jobs and pairwise sums.
 //!
-//! Block sums are added pairwise in logical order, so that neither threads nor layout change a bit. On one thread scratch lives
-//! on the stack; several get jobs of a fixed number of blocks.
+//! Block sums are added pairwise in logical order, so that neither threads nor layout change a bit. On one thread scratch
+//! lives on the stack; several get jobs of a fixed number of blocks.
 
 use std::ops::Range;
 

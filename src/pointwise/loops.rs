@@ -41,8 +41,8 @@ impl Choose for f64 {
     }
 }
 
-/// Loops over blocks for every loss of a trait: a marker that names them, and the function of plain numbers that they run. The
-/// function may speak of the element type `T` and of `FMA`.
+/// Loops over blocks for every loss of a trait: a marker that names them, and the function of plain numbers that they run.
+/// The function may speak of the element type `T` and of `FMA`.
 macro_rules! loops {
     ($(#[$doc:meta])* $of:ident: $loss:ident, $n:expr, $g:expr, |$this:ident, $x:pat_param| $at:expr) => {
         $(#[$doc])*

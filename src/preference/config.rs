@@ -29,10 +29,11 @@ configurations! {
     /// One of the objectives over pairs, by the name that configurations give it.
     ///
     /// With the feature `serde` it is tagged by `loss_type`, which is the variant in lower case with underscores, and TRL's
-    /// name where TRL has the loss: `sigmoid` (DPO), `robust`, `hinge`, `ipo`, `exo_pair`, `discopop`, `sigmoid_norm`, `aot`,
-    /// `aot_unpaired`, `sft` (per token of the batch; `nll` is per response), `simpo`, `alphapo`, and so on. A field that is
-    /// left out has its default where there is one, a length is `sum` or `mean`, and unknown names and fields are refused with
-    /// a list of those that exist. A value out of range is read, and refused at the call. The whole ORPO objective:
+    /// name where TRL has the loss: `sigmoid` (DPO), `robust`, `hinge`, `ipo`, `exo_pair`, `discopop`, `sigmoid_norm`,
+    /// `aot`, `aot_unpaired`, `sft` (per token of the batch; `nll` is per response), `simpo`, `alphapo`, and so on. A field
+    /// that is left out has its default where there is one, a length is `sum` or `mean`, and unknown names and fields are
+    /// refused with a list of those that exist. A value out of range is read, and refused at the call. The whole ORPO
+    /// objective:
     ///
     /// ```json
     /// {

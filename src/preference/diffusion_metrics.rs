@@ -57,8 +57,8 @@ impl DiffusionMetrics {
 
 /// Metrics of Diffusion-DPO ([`DiffusionMetrics`]), for a batch of [`DiffusionDpo`]. Nothing is allocated.
 ///
-/// [`pair_metrics`](crate::preference::pair_metrics) of the same batch has the wrong signs: it takes the errors for log-probabilities, and a model that is
-/// always right has the accuracy 0. `beta` is that of the objective.
+/// [`pair_metrics`](crate::preference::pair_metrics) of the same batch has the wrong signs: it takes the errors for
+/// log-probabilities, and a model that is always right has the accuracy 0. `beta` is that of the objective.
 ///
 /// # Errors
 ///

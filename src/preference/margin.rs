@@ -1,7 +1,7 @@
 //! Losses of the margin in stages over a block: the margin is formed, the loss taken, its slope handed back to both sides.
 //!
-//! The first and the last stage are compiled once for all losses; a link of the log-ratios comes between, so that no pair of a
-//! loss and a link is compiled together.
+//! The first and the last stage are compiled once for all losses; a link of the log-ratios comes between, so that no pair
+//! of a loss and a link is compiled together.
 
 use crate::Real;
 use crate::math::mul_or_zero;

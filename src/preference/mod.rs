@@ -22,9 +22,9 @@
 //! | exchange the divergence | [`Linked`] with a [`RatioLink`]: [`ReverseKlLink`], [`ForwardKlLink`], [`JensenShannonLink`], [`AlphaLink`]; by name [`Link`] |
 //! | write a new loss | [`MarginLoss`], for one number; [`LabeledLoss`], for it and labels; [`PairLoss`], for anything of one pair |
 //!
-//! [`PairConfig`] lists all of them. A new objective is one file in `pairwise/`: the struct, its `check`, and loss and slope at
-//! one margin. Everything else (blocks, vector instructions, weights, reductions, threads, errors that name the pair) is the
-//! driver's.
+//! [`PairConfig`] lists all of them. A new objective is one file in `pairwise/`: the struct, its `check`, and loss and
+//! slope at one margin. Everything else (blocks, vector instructions, weights, reductions, threads, errors that name the
+//! pair) is the driver's.
 
 #[doc(hidden)]
 pub mod batch_objective;

@@ -9,8 +9,8 @@ impl Ddo {
     /// Whether no model has a smaller loss than a perfect reference (`ρ = data`) whose rarest state has this probability:
     /// [`Ddo::largest_alpha`] is not exceeded.
     ///
-    /// Over `K` equally likely states `rarest` is `1/K`. With `α <= 1` it holds for any data; with `α > 1` it fails where some
-    /// state is rare enough, and so for all continuous data.
+    /// Over `K` equally likely states `rarest` is `1/K`. With `α <= 1` it holds for any data; with `α > 1` it fails where
+    /// some state is rare enough, and so for all continuous data.
     ///
     /// # Errors
     ///

@@ -72,8 +72,8 @@ impl<'a, E: Element, I: Target, D: Dimension> Responses<'a, E, I, D> {
     ///
     /// # Errors
     ///
-    /// Those of [`token_log_probs_masked`](crate::logits::token_log_probs_masked) and of [`sum_tokens`]. Positions are those in the fields, also where targets are
-    /// shifted.
+    /// Those of [`token_log_probs_masked`](crate::logits::token_log_probs_masked) and of [`sum_tokens`]. Positions are
+    /// those in the fields, also where targets are shifted.
     pub fn sequences(&self) -> Result<Sequences<E::Real>> {
         self.sequences_of(LogitTransform::default(), |_| true)
     }
@@ -95,7 +95,8 @@ impl<'a, E: Element, I: Target, D: Dimension> Responses<'a, E, I, D> {
     ///
     /// # Errors
     ///
-    /// Those of [`sum_tokens_backward`] and of [`token_log_probs_backward_into`](crate::logits::token_log_probs_backward_into).
+    /// Those of [`sum_tokens_backward`] and of
+    /// [`token_log_probs_backward_into`](crate::logits::token_log_probs_backward_into).
     pub fn backward(&self, cotangent: &ArrayRef1<E::Real>) -> Result<Array<E::Real, D>> {
         let mut out = Array::from_elem(self.logits.raw_dim(), E::Real::zero());
         self.backward_into(cotangent, &mut out)?;

@@ -8,7 +8,7 @@ use crate::{Error, Real, Result, check};
 
 /// A mixture of `C` Gaussians in `d` dimensions at each of `P` places.
 ///
-/// A component of weight 0 takes no part and is never looked at, so that places may have fewer than `C`. Weights are finite
+/// A component of weight 0 is never read, so that places may have fewer than `C`. Weights are finite
 /// and `>= 0`, some of each place above 0; they are divided by their sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mixtures<'a, T> {
@@ -20,7 +20,7 @@ pub struct Mixtures<'a, T> {
     pub covariances: ArrayView4<'a, T>,
 }
 
-/// One component that takes part.
+/// One component of positive weight.
 pub(super) struct Component {
     pub(super) index: usize,
     /// Its share of the mass.

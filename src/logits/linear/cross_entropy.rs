@@ -36,7 +36,7 @@ use crate::{Element, Error, Reduction, Result, SumCount, Target, check};
 /// A token is selected away where [`CrossEntropy`] selects its row away: it costs nothing, and its hidden state, which
 /// may be NaN, is never looked at.
 ///
-/// **Memory** beyond arguments and gradients, for `N` tokens that take part: a value needs 0.5 MiB for each thread in
+/// **Memory** beyond arguments and gradients, for `N` counted tokens: a value needs 0.5 MiB for each thread in
 /// `f32`; a gradient what [`LinearPlan`] says, with [`Recompute`](LinearPlan::Recompute) `N × 512` elements. No plan
 /// needs `N × V`.
 ///

@@ -60,7 +60,7 @@ fn stripe_states<E: Element>(
     states
 }
 
-/// Writes the logits of a block of classes to the tile and takes what becomes of them into the states.
+/// Writes the logits of a block of classes to the tile and adds them to the states.
 pub(super) fn read<T: Real>(
     block: &Block<'_, T>,
     (hidden, targets): (ArrayView2<'_, T>, &[usize]),

@@ -64,7 +64,7 @@ impl<'a> Objective<'a> {
         self.z_loss * self.weights.of(target)
     }
 
-    /// All that a token with this target asks for. Where it is 0 the token takes no part.
+    /// All that a token with this target asks for. Where it is 0 the token is not counted.
     pub(super) fn mass(&self, target: usize) -> f64 {
         self.kept(target) + self.spread() * self.weights.total
     }

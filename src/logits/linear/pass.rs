@@ -41,7 +41,7 @@ impl<'a, 'h, E: Element> Pass<'a, 'h, E> {
         E::linear_pass(groups, head, transform)
     }
 
-    /// Log-probability of the target of each of all tokens of a group, 0 where a token takes no part.
+    /// Log-probability of the target of each of all tokens of a group, 0 where a token is not counted.
     pub(crate) fn log_probs<S: Dimension>(&self, group: usize) -> Result<Array<E::Real, S>> {
         Ok(in_dimension(E::linear_pass_log_probs(self, group)?))
     }

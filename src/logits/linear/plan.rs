@@ -7,7 +7,7 @@
 /// | [`Chunked`](Self::Chunked) | 3: logits, gradient of hidden, gradient of weight | 256 tokens × `V` |
 /// | [`Recompute`](Self::Recompute) | 4: the logits twice | `N` tokens × 512 classes |
 ///
-/// `N` counts the tokens that take part. To that come, for either plan, a few megabytes of packing inside the products;
+/// `N` is the number of counted tokens. To that come, for either plan, a few megabytes of packing inside the products;
 /// `N × H` where tokens are left out or `hidden` is not contiguous; and 512 × `H` for each thread where `weight` is not.
 /// The two plans agree up to rounding. A value or log-probabilities alone need neither: they take one product and a tile
 /// of 256 × 512 for each thread.

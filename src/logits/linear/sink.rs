@@ -8,7 +8,7 @@ use super::lanes;
 use super::tokens::Tokens;
 use crate::{Error, Real, Result, check, parallel};
 
-/// The gradient of hidden states: the rows of the tokens that take part stand at the front until it is finished.
+/// The gradient of hidden states: the rows of the counted tokens stand at the front until it is finished.
 pub(super) enum HiddenSink<'a, T> {
     Packed(&'a mut [T]),
     Scattered { rows: Vec<T>, out: ArrayViewMutD<'a, T> },
@@ -78,7 +78,7 @@ impl<'a, T: Real> HeadSink<'a, T> {
         Ok(())
     }
 
-    /// Zeros everywhere: no token takes part.
+    /// Zeros everywhere: no token is counted.
     pub(super) fn clear(&mut self) {
         self.weight.fill(T::zero());
         if let Some(bias) = &mut self.bias {

@@ -1,4 +1,4 @@
-//! The tokens that take part: their hidden states in one piece, their targets, and where they stand among all.
+//! The counted tokens: their hidden states in one piece, their targets, and where they stand among all.
 
 use ndarray::{Array2, ArrayRef, ArrayView2, ArrayViewD, CowArray, Dimension, Ix2};
 use num_traits::Zero;
@@ -15,7 +15,7 @@ pub(crate) struct Tokens<'a, T> {
     name: &'static str,
     /// Their shape without the last axis.
     leading: Vec<usize>,
-    /// The place of each token among all, in row-major order; `None` where all take part.
+    /// The place of each token among all, in row-major order; `None` where all are counted.
     places: Option<Vec<usize>>,
     pub(super) targets: Vec<usize>,
     pub(super) hidden: CowArray<'a, T, Ix2>,
@@ -65,7 +65,7 @@ impl<'a, T: Real> Tokens<'a, T> {
         E::masked_tokens(name, hidden.view().into_dyn(), targets, mask, head.classes())
     }
 
-    /// Number of tokens that take part.
+    /// Number of counted tokens.
     pub(crate) fn len(&self) -> usize {
         self.targets.len()
     }

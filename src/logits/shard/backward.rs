@@ -67,7 +67,7 @@ impl<'a, 't, T: Real> Backward<'a, 't, T> {
         )
     }
 
-    /// The class of a row that takes part.
+    /// The class of a row that is counted.
     fn target(&self, row: usize) -> Option<usize> {
         self.labels.get(row).filter(|_| self.cotangent[row] != 0.0)
     }

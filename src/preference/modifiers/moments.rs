@@ -142,7 +142,8 @@ impl MarginFilter {
     ///
     /// # Errors
     ///
-    /// `keep` out of range; a deviation that is not above 0; a number that is not in `[0, 1)`; those of [`MarginMoments::new`].
+    /// `keep` out of range; a deviation that is not above 0; a number that is not in `[0, 1)`; those of
+    /// [`MarginMoments::new`].
     pub fn weights<T: Real>(
         &self,
         batch: PairBatch<'_, T>,

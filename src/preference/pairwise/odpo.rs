@@ -17,8 +17,8 @@ use crate::{Real, Result, check, math};
 /// [`RewardGap`]. `α = 0` is DPO. If the offset is already known, divide it by `β`, give it as the batch's
 /// offset, and use [`Dpo`](crate::preference::Dpo).
 ///
-/// Equal rewards have under [`RewardGap::Log`] the offset -inf, and loss and gradient of the limit, 0: they leave the pair out.
-/// Limits at log-probabilities of -inf are those of [`Dpo`](crate::preference::Dpo).
+/// Equal rewards have under [`RewardGap::Log`] the offset -inf, and loss and gradient of the limit, 0: they leave the pair
+/// out. Limits at log-probabilities of -inf are those of [`Dpo`](crate::preference::Dpo).
 ///
 /// # Errors
 ///

@@ -19,13 +19,13 @@ use crate::{Error, Real, Result, check, reduction};
 /// ```
 ///
 /// The coupling is feasible whatever the cost, hence the inequality; with all mass of one side at one place no other
-/// exists, and both are equal. Of next-token distributions it is [`demd`](crate::transport::demd). Formed to thirty digits and
-/// rounded upwards. One pass over the costs.
+/// exists, and both are equal. Of next-token distributions it is [`demd`](crate::transport::demd). Formed to thirty digits
+/// and rounded upwards. One pass over the costs.
 ///
 /// # Errors
 ///
-/// As for [`emd`](crate::transport::emd), but that it always ends; and [`Error::Value`] where a way between places with mass is
-/// forbidden, since this coupling takes them all.
+/// As for [`emd`](crate::transport::emd), but that it always ends; and [`Error::Value`] where a way between places with
+/// mass is forbidden, since this coupling takes them all.
 ///
 /// # Examples
 ///
@@ -78,9 +78,9 @@ fn unit(masses: &[f64]) -> f64 {
 /// ```
 ///
 /// `plan` P is `[n, m]`. Within the tolerance of the check it is made feasible by [`round_plan`](super::round_plan) first,
-/// so that the bound holds for `a` and `b` themselves, and rounded upwards: what rounding leaves above a weight is scaled away,
-/// and what it leaves missing pays the largest cost, forbidden ways apart. A plan that is feasible to the last digit pays
-/// just what it says.
+/// so that the bound holds for `a` and `b` themselves, and rounded upwards: what rounding leaves above a weight is scaled
+/// away, and what it leaves missing pays the largest cost, forbidden ways apart. A plan that is feasible to the last digit
+/// pays just what it says.
 ///
 /// # Errors
 ///

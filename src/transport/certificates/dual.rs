@@ -20,9 +20,9 @@ use crate::{Real, Result, check, reduction};
 ///
 /// `u` is `[n]`, `v` `[m]`. A feasible pair, `u_i + v_j <= C_ij`, has `w = 0`, and any plan pays `Σ P C >= Σ P (u + v)`.
 /// Another is shifted down by its largest violation `w`, so that the result is a bound whatever comes; it is a good one
-/// only where `w` is small. [`c_transform`](super::c_transform) makes the best `v` for a `u`. Potentials of places without mass
-/// are not read. Formed to thirty digits, `b` scaled to the total of `a` included, and rounded downwards by what may be lost
-/// of those, so that no round-off takes it above what it bounds. One pass over the costs.
+/// only where `w` is small. [`c_transform`](super::c_transform) makes the best `v` for a `u`. Potentials of places without
+/// mass are not read. Formed to thirty digits, `b` scaled to the total of `a` included, and rounded downwards by what may
+/// be lost of those, so that no round-off takes it above what it bounds. One pass over the costs.
 ///
 /// # Errors
 ///

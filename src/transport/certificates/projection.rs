@@ -52,15 +52,16 @@ pub(in crate::transport) fn of_centroids<T: Real>(problem: TransportProblem<'_, 
 /// \operatorname{EMD} \ge \max_k \frac{W_p^p\bigl(\langle\theta_k, x\rangle, \langle\theta_k, y\rangle\bigr)}{\lVert\theta_k\rVert_*^p}
 /// ```
 ///
-/// `directions` θ are `[k, d]`, of any length but zero. By Hölder's inequality `|⟨θ, x - y⟩| <= ‖θ‖_* ‖x - y‖`, so that a plan
-/// pays on the line no more than `‖θ‖_*^p` times what it pays in space, and the best plan on the line no more than that:
+/// `directions` θ are `[k, d]`, of any length but zero. By Hölder's inequality `|⟨θ, x - y⟩| <= ‖θ‖_* ‖x - y‖`, so that a
+/// plan pays on the line no more than `‖θ‖_*^p` times what it pays in space, and the best plan on the line no more than
+/// that:
 ///
 /// - `Manhattan`: `p = 1`, and the dual norm is `max_i |θ_i|`;
 /// - `Euclidean`: `p = 1`, and it is the Euclidean length;
 /// - `SquaredEuclidean`: `p = 2`, and it is the same length, squared: `|⟨θ, x - y⟩|² <= ‖θ‖² ‖x - y‖²`.
 ///
-/// Rounded downwards, as [`centroid_bound`]; never below it where a direction is along the centroids' difference (for `Manhattan`, its signs). No pass
-/// over the costs: a sort for each direction.
+/// Rounded downwards, as [`centroid_bound`]; never below it where a direction is along the centroids' difference (for
+/// `Manhattan`, its signs). No pass over the costs: a sort for each direction.
 ///
 /// # Errors
 ///
@@ -333,8 +334,8 @@ impl<'a, T: Real> ProjectedPoints<'a, T> {
     }
 }
 
-/// By how much of itself a cost may be off: nothing where all coordinates are whole multiples, below 2²⁰, of one power of two,
-/// and no root is taken of their squares but along one axis.
+/// By how much of itself a cost may be off: nothing where all coordinates are whole multiples, below 2²⁰, of one power of
+/// two, and no root is taken of their squares but along one axis.
 fn rounding(ground: GroundCost, dimension: usize, coordinates: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = coordinates.clone().fold(0.0, |most: f64, x| most.max(x.abs()));
     let grid = (largest.log2().floor() - 19.0).clamp(-400.0, 400.0).exp2();

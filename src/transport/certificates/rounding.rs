@@ -16,9 +16,9 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// `plan` F is `[n, m]`, entries `>= 0`. Where it holds too much it is scaled down, and what is then missing is spread as a
 /// product. The result has the marginals `a` and `b` up to round-off (`b` scaled to the total of `a`, from which it may
-/// differ by the tolerance of [`TransportProblem`]), so that its cost is an upper bound on the least. Costs are not looked at:
-/// the result may send mass along forbidden ways, and then bounds nothing. `‖P - F‖₁ <= 2 (‖F1 - a‖₁ + ‖Fᵀ1 - b‖₁)`. A plan
-/// that is feasible comes back as it is, up to round-off.
+/// differ by the tolerance of [`TransportProblem`]), so that its cost is an upper bound on the least. Costs are not looked
+/// at: the result may send mass along forbidden ways, and then bounds nothing. `‖P - F‖₁ <= 2 (‖F1 - a‖₁ + ‖Fᵀ1 - b‖₁)`. A
+/// plan that is feasible comes back as it is, up to round-off.
 ///
 /// # Errors
 ///
@@ -40,7 +40,8 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// # References
 ///
-/// Altschuler, Weed and Rigollet, NeurIPS 2017, algorithm 2 and lemma 7, [arXiv:1705.09634](https://arxiv.org/abs/1705.09634).
+/// Altschuler, Weed and Rigollet, NeurIPS 2017, algorithm 2 and lemma 7,
+/// [arXiv:1705.09634](https://arxiv.org/abs/1705.09634).
 pub fn round_plan<T: Real>(problem: TransportProblem<'_, T>, plan: &ArrayRef2<T>) -> Result<Array2<T>> {
     T::round_plan(problem, plan)
 }

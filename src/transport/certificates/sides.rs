@@ -76,8 +76,8 @@ impl Whole {
 /// Of masses and of costs, how many binary digits lie behind the point.
 const SHIFT: i32 = 260;
 
-/// The least cost of a problem whose `b` is scaled to the total of `a`, times the total of `b`: over all trees whose flows are not
-/// below zero.
+/// The least cost of a problem whose `b` is scaled to the total of `a`, times the total of `b`: over all trees whose flows
+/// are not below zero.
 fn least(a: &[f64], b: &[f64], cost: &dyn Fn(usize, usize) -> f64) -> Whole {
     let whole = |masses: &[f64]| masses.iter().map(|&mass| Whole::of(mass, SHIFT)).collect::<Vec<_>>();
     let total = |masses: &[Whole]| masses.iter().fold(Whole::ZERO, |sum, &mass| sum.plus(mass));

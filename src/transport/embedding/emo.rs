@@ -54,14 +54,14 @@ pub enum EmoCost {
 /// with the costs of the example below, L₁ converges to `(0.4725, 0.4602, 0.0673)` and L₂ to
 /// `(0.7960, 0.0986, 0.1054)`. It trades calibration for nearness in the embedding.
 ///
-/// Limits: where `q_y` rounds to 1 (`M = D = 0`) loss, factor and gradient are 0. Where all embeddings point one way
-/// (`D = 0 < M`) L₁ is `½ M` and L₂ is 0. Where the target's logit is -inf, L₂ is its limit `2 D` with the gradient `∇D`; in L₁
+/// Limits: where `q_y` rounds to 1 (`M = D = 0`) loss, factor and gradient are 0. Where all embeddings point one way (`D =
+/// 0 < M`) L₁ is `½ M` and L₂ is 0. Where the target's logit is -inf, L₂ is its limit `2 D` with the gradient `∇D`; in L₁
 /// the factor itself is infinite, which is [`Error::Overflow`]. The relative error of the factor is a few units of the last
 /// place of 1, divided by D: where costs are as small as rounding errors, it has no correct digits.
 ///
-/// With [`EmoCost::Shifted`] `D + sg(q_y)` stands in the place of D throughout, so that L₁ is still M and L₂ is
-/// `2 (D + q_y)`; `∇D` stays. Training converges to `(0.4636, 0.3780, 0.1584)` with L₁, nearer to the data, and with L₂ to the
-/// one class 0.
+/// With [`EmoCost::Shifted`] `D + sg(q_y)` stands in the place of D throughout, so that L₁ is still M and L₂ is `2 (D +
+/// q_y)`; `∇D` stays. Training converges to `(0.4636, 0.3780, 0.1584)` with L₁, nearer to the data, and with L₂ to the one
+/// class 0.
 ///
 /// Embeddings are the caller's: *frozen* ones, of the model before training or of a stronger one, are a [`CosineCost`] made
 /// once; *adaptive* ones are a new [`CosineCost`] of the current output head before each step, still held fixed within it.

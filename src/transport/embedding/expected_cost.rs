@@ -39,8 +39,8 @@ pub(super) struct RowStats<T> {
     error: Option<RowError>,
 }
 
-/// A class that holds nearly all the mass: its cost and `D` are nearly equal, so that their difference is formed from how much
-/// the other classes differ from it.
+/// A class that holds nearly all the mass: its cost and `D` are nearly equal, so that their difference is formed from how
+/// much the other classes differ from it.
 #[derive(Clone, Copy)]
 struct Top {
     class: usize,

@@ -9,8 +9,8 @@ use crate::transport::twofold::two_sum;
 pub(super) struct Exact {
     rows: Vec<Expansion>,
     columns: Vec<Expansion>,
-    /// Each rounded, and raised by what roundings may hide: an arc whose cost less that of its column is not below that of its
-    /// row saves nothing.
+    /// Each rounded, and raised by what roundings may hide: an arc whose cost less that of its column is not below that of
+    /// its row saves nothing.
     raised: [Vec<f64>; 2],
     /// Memory for a sum.
     sum: Expansion,

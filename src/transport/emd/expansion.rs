@@ -2,7 +2,8 @@
 
 use crate::transport::twofold::two_sum;
 
-/// A sum without any rounding: numbers of which each lies below the last bit of the next, the largest last, none of them zero.
+/// A sum without any rounding: numbers of which each lies below the last bit of the next, the largest last, none of them
+/// zero.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Expansion(Vec<f64>);
 

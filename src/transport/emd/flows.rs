@@ -3,7 +3,8 @@
 use crate::transport::twofold::Twofold;
 
 /// What each arc of a spanning tree carries: an arc to a leaf carries all that the leaf holds, and what remains without
-/// both is again a tree. What roundings are left, of twice the digits, end at the heaviest place, beside which they are least.
+/// both is again a tree. What roundings are left, of twice the digits, end at the heaviest place, beside which they are
+/// least.
 ///
 /// `arcs` are row and column of each; rows hold `a`, columns want `b`. Whole units are of some 2⁻⁶⁰ of the total: by that
 /// much a flow may come out below zero, and is zero then.

@@ -42,11 +42,10 @@ use crate::{Error, Real, Result, reduction};
 /// Exact, by a network simplex: flows are whole multiples of 2⁻⁶⁰ of the mass; an arc at first enters the tree only where
 /// its saving is larger than round-off can explain; and in the end the potentials of the tree are formed without round-off
 /// and decide every arc, so that a cost of 1 counts beside one of 1e300. Trees are strongly feasible, so that ties cannot
-/// make it cycle. Flows and their cost are formed to thirty digits, scaled `b` included, and the cost is rounded once. What is left
-/// is what the units hide: a plan may be off by 2⁻⁶⁰ of the mass at each place, so that beside masses of very different
-/// size the result may be that far above or below the least cost. Time grows
-/// about as `n² m` in practice: a thousand places on each side take some tenths of a second. Memory is `O(n + m)` beyond the
-/// cost, `O(md)` for points.
+/// make it cycle. Flows and their cost are formed to thirty digits, scaled `b` included, and the cost is rounded once. What
+/// is left is what the units hide: a plan may be off by 2⁻⁶⁰ of the mass at each place, so that beside masses of very
+/// different size the result may be that far above or below the least cost. Time grows about as `n² m` in practice: a
+/// thousand places on each side take some tenths of a second. Memory is `O(n + m)` beyond the cost, `O(md)` for points.
 ///
 /// # Errors
 ///

@@ -14,10 +14,10 @@ pub(super) struct Potentials {
 }
 
 impl Potentials {
-    /// Those of the tree, raised as far as the costs allow. That of the heaviest column, the first of several, is 0: a constant
-    /// that is added to one side and subtracted from the other would cost digits. The same holds between parts of the tree
-    /// that no flow joins, so that two choices are tried, one zero for each part or the tree as it is, and the one with the
-    /// larger dual value is kept.
+    /// Those of the tree, raised as far as the costs allow. That of the heaviest column, the first of several, is 0: a
+    /// constant that is added to one side and subtracted from the other would cost digits. The same holds between parts of
+    /// the tree that no flow joins, so that two choices are tried, one zero for each part or the tree as it is, and the one
+    /// with the larger dual value is kept.
     ///
     /// A place without mass gets the slope at which it would take some, from or to places with mass: +inf where they are all
     /// forbidden to it, NaN where that is not known since a cost is not a number, or does not fit the type.

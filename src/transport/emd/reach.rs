@@ -20,8 +20,8 @@ impl<'a> Simplex<'a> {
         Self::in_units(1.0, cost, masses, potentials)
     }
 
-    /// The same with all costs, and so all potentials, multiplied by a power of two: [`SMALL`](super::simplex::SMALL) where sums of costs do not fit
-    /// the type. What subnormal costs lose by it is nothing beside such sums.
+    /// The same with all costs, and so all potentials, multiplied by a power of two: [`SMALL`](super::simplex::SMALL) where
+    /// sums of costs do not fit the type. What subnormal costs lose by it is nothing beside such sums.
     pub(super) fn in_units(unit: f64, cost: AnyCost<'a>, masses: &Masses, potentials: Option<&[f64]>) -> Result<Self> {
         let columns = held(&masses.b);
         let mut simplex = Self::start(CostRows::of_columns(cost, &columns).in_units(unit), masses, potentials);

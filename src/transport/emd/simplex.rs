@@ -1,4 +1,5 @@
-//! The network simplex: arcs that save something enter the tree until none does, first as far as `f64` can tell, then exactly.
+//! The network simplex: arcs that save something enter the tree until none does, first as far as `f64` can tell, then
+//! exactly.
 
 use super::exact::Exact;
 use super::start::greedy;
@@ -141,8 +142,8 @@ impl<'a> Simplex<'a> {
 
     /// Exchanges arcs until none saves anything, or a limit is reached.
     ///
-    /// First in `f64`, as long as a saving is beyond doubt; then, for what round-off may have hidden, in exact arithmetic: the
-    /// tree is optimal without any tolerance.
+    /// First in `f64`, as long as a saving is beyond doubt; then, for what round-off may have hidden, in exact arithmetic:
+    /// the tree is optimal without any tolerance.
     pub(in crate::transport) fn run(&mut self, limits: Limits) -> Ended {
         self.exact = None;
         for draws in 0.. {

@@ -161,8 +161,8 @@ impl Tree {
     }
 
     /// Takes an arc into the tree, sends along it what the cycle that it closes can carry, and drops an arc that carries
-    /// nothing then: the last one of the cycle in the direction of the arc, from the node that is nearest to the root. Returns
-    /// the node below which potentials are others now.
+    /// nothing then: the last one of the cycle in the direction of the arc, from the node that is nearest to the root.
+    /// Returns the node below which potentials are others now.
     pub(super) fn exchange(&mut self, arc: Arc) -> u32 {
         let (row, column) = self.ends(arc);
         let (top, leaving, flow) = self.blocking(row, column);

@@ -98,8 +98,8 @@ impl<'a, 'p, T: Real> Search<'a, 'p, T> {
         self.interval.to_real(self.unit, self.roundings * f64::from_bits(1))
     }
 
-    /// Some plan must have been found: where ways are forbidden, the product is not one. The gap cannot become smaller than what
-    /// both ends are moved outwards for round-off.
+    /// Some plan must have been found: where ways are forbidden, the product is not one. The gap cannot become smaller than
+    /// what both ends are moved outwards for round-off.
     fn is_over(&self) -> bool {
         let gap = self.settings.gap.max(4.0 * self.roundings * f64::EPSILON);
         self.interval.upper < f64::INFINITY

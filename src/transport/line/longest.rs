@@ -30,8 +30,8 @@ pub(super) fn share_out(sides: &mut [Atoms; 2]) {
     }
 }
 
-/// The mass up to which a way may be round-off, of sides with the total 1: weights were rounded to a type, of which `epsilon` is
-/// the spacing at 1, and so were their sums here. It is never so large that no way would be left.
+/// The mass up to which a way may be round-off, of sides with the total 1: weights were rounded to a type, of which
+/// `epsilon` is the spacing at 1, and so were their sums here. It is never so large that no way would be left.
 pub(super) fn slack(x: &Atoms, y: &Atoms, epsilon: f64) -> f64 {
     let atoms = (x.len() + y.len()) as f64;
     match (x, y) {

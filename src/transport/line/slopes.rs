@@ -41,7 +41,8 @@ pub struct MeasureGradient<T> {
 ///
 /// # Errors
 ///
-/// As [`wasserstein_1d`](super::wasserstein_1d()); [`Error::Overflow`] also where a slope or a potential does not fit the type.
+/// As [`wasserstein_1d`](super::wasserstein_1d()); [`Error::Overflow`] also where a slope or a potential does not fit the
+/// type.
 ///
 /// # Examples
 ///

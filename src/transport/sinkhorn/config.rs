@@ -75,11 +75,11 @@ use crate::{Real, Result};
 ///
 /// # References
 ///
-/// Cuturi, NeurIPS 2013, [arXiv:1306.0895](https://arxiv.org/abs/1306.0895); in the log domain, with penalties: Chizat et al.
-/// 2018, [arXiv:1607.05816](https://arxiv.org/abs/1607.05816), and Séjourné et al. 2019,
+/// Cuturi, NeurIPS 2013, [arXiv:1306.0895](https://arxiv.org/abs/1306.0895); in the log domain, with penalties: Chizat et
+/// al. 2018, [arXiv:1607.05816](https://arxiv.org/abs/1607.05816), and Séjourné et al. 2019,
 /// [arXiv:1910.12958](https://arxiv.org/abs/1910.12958); the constant between potentials: Séjourné, Vialard and Peyré,
-/// AISTATS 2022, [arXiv:2201.00730](https://arxiv.org/abs/2201.00730); stages: Kosowsky and Yuille 1994; extrapolation: Anderson
-/// 1965, J. ACM 12.
+/// AISTATS 2022, [arXiv:2201.00730](https://arxiv.org/abs/2201.00730); stages: Kosowsky and Yuille 1994; extrapolation:
+/// Anderson 1965, J. ACM 12.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Sinkhorn {
@@ -131,8 +131,8 @@ impl Sinkhorn {
         T::sinkhorn_solve(*self, problem, None)
     }
 
-    /// [`Sinkhorn::solve`] from a potential `g`, `[m]`, of a problem that is near, without stages. The other potential follows
-    /// from it.
+    /// [`Sinkhorn::solve`] from a potential `g`, `[m]`, of a problem that is near, without stages. The other potential
+    /// follows from it.
     ///
     /// # Errors
     ///

@@ -53,8 +53,8 @@ use crate::{Error, Real, Result};
 ///
 /// # References
 ///
-/// Feydy et al., AISTATS 2019, eq. 3 and section 3, [arXiv:1810.08278](https://arxiv.org/abs/1810.08278); unbalanced: Séjourné
-/// et al. 2019, eq. 16, [arXiv:1910.12958](https://arxiv.org/abs/1910.12958).
+/// Feydy et al., AISTATS 2019, eq. 3 and section 3, [arXiv:1810.08278](https://arxiv.org/abs/1810.08278); unbalanced:
+/// Séjourné et al. 2019, eq. 16, [arXiv:1910.12958](https://arxiv.org/abs/1910.12958).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct SinkhornDivergence {

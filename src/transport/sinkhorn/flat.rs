@@ -19,8 +19,8 @@ const FAR: f64 = 1.606_938_044_258_990_3e60; // 2^200
 /// Rounds go on as long as each leaves at most this share of the error.
 const MIN_PROGRESS: f64 = 0.5;
 
-/// Potentials of two sides. `P_ij = r a_i b_j e^x` with `x` near zero, of which only `e^x - 1` is formed and summed: the sums of
-/// the weights are known, and beside them its digits would be lost.
+/// Potentials of two sides. `P_ij = r a_i b_j e^x` with `x` near zero, of which only `e^x - 1` is formed and summed: the
+/// sums of the weights are known, and beside them its digits would be lost.
 pub(super) struct Flat<'a, T> {
     pub(super) gibbs: Gibbs<'a, T>,
     pub(super) a: Side,

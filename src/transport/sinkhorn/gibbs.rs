@@ -130,8 +130,8 @@ impl<'a, T: Real> Gibbs<'a, T> {
         self.rows.row(place, &mut Vec::new()).iter().all(|cost| cost > f64::NEG_INFINITY)
     }
 
-    /// Puts multiples of `e^(v_j - C_ij/ε)` into scratch. Where the potential `guess` is near that which the row gets, as it is
-    /// but in the first rounds, each exponential is taken once.
+    /// Puts multiples of `e^(v_j - C_ij/ε)` into scratch. Where the potential `guess` is near that which the row gets, as
+    /// it is but in the first rounds, each exponential is taken once.
     pub(super) fn row(&self, i: usize, guess: f64, exponents: &[f64], scratch: &mut Scratch<T>) -> Sum {
         self.row_of(self.places[i], guess, exponents, scratch)
     }
@@ -158,7 +158,8 @@ impl<'a, T: Real> Gibbs<'a, T> {
         }
     }
 
-    /// `ln Σ_j e^(v_j - C_ij/ε)` of the rows of these places, of which nothing has been checked: NaN where a cost is not a number.
+    /// `ln Σ_j e^(v_j - C_ij/ε)` of the rows of these places, of which nothing has been checked: NaN where a cost is not a
+    /// number.
     pub(super) fn row_logs(&self, places: &[usize], exponents: &[f64]) -> Vec<f64> {
         let mut scratch = Scratch::new();
         let mut log = |i: usize| -self.row_of(i, 0.0, exponents, &mut scratch).potential();

@@ -117,8 +117,8 @@ impl<T: Real> Kernel for Deposit<'_, T> {
     }
 }
 
-/// `Σ T::SCALE masses_j (C_j - base)`, in an order in which large costs do not overflow. Ways that are forbidden cost nothing:
-/// there is no mass on them.
+/// `Σ T::SCALE masses_j (C_j - base)`, in an order in which large costs do not overflow. Ways that are forbidden cost
+/// nothing: there is no mass on them.
 pub(super) struct Spent<'a, C, T> {
     pub(super) masses: &'a [T],
     pub(super) costs: &'a [C],

@@ -7,8 +7,8 @@ use crate::reduction;
 pub(super) struct Softness(pub(super) f64);
 
 impl Softness {
-    /// The potential of a side whose soft c-transform this is: `(t + o) / (1 + s) - o`, where a transform beside a large offset
-    /// keeps its digits.
+    /// The potential of a side whose soft c-transform this is: `(t + o) / (1 + s) - o`, where a transform beside a large
+    /// offset keeps its digits.
     pub(super) fn damped(self, transform: f64, offset: f64) -> f64 {
         if self.0 == 0.0 { transform } else { (transform - self.0 * offset) / (1.0 + self.0) }
     }
@@ -130,8 +130,8 @@ impl Side {
         self.offset *= factor;
     }
 
-    /// The mean of `|e^log - 1|` over what the marginal should be: its distance in L1, relative to the total. `logs` are those
-    /// of what is over what should be. +inf where it does not fit.
+    /// The mean of `|e^log - 1|` over what the marginal should be: its distance in L1, relative to the total. `logs` are
+    /// those of what is over what should be. +inf where it does not fit.
     pub(super) fn error(&self, softness: Softness, logs: impl Fn(usize) -> f64) -> f64 {
         let least = (0..self.weights.len()).map(|i| self.whole(i)).fold(f64::INFINITY, f64::min);
         let log_wanted = |i: usize| -softness.0 * (self.whole(i) - least);

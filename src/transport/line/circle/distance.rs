@@ -20,15 +20,15 @@ use crate::{Real, Result};
 /// W_\infty(x, y) = \min_{\theta} \max_u |F_x^{-1}(u) - F_y^{-1}(u + \theta)|
 /// ```
 ///
-/// [`wasserstein_circle`](crate::transport::wasserstein_circle()) to the power `1/p`, with its bits at `p = 1`, and at most half of the
-/// `period`. What [`wasserstein_1d_distance`](crate::transport::wasserstein_1d_distance) says of large powers, and of masses
-/// that are round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both directions have one
-/// length.
+/// [`wasserstein_circle`](crate::transport::wasserstein_circle()) to the power `1/p`, with its bits at `p = 1`, and at most
+/// half of the `period`. What [`wasserstein_1d_distance`](crate::transport::wasserstein_1d_distance) says of large powers,
+/// and of masses that are round-off, holds here. At `p = ∞` bisection finds the cut at which the longest ways in both
+/// directions have one length.
 ///
 /// # Errors
 ///
-/// As [`wasserstein_circle`](crate::transport::wasserstein_circle()), but `p` may be infinite, and powers need not fit the type;
-/// [`Error::Overflow`](crate::Error::Overflow) where four times the `period` does not.
+/// As [`wasserstein_circle`](crate::transport::wasserstein_circle()), but `p` may be infinite, and powers need not fit the
+/// type; [`Error::Overflow`](crate::Error::Overflow) where four times the `period` does not.
 ///
 /// # Examples
 ///
@@ -65,9 +65,9 @@ pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>,
 
 /// [`wasserstein_circle_distance`] and its gradient in the points and in the weights of both measures.
 ///
-/// The formulas are those of [`wasserstein_1d_distance_grad`](crate::transport::wasserstein_1d_distance_grad), along the best
-/// plan around the circle, and so are the values at the distance 0 and at `p = ∞`; there, of several longest ways, it is the first one
-/// behind the cut. A point moves by its distance along the circle; going on for a turn changes nothing.
+/// The formulas are those of [`wasserstein_1d_distance_grad`](crate::transport::wasserstein_1d_distance_grad), along the
+/// best plan around the circle, and so are the values at the distance 0 and at `p = ∞`; there, of several longest ways, it
+/// is the first one behind the cut. A point moves by its distance along the circle; going on for a turn changes nothing.
 ///
 /// # Errors
 ///

@@ -7,9 +7,9 @@ use crate::transport::line::merge::{Sorted, walk};
 
 /// The first atoms of a plan whose longest way is as short as any's. Ways of no more than `slack` do not count.
 ///
-/// As the quantiles of y are shifted onwards, no difference `x - y` grows, so that the longest way is shortest where the largest
-/// and the smallest difference have one size. Bisection finds that place. The plans that are compared are those that start
-/// with two whole atoms, as the best one does.
+/// As the quantiles of y are shifted onwards, no difference `x - y` grows, so that the longest way is shortest where the
+/// largest and the smallest difference have one size. Bisection finds that place. The plans that are compared are those
+/// that start with two whole atoms, as the best one does.
 pub(super) fn start(x: &Sorted<'_>, y: &Sorted<'_>, period: f64, slack: f64) -> [Start; 2] {
     let cuts = Cuts::new(x, y, period);
     let slack = slack.max(if cuts.has_whole_masses() { 0.0 } else { 2.0 * cuts.grain() });

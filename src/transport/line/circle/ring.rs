@@ -77,8 +77,8 @@ impl Ring {
         (Turned::whole(x, from_x, self.period), Turned::whole(y, from_y, self.period), unit)
     }
 
-    /// The gradient where the caller has its points, from that along a plan. Slopes and potentials grow as these powers of the
-    /// circle.
+    /// The gradient where the caller has its points, from that along a plan. Slopes and potentials grow as these powers of
+    /// the circle.
     pub(super) fn laid<T: Real>(
         &self,
         measures: (Measure<'_, T>, Measure<'_, T>),

@@ -30,7 +30,8 @@ pub(super) fn start(x: &Sorted<'_>, y: &Sorted<'_>, power: Power, period: f64) -
 }
 
 impl Tangents<'_> {
-    /// Closes in on the least cost. Beyond one turn to either side all mass would go the same way round, further than it must.
+    /// Closes in on the least cost. Beyond one turn to either side all mass would go the same way round, further than it
+    /// must.
     fn least(&self) -> Tangent {
         let mut best = self.at(0.0);
         if best.cost == 0.0 || best.slope == 0.0 {

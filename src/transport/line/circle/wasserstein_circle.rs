@@ -62,15 +62,16 @@ pub(in crate::transport) fn value<T: Real>(x: Measure<'_, T>, y: Measure<'_, T>,
 
 /// [`wasserstein_circle`] and its gradient in the points and in the weights of both measures.
 ///
-/// The formulas are those of [`wasserstein_1d_grad`](crate::transport::wasserstein_1d_grad), along the best plan around the circle, and so
-/// is what is said there of points in one place and of `p = 1`. Where both quantile functions jump at once the rises of the
-/// potentials are between the slopes to both sides, and such that those of a whole turn sum to zero.
+/// The formulas are those of [`wasserstein_1d_grad`](crate::transport::wasserstein_1d_grad), along the best plan around the
+/// circle, and so is what is said there of points in one place and of `p = 1`. Where both quantile functions jump at once
+/// the rises of the potentials are between the slopes to both sides, and such that those of a whole turn sum to zero.
 ///
 /// The value has the bits of [`wasserstein_circle`].
 ///
 /// # Errors
 ///
-/// As [`wasserstein_circle`]; [`Error::Overflow`](crate::Error::Overflow) also where a slope or a potential does not fit the type.
+/// As [`wasserstein_circle`]; [`Error::Overflow`](crate::Error::Overflow) also where a slope or a potential does not fit
+/// the type.
 ///
 /// # Examples
 ///

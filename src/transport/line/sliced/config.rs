@@ -8,9 +8,10 @@
 /// ```
 ///
 /// The points of x are `[n, d]`, those of y `[m, d]`, `directions` are `[k, d]`. Only their direction counts: each is
-/// divided by its Euclidean length, so unit vectors may be given as they are. [`directions`](crate::transport::directions) draws some. Masses are as in
-/// [`Measure`](crate::transport::Measure): nothing is normalized, and a point of weight zero is never looked at. No root is taken but by
-/// [`distance`](Self::distance), [`distances`](Self::distances) and [`distance_grad`](Self::distance_grad).
+/// divided by its Euclidean length, so unit vectors may be given as they are. [`directions`](crate::transport::directions)
+/// draws some. Masses are as in [`Measure`](crate::transport::Measure): nothing is normalized, and a point of weight zero
+/// is never looked at. No root is taken but by [`distance`](Self::distance), [`distances`](Self::distances) and
+/// [`distance_grad`](Self::distance_grad).
 ///
 /// Every slice is exact, as [`wasserstein_1d`](crate::transport::wasserstein_1d()), from one sort: `O(k (n + m) (d + log(n + m)))` time,
 /// in `f64` for both types. The value needs eight projections of all points for each thread, the gradient 64 of them.

@@ -59,9 +59,9 @@ impl SlicedWasserstein {
 
     /// [`SlicedWasserstein::distance`], and its gradient in the points of x, `[n, d]`, and of y, `[m, d]`.
     ///
-    /// Slices count by `(W_p(θ) / SW_p)^(p - 1) / k`; at `p = ∞` the largest alone, the first of several. Of each the gradient is
-    /// that of [`wasserstein_1d_distance_grad`](crate::transport::wasserstein_1d_distance_grad). At the distance 0 it is 0. Each
-    /// slice is sorted twice.
+    /// Slices count by `(W_p(θ) / SW_p)^(p - 1) / k`; at `p = ∞` the largest alone, the first of several. Of each the
+    /// gradient is that of [`wasserstein_1d_distance_grad`](crate::transport::wasserstein_1d_distance_grad). At the
+    /// distance 0 it is 0. Each slice is sorted twice.
     ///
     /// # Errors
     ///

@@ -7,8 +7,8 @@ use crate::testing::close;
 use crate::transport::sinkhorn::{Sinkhorn, SinkhornDivergence};
 use crate::transport::{Cost, GroundCost, TransportProblem, product_coupling_cost};
 
-/// Value and differences of both potentials, from 60 to 640 digits. From 32 on, which is 16 times the range of the costs, rounds
-/// are flat.
+/// Value and differences of both potentials, from 60 to 640 digits. From 32 on, which is 16 times the range of the costs,
+/// rounds are flat.
 const BALANCED: [(f64, [f64; 3]); 9] = [
     (16.0, [1.163_351_500_566_5, 1.085_461_478_669_484_5, -0.884_536_857_772_364_1]),
     (31.75, [1.167_564_338_723_950_3, 1.074_052_988_037_676, -0.879_711_337_414_849_5]),
