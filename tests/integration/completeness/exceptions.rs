@@ -66,7 +66,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         file: "tests/golden_support/objectives",
         why: "a known case, or a sum, of another one that has them: the laws",
         names: &[
-            "FDivergence",
             "LinearPairs",
             "Link",
             "LogitPairs",
@@ -98,7 +97,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         file: "benches",
         why: "the loops of another one that has a line, with other numbers",
         names: &[
-            "FDivergence",
             "ForwardKlLink",
             "MixtureChiSquare",
             "NeymanChiSquare",
