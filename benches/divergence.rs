@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use loglik::divergence::{
-    AmariDivergence, Categorical, InterpolatedJsd, JensenShannonDivergence, KlDivergence, PearsonChiSquare,
-    RenyiDivergence, Sides, SparseDivergence, SparseTeacher, Tail,
+    AmariDivergence, Categorical, FDivergence, InterpolatedJsd, JensenShannonDivergence, KlDivergence,
+    PearsonChiSquare, RenyiDivergence, Sides, SparseDivergence, SparseTeacher, SquaredHellinger, Tail,
 };
 use loglik::ndarray::{Array1, Array2, Ix2};
 use loglik::prelude::*;
@@ -48,6 +48,7 @@ fn dense(c: &mut Criterion) {
             ("amari", &AmariDivergence { alpha: 0.3 }),
             ("renyi", &RenyiDivergence { alpha: 0.3 }),
             ("pearson", &PearsonChiSquare),
+            ("f_divergence", &FDivergence { generator: SquaredHellinger }),
         ];
         for &(name, divergence) in divergences {
             group.bench_function(BenchmarkId::new(format!("{name}_value"), &size), |b| {
