@@ -71,7 +71,7 @@ pub trait Element:
     #[doc(hidden)]
     fn widen(from: &[Self], to: &mut [Self::Real]);
 
-    /// [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below) of at most [`BLOCK`](crate::rowwise::BLOCK)
+    /// [`Exponentials::sum_below`](crate::simd::Exponentials::sum_below) of at most [`BLOCK`](crate::simd::BLOCK)
     /// elements.
     #[doc(hidden)]
     fn sum_below(block: &[Self], shift: Self::Real) -> (Self::Real, bool);

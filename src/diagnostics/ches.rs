@@ -105,19 +105,15 @@ impl Ches {
         let mut sums = vec![vec![0.0; width]; masks.len()];
         let average = kept.len().div_ceil(masks.len().max(1));
         let jobs = RowJobs::new(masks.len(), average * width * size_of::<E>());
-        jobs.each_value(
-            &mut sums,
-            || (),
-            |(), response, sum| {
-                let (start, mask) = (starts[response], &masks[response]);
-                let tokens = add(sum, &states[start..start + mask.len()], mask).map_err(|(token, unit, value)| {
-                    let mut position: Position = mask_position(kept.ndim(), response, start, token);
-                    position.0.push(unit);
-                    Error::Value { argument, position, value, allowed: "finite" }
-                })?;
-                self.divide(argument, sum, tokens, response)
-            },
-        )?;
+        jobs.each_value(&mut sums, |response, sum| {
+            let (start, mask) = (starts[response], &masks[response]);
+            let tokens = add(sum, &states[start..start + mask.len()], mask).map_err(|(token, unit, value)| {
+                let mut position: Position = mask_position(kept.ndim(), response, start, token);
+                position.0.push(unit);
+                Error::Value { argument, position, value, allowed: "finite" }
+            })?;
+            self.divide(argument, sum, tokens, response)
+        })?;
         Ok(sums)
     }
 

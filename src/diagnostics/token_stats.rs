@@ -126,7 +126,7 @@ pub(super) fn token_columns<T: Real>(
     top_k: Option<usize>,
 ) -> Result<TokenColumns<T, IxDyn>> {
     let (mut tokens, largest) = (vec![None; rows.len()], || top_k.map(Largest::new));
-    rows.jobs(1).each_value(&mut tokens, largest, |largest, index, to| {
+    rows.jobs(1).each_value_with(&mut tokens, largest, |largest, index, to| {
         let Some(target) = target(index) else { return Ok(()) };
         let token = Token::of((rows, index), target, largest.as_mut());
         if !token.sum.is_proper() {

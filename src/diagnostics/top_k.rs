@@ -115,7 +115,7 @@ impl TopK {
         check::parameter("k", self.k as f64, allowed, (1..=rows.width()).contains(&self.k))?;
         let mut stats = TopKStats { entropy: ArrayD::zeros(leading), mass: ArrayD::zeros(leading) };
         let mut pairs: Vec<_> = stats.entropy.iter_mut().zip(&mut stats.mass).collect();
-        rows.jobs(1).each_value(
+        rows.jobs(1).each_value_with(
             &mut pairs,
             || Largest::new(self.k),
             |largest, row, (entropy, mass)| {

@@ -8,7 +8,7 @@ use super::labels::Labels;
 use super::logit_rows::row_sum;
 use crate::compiled::in_dimension;
 use crate::error::Position;
-use crate::rowwise::{self, BLOCK, Rows, RowsMut};
+use crate::rowwise::{self, BLOCK, RowReader, Rows, RowsMut};
 use crate::simd;
 use crate::target::Indices;
 use crate::{Element, Error, Real, Result, Target, check};
@@ -119,21 +119,16 @@ pub(super) fn backward<E: Element>(
     let cotangent = cotangent::checked(&cotangent, classes.shape())?;
     let labels = labels(classes, rows.width(), &|at| cotangent[at] == 0.0)?;
     let mut out = ArrayD::from_elem(logits.shape(), E::Real::zero());
-    let to = Some(RowsMut::new("out", &mut out, logits.shape())?);
+    let to = RowsMut::new("out", &mut out, logits.shape())?;
     let jobs = rows.jobs(1).of_work(2 * rows.bytes());
-    jobs.each_row(
-        &mut vec![(); rows.len()],
-        [to],
-        || (),
-        |(), index, (), [out]| {
-            let own = &cotangent[index * each..][..each];
-            let class = |k: usize| labels.get(index * each + k).filter(|_| own[k] != 0.0);
-            match out {
-                Some(out) if own.iter().any(|&c| c != 0.0) => backward_row(&rows, leading, index, (own, &class), out),
-                _ => Ok(()), // zeros, as they are
-            }
-        },
-    )?;
+    jobs.each_output(to, |index, out| {
+        let own = &cotangent[index * each..][..each];
+        if own.iter().all(|&c| c == 0.0) {
+            return Ok(()); // zeros, as they are
+        }
+        let class = |k: usize| labels.get(index * each + k).filter(|_| own[k] != 0.0);
+        backward_row(&rows, leading, index, (own, &class), out)
+    })?;
     Ok(out)
 }
 

@@ -5,7 +5,7 @@ use num_traits::Zero;
 
 use crate::compiled::in_dimension;
 use crate::error::Position;
-use crate::rowwise::{BLOCK, Rows, for_each_block, improper};
+use crate::rowwise::{BLOCK, RowReader, Rows, for_each_block, improper};
 use crate::simd::RowSum;
 use crate::{Element, Error, Real, Result};
 
@@ -44,7 +44,7 @@ pub(super) fn collisions<E: Element>(logits: ArrayViewD<'_, E>) -> Result<ArrayD
     let mut values = ArrayD::from_elem(leading, E::Real::zero());
     let scratch = || vec![E::Real::zero(); BLOCK.min(rows.width())];
     let (jobs, two) = (rows.jobs(1).of_work(2 * rows.bytes()), E::Real::from_f64(2.0));
-    jobs.each_value(values.as_slice_mut().unwrap_or_default(), scratch, |doubled, index, value| {
+    jobs.each_value_with(values.as_slice_mut().unwrap_or_default(), scratch, |doubled, index, value| {
         let (mut once, mut twice) = (RowSum::new(), RowSum::new());
         for_each_block(rows.row(index), |block| {
             let doubled = &mut doubled[..block.len()];

@@ -10,7 +10,7 @@ pub use sum::LogSumExp;
 use super::labels::Labels;
 use super::logit_rows::row_sum;
 use crate::compiled::in_dimension;
-use crate::rowwise::{self, Rows};
+use crate::rowwise::{self, RowReader, Rows};
 use crate::target::Indices;
 use crate::{Element, Error, Result, Target};
 pub(super) use backward::{Upstream, backward};
@@ -183,17 +183,13 @@ pub(super) fn sums<E: Element>(
         return Ok(sums);
     }
     let rows = Rows::new("logits", &logits)?;
-    rows.jobs(1).each_value(
-        sums.as_slice_mut().unwrap_or_default(),
-        || (),
-        |(), index, to| {
-            let Some(target) = labels.get(index) else { return Ok(()) };
-            let row = rows.row(index).slice_move(s![..held]);
-            let sum = LogSumExp::from_row(&row_sum(row), shard.place(target, held).map(|at| row[at].real()));
-            *to = sum.ok_or_else(|| rowwise::improper("logits", leading, index, row))?;
-            Ok(())
-        },
-    )?;
+    rows.jobs(1).each_value(sums.as_slice_mut().unwrap_or_default(), |index, to| {
+        let Some(target) = labels.get(index) else { return Ok(()) };
+        let row = rows.row(index).slice_move(s![..held]);
+        let sum = LogSumExp::from_row(&row_sum(row), shard.place(target, held).map(|at| row[at].real()));
+        *to = sum.ok_or_else(|| rowwise::improper("logits", leading, index, row))?;
+        Ok(())
+    })?;
     Ok(sums)
 }
 

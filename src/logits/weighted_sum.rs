@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, IxD
 
 use crate::compiled::in_dimension;
 use crate::error::Position;
-use crate::rowwise::{Rows, RowsMut};
+use crate::rowwise::{RowReader, Rows, RowsMut};
 use crate::{Element, Error, Real, Result, check, reduction};
 
 /// Logarithm of the absolute value of a sum, and its sign; made by [`weighted_log_sum_exp`].

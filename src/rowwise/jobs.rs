@@ -76,8 +76,27 @@ impl RowJobs {
         })
     }
 
-    /// [`RowJobs::each_row`] without outputs.
-    pub(crate) fn each_value<V: Send, S>(
+    /// [`RowJobs::each_row`] of one output and nothing else.
+    pub(crate) fn each_output<T: Real>(
+        self,
+        out: RowsMut<'_, T>,
+        f: impl Fn(usize, &mut [T]) -> Result<()> + Sync + Send,
+    ) -> Result<()> {
+        let rows = &mut vec![(); self.rows];
+        self.each_row(rows, [Some(out)], || (), |(), row, (), [out]| out.map_or(Ok(()), |out| f(row, out)))
+    }
+
+    /// [`RowJobs::each_row`] of values alone.
+    pub(crate) fn each_value<V: Send>(
+        self,
+        values: &mut [V],
+        f: impl Fn(usize, &mut V) -> Result<()> + Sync + Send,
+    ) -> Result<()> {
+        self.each_value_with(values, || (), |(), row, value| f(row, value))
+    }
+
+    /// [`RowJobs::each_value`] with memory that its thread has used before.
+    pub(crate) fn each_value_with<V: Send, S>(
         self,
         values: &mut [V],
         scratch: impl Fn() -> S + Sync + Send,
@@ -133,14 +152,10 @@ mod tests {
     #[test]
     fn the_error_is_that_of_the_first_row_and_its_job_ends_there() {
         let mut seen = [false; 5];
-        let result = JOBS.each_value(
-            &mut seen,
-            || (),
-            |(), row, seen| {
-                *seen = true;
-                if row == 0 || row == 3 { Err(Error::overflow::<f64>("x", row)) } else { Ok(()) }
-            },
-        );
+        let result = JOBS.each_value(&mut seen, |row, seen| {
+            *seen = true;
+            if row == 0 || row == 3 { Err(Error::overflow::<f64>("x", row)) } else { Ok(()) }
+        });
         assert_eq!(result, Err(Error::overflow::<f64>("x", 0)));
         assert_eq!(seen, [true, false, true, true, true]);
     }

@@ -8,7 +8,8 @@ mod ragged;
 mod reader;
 mod rows;
 
+pub(crate) use crate::simd::BLOCK;
 pub(crate) use jobs::RowJobs;
 pub(crate) use ragged::{check_offsets, split, split_mut};
 pub(crate) use reader::{Compiled, RowReader, WideReader, improper_row};
-pub(crate) use rows::{BLOCK, Rows, RowsMut, copy, for_each_block, improper, part};
+pub(crate) use rows::{Rows, RowsMut, copy, for_each_block, improper, part};

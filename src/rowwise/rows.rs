@@ -9,11 +9,8 @@ use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Dimension, s};
 use num_traits::Zero;
 
 use crate::error::Position;
-use crate::rowwise::RowJobs;
+use crate::simd::BLOCK;
 use crate::{Element, Error, Real, Result, check};
-
-/// Elements of a row that a kernel takes at a time: 8 KiB of `f32`, which stays in the first-level cache.
-pub(crate) const BLOCK: usize = 2048;
 
 /// Borrowed rows.
 pub(crate) enum Rows<'a, E> {
@@ -55,11 +52,6 @@ impl<'a, E: Element> Rows<'a, E> {
     /// Memory that all rows together take.
     pub(crate) fn bytes(&self) -> usize {
         self.len() * self.width() * size_of::<E>()
-    }
-
-    /// All rows in jobs, where for each row so many times its own memory is read and written.
-    pub(crate) fn jobs(&self, times: usize) -> RowJobs {
-        RowJobs::new(self.len(), times * self.width() * size_of::<E>())
     }
 
     /// The row at this place in row-major order.

@@ -56,8 +56,9 @@ impl<'a> TokenMask<'a, Ix1> {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`](crate::Error::Shape) where there is no offset at all (an empty batch has one, 0); [`Error::Value`](crate::Error::Value), which names the
-    /// offset, where the first is not 0, one is below the offset before it, or the last is not `N`.
+    /// [`Error::Shape`](crate::Error::Shape) where there is no offset at all (an empty batch has one, 0);
+    /// [`Error::Value`](crate::Error::Value), which names the offset, where the first is not 0, one is below the offset
+    /// before it, or the last is not `N`.
     pub fn packed(mask: ArrayView1<'a, bool>, offsets: &'a [usize]) -> Result<Self> {
         check_offsets(offsets, mask.len(), "the number of tokens")?;
         Ok(Self { mask, offsets: Some(offsets) })

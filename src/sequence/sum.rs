@@ -53,15 +53,11 @@ pub(super) fn sums<T: Real>(token_log_probs: ArrayViewD<'_, T>, mask: AnyMask<'_
     let (tokens, masks) = (mask.split(&token_log_probs), mask.split(&kept));
     let mut result = Sequences { sums: Array1::zeros(tokens.len()), lengths: Array1::zeros(tokens.len()) };
     let mut pairs: Vec<_> = result.sums.iter_mut().zip(&mut result.lengths).collect();
-    jobs::<T>(&kept, tokens.len()).each_value(
-        &mut pairs,
-        || (),
-        |(), sequence, (sum, length)| {
-            let (tokens, mask) = (tokens[sequence], masks[sequence]);
-            (**sum, **length) = (T::from_f64(kept_sum(tokens, mask)), T::from_f64(count(mask) as f64));
-            Ok(())
-        },
-    )?;
+    jobs::<T>(&kept, tokens.len()).each_value(&mut pairs, |sequence, (sum, length)| {
+        let (tokens, mask) = (tokens[sequence], masks[sequence]);
+        (**sum, **length) = (T::from_f64(kept_sum(tokens, mask)), T::from_f64(count(mask) as f64));
+        Ok(())
+    })?;
     for (sequence, &sum) in result.sums.iter().enumerate().filter(|(_, sum)| !sum.is_finite()) {
         explain(sum, &mask, sequence, tokens[sequence], masks[sequence])?;
     }
@@ -107,14 +103,10 @@ pub(super) fn gradients<T: Real>(mask: AnyMask<'_>, cotangent: ArrayView1<'_, T>
     }
     let mut result = Array::zeros(kept.raw_dim());
     let mut rows = mask.split_mut(result.as_slice_mut().unwrap_or_default());
-    jobs::<T>(&kept, masks.len()).each_value(
-        &mut rows,
-        || (),
-        |(), sequence, row| {
-            spread(cotangent[sequence], masks[sequence], row);
-            Ok(())
-        },
-    )?;
+    jobs::<T>(&kept, masks.len()).each_value(&mut rows, |sequence, row| {
+        spread(cotangent[sequence], masks[sequence], row);
+        Ok(())
+    })?;
     Ok(result)
 }
 

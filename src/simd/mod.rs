@@ -43,7 +43,7 @@ pub(crate) use masked::{count, masked_sum, spread};
 pub(crate) use mul_or_zero::mul_or_zero_all;
 #[cfg(feature = "half")]
 pub(crate) use narrow::{sum_below_bf16, sum_below_f16, widen};
-pub(crate) use row::RowSum;
+pub(crate) use row::{BLOCK, RowSum};
 pub(crate) use row_tile::{ROW_TILE, RowTile};
 pub(crate) use special::Lanes;
 pub(crate) use stream::Stream;

@@ -3,9 +3,8 @@
 use half::{bf16, f16};
 
 use super::dispatch::Level;
-use super::{Kernel, dispatch};
+use super::{BLOCK, Kernel, dispatch};
 use crate::Element;
-use crate::rowwise::BLOCK;
 
 struct Widen<'a, E> {
     from: &'a [E],

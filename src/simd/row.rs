@@ -1,8 +1,10 @@
 //! The sum of exponentials of a row whose elements come block by block.
 
 use super::{Exponentials, scale};
-use crate::rowwise::BLOCK;
 use crate::{Element, Real};
+
+/// Elements of a row that a kernel takes at a time: 8 KiB of `f32`, which stays in the first-level cache.
+pub(crate) const BLOCK: usize = 2048;
 
 /// So many elements above the maximum so far are added one by one; where there are more, the block is read again.
 const FEW: usize = 32;

@@ -8,8 +8,8 @@ use crate::{Error, Real, Result, check};
 
 /// A mixture of `C` Gaussians in `d` dimensions at each of `P` places.
 ///
-/// A component of weight 0 is never read, so that places may have fewer than `C`. Weights are finite
-/// and `>= 0`, some of each place above 0; they are divided by their sum.
+/// A component of weight 0 is never read, so that places may have fewer than `C`. Weights are finite and `>= 0`, some of each
+/// place above 0; they are divided by their sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mixtures<'a, T> {
     /// `[P, C]`.

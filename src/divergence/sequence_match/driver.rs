@@ -35,17 +35,12 @@ pub(crate) fn value<T: Real>(
     if let Some(state) = (0..states.sums.len()).find(|state| !fits(state)) {
         return Err(Error::overflow::<T>("logits", state));
     }
-    let (rows, out) = (&mut vec![(); shape[0]], RowsMut::new("out", out, &shape)?);
+    let out = RowsMut::new("out", out, &shape)?;
     let jobs = states.logits.jobs(1).of_work(2 * states.logits.bytes());
-    jobs.each_row(
-        rows,
-        [Some(out)],
-        || (),
-        |(), state, (), [out]| {
-            out.into_iter().for_each(|out| write(&states, &slopes, state, out));
-            Ok(())
-        },
-    )?;
+    jobs.each_output(out, |state, out| {
+        write(&states, &slopes, state, out);
+        Ok(())
+    })?;
     Ok(loss)
 }
 

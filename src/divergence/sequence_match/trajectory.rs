@@ -76,14 +76,10 @@ impl<'a, T: Real> StateSums<'a, T> {
         let logits = trajectory.logits?;
         let actions = trajectory.actions.all().into_iter().enumerate().map(action).collect::<Result<_>>()?;
         let mut sums = vec![RowSum::new(); states];
-        logits.jobs(1).each_value(
-            &mut sums,
-            || (),
-            |(), row, sum: &mut RowSum<T>| {
-                logits.for_each_block(row, &mut |block| sum.push(block));
-                Ok(())
-            },
-        )?;
+        logits.jobs(1).each_value(&mut sums, |row, sum: &mut RowSum<T>| {
+            logits.for_each_block(row, &mut |block| sum.push(block));
+            Ok(())
+        })?;
         match sums.iter().position(|sum| !sum.is_proper()) {
             Some(state) => Err(improper_row("logits", &[states], state, &*logits)),
             None => Ok(Self { logits, sums, actions }),

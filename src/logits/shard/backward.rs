@@ -6,7 +6,7 @@ use super::{LogSumExp, VocabularyShard, extents};
 use crate::error::Position;
 use crate::logits::cotangent;
 use crate::logits::labels::Labels;
-use crate::rowwise::{self, BLOCK, Rows, RowsMut};
+use crate::rowwise::{self, BLOCK, RowReader, Rows, RowsMut};
 use crate::simd::{self, RowSum};
 use crate::target::Indices;
 use crate::{Element, Error, Real, Result, check};
@@ -59,12 +59,7 @@ impl<'a, 't, T: Real> Backward<'a, 't, T> {
         }
         let rows = Rows::new("logits", logits)?;
         let jobs = rows.jobs(1).of_work(rows.bytes() + rows.len() * width * size_of::<T>());
-        jobs.each_row(
-            &mut vec![(); rows.len()],
-            [Some(out)],
-            || (),
-            |(), index, (), [out]| out.map_or(Ok(()), |out| self.row(index, rows.row(index), out)),
-        )
+        jobs.each_output(out, |index, out| self.row(index, rows.row(index), out))
     }
 
     /// The class of a row that is counted.
