@@ -10,9 +10,6 @@ pub use crate::pointwise::Loops;
 /// Numbers that a pair has: the columns of a batch, in the order of [`Row::into_array`].
 pub(crate) const ROW: usize = 10;
 
-/// The same, and the margin after them.
-const ROW_AND_MARGIN: usize = ROW + 1;
-
 loops! {
     /// Loops over whole pairs: loss and slopes of both sides.
     Sides: PairLoss, ROW, 2, |loss, x| {
@@ -22,10 +19,11 @@ loops! {
 }
 
 loops! {
-    /// Loops over margins, after the columns of the batch: loss and slope.
-    Margins: LabeledLoss, ROW_AND_MARGIN, 1, |loss, [a, b, c, d, e, f, g, h, i, j, margin]| {
-        let (value, slope) = loss.at::<T, FMA>(margin, Row::from_array([a, b, c, d, e, f, g, h, i, j]));
-        (value, [slope])
+    /// Loops over the margin of plain log-ratios: loss and slopes of both sides.
+    Margins: LabeledLoss, ROW, 2, |loss, x| {
+        let row = Row::from_array(x);
+        let (value, slope) = loss.at::<T, FMA>(row.margin(), row.constants());
+        (value, [slope, -slope])
     }
 }
 

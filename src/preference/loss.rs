@@ -111,7 +111,8 @@ pub trait LabeledLoss: Sync {
     #[doc(hidden)]
     fn labeled_loops(&self) -> Loops<'_, Margins>;
 
-    /// Loss and slope at the margin of this pair, of which the rest is constant. See [`MarginLoss::at`].
+    /// Loss and slope at the margin of this pair, of which the rest is constant: the margin stands for its log-probabilities,
+    /// which are 0 in `pair`. See [`MarginLoss::at`].
     ///
     /// A label out of range has the loss NaN, which [`LabeledLoss::explain`] then puts into words.
     fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T)

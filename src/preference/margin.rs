@@ -1,7 +1,5 @@
-//! Losses of the margin in stages over a block: the margin is formed, the loss taken, its slope handed back to both sides.
-//!
-//! The first and the last stage are compiled once for all losses; a link of the log-ratios comes between, so that no pair
-//! of a loss and a link is compiled together.
+//! Losses of the margin whose log-ratios go through a link or are divided by lengths first: stages over a block, so that no
+//! pair of a loss and a link is compiled together.
 
 use crate::Real;
 use crate::math::mul_or_zero;
@@ -10,7 +8,7 @@ use crate::preference::Length;
 use crate::preference::loops::{LinkLoops, Margins, ROW};
 use crate::simd::{Kernel, dispatch};
 
-/// Elements that a link is worked on at a time: six columns of them stay in the first-level cache.
+/// Pairs that all stages go through before the next: what a stage leaves to another stays in the first-level cache.
 const PART: usize = 256;
 
 /// A loss of the margin as a function of both sides.
@@ -22,129 +20,68 @@ pub(super) struct Margined<'a, T> {
 
 impl<T: Real + Choose> Block<T> for Margined<'_, T> {
     fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
+        if let (None, Length::Sum) = (self.link, self.length) {
+            return self.loss.run(columns, loss, slopes, is_steep); // forms the margin itself
+        }
         let [chosen, rejected, ..] = slopes else { return };
-        match self.link {
-            None => self.plain(columns, loss, [chosen, rejected], is_steep),
-            Some(link) => {
-                for start in (0..loss.len()).step_by(PART) {
-                    let at = start..loss.len().min(start + PART);
-                    let mut part: [&[T]; ROW] = [&[]; ROW];
-                    part.iter_mut().zip(columns).for_each(|(part, column)| *part = &column[at.clone()]);
-                    let sides = [&mut chosen[at.clone()], &mut rejected[at.clone()]];
-                    self.linked(link, &part, &mut loss[at], sides, is_steep);
-                }
-            }
+        let mut memory = [[T::zero(); PART]; 5];
+        for start in (0..loss.len()).step_by(PART) {
+            let at = start..loss.len().min(start + PART);
+            let mut part: [&[T]; ROW] = [&[]; ROW];
+            part.iter_mut().zip(columns).for_each(|(part, column)| *part = &column[at.clone()]);
+            let memory = memory.each_mut().map(|column| &mut column[..at.len()]);
+            let slopes = [&mut chosen[at.clone()], &mut rejected[at.clone()]];
+            self.part(part, &mut loss[at], slopes, memory, is_steep);
         }
     }
 }
 
 impl<T: Real + Choose> Margined<'_, T> {
-    /// The loss of these margins beside the columns of the batch.
-    fn loss_of(&self, columns: &[&[T]], margin: &[T], loss: &mut [T], slope: &mut [T], is_steep: bool) {
-        let mut all: [&[T]; ROW + 1] = [margin; ROW + 1];
-        all.iter_mut().zip(&columns[..ROW]).for_each(|(to, column)| *to = column);
-        self.loss.run(&all, loss, &mut [slope], is_steep);
-    }
-
-    /// Log-ratios as they are. The memory for the slopes takes the margin and its slope first.
-    fn plain(&self, columns: &[&[T]], loss: &mut [T], [chosen, rejected]: [&mut [T]; 2], is_steep: bool) {
-        let Some(row) = Columns::of(columns) else { return };
-        dispatch(Form { row, length: self.length, margin: chosen });
-        self.loss_of(columns, chosen, loss, rejected, is_steep);
-        if is_steep {
-            dispatch(HandBack { row, length: self.length, links: None, chosen, slope_to_rejected: rejected });
-        }
-    }
-
-    /// Log-ratios through a link first.
-    fn linked(
+    /// All stages of a part. The memory for the slopes takes the log-ratios first.
+    fn part(
         &self,
-        link: LinkLoops<'_>,
-        columns: &[&[T]],
+        columns: [&[T]; ROW],
         loss: &mut [T],
         [chosen, rejected]: [&mut [T]; 2],
+        [margin, value_w, value_l, link_w, link_l]: [&mut [T]; 5],
         is_steep: bool,
     ) {
-        let Some(row) = Columns::of(columns) else { return };
-        let n = loss.len();
-        let mut memory = [[T::zero(); PART]; 5];
-        let [ratio_w, ratio_l, margin, link_w, link_l] = memory.each_mut().map(|column| &mut column[..n]);
-        dispatch(Ratios { row, chosen: ratio_w, rejected: ratio_l });
-        match self.length {
-            Length::Sum => {
-                link.differences.get::<T>().run(&[ratio_w, ratio_l], margin, &mut [link_w, link_l], is_steep);
+        let [w, l, r, q, n, k, ..] = columns;
+        dispatch(Ratios { policy: [w, l], reference: [r, q], ratios: [&mut *chosen, &mut *rejected] });
+        let (of_ratios, of_both) = self.link.map(|link| (link.ratios.get::<T>(), link.differences.get::<T>())).unzip();
+        let lengths = match (self.length, of_ratios, of_both) {
+            (Length::Sum, _, Some(link)) => {
+                link.run(&[chosen, rejected], margin, &mut [&mut *link_w, &mut *link_l], is_steep);
+                None
             }
-            Length::Mean => {
-                let (ratios, [values_w, values_l]) = (link.ratios.get::<T>(), [&mut *chosen, &mut *rejected]);
-                ratios.run(&[ratio_w], values_w, &mut [&mut *link_w], is_steep);
-                ratios.run(&[ratio_l], values_l, &mut [&mut *link_l], is_steep);
-                dispatch(Means { row, values: [values_w, values_l], margin });
+            (Length::Mean, Some(link), _) => {
+                link.run(&[chosen], value_w, &mut [&mut *link_w], is_steep);
+                link.run(&[rejected], value_l, &mut [&mut *link_l], is_steep);
+                dispatch(Means { values: [value_w, value_l], lengths: [n, k], margin: &mut *margin });
+                Some([n, k])
             }
-        }
-        self.loss_of(columns, margin, loss, rejected, is_steep);
+            _ => {
+                dispatch(Means { values: [chosen, rejected], lengths: [n, k], margin: &mut *margin });
+                Some([n, k])
+            }
+        };
+        let zeros = [T::zero(); PART];
+        let zeros = &zeros[..margin.len()];
+        let mut plain: [&[T]; ROW] = columns; // pairs of plain log-ratios with these margins
+        plain[..4].copy_from_slice(&[margin, zeros, zeros, zeros]);
+        self.loss.run(&plain, loss, &mut [&mut *chosen, &mut *rejected], is_steep);
         if is_steep {
-            let links = Some([&*link_w, &*link_l]);
-            dispatch(HandBack { row, length: self.length, links, chosen, slope_to_rejected: rejected });
-        }
-    }
-}
-
-/// The columns that a margin is made of.
-#[derive(Clone, Copy)]
-struct Columns<'a, T> {
-    policy: [&'a [T]; 2],
-    reference: [&'a [T]; 2],
-    lengths: [&'a [T]; 2],
-}
-
-impl<'a, T> Columns<'a, T> {
-    /// The first columns of a batch.
-    fn of(columns: &[&'a [T]]) -> Option<Self> {
-        let [a, b, c, d, e, f, ..] = *columns else { return None };
-        Some(Self { policy: [a, b], reference: [c, d], lengths: [e, f] })
-    }
-
-    /// All of them cut to one length, so that the compiler checks it once.
-    #[inline(always)]
-    fn cut(self, n: usize) -> Self {
-        let cut = |[a, b]: [&'a [T]; 2]| [&a[..n], &b[..n]];
-        Self { policy: cut(self.policy), reference: cut(self.reference), lengths: cut(self.lengths) }
-    }
-}
-
-/// The margin of plain log-ratios.
-struct Form<'a, T> {
-    row: Columns<'a, T>,
-    length: Length,
-    margin: &'a mut [T],
-}
-
-impl<T: Real> Kernel for Form<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Columns { policy: [w, l], reference: [r, q], lengths: [n, k] } = self.row.cut(self.margin.len());
-        match self.length {
-            Length::Sum => {
-                for (i, margin) in self.margin.iter_mut().enumerate() {
-                    *margin = (w[i] - r[i]) - (l[i] - q[i]);
-                }
-            }
-            Length::Mean => {
-                for (i, margin) in self.margin.iter_mut().enumerate() {
-                    *margin = (w[i] - r[i]) / n[i] - (l[i] - q[i]) / k[i];
-                }
-            }
+            let links = self.link.map(|_| [&*link_w, &*link_l]);
+            dispatch(HandBack { links, lengths, slopes: [chosen, rejected] });
         }
     }
 }
 
 /// The log-ratios of both sides.
 struct Ratios<'a, T> {
-    row: Columns<'a, T>,
-    chosen: &'a mut [T],
-    rejected: &'a mut [T],
+    policy: [&'a [T]; 2],
+    reference: [&'a [T]; 2],
+    ratios: [&'a mut [T]; 2],
 }
 
 impl<T: Real> Kernel for Ratios<'_, T> {
@@ -152,18 +89,17 @@ impl<T: Real> Kernel for Ratios<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Columns { policy: [w, l], reference: [r, q], .. } = self.row.cut(self.chosen.len());
-        for (i, (chosen, rejected)) in self.chosen.iter_mut().zip(self.rejected).enumerate() {
-            *chosen = w[i] - r[i];
-            *rejected = l[i] - q[i];
+        for (side, ratios) in self.ratios.into_iter().enumerate() {
+            let columns = self.policy[side].iter().zip(self.reference[side]);
+            ratios.iter_mut().zip(columns).for_each(|(ratio, (&policy, &reference))| *ratio = policy - reference);
         }
     }
 }
 
 /// The margin of values that are divided by the lengths.
 struct Means<'a, T> {
-    row: Columns<'a, T>,
     values: [&'a [T]; 2],
+    lengths: [&'a [T]; 2],
     margin: &'a mut [T],
 }
 
@@ -173,22 +109,21 @@ impl<T: Real> Kernel for Means<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let count = self.margin.len();
-        let ([n, k], [w, l]) = (self.row.cut(count).lengths, self.values.map(|side| &side[..count]));
+        let ([w, l], [n, k]) = (self.values.map(|x| &x[..count]), self.lengths.map(|x| &x[..count]));
         for (i, margin) in self.margin.iter_mut().enumerate() {
             *margin = w[i] / n[i] - l[i] / k[i];
         }
     }
 }
 
-/// From the slope in the margin to those in both sides.
+/// From the slopes in the margin to those in both sides.
 struct HandBack<'a, T> {
-    row: Columns<'a, T>,
-    length: Length,
-    /// The slopes of the link, 1 without one.
+    /// The slopes of the link.
     links: Option<[&'a [T]; 2]>,
-    chosen: &'a mut [T],
-    /// Holds the slope in the margin and then that of the rejected side.
-    slope_to_rejected: &'a mut [T],
+    /// What each side was divided by.
+    lengths: Option<[&'a [T]; 2]>,
+    /// That in the margin, and its negative.
+    slopes: [&'a mut [T]; 2],
 }
 
 impl<T: Real> Kernel for HandBack<'_, T> {
@@ -196,33 +131,12 @@ impl<T: Real> Kernel for HandBack<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let count = self.chosen.len();
-        let [n, k] = self.row.cut(count).lengths;
-        let sides = self.chosen.iter_mut().zip(self.slope_to_rejected.iter_mut());
-        match (self.links.map(|[w, l]| [&w[..count], &l[..count]]), self.length) {
-            (None, Length::Sum) => {
-                for (chosen, rejected) in sides {
-                    let slope = mul_or_zero(*rejected, T::one());
-                    (*chosen, *rejected) = (slope, -slope);
-                }
+        for (side, slopes) in self.slopes.into_iter().enumerate() {
+            if let Some(links) = self.links {
+                slopes.iter_mut().zip(links[side]).for_each(|(slope, &link)| *slope = mul_or_zero(*slope, link));
             }
-            (None, Length::Mean) => {
-                for (i, (chosen, rejected)) in sides.enumerate() {
-                    let slope = mul_or_zero(*rejected, T::one());
-                    (*chosen, *rejected) = (slope / n[i], -(slope / k[i]));
-                }
-            }
-            (Some([w, l]), Length::Sum) => {
-                for (i, (chosen, rejected)) in sides.enumerate() {
-                    let slope = *rejected;
-                    (*chosen, *rejected) = (mul_or_zero(slope, w[i]), -mul_or_zero(slope, l[i]));
-                }
-            }
-            (Some([w, l]), Length::Mean) => {
-                for (i, (chosen, rejected)) in sides.enumerate() {
-                    let slope = *rejected;
-                    (*chosen, *rejected) = (mul_or_zero(slope, w[i]) / n[i], -(mul_or_zero(slope, l[i]) / k[i]));
-                }
+            if let Some(lengths) = self.lengths {
+                slopes.iter_mut().zip(lengths[side]).for_each(|(slope, &length)| *slope /= length);
             }
         }
     }

@@ -110,4 +110,18 @@ impl<T: Real> Row<T> {
         let (policy, reference) = (self.policy, self.reference);
         Pairs { chosen: policy.chosen - reference.chosen, rejected: policy.rejected - reference.rejected }
     }
+
+    /// The difference of both log-ratios.
+    #[inline(always)]
+    pub(crate) fn margin(&self) -> T {
+        let ratios = self.log_ratios();
+        ratios.chosen - ratios.rejected
+    }
+
+    /// What is constant for the policy, with zeros in place of log-probabilities.
+    #[inline(always)]
+    pub(crate) fn constants(self) -> Self {
+        let zeros = Pairs { chosen: T::zero(), rejected: T::zero() };
+        Self { policy: zeros, reference: zeros, ..self }
+    }
 }

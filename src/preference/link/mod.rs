@@ -273,13 +273,13 @@ pub(crate) fn linked_pair<T: Real, L: LabeledLoss, S: RatioLink, const FMA: bool
     match loss.length() {
         Length::Sum => {
             let (margin, slopes) = link.difference::<T, FMA>(ratios);
-            let (loss, slope) = loss.at::<T, FMA>(margin, row);
+            let (loss, slope) = loss.at::<T, FMA>(margin, row.constants());
             (loss, Pairs { chosen: mul_or_zero(slope, slopes.chosen), rejected: -mul_or_zero(slope, slopes.rejected) })
         }
         Length::Mean => {
             let Pairs { chosen: n, rejected: k } = row.lengths;
             let (chosen, rejected) = (link.at::<T, FMA>(ratios.chosen), link.at::<T, FMA>(ratios.rejected));
-            let (loss, slope) = loss.at::<T, FMA>(chosen.0 / n - rejected.0 / k, row);
+            let (loss, slope) = loss.at::<T, FMA>(chosen.0 / n - rejected.0 / k, row.constants());
             (loss, Pairs { chosen: mul_or_zero(slope, chosen.1) / n, rejected: -(mul_or_zero(slope, rejected.1) / k) })
         }
     }
