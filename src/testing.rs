@@ -16,6 +16,11 @@ pub(crate) fn all_close(got: impl IntoIterator<Item = f64>, expected: impl IntoI
     assert_relative_eq!(got[..], expected[..], max_relative = tolerance, epsilon = 0.0);
 }
 
+/// How many cases of a long search are tried: a tenth of them where nothing is optimized.
+pub(crate) fn cases(count: usize) -> usize {
+    if cfg!(debug_assertions) { count.div_ceil(10) } else { count }
+}
+
 /// Random numbers in `[0, 1)`, the same for the same seed.
 pub(crate) fn generator(mut state: u64) -> impl FnMut() -> f64 {
     move || {

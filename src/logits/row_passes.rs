@@ -3,7 +3,7 @@
 //! A row is made of segments, each summed by itself and merged in order, so that few long rows can be given to several
 //! threads without a change of bits. A segment is made of blocks that stay in the first-level cache.
 
-use ndarray::{ArrayView1, s};
+use ndarray::ArrayView1;
 use num_traits::{Float, Zero};
 
 use super::kernel::{Block, OutputState, Row, RowKernel, RowLogits, RowRequest, Slope, Summed};
@@ -164,13 +164,13 @@ impl<'p, 'a, E: Element> RowPass<'p, 'a, E> {
 
     /// The first pass over a segment.
     fn sum(&self, logits: Option<ArrayView1<'_, E>>, segment: &mut Segment<'_, E::Real>) {
-        let logits = logits.map(|logits| logits.slice_move(s![segment.first..segment.first + segment.len]));
+        let logits = logits.map(|logits| rowwise::cut(logits, segment.first..segment.first + segment.len));
         let is_late = self.is_late(logits);
         let sum = &mut segment.sum;
         match (&mut segment.work, logits) {
             (Some(work), logits) if !is_late => {
                 for (i, block) in work.chunks_mut(BLOCK).enumerate() {
-                    let logits = logits.map(|logits| logits.slice_move(s![i * BLOCK..i * BLOCK + block.len()]));
+                    let logits = logits.map(|logits| rowwise::cut(logits, i * BLOCK..i * BLOCK + block.len()));
                     match (self.output_state, logits.and_then(plain)) {
                         (OutputState::Exponentials, Some(logits)) => {
                             segment.references[i] = sum.push_exp_into(logits, block)
@@ -222,7 +222,7 @@ impl<'p, 'a, E: Element> RowPass<'p, 'a, E> {
                 OutputState::Logits => 1.0,
             };
             let block = Block { first, data: &mut *data, factor };
-            match late.and_then(|logits| plain(logits.slice_move(s![first..first + len]))) {
+            match late.and_then(|logits| plain(rowwise::cut(logits, first..first + len))) {
                 Some(logits) => self.kernel.finish_from(slope, summed, logits, block),
                 None => self.kernel.finish(slope, summed, block),
             }

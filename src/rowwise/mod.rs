@@ -12,4 +12,4 @@ pub(crate) use crate::simd::BLOCK;
 pub(crate) use jobs::RowJobs;
 pub(crate) use ragged::{check_offsets, split, split_mut};
 pub(crate) use reader::{Compiled, RowReader, WideReader, improper_row};
-pub(crate) use rows::{Rows, RowsMut, copy, for_each_block, improper, part};
+pub(crate) use rows::{Rows, RowsMut, copy, cut, for_each_block, improper, part};

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayRef, ArrayView1, ArrayViewD, IxDyn, s};
+use ndarray::{ArrayRef, ArrayView1, ArrayViewD, IxDyn};
 
 use crate::compiled::compiled;
 use crate::rowwise::RowJobs;
@@ -123,7 +123,7 @@ impl<E: Element> RowReader<E::Real> for Rows<'_, E> {
     }
 
     fn copy(&self, row: usize, at: Range<usize>, to: &mut [E::Real]) {
-        rows::copy(self.row(row).slice_move(s![at]), to);
+        rows::copy(rows::cut(self.row(row), at), to);
     }
 
     fn for_each_block(&self, row: usize, f: &mut dyn FnMut(&[E::Real])) {

@@ -76,6 +76,15 @@ pub(crate) fn for_each_block<E: Element>(row: ArrayView1<'_, E>, mut f: impl FnM
     }
 }
 
+/// A part of a row as a view. Most rows lie in one piece, where it costs nothing.
+#[inline]
+pub(crate) fn cut<E: Element>(row: ArrayView1<'_, E>, at: Range<usize>) -> ArrayView1<'_, E> {
+    match row.to_slice() {
+        Some(row) => ArrayView1::from(&row[at]),
+        None => row.slice_move(s![at]),
+    }
+}
+
 /// Copies a row of any layout and storage into a slice of the same length.
 pub(crate) fn copy<E: Element>(from: ArrayView1<'_, E>, to: &mut [E::Real]) {
     match from.to_slice() {
@@ -94,7 +103,7 @@ pub(crate) fn part<'s, E: Element>(
         Some(row) => &row[at],
         None => {
             let scratch = &mut scratch[..at.len()];
-            copy(row.slice_move(s![at]), scratch);
+            copy(cut(row, at), scratch);
             scratch
         }
     }

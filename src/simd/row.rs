@@ -28,6 +28,7 @@ pub(crate) struct RowSum<T> {
 
 impl<T: Real> RowSum<T> {
     /// The sum over nothing.
+    #[inline]
     pub(crate) fn new() -> Self {
         Self { max: T::neg_infinity(), others: 0.0, moment: 0.0 }
     }
@@ -99,6 +100,7 @@ impl<T: Real> RowSum<T> {
     }
 
     /// The sum over the elements of both.
+    #[inline]
     pub(crate) fn merge(mut self, mut other: Self) -> Self {
         if other.max > self.max {
             std::mem::swap(&mut self, &mut other);
@@ -174,32 +176,38 @@ impl<T: Real> RowSum<T> {
     }
 
     /// `ln Σ e^x`.
+    #[inline]
     pub(crate) fn log_sum_exp(&self) -> f64 {
         self.max.as_f64() + self.others.ln_1p()
     }
 
     /// `ln Σ e^x - x`, without the cancellation of forming both.
+    #[inline]
     pub(crate) fn nll(&self, x: T) -> f64 {
         (self.max.as_f64() - x.as_f64()) + self.others.ln_1p()
     }
 
     /// The probability of one class, `e^x / Σ e^x`.
+    #[inline]
     pub(crate) fn prob(&self, x: T) -> f64 {
         (x.as_f64() - self.max.as_f64()).exp() / (1.0 + self.others)
     }
 
     /// `1 - prob(x)`, exact where the class has almost all the mass.
+    #[inline]
     pub(crate) fn complement(&self, x: T) -> f64 {
         let total = 1.0 + self.others;
         if x == self.max { self.others / total } else { (total - (x.as_f64() - self.max.as_f64()).exp()) / total }
     }
 
     /// `-Σ p ln p` in nats; needs [`RowSum::push_with_moment`].
+    #[inline]
     pub(crate) fn entropy(&self) -> f64 {
         self.others.ln_1p() - self.moment / (1.0 + self.others)
     }
 
     /// Whether the row is a distribution: some element is finite, none is NaN or +inf.
+    #[inline]
     pub(crate) fn is_proper(&self) -> bool {
         self.max.is_finite() && self.others.is_finite()
     }

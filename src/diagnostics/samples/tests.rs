@@ -3,7 +3,7 @@
 use ndarray::{Array, Array2, Dimension, IntoDimension};
 
 use super::*;
-use crate::testing::generator;
+use crate::testing::{cases, generator};
 use crate::{Real, Result};
 
 const STRANGE: [f64; 16] =
@@ -68,6 +68,6 @@ fn search<T: Real>(cases: u64) {
 
 #[test]
 fn whatever_comes_no_answer_is_nan_or_infinite() {
-    search::<f64>(10_000);
-    search::<f32>(10_000);
+    search::<f64>(cases(10_000) as u64);
+    search::<f32>(cases(10_000) as u64);
 }

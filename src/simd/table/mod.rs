@@ -130,14 +130,18 @@ macro_rules! kernels {
         #[inline]
         #[target_feature(enable = $features)]
         fn read(chunk: &[Real; CHUNK]) -> [Vector; SIDE] {
-            // SAFETY: the chunk holds SIDE vectors; loads need no alignment.
-            std::array::from_fn(|i| unsafe { load(chunk.as_ptr().add(i * LANES)) })
+            let mut x = [splat(0.0); SIDE]; // a loop, for `from_fn` and `map` need not be inlined
+            for (i, x) in x.iter_mut().enumerate() {
+                // SAFETY: the chunk holds SIDE vectors; loads need no alignment.
+                *x = unsafe { load(chunk.as_ptr().add(i * LANES)) };
+            }
+            x
         }
 
         #[inline]
         #[target_feature(enable = $features)]
         fn write(chunk: &mut [Real; CHUNK], x: [Vector; SIDE]) {
-            for (i, x) in x.into_iter().enumerate() {
+            for (i, &x) in x.iter().enumerate() {
                 // SAFETY: the chunk holds SIDE vectors; stores need no alignment.
                 unsafe { store(chunk.as_mut_ptr().add(i * LANES), x) };
             }
@@ -195,13 +199,17 @@ macro_rules! kernels {
         #[inline]
         #[target_feature(enable = $features)]
         fn collect(chunk: &[Real; CHUNK], bound: Real, found: &mut [Real], mut count: usize) -> usize {
-            let masks = read(chunk).map(|x| compare::<_CMP_NLE_UQ>(x, splat(bound)));
-            if masks.iter().all(|&mask| mask == 0) {
+            let (vectors, mut masks) = (read(chunk), 0);
+            for &x in &vectors {
+                masks |= compare::<_CMP_NLE_UQ>(x, splat(bound));
+            }
+            if masks == 0 {
                 return count;
             }
-            for (start, mut mask) in (0..).step_by(LANES).zip(masks) {
+            for (i, &x) in vectors.iter().enumerate() {
+                let mut mask = compare::<_CMP_NLE_UQ>(x, splat(bound));
                 while mask != 0 {
-                    let x = chunk[start + mask.trailing_zeros() as usize];
+                    let x = chunk[i * LANES + mask.trailing_zeros() as usize];
                     found.get_mut(count).into_iter().for_each(|to| *to = x);
                     count += 1;
                     mask &= mask - 1;
@@ -216,8 +224,11 @@ macro_rules! kernels {
             let (chunks, rest) = block.as_chunks::<CHUNK>();
             let mut start = 0;
             for chunk in chunks {
-                let masks = read(chunk).map(|v| compare::<_CMP_EQ_OQ>(v, splat(x)));
-                if masks.iter().any(|&mask| mask != 0) {
+                let mut found = 0;
+                for v in &read(chunk) {
+                    found |= compare::<_CMP_EQ_OQ>(*v, splat(x));
+                }
+                if found != 0 {
                     return start + chunk.iter().position(|&v| v == x).unwrap_or(0);
                 }
                 start += CHUNK;
@@ -257,10 +268,10 @@ macro_rules! kernels {
         #[inline]
         #[target_feature(enable = $features)]
         fn exponentials(x: [Vector; SIDE], shift: Vector, sums: &mut [Vector; SIDE]) -> Option<[Vector; SIDE]> {
-            let d = x.map(|x| sub(shift, x));
-            let mut seen = Seen::nothing();
-            for &d in &d {
-                seen.see(d);
+            let (mut d, mut seen) = (x, Seen::nothing());
+            for d in &mut d {
+                *d = sub(shift, *d);
+                seen.see(*d);
             }
             if !seen.are_below() {
                 return None;

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, array};
 
 use super::*;
-use crate::testing::generator;
+use crate::testing::{cases, generator};
 use crate::transport::{Cost, EmdBounds, GroundCost, TransportProblem};
 use crate::{Error, Real, Result};
 
@@ -123,9 +123,9 @@ fn search<T: Real>(costs: &[f64], seed: u64, runs: usize) {
 #[test]
 fn every_bound_keeps_to_its_side_of_brute_force() {
     let wide = [1.0, 2.0, 3.0, 5.0, 9.0, 0.0, 1e6, 1e12, 1e18, 1e150];
-    search::<f64>(&wide, 81, 2_500);
-    search::<f64>(&[1.0, 2.0, 3.0, NEVER, 1e18, 0.0], 82, 2_500);
-    search::<f32>(&[1.0, 2.0, 3.0, 7.0, 0.0, 1e6, 1e18, f64::INFINITY], 83, 2_500);
+    search::<f64>(&wide, 81, cases(2_500));
+    search::<f64>(&[1.0, 2.0, 3.0, NEVER, 1e18, 0.0], 82, cases(2_500));
+    search::<f32>(&[1.0, 2.0, 3.0, 7.0, 0.0, 1e6, 1e18, f64::INFINITY], 83, cases(2_500));
 }
 
 #[test]

@@ -106,6 +106,7 @@ mod tests {
     use ndarray::{array, s};
 
     use super::*;
+    use crate::testing::cases;
     use crate::transport::embedding::testing::three;
     use crate::transport::{demd, demd_grad};
 
@@ -144,7 +145,7 @@ mod tests {
         let (logits, targets, cost) = large();
         let (each, gradient) = demd_soft_grad(&logits, &targets, &cost).unwrap();
         assert_eq!(each, demd_soft(&logits, &targets, &cost).unwrap());
-        for n in [0, 1, 63, 64, 69] {
+        for n in [69, 64, 63, 1, 0].into_iter().take(cases(5)) {
             let total: f64 = logits.row(n).iter().map(|x| x.exp()).sum();
             let q = |k: usize| logits[[n, k]].exp() / total;
             let c = |k: usize| -> f64 { (0..1_500).map(|j| targets[[n, j]] * cost.between(k, j).unwrap()).sum() };

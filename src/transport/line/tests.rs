@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Ix1, array, aview1};
 
 use super::*;
-use crate::testing::{close, generator};
+use crate::testing::{cases, close, generator};
 
 const INF: f64 = f64::INFINITY;
 
@@ -96,10 +96,10 @@ fn search(cases: usize, seed: u64) {
     }
 }
 
-/// A hundred thousand problems.
+/// A hundred thousand problems, where optimized.
 #[test]
 fn no_plan_is_cheaper_on_the_line_or_the_circle() {
-    search(100_000, 41);
+    search(cases(100_000), 41);
 }
 
 #[test]

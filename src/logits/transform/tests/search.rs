@@ -1,6 +1,7 @@
 //! Caps and temperatures of any size, at random: one value whichever way it is asked for, and no infinite gradient.
 
 use super::*;
+use crate::testing::cases;
 
 /// Numbers that look random, the same each time.
 struct Draw(u64);
@@ -87,12 +88,12 @@ fn agrees_with_itself<E: Element>(of: fn(f64) -> E, calls: usize) {
 
 #[test]
 fn caps_and_temperatures_of_any_size_give_one_value_and_finite_gradients() {
-    agrees_with_itself::<f32>(|x| x as f32, 6_000);
-    agrees_with_itself::<f64>(|x| x, 6_000);
+    agrees_with_itself::<f32>(|x| x as f32, cases(6_000));
+    agrees_with_itself::<f64>(|x| x, cases(6_000));
     #[cfg(feature = "half")]
-    agrees_with_itself::<half::bf16>(half::bf16::from_f64, 3_000);
+    agrees_with_itself::<half::bf16>(half::bf16::from_f64, cases(3_000));
     #[cfg(feature = "half")]
-    agrees_with_itself::<half::f16>(half::f16::from_f64, 3_000);
+    agrees_with_itself::<half::f16>(half::f16::from_f64, cases(3_000));
 }
 
 /// All images are zeros of both signs.

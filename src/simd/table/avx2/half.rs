@@ -2,7 +2,7 @@
 
 use half::bf16;
 use std::arch::x86_64::{
-    __m128i, __m256, _mm_loadu_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_slli_epi32,
+    __m128i, __m256, _mm_loadu_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_setzero_ps, _mm256_slli_epi32,
 };
 
 use super::super::super::prefetch::fetch_page_ahead as fetch_ahead;
@@ -16,9 +16,13 @@ use super::single::{CHUNK, State, splat_shift};
 #[target_feature(enable = "avx2,fma")]
 fn read_bf16(chunk: &[bf16; CHUNK]) -> [__m256; SIDE] {
     let place = chunk.as_ptr().cast::<__m128i>();
-    // SAFETY: the chunk holds SIDE vectors of 8 numbers; loads need no alignment.
-    let halves: [__m128i; SIDE] = std::array::from_fn(|i| unsafe { _mm_loadu_si128(place.add(i)) });
-    halves.map(|bits| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits))))
+    let mut x = [_mm256_setzero_ps(); SIDE];
+    for (i, x) in x.iter_mut().enumerate() {
+        // SAFETY: the chunk holds SIDE vectors of 8 numbers; loads need no alignment.
+        let bits = unsafe { _mm_loadu_si128(place.add(i)) };
+        *x = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits)));
+    }
+    x
 }
 
 half_sum!("avx2,fma", sum_below_bf16, bf16, read_bf16);

@@ -25,14 +25,23 @@ macro_rules! across {
         #[inline]
         #[target_feature(enable = "avx2,fma")]
         fn reduce_add(x: Vector) -> Real {
-            lanes(x).into_iter().sum()
+            let lanes = lanes(x);
+            let mut sum = lanes[0]; // a loop, for not every iterator is inlined
+            for x in &lanes[1..] {
+                sum += x;
+            }
+            sum
         }
 
         /// The largest of all lanes, of which none is NaN.
         #[inline]
         #[target_feature(enable = "avx2,fma")]
         fn reduce_top(x: Vector) -> Real {
-            lanes(x).into_iter().fold(Real::NEG_INFINITY, Real::max)
+            let mut top = Real::NEG_INFINITY;
+            for &x in &lanes(x) {
+                top = top.max(x);
+            }
+            top
         }
 
         #[inline]

@@ -1,6 +1,7 @@
 //! Costs of every magnitude in one problem: the best plan, whatever lies beside it.
 
 use super::*;
+use crate::testing::cases;
 
 /// Costs of which each sum of at most four in the sixteenth place of a level is below the next.
 const LEVELS: [f64; 13] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 1e6, 1e12, 1e18, 1e150];
@@ -53,7 +54,7 @@ fn search(trials: usize, seed: u64) {
 
 #[test]
 fn the_best_of_all_assignments_is_found_at_any_spread() {
-    search(100_000, 41);
+    search(cases(100_000), 41);
 }
 
 #[test]
