@@ -12,15 +12,16 @@ pub(crate) fn fold<T: Real>(values: &[T], fill: T, start: T, mut step: impl FnMu
     let mut state = [start; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
-        for (s, &x) in state.iter_mut().zip(chunk) {
-            *s = step(*s, x);
+        // A loop with a counter: `zip` need not be inlined, and then takes longer than the additions.
+        for i in 0..LANES {
+            state[i] = step(state[i], chunk[i]);
         }
     }
     if !rest.is_empty() {
         let mut chunk = [fill; LANES];
         chunk[..rest.len()].copy_from_slice(rest);
-        for (s, &x) in state.iter_mut().zip(&chunk) {
-            *s = step(*s, x);
+        for i in 0..LANES {
+            state[i] = step(state[i], chunk[i]);
         }
     }
     state
