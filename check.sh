@@ -17,12 +17,11 @@ trap 'rm -rf "$curves" "$bounds"' EXIT
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --all-features -- -D warnings
 step cargo clippy --no-default-features --lib -- -D warnings
-step cargo clippy --no-default-features --tests -- -D warnings
 step cargo test --release
-# The other sets of features change neither formulas nor loops: with all, the tests beside the code, without optimization;
-# with none, which only takes threads away, the peers' numbers.
+# The other sets of features change neither formulas nor loops: the tests beside the code, without optimization, and the peers'
+# numbers are enough.
 step cargo test --all-features --lib --test golden
-step cargo test --no-default-features --test golden
+step cargo test --no-default-features --lib --test golden
 # A user's program: a profile of its own with the two lines that make debug builds fast.
 step cargo run --manifest-path tests/downstream/Cargo.toml --target-dir target/downstream
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features

@@ -21,7 +21,7 @@ pub(super) struct Margined<'a, T> {
 impl<T: Real + Choose> Block<T> for Margined<'_, T> {
     fn run(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
         if let (None, Length::Sum) = (self.link, self.length) {
-            return self.loss.run(columns, loss, slopes, is_steep); // forms the margin itself
+            return self.loss.run(columns, loss, slopes, is_steep); // which forms the margin itself, in one loop
         }
         let [chosen, rejected, ..] = slopes else { return };
         let mut memory = [[T::zero(); PART]; 5];
@@ -48,23 +48,19 @@ impl<T: Real + Choose> Margined<'_, T> {
     ) {
         let [w, l, r, q, n, k, ..] = columns;
         dispatch(Ratios { policy: [w, l], reference: [r, q], ratios: [&mut *chosen, &mut *rejected] });
-        let (of_ratios, of_both) = self.link.map(|link| (link.ratios.get::<T>(), link.differences.get::<T>())).unzip();
-        let lengths = match (self.length, of_ratios, of_both) {
-            (Length::Sum, _, Some(link)) => {
-                link.run(&[chosen, rejected], margin, &mut [&mut *link_w, &mut *link_l], is_steep);
-                None
+        match (self.link, self.length) {
+            (Some(link), Length::Sum) => {
+                let slopes = &mut [&mut *link_w, &mut *link_l];
+                link.differences.get::<T>().run(&[chosen, rejected], margin, slopes, is_steep);
             }
-            (Length::Mean, Some(link), _) => {
+            (Some(link), Length::Mean) => {
+                let link = link.ratios.get::<T>();
                 link.run(&[chosen], value_w, &mut [&mut *link_w], is_steep);
                 link.run(&[rejected], value_l, &mut [&mut *link_l], is_steep);
                 dispatch(Means { values: [value_w, value_l], lengths: [n, k], margin: &mut *margin });
-                Some([n, k])
             }
-            _ => {
-                dispatch(Means { values: [chosen, rejected], lengths: [n, k], margin: &mut *margin });
-                Some([n, k])
-            }
-        };
+            (None, _) => dispatch(Means { values: [chosen, rejected], lengths: [n, k], margin: &mut *margin }),
+        }
         let zeros = [T::zero(); PART];
         let zeros = &zeros[..margin.len()];
         let mut plain: [&[T]; ROW] = columns; // pairs of plain log-ratios with these margins
@@ -72,6 +68,7 @@ impl<T: Real + Choose> Margined<'_, T> {
         self.loss.run(&plain, loss, &mut [&mut *chosen, &mut *rejected], is_steep);
         if is_steep {
             let links = self.link.map(|_| [&*link_w, &*link_l]);
+            let lengths = (self.length == Length::Mean).then_some([n, k]);
             dispatch(HandBack { links, lengths, slopes: [chosen, rejected] });
         }
     }
@@ -138,6 +135,51 @@ impl<T: Real> Kernel for HandBack<'_, T> {
             if let Some(lengths) = self.lengths {
                 slopes.iter_mut().zip(lengths[side]).for_each(|(slope, &length)| *slope /= length);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::aview1;
+
+    use super::*;
+    use crate::preference::{JensenShannonLink, LabeledLoss, Linked, Needs, PairBatch, PairObjective, Pairs, Row};
+    use crate::{Reduction, Result};
+
+    /// The sum of all log-probabilities that a loss of the margin is shown.
+    struct Shown(Length);
+
+    impl LabeledLoss for Shown {
+        crate::compile_loops!(LabeledLoss);
+
+        fn needs(&self) -> Result<Needs> {
+            Ok(Needs { reference: true, lengths: true, ..Needs::default() })
+        }
+        fn length(&self) -> Length {
+            self.0
+        }
+        fn at<T: Real, const FMA: bool>(&self, margin: T, pair: Row<T>) -> (T, T) {
+            let Pairs { chosen, rejected } =
+                pair.policy.zip(pair.reference).map(|(policy, reference)| policy + reference);
+            (chosen + rejected, margin)
+        }
+    }
+
+    #[test]
+    fn the_margin_stands_for_the_log_probabilities_with_links_and_lengths_too() {
+        let (policy, reference, lengths) = ([-3.0, -5.0], [-4.0, -7.0], [2.0, 4.0]);
+        let pair = |[chosen, rejected]: &'static [f64; 2]| Pairs {
+            chosen: aview1(std::slice::from_ref(chosen)),
+            rejected: aview1(std::slice::from_ref(rejected)),
+        };
+        let [policy, reference, lengths] = [policy, reference, lengths].map(|both| pair(Box::leak(Box::new(both))));
+        let batch = PairBatch::new(policy).reference(reference).lengths(lengths);
+        for (length, slopes) in [(Length::Sum, [-1.0, 1.0]), (Length::Mean, [0.0, 0.0])] {
+            let (value, gradient) = Shown(length).grad(batch, Reduction::Sum).unwrap();
+            assert_eq!((value, [gradient.chosen[0], gradient.rejected[0]]), (0.0, slopes));
+            let linked = Linked { loss: Shown(length), link: JensenShannonLink };
+            assert_eq!(linked.value(batch, Reduction::Sum).unwrap(), 0.0);
         }
     }
 }

@@ -18,7 +18,7 @@ fn any_pool_gives_the_same_bits<T: Listed>() {
             assert!(result.is_ok(), "{}: {name} is {:?}", entry.name, result.as_ref().err());
         }
         // The strided call takes other paths through memory, to the same numbers.
-        for (pool, layout) in [(1, Layout::Strided), (2, Layout::Packed)] {
+        for (pool, layout) in [(1, Layout::Packed), (2, Layout::Packed), (1, Layout::Strided)] {
             let threads = pools[pool].current_num_threads();
             let other = pools[pool].install(|| inputs.call(layout, entry.call));
             let names = alone.differing(&other);
