@@ -18,12 +18,12 @@ step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --all-features -- -D warnings
 step cargo clippy --no-default-features --lib -- -D warnings
 step cargo test --release
-# The other sets of features change neither formulas nor loops: the tests beside the code, without optimization, and the peers'
-# numbers are enough.
-step cargo test --all-features --lib --test golden
-step cargo test --no-default-features --lib --test golden
-# A user's program: a profile of its own with the two lines that make debug builds fast.
-step cargo run --manifest-path tests/downstream/Cargo.toml --target-dir target/downstream
+# Everything on but threads: the tests beside the code, without optimization, and the peers' numbers. Threads change no formula,
+# and the crate that multiplies matrices knows nothing of them.
+step cargo test --no-default-features --features gemm,half,serde --lib --test golden
+# A user's program: a profile of its own with the lines that make debug builds fast, here of the least optimization that is one.
+step cargo run --manifest-path tests/downstream/Cargo.toml --target-dir target/downstream \
+    --config 'profile.dev.package.loglik.opt-level=1'
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 step cargo run --release --example loss_curves -- --quick --out "$curves"
 step cargo run --release --example emd_bounds -- --quick --out "$bounds"

@@ -64,8 +64,8 @@ fn as_words<E: Element>(values: &[E]) -> &[f32] {
 fn read<T: Real, const N: usize>(values: &[T]) -> T {
     let mut sums = [T::zero(); N];
     for chunk in values.as_chunks::<N>().0 {
-        for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum += x;
+        for i in 0..N {
+            sums[i] += chunk[i];
         }
     }
     sums.into_iter().sum()

@@ -19,7 +19,9 @@ pub(super) trait RowKernel<T: Real>: Sync {
 
     /// [`RowKernel::request`] of neighboring rows from `first` on, by one call.
     fn requests(&self, first: usize, requests: &mut [RowRequest]) {
-        requests.iter_mut().zip(first..).for_each(|(request, row)| *request = self.request(row));
+        for i in 0..requests.len() {
+            requests[i] = self.request(first + i);
+        }
     }
 
     /// What a block of the output holds when it is finished.

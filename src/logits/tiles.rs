@@ -68,9 +68,9 @@ fn one<E: Element>(
     let requests = &mut requested.requests;
     pass.kernel.requests(first, &mut requests[..losses.len()]);
     load(pass, first, losses.len(), out.as_deref(), tile);
-    for (logit, (r, request)) in requested.logits.iter_mut().zip(requests.iter().enumerate()) {
-        if let RowRequest::Class(class) = *request {
-            *logit = tile[class][r];
+    for r in 0..ROW_TILE {
+        if let RowRequest::Class(class) = requests[r] {
+            requested.logits[r] = tile[class][r];
         }
     }
     let exponentials = has_output && pass.output_state == OutputState::Exponentials;
@@ -132,8 +132,8 @@ fn all_at_once<E: Element>(
             }
         };
     if are_known {
-        for ((loss, found), request) in losses.iter_mut().zip(found).zip(requested.requests) {
-            *loss = if request == RowRequest::Nothing { 0.0 } else { found };
+        for r in 0..losses.len() {
+            losses[r] = if requested.requests[r] == RowRequest::Nothing { 0.0 } else { found[r] };
         }
     }
     are_known
@@ -167,9 +167,11 @@ fn load<E: Element>(
 
 /// Transposes rows that follow one another.
 fn spread<T: Real>(data: &[T], tile: &mut [[T; ROW_TILE]]) {
-    for (r, row) in data.chunks_exact(tile.len()).enumerate().take(ROW_TILE) {
-        for (class, &x) in tile.iter_mut().zip(row) {
-            class[r] = x;
+    let classes = tile.len();
+    for r in 0..ROW_TILE.min(data.len() / classes) {
+        let row = &data[r * classes..][..classes];
+        for v in 0..classes {
+            tile[v][r] = row[v];
         }
     }
 }

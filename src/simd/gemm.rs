@@ -69,13 +69,14 @@ impl<T: Real, const N: usize> Kernel for Multiply<'_, T, N> {
     fn run<const FMA: bool>(self) {
         *self.tile = [[T::zero(); N]; TILE_ROWS];
         for (p, b) in self.b.iter().enumerate() {
-            for (i, sums) in self.tile.iter_mut().enumerate() {
+            for i in 0..TILE_ROWS {
                 let x = match self.a {
                     Left::Rows(rows) => rows[i][p],
                     Left::Columns(columns) => columns[p][i],
                 };
-                for (sum, &y) in sums.iter_mut().zip(&b.0) {
-                    *sum = mul_add::<T, FMA>(x, y, *sum);
+                let sums = &mut self.tile[i];
+                for j in 0..N {
+                    sums[j] = mul_add::<T, FMA>(x, b.0[j], sums[j]);
                 }
             }
         }

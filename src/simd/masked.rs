@@ -31,8 +31,8 @@ impl<T: Real> Kernel for MaskedSum<'_, T> {
 /// Adds what the mask keeps. A choice between two values, never a product: what is masked may be NaN.
 #[inline(always)]
 fn add_kept<T: Real>(sums: &mut [T; LANES], chunk: &[T; LANES], kept: &[bool; LANES]) {
-    for ((sum, &x), &keep) in sums.iter_mut().zip(chunk).zip(kept) {
-        *sum += if keep { x } else { T::zero() };
+    for i in 0..LANES {
+        sums[i] += if kept[i] { chunk[i] } else { T::zero() };
     }
 }
 
@@ -54,8 +54,8 @@ impl Kernel for Count<'_> {
             let mut counts = [0_u8; LANES];
             let (chunks, rest) = block.as_chunks::<LANES>();
             for chunk in chunks {
-                for (count, &keep) in counts.iter_mut().zip(chunk) {
-                    *count += u8::from(keep);
+                for i in 0..LANES {
+                    counts[i] += u8::from(chunk[i]);
                 }
             }
             total += counts.iter().map(|&count| usize::from(count)).sum::<usize>();

@@ -90,11 +90,11 @@ impl<T: Real, const STORES: bool> Kernel for Sum<'_, '_, T, STORES> {
             number += T::one();
         }
         let others = &mut self.0.others;
-        for (others, &sum) in others.iter_mut().zip(&sum) {
-            *others = (T::SCALE * sum).as_f64();
+        for i in 0..ROW_TILE {
+            others[i] = (T::SCALE * sum[i]).as_f64();
         }
-        for (log, others) in self.0.log.iter_mut().zip(others) {
-            *log = others.ln_1p_lane::<FMA>();
+        for i in 0..ROW_TILE {
+            self.0.log[i] = others[i].ln_1p_lane::<FMA>();
         }
         self.0.max = max;
     }
@@ -111,8 +111,8 @@ impl<T: Real> Kernel for Scale<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for class in self.classes {
-            for (x, &factor) in class.iter_mut().zip(self.factors) {
-                *x *= factor;
+            for i in 0..ROW_TILE {
+                class[i] *= self.factors[i];
             }
         }
     }
@@ -130,8 +130,8 @@ impl<T: Real> Kernel for ShiftDown<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for class in self.classes {
-            for ((x, &max), &log) in class.iter_mut().zip(self.max).zip(self.log) {
-                *x = (*x - max) - log;
+            for i in 0..ROW_TILE {
+                class[i] = (class[i] - self.max[i]) - self.log[i];
             }
         }
     }

@@ -261,7 +261,8 @@ fn ddo<T: Real>(call: &Call<T>, out: &mut Results<T>, reductions: Samples<Reduct
 
 /// Two sets of points, weights of both with one total.
 fn line(random: &mut Random, size: Size) -> Inputs {
-    let (n, m) = ([size.pick(6, 150_001)], [size.pick(9, 100_001)]);
+    // Large measures are just long enough to be sorted on two threads.
+    let (n, m) = ([size.pick(6, 40_001)], [size.pick(9, 30_001)]);
     let weights = [random.uniform(&n, 0.0, 1.0), random.uniform(&m, 0.0, 1.0)];
     let [v, w] = weights.map(|weights| &weights / weights.sum());
     Inputs::reals([random.uniform(&n, -3.0, 3.0), random.uniform(&m, -2.0, 4.0), v, w])
