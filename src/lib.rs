@@ -65,6 +65,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 
+pub mod contrastive;
 pub mod diagnostics;
 pub mod divergence;
 pub mod likelihood;
