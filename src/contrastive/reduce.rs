@@ -4,6 +4,7 @@ use ndarray::ArrayViewMut1;
 
 use super::embeddings::Embeddings;
 use super::walk::{Found, Slopes, Walk};
+use crate::error::Position;
 use crate::reduction::{pairwise, to_real, total_of};
 use crate::{Error, Real, Reduction, Result};
 
@@ -46,13 +47,13 @@ impl<T: Real> Weights<T> {
         Ok(found)
     }
 
-    /// The reduced loss, with the slope in the temperature in the type of the caller.
-    pub(super) fn total(
+    /// The reduced loss, with slopes in the parameters of the loss in the type of the caller.
+    pub(super) fn total<const N: usize>(
         &self,
         found: &[Found],
         each: Option<ArrayViewMut1<'_, T>>,
-        temperature: f64,
-    ) -> Result<(T, T)> {
+        slopes: [(f64, &'static str); N],
+    ) -> Result<(T, [T; N])> {
         if let Some(each) = each {
             for (i, (to, found)) in each.into_iter().zip(found).enumerate() {
                 *to = to_real(found.loss, self.argument, i)?;
@@ -63,8 +64,11 @@ impl<T: Real> Weights<T> {
             None => found.iter().zip(&self.each).map(|(found, weight)| found.loss * weight.as_f64()).collect(),
         };
         let total = total_of(&terms, pairwise(&terms), self.argument)? / self.divisor.unwrap_or(1.0);
-        let position = crate::Position::default;
-        Ok((to_real(total, self.argument, position())?, to_real(temperature, "temperature", position())?))
+        let mut narrow = [T::zero(); N];
+        for (narrow, (slope, name)) in narrow.iter_mut().zip(slopes) {
+            *narrow = to_real(slope, name, Position::default())?;
+        }
+        Ok((to_real(total, self.argument, Position::default())?, narrow))
     }
 }
 
@@ -72,7 +76,7 @@ impl<T: Real> Weights<T> {
 pub(super) fn finish<T: Real>(
     sides: &[Embeddings<'_, T>],
     out: &mut Slopes<'_, T>,
-    names: [&'static str; 2],
+    names: &[&'static str],
 ) -> Result<f64> {
     let mut sum = 0.0;
     for ((side, out), name) in sides.iter().zip(out).zip(names) {

@@ -20,52 +20,46 @@ const ROWS: usize = 8;
 
 /// Where a matrix of similarities comes from: one row for each anchor.
 #[derive(Clone, Copy)]
-pub(super) enum Source<'a, T> {
+pub(super) enum Source<'w, 'a, T> {
     /// Products of rows of two sets of embeddings, by their numbers. The first has a row for each anchor.
-    Product {
-        anchors: usize,
-        candidates: usize,
-    },
+    Product { anchors: usize, candidates: usize },
     /// The same of embeddings without a gradient, which only select.
-    Guide {
-        anchors: &'a Embeddings<'a, T>,
-        candidates: &'a Embeddings<'a, T>,
-    },
+    Guide { anchors: &'w Embeddings<'a, T>, candidates: &'w Embeddings<'a, T> },
     /// A matrix that the caller has.
-    Given(ArrayView2<'a, T>),
+    Given(ArrayView2<'w, T>),
 }
 
 /// What one anchor adds to the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Found {
     pub(super) loss: f64,
-    /// The slope in the temperature, but for what comes through the similarities.
-    pub(super) temperature: f64,
+    /// The slope in a parameter of the loss, weighted, but for what comes through the similarities.
+    pub(super) own: f64,
 }
 
-/// A loss of the similarities of one anchor to all candidates.
-pub(super) trait Anchor<T>: Sync {
-    /// The loss of this anchor. `rows` are its similarities, one row for each source; with a `scale`, each is replaced by
+/// A loss of the similarities of one anchor to all candidates, or whatever else is found in them.
+pub(super) trait Anchor<T, F = Found>: Sync {
+    /// What this anchor has. `rows` are its similarities, one row for each source; with a `scale`, each is replaced by
     /// the derivative of the loss times it, and without one by anything.
-    fn run(&self, index: usize, rows: &mut [&mut [T]], scale: Option<T>) -> Result<Found>;
+    fn run(&self, index: usize, rows: &mut [&mut [T]], scale: Option<T>) -> Result<F>;
 }
 
 /// The similarities that a loss looks at.
-pub(super) struct Walk<'w, 'a, T> {
+pub(super) struct Walk<'w, 'a, T, F = Found> {
     /// Sets of embeddings.
     pub(super) sides: &'w [Embeddings<'a, T>],
-    pub(super) sources: &'w [Source<'w, T>],
+    pub(super) sources: &'w [Source<'w, 'a, T>],
     /// The rows that are anchors.
     pub(super) anchors: Range<usize>,
-    pub(super) anchor: &'w dyn Anchor<T>,
+    pub(super) anchor: &'w dyn Anchor<T, F>,
 }
 
 /// Where slopes go: those in each set of embeddings, or those in each matrix that the caller has.
 pub(super) type Slopes<'o, T> = Vec<ArrayViewMut2<'o, T>>;
 
-impl<T: Real> Walk<'_, '_, T> {
+impl<'w, 'a, T: Real, F: Send> Walk<'w, 'a, T, F> {
     /// Runs every anchor. Slopes, times the weight of their anchor, are added to `out`; anchors of weight zero are left out.
-    pub(super) fn run(&self, weights: &[T], found: &mut [Found], mut out: Option<&mut Slopes<'_, T>>) -> Result<()> {
+    pub(super) fn run(&self, weights: &[T], found: &mut [F], mut out: Option<&mut Slopes<'_, T>>) -> Result<()> {
         let widths: Vec<usize> = self.sources.iter().map(|source| self.width(source)).collect();
         let step = (BLOCK / widths.iter().sum::<usize>().max(1)).clamp(FEWEST, MOST);
         let count = self.anchors.len();
@@ -84,11 +78,11 @@ impl<T: Real> Walk<'_, '_, T> {
         Ok(())
     }
 
-    fn width(&self, source: &Source<'_, T>) -> usize {
-        match source {
-            Source::Product { candidates, .. } => self.sides[*candidates].rows.nrows(),
-            Source::Guide { candidates, .. } => candidates.rows.nrows(),
-            Source::Given(matrix) => matrix.ncols(),
+    fn width(&self, source: &Source<'w, 'a, T>) -> usize {
+        match (self.factors(source), source) {
+            (Some([_, candidates]), _) => candidates.rows.nrows(),
+            (None, Source::Given(matrix)) => matrix.ncols(),
+            (None, _) => 0,
         }
     }
 
@@ -97,29 +91,25 @@ impl<T: Real> Walk<'_, '_, T> {
         self.anchors.start + block.start..self.anchors.start + block.end
     }
 
+    /// The embeddings that a source multiplies.
+    fn factors(&self, source: &Source<'w, 'a, T>) -> Option<[&'w Embeddings<'a, T>; 2]> {
+        match *source {
+            Source::Product { anchors, candidates } => Some([&self.sides[anchors], &self.sides[candidates]]),
+            Source::Guide { anchors, candidates } => Some([anchors, candidates]),
+            Source::Given(_) => None,
+        }
+    }
+
     /// Products of a normalized and a plain row, or what the caller has.
     fn fill(&self, block: Range<usize>, tiles: &mut [ArrayViewMut2<'_, T>]) {
         let rows = self.rows(&block);
         for (source, tile) in self.sources.iter().zip(tiles) {
-            let (anchors, candidates) = match *source {
-                Source::Product { anchors, candidates } => (&self.sides[anchors], &self.sides[candidates]),
-                Source::Guide { anchors, candidates } => (anchors, candidates),
-                Source::Given(matrix) => {
-                    tile.assign(&matrix.slice(s![rows.clone(), ..]));
-                    continue;
-                }
-            };
-            let anchors = anchors.normalized(rows.clone());
-            product(T::one(), anchors.view(), candidates.rows.t(), T::zero(), tile.view_mut());
-        }
-    }
-
-    /// The norms that are still missing in a product.
-    fn missing(&self, source: &Source<'_, T>) -> Option<&[T]> {
-        match source {
-            Source::Product { candidates, .. } => self.sides[*candidates].inverse.as_deref(),
-            Source::Guide { candidates, .. } => candidates.inverse.as_deref(),
-            Source::Given(_) => None,
+            if let Some([anchors, candidates]) = self.factors(source) {
+                let anchors = anchors.normalized(rows.clone());
+                product(T::one(), anchors.view(), candidates.rows.t(), T::zero(), tile.view_mut());
+            } else if let Source::Given(matrix) = source {
+                tile.assign(&matrix.slice(s![rows.clone(), ..]));
+            }
         }
     }
 
@@ -128,7 +118,7 @@ impl<T: Real> Walk<'_, '_, T> {
         first: usize,
         tiles: &mut [ArrayViewMut2<'_, T>],
         weights: &[T],
-        found: &mut [Found],
+        found: &mut [F],
         is_steep: bool,
     ) -> Result<()> {
         let bytes = tiles.iter().map(|tile| 3 * size_of::<T>() * tile.len()).sum();
@@ -145,28 +135,24 @@ impl<T: Real> Walk<'_, '_, T> {
         })
     }
 
-    fn one_anchor(
-        &self,
-        index: usize,
-        rows: &mut [&mut [T]],
-        weight: T,
-        found: &mut Found,
-        is_steep: bool,
-    ) -> Result<()> {
+    fn one_anchor(&self, index: usize, rows: &mut [&mut [T]], weight: T, found: &mut F, is_steep: bool) -> Result<()> {
         if weight == T::zero() {
             rows.iter_mut().for_each(|row| row.fill(T::zero()));
             return Ok(());
         }
         let scale = |rows: &mut [&mut [T]]| {
             for (row, source) in rows.iter_mut().zip(self.sources) {
-                if let Some(inverse) = self.missing(source) {
+                // The norms that are still missing in a product.
+                if let Some([_, Embeddings { inverse: Some(inverse), .. }]) = self.factors(source) {
                     simd::mul_or_zero_all(row, inverse);
                 }
             }
         };
         scale(rows);
         *found = self.anchor.run(self.anchors.start + index, rows, is_steep.then_some(weight))?;
-        scale(rows);
+        if is_steep {
+            scale(rows);
+        }
         Ok(())
     }
 

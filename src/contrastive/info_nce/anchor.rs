@@ -13,51 +13,41 @@ pub(super) struct OfPair<'a> {
     pub(super) pairs: usize,
 }
 
-/// What is left of a direction once its similarities are logits.
-struct Reached<T> {
-    /// Over the candidates but the positive.
-    sum: RowSum<T>,
-    /// Where in the row the positive of this direction stands.
-    positive: Option<usize>,
-}
-
 impl<T: Real> Anchor<T> for OfPair<'_> {
     fn run(&self, pair: usize, rows: &mut [&mut [T]], scale: Option<T>) -> Result<Found> {
         let (rows, guides) = rows.split_at_mut(self.directions.len());
         let similarity = rows[0][pair];
         let threshold = guides.first().map_or(similarity, |guide| guide[pair]);
-        let mut reached = Vec::with_capacity(rows.len());
+        let mut sums = Vec::with_capacity(rows.len());
         for (k, row) in rows.iter_mut().enumerate() {
             self.leave_out(self.directions[k], pair, row, guides.get(k).map(|guide| &**guide), threshold);
             self.raise(k, pair, row);
-            let positive = self.positive(k, pair);
-            if let Some(place) = positive {
-                row[place] = T::neg_infinity(); // the positive stays out of the sum
+            if self.has_positive(k) {
+                row[pair] = T::neg_infinity(); // which stays out of the sum
             }
             let mut sum = RowSum::new();
             sum.push(row);
-            reached.push(Reached { sum, positive });
+            sums.push(sum);
         }
         let positive = similarity.as_f64() / self.loss.temperature;
-        if !T::from_f64(positive).is_finite() || reached.iter().any(|reached| !is_sound(&reached.sum)) {
+        if !T::from_f64(positive).is_finite() || !sums.iter().all(is_sound) {
             return Err(Error::overflow::<T>("first", pair));
         }
         match self.loss.partition {
-            Partition::Separate => self.separate(pair, positive, &reached, rows, scale),
-            Partition::Joint => self.joint(pair, positive, &reached, rows, scale),
+            Partition::Separate => self.separate(pair, positive, &sums, rows, scale),
+            Partition::Joint => self.joint(pair, positive, &sums, rows, scale),
         }
     }
 }
 
 impl OfPair<'_> {
-    /// Where the positive of a direction stands, if it is not just another candidate of a shared denominator.
-    fn positive(&self, k: usize, pair: usize) -> Option<usize> {
-        let is_positive = match (self.directions[k], self.loss.partition) {
-            (Direction::FirstToSecond, _) | (Direction::SecondToFirst, Partition::Separate) => true,
-            (Direction::SecondToFirst, Partition::Joint) => false,
-            (Direction::FirstToFirst | Direction::SecondToSecond, _) => false,
-        };
-        is_positive.then_some(pair)
+    /// Whether a direction has the positive in its row, and not as just another candidate of a shared denominator.
+    fn has_positive(&self, k: usize) -> bool {
+        match self.directions[k] {
+            Direction::FirstToSecond => true,
+            Direction::SecondToFirst => self.loss.partition == Partition::Separate,
+            Direction::FirstToFirst | Direction::SecondToSecond => false,
+        }
     }
 
     /// Takes out what is no candidate: the anchor itself, its own documents, and false negatives.
@@ -105,24 +95,23 @@ impl OfPair<'_> {
         &self,
         pair: usize,
         positive: f64,
-        reached: &[Reached<T>],
+        sums: &[RowSum<T>],
         rows: &mut [&mut [T]],
         scale: Option<T>,
     ) -> Result<Found> {
-        let share = (reached.len() as f64).recip();
+        let share = (sums.len() as f64).recip();
         let (mut found, mut slope) = (Found::default(), 0.0);
-        for (reached, row) in reached.iter().zip(rows.iter_mut()) {
-            let denominator = if reached.positive.is_some() { self.loss.denominator } else { Denominator::Negatives };
-            let outcome = self.at(denominator, positive, &reached.sum, &[row])?;
+        for (sum, row) in sums.iter().zip(rows.iter_mut()) {
+            let outcome = self.at(positive, sum, std::slice::from_ref(row))?;
             found.loss += share * outcome.loss;
-            found.temperature += share * outcome.temperature;
+            found.own += share * outcome.temperature;
             slope += share * outcome.positive;
             if let Some(scale) = scale {
-                self.soften(row, &reached.sum, share * outcome.others * scale.as_f64());
+                self.soften(row, sum, share * outcome.others * scale.as_f64());
             }
         }
         self.store(pair, slope, rows, scale);
-        found.temperature *= scale.map_or(0.0, T::as_f64);
+        found.own *= scale.map_or(0.0, T::as_f64);
         Ok(found)
     }
 
@@ -130,32 +119,26 @@ impl OfPair<'_> {
         &self,
         pair: usize,
         positive: f64,
-        reached: &[Reached<T>],
+        sums: &[RowSum<T>],
         rows: &mut [&mut [T]],
         scale: Option<T>,
     ) -> Result<Found> {
-        let sum = reached.iter().fold(RowSum::new(), |sum, reached| sum.merge(reached.sum));
-        let outcome = self.at(self.loss.denominator, positive, &sum, rows)?;
+        let sum = sums.iter().fold(RowSum::new(), |sum, &row| sum.merge(row));
+        let outcome = self.at(positive, &sum, rows)?;
         if let Some(scale) = scale {
             rows.iter_mut().for_each(|row| self.soften(row, &sum, outcome.others * scale.as_f64()));
         }
         self.store(pair, outcome.positive, rows, scale);
-        Ok(Found { loss: outcome.loss, temperature: outcome.temperature * scale.map_or(0.0, T::as_f64) })
+        Ok(Found { loss: outcome.loss, own: outcome.temperature * scale.map_or(0.0, T::as_f64) })
     }
 
-    fn at<T: Real>(
-        &self,
-        denominator: Denominator,
-        positive: f64,
-        sum: &RowSum<T>,
-        rows: &[impl std::ops::Deref<Target = [T]>],
-    ) -> Result<super::denominator::Outcome> {
+    fn at<T: Real>(&self, positive: f64, sum: &RowSum<T>, rows: &[&mut [T]]) -> Result<super::denominator::Outcome> {
         let others = sum.max.as_f64() + sum.others.ln_1p();
-        if denominator == Denominator::Negatives && others == f64::NEG_INFINITY {
+        if self.loss.denominator == Denominator::Negatives && others == f64::NEG_INFINITY {
             return Err(Error::Empty { argument: "negatives" });
         }
         let count = || rows.iter().map(|row| row.iter().filter(|x| **x > T::neg_infinity()).count()).sum();
-        Ok(denominator.at(positive, others, count, self.loss.temperature))
+        Ok(self.loss.denominator.at(positive, others, count, self.loss.temperature))
     }
 
     /// Replaces the logits of a row by their share of a sum, times the slope in its logarithm, in the unit of similarities.
@@ -175,7 +158,7 @@ impl OfPair<'_> {
     }
 }
 
-/// Whether nothing has left the range of the type on the way to the logits.
+/// Whether nothing has left the range of the type on the way to the logits. There may be no candidates.
 fn is_sound<T: Real>(sum: &RowSum<T>) -> bool {
     sum.others.is_finite() && sum.max < T::infinity()
 }

@@ -27,9 +27,7 @@ impl Denominator {
     pub(super) fn at(self, positive: f64, others: f64, count: impl Fn() -> usize, temperature: f64) -> Outcome {
         match self {
             Self::All => coupled(positive, others),
-            Self::Negatives => {
-                Outcome { loss: others - positive, positive: -1.0, others: 1.0, temperature: 0.0 }
-            }
+            Self::Negatives => Outcome { loss: others - positive, positive: -1.0, others: 1.0, temperature: 0.0 },
             Self::Debiased { prior } => debiased(positive, others, prior, count() as f64, temperature),
         }
     }
@@ -84,7 +82,10 @@ mod tests {
                     difference(at(positive, others, 0.7 + step), at(positive, others, 0.7 - step)),
                 ];
                 for (got, expected) in [found.positive, found.others, found.temperature].into_iter().zip(expected) {
-                    assert!((got - expected).abs() < 1e-8, "{denominator:?} at {positive}, {others}: {got}, {expected}");
+                    assert!(
+                        (got - expected).abs() < 1e-8,
+                        "{denominator:?} at {positive}, {others}: {got}, {expected}"
+                    );
                 }
             }
         }

@@ -2,10 +2,9 @@
 
 mod anchor;
 mod denominator;
+mod modalities;
 mod options;
 mod pass;
-#[cfg(test)]
-mod tests;
 
 use ndarray::{Array1, Array2, ArrayRef2};
 

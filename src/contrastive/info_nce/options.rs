@@ -44,7 +44,8 @@ impl Directions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Partition {
-    /// Each has its own, and the loss is the mean of theirs.
+    /// Each has its own, the positive among them, and the loss is the mean of theirs. sentence-transformers refuses this for
+    /// directions within a side.
     #[default]
     Separate,
     /// One for all. With the way back among the directions, the positive stands in it twice, as it does in

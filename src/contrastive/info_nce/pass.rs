@@ -12,8 +12,7 @@ use crate::{Error, Real, Reduction, Result, check};
 
 impl InfoNce {
     pub(super) fn check(&self) -> Result<()> {
-        check::positive("temperature", self.temperature)?;
-        check::parameter("temperature", self.temperature, "not below 1e-30", self.temperature >= 1e-30)?;
+        check::temperature(self.temperature)?;
         self.denominator.check()?;
         check::non_negative("hardness", self.hardness.strength())?;
         match self.false_negatives {
@@ -86,12 +85,12 @@ impl Pass {
         let walk = Walk { sides: &sides, sources: &sources, anchors, anchor: &anchor };
         let mut out = out.map(Vec::from);
         let found = weights.walk(&walk, out.as_mut())?;
-        let mut slope = found.iter().map(|found| found.temperature).sum::<f64>();
+        let mut slope = found.iter().map(|found| found.own).sum::<f64>();
         if let Some(out) = &mut out {
             // Each product has been met from both of its ends.
-            slope -= 0.5 * finish(&sides, out, ["first", "second"])? / loss.temperature;
+            slope -= 0.5 * finish(&sides, out, &["first", "second"])? / loss.temperature;
         }
-        weights.total(&found, each, slope)
+        with_temperature(weights.total(&found, each, [(slope, "temperature")]))
     }
 
     /// The same of similarities that the caller has.
@@ -117,7 +116,7 @@ impl Pass {
         let anchor = OfPair { loss, directions: loss.directions.list(), pairs };
         let walk = Walk { sides: &[], sources, anchors: 0..pairs, anchor: &anchor };
         let Given::Slopes(mut slopes) = out else {
-            return weights.total(&weights.walk(&walk, None)?, None, 0.0);
+            return with_temperature(weights.total(&weights.walk(&walk, None)?, None, [(0.0, "temperature")]));
         };
         slopes.fill(T::zero());
         let mut back = Array2::zeros(similarities.t().dim());
@@ -126,9 +125,15 @@ impl Pass {
         drop(out);
         slopes += &back.t();
         let through = slopes.iter().zip(&similarities).map(|(&slope, &x)| slope.as_f64() * x.as_f64()).sum::<f64>();
-        let own = found.iter().map(|found| found.temperature).sum::<f64>();
-        weights.total(&found, None, own - through / loss.temperature)
+        let own = found.iter().map(|found| found.own).sum::<f64>();
+        let slope = own - through / loss.temperature;
+        with_temperature(weights.total(&found, None, [(slope, "temperature")]))
     }
+}
+
+/// The value and the one slope.
+fn with_temperature<T>(total: Result<(T, [T; 1])>) -> Result<(T, T)> {
+    total.map(|(value, [temperature])| (value, temperature))
 }
 
 fn check_finite<T: Real>(similarities: ArrayView2<'_, T>) -> Result<()> {
