@@ -59,7 +59,7 @@ pub const EXCEPTIONS: &[Exception] = &[
     Exception {
         file: "tests/golden_support/objectives",
         why: "no peer has it by itself; the plain formula, in the tests beside it",
-        names: &["InfoNceShard", "SigLip"],
+        names: &["SigLip"],
     },
     Exception { file: "benches", why: "the walk of one that has a line", names: &["InfoNceShard"] },
     Exception { file: "tests/golden_support/objectives", why: "mpmath: scripts/ratio_reference.py", names: &["Ddo"] },
