@@ -15,6 +15,11 @@ pub(crate) fn positive(name: &'static str, value: f64) -> Result<()> {
     parameter(name, value, "finite and > 0", value > 0.0 && value.is_finite())
 }
 
+/// A temperature by which similarities are divided: its inverse must fit every type.
+pub(crate) fn temperature(value: f64) -> Result<()> {
+    parameter("temperature", value, "finite and >= 1e-30", value >= 1e-30 && value.is_finite())
+}
+
 /// The hyper-parameter must be finite and not below zero.
 pub(crate) fn non_negative(name: &'static str, value: f64) -> Result<()> {
     parameter(name, value, "finite and >= 0", value >= 0.0 && value.is_finite())

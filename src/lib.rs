@@ -9,6 +9,7 @@
 //! | [`sequence`] | masks and segments: from token log-probabilities to those of responses, and back |
 //! | [`preference`] | objectives over pairs of responses: DPO, IPO, ORPO, NLL, weighted sums, metrics |
 //! | [`divergence`] | KL, Jensen-Shannon, α, Rényi, χ², Hellinger, total variation, f-divergences between categorical distributions |
+//! | [`contrastive`] | InfoNCE, CLIP, SigLIP, supervised contrastive over embeddings, in blocks |
 //! | [`transport`] | optimal transport: exact, entropic, on a line, certified bounds on it; the DEMD bound, EMO |
 //! | [`ratio`] | likelihood-ratio discriminators: DDO |
 //! | [`likelihood`] | Gaussian, Bernoulli and Poisson; implicit maximum likelihood |
@@ -65,6 +66,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 
+pub mod contrastive;
 pub mod diagnostics;
 pub mod divergence;
 pub mod likelihood;

@@ -27,6 +27,7 @@ pub trait Real:
     + crate::pointwise::Choose
     + crate::preference::Compiled
     + crate::preference::InType
+    + crate::contrastive::Compiled
     + crate::ratio::Compiled
     + crate::divergence::Compiled
     + crate::diagnostics::Compiled

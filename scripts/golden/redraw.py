@@ -19,7 +19,7 @@ def like(name: str, stored: np.ndarray, case: Case, random: np.random.Generator)
     if name == "targets":  # as many of them ignored
         classes = random.integers(0, case.inputs.get("logits", case.inputs.get("weight")).shape[-1], shape)
         return random.permutation(np.where(stored < 0, stored, classes))
-    if name in ("a", "b", "x_weights", "y_weights"):
+    if name in ("a", "b", "x_weights", "y_weights") and len(shape) == 1:
         return random.dirichlet(np.ones(shape[0]))
     if name in ("cost", "class_weights", "std"):
         return random.uniform(stored.min(), stored.max(), shape)

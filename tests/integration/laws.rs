@@ -1,6 +1,7 @@
 //! Identities and limits that a wrong formula would break, at random points. The seed is fixed: the same points every time.
 
 mod batchwise;
+mod contrastive;
 mod detached;
 mod displacement;
 mod divergence;

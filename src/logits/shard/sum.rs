@@ -76,13 +76,13 @@ impl<T: Real> LogSumExp<T> {
     }
 
     /// The sum of a row as the kernels leave it, `None` where that holds NaN or +inf.
-    pub(super) fn from_row(sum: &RowSum<T>, target: Option<T>) -> Option<Self> {
+    pub(crate) fn from_row(sum: &RowSum<T>, target: Option<T>) -> Option<Self> {
         let is_sound = sum.others.is_finite() && sum.max < T::infinity();
         is_sound.then_some(Self { max: sum.max, others: sum.others, target })
     }
 
     /// The same as the kernels take it.
-    pub(super) fn row(&self) -> RowSum<T> {
+    pub(crate) fn row(&self) -> RowSum<T> {
         RowSum { max: self.max, others: self.others, moment: 0.0 }
     }
 

@@ -7,6 +7,7 @@ mod batchwise;
 pub mod call;
 mod chain;
 pub mod columns;
+mod contrastive;
 mod detached;
 mod divergence;
 mod entropic;
@@ -224,6 +225,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         divergence::entries(),
         exact::entries(),
         likelihood::entries(),
+        contrastive::entries(),
     ];
     rooms.into_iter().flatten().collect()
 }

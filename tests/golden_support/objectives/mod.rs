@@ -5,6 +5,7 @@
 //! holds beyond that is a failure.
 
 mod combined;
+mod contrastive;
 mod divergence;
 mod likelihood;
 mod linear;
@@ -31,6 +32,9 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "dpo_f_divergence" => combined::dpo_f_divergence(case),
         "emd" => transport::emd(case),
         "sinkhorn" => transport::sinkhorn(case),
+        "clip" => contrastive::clip(case),
+        "supervised_contrastive" => contrastive::supervised(case),
+        "info_nce" => contrastive::info_nce(case),
         "divergence" => divergence::named(case),
         "divergence_kl" => divergence::of(case, "kl"),
         "divergence_jensen_shannon" => divergence::of(case, "jensen_shannon"),

@@ -1,7 +1,9 @@
-//! How much memory the linear forms take, by the high-water mark of the process: alone in its binary for that reason.
+//! How much memory takes what never forms its largest matrix, by the high-water mark of the process: alone in its binary for
+//! that reason, and one test, for the mark does not fall.
 
 use std::fs;
 
+use loglik::contrastive::{EmbeddingBatch, InfoNce};
 use loglik::logits::{LinearGradientMut, LinearPlan};
 use loglik::prelude::*;
 use ndarray::{Array1, Array2};
@@ -25,7 +27,27 @@ fn taken<R>(f: impl FnOnce() -> R) -> Option<(usize, R)> {
 }
 
 #[test]
-fn a_gradient_takes_a_block_of_classes_for_each_token_and_a_value_next_to_nothing() {
+fn gradients_take_blocks_and_values_next_to_nothing() {
+    info_nce_takes_a_block_of_anchors();
+    linear_cross_entropy_takes_a_block_of_classes();
+}
+
+/// At most a twentieth of the similarities.
+fn info_nce_takes_a_block_of_anchors() {
+    const PAIRS: usize = 8192;
+    let number = |i: usize, k: usize| ((i * 7919 + k * 104_729 + i * k * 31) % 257) as f32 / 128.0 - 1.0;
+    let sides = [0, 5].map(|shift| Array2::from_shape_fn((PAIRS, 32), |(i, k)| number(i, k + shift)));
+    let mut out = sides.clone();
+    let [first, second] = &mut out;
+    let batch = EmbeddingBatch::new(&sides[0], &sides[1]);
+    let gradient = taken(|| InfoNce::default().grad_into(batch, Reduction::Mean, first, second).unwrap());
+    let Some((bytes, _)) = gradient else { return };
+    let similarities = PAIRS * PAIRS * size_of::<f32>();
+    println!("InfoNCE: {:.2} % of the similarities", 100.0 * bytes as f64 / similarities as f64);
+    assert!(bytes <= similarities / 20, "a gradient took {bytes} bytes");
+}
+
+fn linear_cross_entropy_takes_a_block_of_classes() {
     let number = |i: usize, k: usize| ((i * 7919 + k * 104_729 + i * k * 31) % 257) as f32 / 1280.0 - 0.1;
     let hidden = Array2::from_shape_fn((TOKENS, WIDTH), |(i, k)| number(i, k));
     let weight = Array2::from_shape_fn((CLASSES, WIDTH), |(i, k)| number(i, k + 5));

@@ -1,0 +1,111 @@
+//! Rows of embeddings, and how alike two of them are.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, s};
+
+use crate::error::Position;
+use crate::{Error, Real, Result, parallel};
+
+/// How alike two embeddings are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Similarity {
+    /// `⟨a, b⟩ / (|a| |b|)`, in `[-1, 1]`. An embedding of zeros has no direction and is an error.
+    #[default]
+    Cosine,
+    /// `⟨a, b⟩`: for embeddings that have been normalized before, or are not to be.
+    Dot,
+}
+
+/// Rows that one thread works on at a time.
+const ROWS: usize = 64;
+
+/// Checked rows of embeddings. Nothing of them is copied: a cosine is the product of a normalized row and a plain one, times
+/// the inverse norm of that one.
+pub(super) struct Embeddings<'a, T> {
+    pub(super) rows: ArrayView2<'a, T>,
+    /// `1 / |row|`, where similarities are cosines.
+    pub(super) inverse: Option<Vec<T>>,
+}
+
+impl<'a, T: Real> Embeddings<'a, T> {
+    pub(super) fn new(argument: &'static str, rows: ArrayView2<'a, T>, similarity: Similarity) -> Result<Self> {
+        let mut norms = vec![0.0; rows.nrows()];
+        let jobs = rows.axis_chunks_iter(Axis(0), ROWS).zip(norms.chunks_mut(ROWS)).enumerate().collect();
+        parallel::try_for_each(jobs, size_of::<T>() * rows.len(), |(job, (rows, norms))| {
+            for (i, (row, norm)) in rows.outer_iter().zip(norms).enumerate() {
+                let at = |column: usize| Position(vec![job * ROWS + i, column]);
+                if let Some(column) = row.iter().position(|x| !x.is_finite()) {
+                    let value = row[column].as_f64();
+                    return Err(Error::Value { argument, position: at(column), value, allowed: "finite" });
+                }
+                *norm = norm_of(row.iter().map(|x| x.as_f64()));
+            }
+            Ok(())
+        })?;
+        if similarity == Similarity::Dot {
+            return Ok(Self { rows, inverse: None });
+        }
+        let inverse = norms.into_iter().enumerate().map(|(row, norm)| {
+            let inverse = T::from_f64(norm.recip());
+            if norm == 0.0 {
+                let (value, allowed) = (0.0, "a row that is not all zeros, for a cosine");
+                return Err(Error::Value { argument, position: row.into(), value, allowed });
+            }
+            if inverse.is_normal() { Ok(inverse) } else { Err(Error::overflow::<T>(argument, row)) }
+        });
+        Ok(Self { rows, inverse: Some(inverse.collect::<Result<_>>()?) })
+    }
+
+    /// These rows, divided by their norms where similarities are cosines.
+    pub(super) fn normalized(&self, range: Range<usize>) -> CowArray<'_, T, Ix2> {
+        let rows = self.rows.slice(s![range.clone(), ..]);
+        let Some(inverse) = &self.inverse else { return rows.into() };
+        let mut rows: Array2<T> = rows.to_owned();
+        for (mut row, &inverse) in rows.outer_iter_mut().zip(&inverse[range]) {
+            row.mapv_inplace(|x| x * inverse);
+        }
+        rows.into()
+    }
+
+    /// Adds slopes in the normalized form of these rows, times the inverse norms, to the slopes of all.
+    pub(super) fn add_scaled(&self, range: Range<usize>, slopes: &Array2<T>, mut out: ArrayViewMut2<'_, T>) {
+        for (row, slopes) in range.zip(slopes.outer_iter()) {
+            let factor = self.inverse.as_ref().map_or(T::one(), |inverse| inverse[row]);
+            out.row_mut(row).scaled_add(factor, &slopes);
+        }
+    }
+
+    /// Turns what [`Walk`](super::walk::Walk) has added up, slopes in the normalized rows times the inverse norms, into
+    /// slopes in the rows: what points along a row does not change its cosines. Returns `Σ ⟨row, slope⟩` of what came.
+    pub(super) fn finish(&self, slopes: ArrayViewMut2<'_, T>) -> f64 {
+        let mut sums = vec![0.0; slopes.nrows().div_ceil(ROWS)];
+        let bytes = 2 * size_of::<T>() * slopes.len();
+        let mut slopes = slopes;
+        let jobs = self.rows.axis_chunks_iter(Axis(0), ROWS).zip(slopes.axis_chunks_iter_mut(Axis(0), ROWS));
+        let jobs = jobs.zip(&mut sums).enumerate().collect();
+        parallel::for_each(jobs, bytes, |(job, ((rows, mut slopes), sum))| {
+            for (i, (row, mut slopes)) in rows.outer_iter().zip(slopes.outer_iter_mut()).enumerate() {
+                let dot: f64 = row.iter().zip(&slopes).map(|(&x, &slope)| x.as_f64() * slope.as_f64()).sum();
+                *sum += dot;
+                if let Some(inverse) = &self.inverse {
+                    let inverse = inverse[job * ROWS + i];
+                    let along = T::from_f64(dot * inverse.as_f64()) * inverse;
+                    slopes.zip_mut_with(&row, |slope, &x| *slope -= along * x);
+                }
+            }
+        });
+        crate::reduction::pairwise(&sums)
+    }
+}
+
+/// The Euclidean norm: its squares fit `f64` wherever the elements are far from its ends, and are scaled where they are not.
+fn norm_of(row: impl Iterator<Item = f64> + Clone) -> f64 {
+    let norm = row.clone().map(|x| x * x).sum::<f64>().sqrt();
+    if norm > 1e-140 && norm < 1e140 {
+        return norm;
+    }
+    let largest = row.clone().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+    if largest == 0.0 { 0.0 } else { largest * row.map(|x| (x / largest).powi(2)).sum::<f64>().sqrt() }
+}

@@ -1,0 +1,164 @@
+//! One anchor: from its similarities to its loss and back.
+
+use super::{Denominator, Direction, FalseNegatives, Hardness, InfoNce, Partition};
+use crate::contrastive::walk::{Anchor, Found};
+use crate::simd::{self, RowSum};
+use crate::{Error, Real, Result};
+
+/// The loss at one pair, with what the whole batch says of it.
+pub(super) struct OfPair<'a> {
+    pub(super) loss: &'a InfoNce,
+    pub(super) directions: &'a [Direction],
+    /// Number of pairs.
+    pub(super) pairs: usize,
+}
+
+impl<T: Real> Anchor<T> for OfPair<'_> {
+    fn run(&self, pair: usize, rows: &mut [&mut [T]], scale: Option<T>) -> Result<Found> {
+        let (rows, guides) = rows.split_at_mut(self.directions.len());
+        let similarity = rows[0][pair];
+        let threshold = guides.first().map_or(similarity, |guide| guide[pair]);
+        let mut sums = Vec::with_capacity(rows.len());
+        for (k, row) in rows.iter_mut().enumerate() {
+            self.leave_out(self.directions[k], pair, row, guides.get(k).map(|guide| &**guide), threshold);
+            self.raise(k, pair, row);
+            if self.has_positive(k) {
+                row[pair] = T::neg_infinity(); // which stays out of the sum
+            }
+            let mut sum = RowSum::new();
+            sum.push(row);
+            sums.push(sum);
+        }
+        let positive = similarity.as_f64() / self.loss.temperature;
+        if !T::from_f64(positive).is_finite() || !sums.iter().all(is_sound) {
+            return Err(Error::overflow::<T>("first", pair));
+        }
+        match self.loss.partition {
+            Partition::Separate => self.separate(pair, positive, &sums, rows, scale),
+            Partition::Joint => self.joint(pair, positive, &sums, rows, scale),
+        }
+    }
+}
+
+impl OfPair<'_> {
+    /// Whether a direction has the positive in its row, and not as just another candidate of a shared denominator.
+    fn has_positive(&self, k: usize) -> bool {
+        match self.directions[k] {
+            Direction::FirstToSecond => true,
+            Direction::SecondToFirst => self.loss.partition == Partition::Separate,
+            Direction::FirstToFirst | Direction::SecondToSecond => false,
+        }
+    }
+
+    /// Takes out what is no candidate: the anchor itself, its own documents, and false negatives.
+    fn leave_out<T: Real>(&self, direction: Direction, pair: usize, row: &mut [T], guide: Option<&[T]>, positive: T) {
+        let bound = match self.loss.false_negatives {
+            FalseNegatives::Keep => None,
+            FalseNegatives::Above(margin) => Some(positive + T::from_f64(margin)),
+            FalseNegatives::Relative(share) => Some(positive - T::from_f64(share) * positive.abs()),
+        };
+        if let Some(bound) = bound {
+            for place in 0..row.len() {
+                let is_pair = matches!(direction, Direction::FirstToSecond | Direction::SecondToFirst) && place == pair;
+                if guide.map_or(row[place], |guide| guide[place]) > bound && !is_pair {
+                    row[place] = T::neg_infinity();
+                }
+            }
+        }
+        let own = match direction {
+            Direction::FirstToSecond | Direction::SecondToFirst => return,
+            Direction::FirstToFirst => row.len(),
+            Direction::SecondToSecond => self.pairs,
+        };
+        row.iter_mut().skip(pair).step_by(own).for_each(|x| *x = T::neg_infinity());
+    }
+
+    /// From similarities to logits.
+    fn raise<T: Real>(&self, k: usize, pair: usize, row: &mut [T]) {
+        let plain = T::from_f64(self.loss.temperature.recip());
+        let hard = T::from_f64(self.loss.temperature.recip() + self.loss.hardness.strength());
+        let (most, own) = match self.loss.hardness {
+            Hardness::None => (plain, plain),
+            _ if k > 0 => (plain, plain),
+            Hardness::InBatch(_) => (hard, plain),
+            Hardness::Own(_) => (plain, hard),
+            Hardness::All(_) => (hard, hard),
+        };
+        if own == most {
+            return simd::scale(row, most);
+        }
+        let owned = |place: usize| place % self.pairs == pair;
+        row.iter_mut().enumerate().for_each(|(place, x)| *x *= if owned(place) { own } else { most });
+    }
+
+    fn separate<T: Real>(
+        &self,
+        pair: usize,
+        positive: f64,
+        sums: &[RowSum<T>],
+        rows: &mut [&mut [T]],
+        scale: Option<T>,
+    ) -> Result<Found> {
+        let share = (sums.len() as f64).recip();
+        let (mut found, mut slope) = (Found::default(), 0.0);
+        for (sum, row) in sums.iter().zip(rows.iter_mut()) {
+            let outcome = self.at(positive, sum, std::slice::from_ref(row))?;
+            found.loss += share * outcome.loss;
+            found.own += share * outcome.temperature;
+            slope += share * outcome.positive;
+            if let Some(scale) = scale {
+                self.soften(row, sum, share * outcome.others * scale.as_f64());
+            }
+        }
+        self.store(pair, slope, rows, scale);
+        found.own *= scale.map_or(0.0, T::as_f64);
+        Ok(found)
+    }
+
+    fn joint<T: Real>(
+        &self,
+        pair: usize,
+        positive: f64,
+        sums: &[RowSum<T>],
+        rows: &mut [&mut [T]],
+        scale: Option<T>,
+    ) -> Result<Found> {
+        let sum = sums.iter().fold(RowSum::new(), |sum, &row| sum.merge(row));
+        let outcome = self.at(positive, &sum, rows)?;
+        if let Some(scale) = scale {
+            rows.iter_mut().for_each(|row| self.soften(row, &sum, outcome.others * scale.as_f64()));
+        }
+        self.store(pair, outcome.positive, rows, scale);
+        Ok(Found { loss: outcome.loss, own: outcome.temperature * scale.map_or(0.0, T::as_f64) })
+    }
+
+    fn at<T: Real>(&self, positive: f64, sum: &RowSum<T>, rows: &[&mut [T]]) -> Result<super::denominator::Outcome> {
+        let others = sum.max.as_f64() + sum.others.ln_1p();
+        if self.loss.denominator == Denominator::Negatives && others == f64::NEG_INFINITY {
+            return Err(Error::Empty { argument: "negatives" });
+        }
+        let count = || rows.iter().map(|row| row.iter().filter(|x| **x > T::neg_infinity()).count()).sum();
+        Ok(self.loss.denominator.at(positive, others, count, self.loss.temperature))
+    }
+
+    /// Replaces the logits of a row by their share of a sum, times the slope in its logarithm, in the unit of similarities.
+    fn soften<T: Real>(&self, row: &mut [T], sum: &RowSum<T>, slope: f64) {
+        if sum.max == T::neg_infinity() {
+            return row.fill(T::zero());
+        }
+        let slope = slope / (1.0 + sum.others) / self.loss.temperature;
+        T::scale_exp(row, sum.max, T::from_f64(slope));
+    }
+
+    /// The slope in the similarity of the positive; one of another direction is the same number.
+    fn store<T: Real>(&self, pair: usize, slope: f64, rows: &mut [&mut [T]], scale: Option<T>) {
+        if let Some(scale) = scale {
+            rows[0][pair] = T::from_f64(slope * scale.as_f64() / self.loss.temperature);
+        }
+    }
+}
+
+/// Whether nothing has left the range of the type on the way to the logits. There may be no candidates.
+fn is_sound<T: Real>(sum: &RowSum<T>) -> bool {
+    sum.others.is_finite() && sum.max < T::infinity()
+}
