@@ -18,7 +18,8 @@ use crate::{Error, Real, Reduction, Result, Target, check};
 /// ```
 ///
 /// `c` are cosines, `y` the labels, `[N]`, and `ψ` lowers the target's cosine. Lengths of embeddings and of centers do not
-/// count, and both gradients stand at right angles to what they belong to. Logits exist for 128 embeddings at a time. Sealed.
+/// count, and both gradients stand at right angles to what they belong to. Logits exist for 128 embeddings at a time. A weight of zero leaves
+/// out an embedding and its label. Sealed.
 ///
 /// # Errors
 ///
@@ -54,7 +55,8 @@ pub trait ClassMargin: MarginCore + Sized {
         reduction: Reduction<'_, T>,
     ) -> Result<T> {
         let weights = T::metric_weights(reduction, embeddings.nrows())?;
-        let found = read(self, embeddings, centers, labels)?.walk(self, &weights, Want::Losses)?;
+        let batch = read(self, embeddings, centers, labels, &weights)?;
+        let found = batch.walk(self, &weights, Want::Losses)?;
         T::metric_round(weights.reduce(&found.losses, "embeddings")?.0, "embeddings")
     }
 
@@ -69,7 +71,8 @@ pub trait ClassMargin: MarginCore + Sized {
         centers: &ArrayRef2<T>,
         labels: &ArrayRef1<I>,
     ) -> Result<Array1<T>> {
-        let found = read(self, embeddings, centers, labels)?.walk(self, &RowWeights::SUM, Want::Losses)?;
+        let batch = read(self, embeddings, centers, labels, &RowWeights::SUM)?;
+        let found = batch.walk(self, &RowWeights::SUM, Want::Losses)?;
         let losses: Vec<f64> = found.losses.iter().map(|loss| loss.sum).collect();
         T::metric_write_numbers("embeddings", &losses)
     }
@@ -87,7 +90,7 @@ pub trait ClassMargin: MarginCore + Sized {
         reduction: Reduction<'_, T>,
     ) -> Result<(T, (Array2<T>, Array2<T>))> {
         let weights = T::metric_weights(reduction, embeddings.nrows())?;
-        let batch = read(self, embeddings, centers, labels)?;
+        let batch = read(self, embeddings, centers, labels, &weights)?;
         let found = batch.walk(self, &weights, Want::Gradient)?;
         let (value, factor) = weights.reduce(&found.losses, "embeddings")?;
         let [embeddings, centers] = batch.pull(found, factor);
@@ -155,12 +158,15 @@ fn read<T: Real, I: Target>(
     embeddings: &ArrayRef2<T>,
     centers: &ArrayRef2<T>,
     labels: &ArrayRef1<I>,
+    weights: &RowWeights,
 ) -> Result<Batch> {
     loss.check_parameters()?;
     check::shape("labels", labels.shape(), &[embeddings.nrows()])?;
-    let embeddings = T::metric_read("embeddings", embeddings.view())?;
-    let centers = ("centers", T::metric_read("centers", centers.view())?);
-    Batch::new(embeddings, centers, I::erase(labels.view().into_dyn()).all(), PairScore::CosineDistance)
+    let embeddings = T::metric_read("embeddings", embeddings.view(), weights)?;
+    let centers = ("centers", T::metric_read("centers", centers.view(), &RowWeights::SUM)?);
+    let mut labels = I::erase(labels.view().into_dyn()).all();
+    labels.iter_mut().enumerate().filter(|(row, _)| weights.of(*row) == 0.0).for_each(|(_, label)| *label = 0);
+    Batch::new(embeddings, centers, labels, PairScore::CosineDistance)
 }
 
 /// Rows of logits.

@@ -10,8 +10,9 @@ use crate::{Reduction, Result, SumCount};
 
 compiled! {
     pub trait Compiled for f32 f64 {
-        fn metric_read(argument: &'static str, rows: ArrayView2<'_, Self>) -> Result<Array2<f64>> = numbers::read;
-        fn metric_read_numbers(argument: &'static str, values: ArrayView1<'_, Self>) -> Result<Vec<f64>>
+        fn metric_read(argument: &'static str, rows: ArrayView2<'_, Self>, weights: &RowWeights) -> Result<Array2<f64>>
+            = numbers::read;
+        fn metric_read_numbers(argument: &'static str, values: ArrayView1<'_, Self>, weights: &RowWeights) -> Result<Vec<f64>>
             = numbers::read_numbers;
         fn metric_write(argument: &'static str, gradient: &Array2<f64>) -> Result<Array2<Self>> = numbers::write;
         fn metric_write_numbers(argument: &'static str, values: &[f64]) -> Result<Array1<Self>> = numbers::write_numbers;

@@ -76,9 +76,9 @@ impl PairCore for Contrastive {
 /// L_i = \max(0, m - d_i)^2 \ \text{ where not alike and } d_i < \max_{\text{alike}} d
 /// ```
 ///
-/// All other pairs have no loss. Without the factor ½ of [`Contrastive`]. Where there is at most one pair of a kind, the mean
-/// distance of the other kind takes the place of its bound, as in sentence-transformers (`OnlineContrastiveLoss`, which gives
-/// the sum). Which pairs are hard is a constant of the gradient. `Mean` divides by the number of all pairs.
+/// All other pairs have no loss. Without the factor ½ of [`Contrastive`]. Where there is no pair of a kind, the mean distance
+/// of the other kind takes the place of its bound, as in sentence-transformers 6.2 (`OnlineContrastiveLoss`, which gives the
+/// sum; older versions also do so where there is one pair). Which pairs are hard is a constant of the gradient. `Mean` divides by the number of all pairs.
 ///
 /// # Errors
 ///
@@ -119,7 +119,7 @@ impl OnlineContrastive {
     /// The distance beyond which pairs of the other kind are hard.
     fn bound(own: &[f64], other: &[f64], further: impl Fn(f64, f64) -> f64) -> f64 {
         match own {
-            [] | [_] => other.iter().sum::<f64>() / other.len() as f64,
+            [] => other.iter().sum::<f64>() / other.len() as f64,
             _ => own.iter().copied().reduce(further).unwrap_or(f64::NAN),
         }
     }

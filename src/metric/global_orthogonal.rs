@@ -91,7 +91,7 @@ impl GlobalOrthogonal {
     fn read<T: Real>(&self, embeddings: &ArrayRef2<T>) -> Result<Frame> {
         check::non_negative("mean_weight", self.mean_weight)?;
         check::non_negative("second_moment_weight", self.second_moment_weight)?;
-        let rows = T::metric_read("embeddings", embeddings.view())?;
+        let rows = T::metric_read("embeddings", embeddings.view(), &RowWeights::SUM)?;
         Frame::new("embeddings", rows, PairScore::CosineSimilarity)
     }
 }

@@ -41,7 +41,7 @@ pub fn margin_mse<T: Real>(
     reduction: Reduction<'_, T>,
 ) -> Result<T> {
     let weights = T::metric_weights(reduction, positive.len())?;
-    let errors = errors(positive, negative, gold)?;
+    let errors = errors(positive, negative, gold, &weights)?;
     T::metric_round(weights.reduce(&losses(&errors), "positive")?.0, "positive")
 }
 
@@ -55,7 +55,7 @@ pub fn margin_mse_each<T: Real>(
     negative: &ArrayRef1<T>,
     gold: &ArrayRef1<T>,
 ) -> Result<Array1<T>> {
-    let losses = losses(&errors(positive, negative, gold)?);
+    let losses = losses(&errors(positive, negative, gold, &RowWeights::SUM)?);
     T::metric_write_numbers("positive", &losses.iter().map(|loss| loss.sum).collect::<Vec<_>>())
 }
 
@@ -71,7 +71,7 @@ pub fn margin_mse_grad<T: Real>(
     reduction: Reduction<'_, T>,
 ) -> Result<(T, (Array1<T>, Array1<T>))> {
     let weights = T::metric_weights(reduction, positive.len())?;
-    let errors = errors(positive, negative, gold)?;
+    let errors = errors(positive, negative, gold, &weights)?;
     let (value, factor) = weights.reduce(&losses(&errors), "positive")?;
     let slopes = slopes(&errors, &weights, factor);
     let opposite: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
@@ -79,12 +79,17 @@ pub fn margin_mse_grad<T: Real>(
     Ok((T::metric_round(value, "positive")?, by))
 }
 
-fn errors<T: Real>(positive: &ArrayRef1<T>, negative: &ArrayRef1<T>, gold: &ArrayRef1<T>) -> Result<Vec<f64>> {
+fn errors<T: Real>(
+    positive: &ArrayRef1<T>,
+    negative: &ArrayRef1<T>,
+    gold: &ArrayRef1<T>,
+    weights: &RowWeights,
+) -> Result<Vec<f64>> {
     check::shape("negative", negative.shape(), positive.shape())?;
     check::shape("gold", gold.shape(), positive.shape())?;
-    let positive = T::metric_read_numbers("positive", positive.view())?;
-    let negative = T::metric_read_numbers("negative", negative.view())?;
-    let gold = T::metric_read_numbers("gold", gold.view())?;
+    let positive = T::metric_read_numbers("positive", positive.view(), weights)?;
+    let negative = T::metric_read_numbers("negative", negative.view(), weights)?;
+    let gold = T::metric_read_numbers("gold", gold.view(), weights)?;
     Ok(positive.iter().zip(negative).zip(gold).map(|((p, n), g)| p - n - g).collect())
 }
 

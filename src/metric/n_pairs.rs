@@ -16,7 +16,8 @@ use crate::{Error, Real, Reduction, Result, check};
 /// ```
 ///
 /// Anchors and positives are `[B, d]`, in pairs by their place; each pair is of a class of its own. It is the cross-entropy
-/// over dot products, which exist for 128 anchors at a time. Lengths count: the paper adds a penalty on them, which
+/// over dot products, which exist for 128 anchors at a time. A weight of zero leaves out an anchor; its positive remains one of
+/// the others. Lengths count: the paper adds a penalty on them, which
 /// pytorch-metric-learning (`NPairsLoss`) leaves to a regularizer; that one also takes labels, and one pair of each class.
 ///
 /// # Errors
@@ -46,7 +47,7 @@ pub fn n_pairs<T: Real>(
     reduction: Reduction<'_, T>,
 ) -> Result<T> {
     let weights = T::metric_weights(reduction, anchors.nrows())?;
-    let found = find(&read(anchors, positives)?, &weights, Want::Losses)?;
+    let found = find(&read(anchors, positives, &weights)?, &weights, Want::Losses)?;
     T::metric_round(weights.reduce(&found.losses, "anchors")?.0, "anchors")
 }
 
@@ -56,7 +57,7 @@ pub fn n_pairs<T: Real>(
 ///
 /// As [`n_pairs`].
 pub fn n_pairs_each<T: Real>(anchors: &ArrayRef2<T>, positives: &ArrayRef2<T>) -> Result<Array1<T>> {
-    let found = find(&read(anchors, positives)?, &RowWeights::SUM, Want::Losses)?;
+    let found = find(&read(anchors, positives, &RowWeights::SUM)?, &RowWeights::SUM, Want::Losses)?;
     T::metric_write_numbers("anchors", &found.losses.iter().map(|loss| loss.sum).collect::<Vec<_>>())
 }
 
@@ -71,7 +72,7 @@ pub fn n_pairs_grad<T: Real>(
     reduction: Reduction<'_, T>,
 ) -> Result<(T, (Array2<T>, Array2<T>))> {
     let weights = T::metric_weights(reduction, anchors.nrows())?;
-    let frames = read(anchors, positives)?;
+    let frames = read(anchors, positives, &weights)?;
     let found = find(&frames, &weights, Want::Gradient)?;
     let (value, factor) = weights.reduce(&found.losses, "anchors")?;
     let by_anchors = T::metric_write("anchors", &(found.left * factor))?;
@@ -79,10 +80,14 @@ pub fn n_pairs_grad<T: Real>(
     Ok((T::metric_round(value, "anchors")?, (by_anchors, by_positives)))
 }
 
-fn read<T: Real>(anchors: &ArrayRef2<T>, positives: &ArrayRef2<T>) -> Result<[Frame; 2]> {
+fn read<T: Real>(
+    anchors: &ArrayRef2<T>,
+    positives: &ArrayRef2<T>,
+    weights: &RowWeights,
+) -> Result<[Frame; 2]> {
     check::shape("positives", positives.shape(), anchors.shape())?;
-    let (anchors, positives) =
-        (T::metric_read("anchors", anchors.view())?, T::metric_read("positives", positives.view())?);
+    let anchors = T::metric_read("anchors", anchors.view(), weights)?;
+    let positives = T::metric_read("positives", positives.view(), &RowWeights::SUM)?;
     Ok([
         Frame::new("anchors", anchors, PairScore::DotProduct)?,
         Frame::new("positives", positives, PairScore::DotProduct)?,

@@ -2,29 +2,42 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 
+use super::row_weights::RowWeights;
 use crate::error::Position;
 use crate::{Error, Real, Result, reduction};
 
-/// Rows of at least one element, all of them finite.
-pub(super) fn read<T: Real>(argument: &'static str, rows: ArrayView2<'_, T>) -> Result<Array2<f64>> {
+/// Rows of at least one element, all of them finite. Rows of weight zero are never read: ones take their place.
+pub(super) fn read<T: Real>(
+    argument: &'static str,
+    rows: ArrayView2<'_, T>,
+    weights: &RowWeights,
+) -> Result<Array2<f64>> {
     if rows.ncols() == 0 {
         return Err(Error::Empty { argument });
     }
-    match rows.indexed_iter().find(|(_, x)| !x.is_finite()) {
-        None => Ok(Array2::from_shape_fn(rows.raw_dim(), |at| rows[at].as_f64())),
+    let is_wrong = |((i, _), x): &((usize, usize), &T)| !x.is_finite() && weights.of(*i) != 0.0;
+    match rows.indexed_iter().find(is_wrong) {
+        None => {
+            let read = |(i, k)| if weights.of(i) == 0.0 { 1.0 } else { rows[[i, k]].as_f64() };
+            Ok(Array2::from_shape_fn(rows.raw_dim(), read))
+        }
         Some(((i, k), x)) => {
             Err(Error::Value { argument, position: Position(vec![i, k]), value: x.as_f64(), allowed: "finite" })
         }
     }
 }
 
-/// Numbers, all of them finite.
-pub(super) fn read_numbers<T: Real>(argument: &'static str, values: ArrayView1<'_, T>) -> Result<Vec<f64>> {
-    match values.iter().position(|x| !x.is_finite()) {
-        None => Ok(values.iter().map(|x| x.as_f64()).collect()),
-        Some(at) => {
-            Err(Error::Value { argument, position: at.into(), value: values[at].as_f64(), allowed: "finite" })
-        }
+/// Numbers, all of them finite; those of weight zero are never read, and 1 takes their place.
+pub(super) fn read_numbers<T: Real>(
+    argument: &'static str,
+    values: ArrayView1<'_, T>,
+    weights: &RowWeights,
+) -> Result<Vec<f64>> {
+    let read = |(i, x): (usize, &T)| if weights.of(i) == 0.0 { 1.0 } else { x.as_f64() };
+    let numbers: Vec<f64> = values.iter().enumerate().map(read).collect();
+    match numbers.iter().position(|x| !x.is_finite()) {
+        None => Ok(numbers),
+        Some(at) => Err(Error::Value { argument, position: at.into(), value: numbers[at], allowed: "finite" }),
     }
 }
 

@@ -4,10 +4,11 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use super::PairScore;
 use super::paired::Paired;
-use super::row_weights::RowLoss;
+use super::row_weights::{RowLoss, RowWeights};
 use crate::{Error, Real, Reduction, Result, check};
 
-/// A loss of embeddings `x` and `y`, `[B, d]`, of which each pair is alike or not, `[B]`. Sealed.
+/// A loss of embeddings `x` and `y`, `[B, d]`, of which each pair is alike or not, `[B]`. A weight of zero
+/// leaves out a pair. Sealed.
 ///
 /// # Errors
 ///
@@ -42,8 +43,8 @@ pub trait LabeledPairs: PairCore + Sized {
         reduction: Reduction<'_, T>,
     ) -> Result<T> {
         let weights = T::metric_weights(reduction, x.nrows())?;
-        let pairs = read(self, x, y, alike)?;
-        T::metric_round(weights.reduce(&losses(self, &pairs, alike).0, "x")?.0, "x")
+        let pairs = read(self, x, y, alike, &weights)?;
+        T::metric_round(weights.reduce(&losses(self, &pairs, alike, &weights).0, "x")?.0, "x")
     }
 
     /// The loss of each pair, `[B]`.
@@ -52,8 +53,8 @@ pub trait LabeledPairs: PairCore + Sized {
     ///
     /// Those of the trait.
     fn each<T: Real>(&self, x: &ArrayRef2<T>, y: &ArrayRef2<T>, alike: &ArrayRef1<bool>) -> Result<Array1<T>> {
-        let pairs = read(self, x, y, alike)?;
-        let each: Vec<f64> = losses(self, &pairs, alike).0.iter().map(|loss| loss.sum).collect();
+        let (pairs, all) = (read(self, x, y, alike, &RowWeights::SUM)?, &RowWeights::SUM);
+        let each: Vec<f64> = losses(self, &pairs, alike, all).0.iter().map(|loss| loss.sum).collect();
         T::metric_write_numbers("x", &each)
     }
 
@@ -70,11 +71,11 @@ pub trait LabeledPairs: PairCore + Sized {
         reduction: Reduction<'_, T>,
     ) -> Result<(T, (Array2<T>, Array2<T>))> {
         let weights = T::metric_weights(reduction, x.nrows())?;
-        let pairs = read(self, x, y, alike)?;
-        let (losses, mut slopes) = losses(self, &pairs, alike);
+        let pairs = read(self, x, y, alike, &weights)?;
+        let (losses, mut slopes) = losses(self, &pairs, alike, &weights);
         let (value, factor) = weights.reduce(&losses, "x")?;
         for (row, slope) in slopes.iter_mut().enumerate() {
-            *slope = if weights.of(row) == 0.0 { 0.0 } else { *slope * (weights.of(row) * factor) };
+            *slope *= weights.of(row) * factor;
         }
         let [by_x, by_y] = pairs.pull(&slopes);
         Ok((T::metric_round(value, "x")?, (T::metric_write("x", &by_x)?, T::metric_write("y", &by_y)?)))
@@ -91,7 +92,7 @@ pub trait PairCore {
     #[doc(hidden)]
     fn pair_score(&self) -> PairScore;
 
-    /// Loss and slope of each pair, and whether it counts in a mean.
+    /// Loss and slope of each pair.
     #[doc(hidden)]
     fn of_pairs(&self, scores: &[f64], alike: &[bool]) -> Vec<(f64, f64)>;
 }
@@ -101,16 +102,28 @@ fn read<T: Real>(
     x: &ArrayRef2<T>,
     y: &ArrayRef2<T>,
     alike: &ArrayRef1<bool>,
+    weights: &RowWeights,
 ) -> Result<Paired, Error> {
     loss.check_parameters()?;
     check::shape("y", y.shape(), x.shape())?;
     check::shape("alike", alike.shape(), &[x.nrows()])?;
-    let arrays = [("x", T::metric_read("x", x.view())?), ("y", T::metric_read("y", y.view())?)];
+    let arrays = [("x", T::metric_read("x", x.view(), weights)?), ("y", T::metric_read("y", y.view(), weights)?)];
     Paired::new(loss.pair_score(), arrays)
 }
 
-/// Losses and slopes.
-fn losses(loss: &dyn PairCore, pairs: &Paired, alike: &ArrayRef1<bool>) -> (Vec<RowLoss>, Vec<f64>) {
-    let found = loss.of_pairs(&pairs.scores, &alike.iter().copied().collect::<Vec<_>>());
-    found.into_iter().map(|(loss, slope)| (RowLoss::one(loss), slope)).unzip()
+/// Losses and slopes; pairs of weight zero have none, and no other pair sees them.
+fn losses(
+    loss: &dyn PairCore,
+    pairs: &Paired,
+    alike: &ArrayRef1<bool>,
+    weights: &RowWeights,
+) -> (Vec<RowLoss>, Vec<f64>) {
+    let kept: Vec<usize> = (0..pairs.scores.len()).filter(|&row| weights.of(row) != 0.0).collect();
+    let scores: Vec<f64> = kept.iter().map(|&row| pairs.scores[row]).collect();
+    let alike: Vec<bool> = kept.iter().map(|&row| alike[row]).collect();
+    let (mut losses, mut slopes) = (vec![RowLoss::default(); pairs.scores.len()], vec![0.0; pairs.scores.len()]);
+    for (row, (loss, slope)) in kept.into_iter().zip(loss.of_pairs(&scores, &alike)) {
+        (losses[row], slopes[row]) = (RowLoss::one(loss), slope);
+    }
+    (losses, slopes)
 }

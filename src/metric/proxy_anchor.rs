@@ -101,8 +101,8 @@ impl ProxyAnchor {
         check::positive("alpha", self.alpha)?;
         check::finite("margin", self.margin)?;
         check::shape("labels", labels.shape(), &[embeddings.nrows()])?;
-        let embeddings = T::metric_read("embeddings", embeddings.view())?;
-        let proxies = ("proxies", T::metric_read("proxies", proxies.view())?);
+        let embeddings = T::metric_read("embeddings", embeddings.view(), &RowWeights::SUM)?;
+        let proxies = ("proxies", T::metric_read("proxies", proxies.view(), &RowWeights::SUM)?);
         Batch::new(embeddings, proxies, I::erase(labels.view().into_dyn()).all(), PairScore::CosineSimilarity)
     }
 

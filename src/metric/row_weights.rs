@@ -36,9 +36,9 @@ impl RowWeights {
         Ok(Self { weights, is_mean: matches!(reduction, Reduction::Mean) })
     }
 
-    /// What the loss of a row counts, before a mean divides.
+    /// What the loss of a row counts, before a mean divides; 1 beyond the last.
     pub(super) fn of(&self, row: usize) -> f64 {
-        self.weights.as_ref().map_or(1.0, |weights| weights[row])
+        self.weights.as_ref().and_then(|weights| weights.get(row)).map_or(1.0, |weight| *weight)
     }
 
     /// The reduced loss, and what the gradient of the weighted sum is multiplied by. `argument` is named where a mean has

@@ -52,7 +52,7 @@ pub fn score_matrix_backward<T: Real>(
     let [x, y] = read(x, y, score)?;
     let cotangent = match cotangent.is_empty() {
         true => Array2::zeros(cotangent.raw_dim()),
-        false => T::metric_read("cotangent", cotangent.view())?,
+        false => T::metric_read("cotangent", cotangent.view(), &RowWeights::SUM)?,
     };
     let found = walk(score, [&x, &y], &Given(cotangent.view()), &RowWeights::SUM, Want::Gradient)?;
     Ok((T::metric_write("x", &x.pull(found.left))?, T::metric_write("y", &y.pull(found.right))?))
@@ -60,7 +60,7 @@ pub fn score_matrix_backward<T: Real>(
 
 fn read<T: Real>(x: &ArrayRef2<T>, y: &ArrayRef2<T>, score: PairScore) -> Result<[Frame; 2], Error> {
     check::shape("y", &[y.ncols()], &[x.ncols()])?;
-    let (x, y) = (T::metric_read("x", x.view())?, T::metric_read("y", y.view())?);
+    let (x, y) = (T::metric_read("x", x.view(), &RowWeights::SUM)?, T::metric_read("y", y.view(), &RowWeights::SUM)?);
     Ok([Frame::new("x", x, score)?, Frame::new("y", y, score)?])
 }
 

@@ -98,7 +98,7 @@ impl Triplet {
     /// Those of the type.
     pub fn value<T: Real>(&self, triplets: Triplets<&ArrayRef2<T>>, reduction: Reduction<'_, T>) -> Result<T> {
         let weights = T::metric_weights(reduction, triplets.anchors.nrows())?;
-        let pairs = Measured::new(self, read(triplets)?)?;
+        let pairs = Measured::new(self, read(triplets, &weights)?)?;
         T::metric_round(weights.reduce(&pairs.losses(self), "anchors")?.0, "anchors")
     }
 
@@ -108,7 +108,7 @@ impl Triplet {
     ///
     /// Those of the type.
     pub fn each<T: Real>(&self, triplets: Triplets<&ArrayRef2<T>>) -> Result<Array1<T>> {
-        let pairs = Measured::new(self, read(triplets)?)?;
+        let pairs = Measured::new(self, read(triplets, &RowWeights::SUM)?)?;
         let losses: Vec<f64> = pairs.losses(self).iter().map(|loss| loss.sum).collect();
         T::metric_write_numbers("anchors", &losses)
     }
@@ -124,7 +124,7 @@ impl Triplet {
         reduction: Reduction<'_, T>,
     ) -> Result<(T, Triplets<Array2<T>>)> {
         let weights = T::metric_weights(reduction, triplets.anchors.nrows())?;
-        let pairs = Measured::new(self, read(triplets)?)?;
+        let pairs = Measured::new(self, read(triplets, &weights)?)?;
         let (value, factor) = weights.reduce(&pairs.losses(self), "anchors")?;
         let gradient = pairs.gradient(self, &weights, factor);
         let gradient = Triplets {
@@ -136,11 +136,11 @@ impl Triplet {
     }
 }
 
-fn read<T: Real>(triplets: Triplets<&ArrayRef2<T>>) -> Result<Triplets<Array2<f64>>> {
+fn read<T: Real>(triplets: Triplets<&ArrayRef2<T>>, weights: &RowWeights) -> Result<Triplets<Array2<f64>>> {
     Ok(Triplets {
-        anchors: T::metric_read("anchors", triplets.anchors.view())?,
-        positives: T::metric_read("positives", triplets.positives.view())?,
-        negatives: T::metric_read("negatives", triplets.negatives.view())?,
+        anchors: T::metric_read("anchors", triplets.anchors.view(), weights)?,
+        positives: T::metric_read("positives", triplets.positives.view(), weights)?,
+        negatives: T::metric_read("negatives", triplets.negatives.view(), weights)?,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2, Axis, s};
 
+use super::row_weights::RowWeights;
 use crate::gemm::product;
 use crate::{Error, Real, Result, check};
 
@@ -120,7 +121,7 @@ impl VicReg {
             1 => check::shape("x", x.shape(), &[2, x.ncols()])?,
             _ => {}
         }
-        Ok(self.of(&T::metric_read("x", x.view())?, &T::metric_read("y", y.view())?))
+        Ok(self.of(&T::metric_read("x", x.view(), &RowWeights::SUM)?, &T::metric_read("y", y.view(), &RowWeights::SUM)?))
     }
 
     fn check(&self) -> Result<()> {

@@ -19,6 +19,7 @@ mod likelihood;
 mod linear;
 mod logits;
 mod margins;
+mod metric;
 pub mod objectives;
 pub mod oracle;
 mod pairs;
@@ -224,6 +225,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         divergence::entries(),
         exact::entries(),
         likelihood::entries(),
+        metric::entries(),
     ];
     rooms.into_iter().flatten().collect()
 }
