@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use super::Cosent;
-use super::frame::Frame;
 use super::PairScore;
+use super::frame::Frame;
 use super::row_weights::RowWeights;
 use crate::{Error, Real, Result, check};
 

@@ -190,7 +190,8 @@ fn batch<T: Real>(
 ) -> Result<(Frame, Vec<i64>)> {
     loss.check_parameters()?;
     check::shape("labels", labels.shape(), &[embeddings.nrows()])?;
-    let frame = Frame::new("embeddings", numbers::read("embeddings", embeddings, &RowWeights::SUM)?, loss.pair_score())?;
+    let frame =
+        Frame::new("embeddings", numbers::read("embeddings", embeddings, &RowWeights::SUM)?, loss.pair_score())?;
     Ok((frame, labels.all()))
 }
 

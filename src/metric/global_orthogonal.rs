@@ -78,7 +78,8 @@ impl GlobalOrthogonal {
         let frame = self.read(embeddings)?;
         let moments = Moments::new(&frame)?;
         let bent = if moments.excess > 0.0 { self.second_moment_weight } else { 0.0 };
-        let slopes = Cosines { level: 2.0 * self.mean_weight * moments.first / moments.pairs, rise: 2.0 * bent / moments.pairs };
+        let slopes =
+            Cosines { level: 2.0 * self.mean_weight * moments.first / moments.pairs, rise: 2.0 * bent / moments.pairs };
         let found = slopes.walk(&frame, Want::Gradient)?;
         let gradient = T::metric_write("embeddings", &frame.pull(found.joint()))?;
         Ok((T::metric_round(self.at(&moments), "embeddings")?, gradient))

@@ -41,11 +41,7 @@ use crate::{Error, Real, Reduction, Result, check};
 ///
 /// Sohn, NeurIPS 2016, eq. 6: Improved deep metric learning with multi-class N-pair loss objective.
 #[doc(alias = "NPairsLoss")]
-pub fn n_pairs<T: Real>(
-    anchors: &ArrayRef2<T>,
-    positives: &ArrayRef2<T>,
-    reduction: Reduction<'_, T>,
-) -> Result<T> {
+pub fn n_pairs<T: Real>(anchors: &ArrayRef2<T>, positives: &ArrayRef2<T>, reduction: Reduction<'_, T>) -> Result<T> {
     let weights = T::metric_weights(reduction, anchors.nrows())?;
     let found = find(&read(anchors, positives, &weights)?, &weights, Want::Losses)?;
     T::metric_round(weights.reduce(&found.losses, "anchors")?.0, "anchors")
@@ -80,11 +76,7 @@ pub fn n_pairs_grad<T: Real>(
     Ok((T::metric_round(value, "anchors")?, (by_anchors, by_positives)))
 }
 
-fn read<T: Real>(
-    anchors: &ArrayRef2<T>,
-    positives: &ArrayRef2<T>,
-    weights: &RowWeights,
-) -> Result<[Frame; 2]> {
+fn read<T: Real>(anchors: &ArrayRef2<T>, positives: &ArrayRef2<T>, weights: &RowWeights) -> Result<[Frame; 2]> {
     check::shape("positives", positives.shape(), anchors.shape())?;
     let anchors = T::metric_read("anchors", anchors.view(), weights)?;
     let positives = T::metric_read("positives", positives.view(), &RowWeights::SUM)?;

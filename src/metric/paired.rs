@@ -4,8 +4,8 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1};
 
 use super::PairScore;
 use super::frame::Frame;
-use super::walk::score_of;
 use super::row_weights::RowWeights;
+use super::walk::score_of;
 use crate::{Real, Result, check, math};
 
 /// The score of each row of `x` with the same row of `y`, `[n]`.
@@ -32,7 +32,10 @@ use crate::{Real, Result, check, math};
 /// ```
 pub fn paired_scores<T: Real>(x: &ArrayRef2<T>, y: &ArrayRef2<T>, score: PairScore) -> Result<Array1<T>> {
     check::shape("y", y.shape(), x.shape())?;
-    let arrays = [("x", T::metric_read("x", x.view(), &RowWeights::SUM)?), ("y", T::metric_read("y", y.view(), &RowWeights::SUM)?)];
+    let arrays = [
+        ("x", T::metric_read("x", x.view(), &RowWeights::SUM)?),
+        ("y", T::metric_read("y", y.view(), &RowWeights::SUM)?),
+    ];
     T::metric_write_numbers("x", &Paired::new(score, arrays)?.scores)
 }
 
@@ -50,7 +53,10 @@ pub fn paired_scores_backward<T: Real>(
     check::shape("y", y.shape(), x.shape())?;
     check::shape("cotangent", cotangent.shape(), &[x.nrows()])?;
     let slopes = T::metric_read_numbers("cotangent", cotangent.view(), &RowWeights::SUM)?;
-    let arrays = [("x", T::metric_read("x", x.view(), &RowWeights::SUM)?), ("y", T::metric_read("y", y.view(), &RowWeights::SUM)?)];
+    let arrays = [
+        ("x", T::metric_read("x", x.view(), &RowWeights::SUM)?),
+        ("y", T::metric_read("y", y.view(), &RowWeights::SUM)?),
+    ];
     let [by_x, by_y] = Paired::new(score, arrays)?.pull(&slopes);
     Ok((T::metric_write("x", &by_x)?, T::metric_write("y", &by_y)?))
 }
@@ -83,7 +89,8 @@ impl Paired {
     pub(super) fn pull(&self, slopes: &[f64]) -> [Array2<f64>; 2] {
         let [x, y] = &self.frames;
         let mut by = [Array2::zeros(x.points.raw_dim()), Array2::zeros(y.points.raw_dim())];
-        for (i, (&slope, &score)) in slopes.iter().zip(&self.scores).enumerate().filter(|(_, (slope, _))| **slope != 0.0)
+        for (i, (&slope, &score)) in
+            slopes.iter().zip(&self.scores).enumerate().filter(|(_, (slope, _))| **slope != 0.0)
         {
             for k in 0..x.points.ncols() {
                 let (of_x, of_y) = (x.points[[i, k]], y.points[[i, k]]);

@@ -121,7 +121,8 @@ impl VicReg {
             1 => check::shape("x", x.shape(), &[2, x.ncols()])?,
             _ => {}
         }
-        Ok(self.of(&T::metric_read("x", x.view(), &RowWeights::SUM)?, &T::metric_read("y", y.view(), &RowWeights::SUM)?))
+        Ok(self
+            .of(&T::metric_read("x", x.view(), &RowWeights::SUM)?, &T::metric_read("y", y.view(), &RowWeights::SUM)?))
     }
 
     fn check(&self) -> Result<()> {

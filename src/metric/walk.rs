@@ -5,9 +5,9 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 
+use super::PairScore;
 use super::frame::Frame;
 use super::row_weights::{RowLoss, RowWeights};
-use super::PairScore;
 use crate::gemm::product;
 use crate::math::{length, mul_or_zero};
 use crate::{Result, parallel};

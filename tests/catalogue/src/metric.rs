@@ -1,8 +1,8 @@
 //! Losses of embeddings.
 
 use loglik::metric::{
-    Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace, Cosent,
-    CosineEmbedding, Distance, EmbeddingObjective, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
+    Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace,
+    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
     MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape,
     TripletSwap, Triplets, VicReg, flops, flops_grad, margin_mse, margin_mse_each, margin_mse_grad, n_pairs,
     n_pairs_each, n_pairs_grad, paired_scores, paired_scores_backward, score_matrix, score_matrix_backward,
@@ -304,7 +304,8 @@ fn triplets(random: &mut Random, size: Size) -> Inputs {
 /// Two sets of embeddings, and a cotangent.
 fn matrices(random: &mut Random, size: Size) -> Inputs {
     let (n, m, d) = (size.pick(5, 301), size.pick(4, 203), size.long(3, 70));
-    let reals = [random.uniform(&[n, d], -2.0, 2.0), random.uniform(&[m, d], -2.0, 2.0), random.uniform(&[n, m], -1.0, 1.0)];
+    let reals =
+        [random.uniform(&[n, d], -2.0, 2.0), random.uniform(&[m, d], -2.0, 2.0), random.uniform(&[n, m], -1.0, 1.0)];
     Inputs::reals(reals)
 }
 

@@ -149,17 +149,21 @@ fn of_batch<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
             give_batch(case, &Circle { m, gamma, ..Circle::default() })
         }
         "lifted_structure" => {
-            let (negative_margin, positive_margin) = (number(case, "neg_margin", 1.0)?, number(case, "pos_margin", 0.0)?);
+            let (negative_margin, positive_margin) =
+                (number(case, "neg_margin", 1.0)?, number(case, "pos_margin", 0.0)?);
             give_batch(case, &LiftedStructure { negative_margin, positive_margin, ..LiftedStructure::default() })
         }
         "batch_hard_triplet" => {
             let margin = margin(if shape == TripletShape::Soft { 0.0 } else { 5.0 })?;
             give_batch(case, &BatchHardTriplet { margin, distance: distance(case, Distance::Euclidean)?, shape })
         }
-        "batch_all_triplet" => {
-            give_batch(case, &BatchAllTriplet { margin: margin(5.0)?, distance: distance(case, Distance::Euclidean)?, shape })
+        "batch_all_triplet" => give_batch(
+            case,
+            &BatchAllTriplet { margin: margin(5.0)?, distance: distance(case, Distance::Euclidean)?, shape },
+        ),
+        _ => {
+            give_batch(case, &SemiHardTriplet { margin: margin(5.0)?, distance: distance(case, Distance::Euclidean)? })
         }
-        _ => give_batch(case, &SemiHardTriplet { margin: margin(5.0)?, distance: distance(case, Distance::Euclidean)? }),
     }
 }
 

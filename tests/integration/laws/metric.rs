@@ -1,8 +1,8 @@
 //! Losses of embeddings.
 
 use loglik::metric::{
-    Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace, Cosent,
-    CosineEmbedding, Distance, EmbeddingObjective, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
+    Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace,
+    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
     MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape,
     Triplets, VicReg, flops, margin_mse, n_pairs, n_pairs_grad, paired_scores, score_matrix,
 };
