@@ -6,7 +6,7 @@ use super::PairScore;
 use super::frame::Frame;
 use super::numbers;
 use super::row_weights::{RowLoss, RowWeights, sum_count};
-use super::walk::{Found, RowKernel, Want, walk};
+use super::walk::{ByRow, Found, Want, walk};
 use crate::target::Indices;
 use crate::{Real, Reduction, Result, SumCount, Target, check};
 
@@ -161,7 +161,7 @@ struct Anchors<'a, L> {
     labels: &'a [i64],
 }
 
-impl<L: AnchorLoss> RowKernel for Anchors<'_, L> {
+impl<L: AnchorLoss> ByRow for Anchors<'_, L> {
     fn row(&self, row: usize, scores: &[f64], slopes: &mut [f64]) -> RowLoss {
         self.loss.anchor(&Anchor { index: row, labels: self.labels, scores }, slopes)
     }

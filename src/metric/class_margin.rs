@@ -183,10 +183,6 @@ impl Logits<'_> {
 }
 
 impl RowKernel for Logits<'_> {
-    fn row(&self, _: usize, _: &[f64], _: &mut [f64]) -> RowLoss {
-        unreachable!("rows go in blocks")
-    }
-
     fn block(
         &self,
         first: usize,

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayRef2, Axis};
 use super::PairScore;
 use super::frame::Frame;
 use super::row_weights::{RowLoss, RowWeights};
-use super::walk::{Found, RowKernel, Want, walk};
+use super::walk::{ByRow, Found, Want, walk};
 use crate::{Error, Real, Result, check};
 
 /// Global orthogonal regularization (GOR): the cosines of different embeddings should have the first two moments of random
@@ -131,7 +131,7 @@ impl Cosines {
     }
 }
 
-impl RowKernel for Cosines {
+impl ByRow for Cosines {
     fn row(&self, row: usize, scores: &[f64], slopes: &mut [f64]) -> RowLoss {
         let others = || scores.iter().enumerate().filter(|(j, _)| *j != row);
         others().for_each(|(j, cosine)| slopes[j] = self.level + self.rise * cosine);

@@ -4,7 +4,7 @@ use super::batch::{Anchor, BatchCore, EmbeddingObjective};
 use super::frame::Frame;
 use super::log_sum::{e, log_sum};
 use super::row_weights::{RowLoss, RowWeights};
-use super::walk::{Found, RowKernel, Want, walk};
+use super::walk::{ByRow, Found, Want, walk};
 use super::{Distance, PairScore};
 use crate::math::log_add_exp;
 use crate::{Result, check};
@@ -87,7 +87,7 @@ struct Pushes<'a> {
     labels: &'a [i64],
 }
 
-impl RowKernel for Pushes<'_> {
+impl ByRow for Pushes<'_> {
     fn row(&self, row: usize, scores: &[f64], _: &mut [f64]) -> RowLoss {
         let of = Anchor { index: row, labels: self.labels, scores };
         RowLoss::one(log_sum(of.negatives().map(|n| self.loss.negative_margin - scores[n])))
@@ -102,7 +102,7 @@ struct Pairs<'a> {
     weights: &'a RowWeights,
 }
 
-impl RowKernel for Pairs<'_> {
+impl ByRow for Pairs<'_> {
     fn row(&self, row: usize, scores: &[f64], slopes: &mut [f64]) -> RowLoss {
         let of = Anchor { index: row, labels: self.labels, scores };
         let (own, weight) = (self.pushes[row], self.weights.of(row));

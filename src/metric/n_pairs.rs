@@ -94,10 +94,6 @@ fn find([anchors, positives]: &[Frame; 2], weights: &RowWeights, want: Want) -> 
 struct Products;
 
 impl RowKernel for Products {
-    fn row(&self, _: usize, _: &[f64], _: &mut [f64]) -> RowLoss {
-        unreachable!("rows go in blocks")
-    }
-
     fn block(
         &self,
         first: usize,

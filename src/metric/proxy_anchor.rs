@@ -6,7 +6,7 @@ use super::PairScore;
 use super::class_margin::Batch;
 use super::log_sum::{e, log_one_plus_sum};
 use super::row_weights::{RowLoss, RowWeights};
-use super::walk::{Found, RowKernel, Want, walk};
+use super::walk::{ByRow, Found, Want, walk};
 use crate::{Error, Real, Result, Target, check};
 
 /// Proxy anchor loss: one proxy for each class pulls the embeddings of its class and pushes all others, each by how hard it is.
@@ -128,7 +128,7 @@ struct Proxies<'a> {
     counts: [f64; 2],
 }
 
-impl RowKernel for Proxies<'_> {
+impl ByRow for Proxies<'_> {
     fn row(&self, class: usize, scores: &[f64], slopes: &mut [f64]) -> RowLoss {
         let ProxyAnchor { alpha, margin } = *self.loss;
         let is_own = |label: i64| usize::try_from(label) == Ok(class);

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayRef2, ArrayView2};
 use super::PairScore;
 use super::frame::Frame;
 use super::row_weights::{RowLoss, RowWeights};
-use super::walk::{RowKernel, Want, scores, walk};
+use super::walk::{ByRow, Want, scores, walk};
 use crate::{Error, Real, Result, check};
 
 /// The score of each row of `x` with each row of `y`, `[n, m]`.
@@ -67,7 +67,7 @@ fn read<T: Real>(x: &ArrayRef2<T>, y: &ArrayRef2<T>, score: PairScore) -> Result
 /// Slopes that are given.
 struct Given<'a>(ArrayView2<'a, f64>);
 
-impl RowKernel for Given<'_> {
+impl ByRow for Given<'_> {
     fn row(&self, row: usize, _: &[f64], slopes: &mut [f64]) -> RowLoss {
         slopes.iter_mut().zip(self.0.row(row)).for_each(|(slope, given)| *slope = *given);
         RowLoss::default()

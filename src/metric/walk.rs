@@ -36,10 +36,23 @@ pub enum Want {
 
 /// What a loss makes of rows of scores.
 pub(super) trait RowKernel: Sync {
+    /// The losses of neighboring rows from `first` on; their slopes in the scores are added to zeros.
+    fn block(
+        &self,
+        first: usize,
+        scores: ArrayView2<'_, f64>,
+        slopes: ArrayViewMut2<'_, f64>,
+        losses: &mut [RowLoss],
+    ) -> Result<()>;
+}
+
+/// A kernel that takes one row after the other.
+pub(super) trait ByRow: Sync {
     /// The loss of a row; its slopes in the scores are added to zeros.
     fn row(&self, row: usize, scores: &[f64], slopes: &mut [f64]) -> RowLoss;
+}
 
-    /// The losses of neighboring rows from `first` on.
+impl<K: ByRow> RowKernel for K {
     fn block(
         &self,
         first: usize,
@@ -47,10 +60,11 @@ pub(super) trait RowKernel: Sync {
         mut slopes: ArrayViewMut2<'_, f64>,
         losses: &mut [RowLoss],
     ) -> Result<()> {
-        let bytes = 8 * size_of_val(losses) * scores.ncols();
+        let bytes = 32 * scores.len();
         let parts = scores.axis_chunks_iter(Axis(0), JOB).zip(slopes.axis_chunks_iter_mut(Axis(0), JOB));
         let jobs = parts.zip(losses.chunks_mut(JOB)).enumerate().collect();
         parallel::for_each(jobs, bytes, |(job, ((scores, mut slopes), losses)): (usize, _)| {
+            let losses: &mut [RowLoss] = losses;
             let rows = scores.rows().into_iter().zip(slopes.rows_mut()).zip(losses);
             for (i, ((scores, slopes), loss)) in rows.enumerate() {
                 let (scores, slopes) = (scores.to_slice().unwrap_or_default(), slopes.into_slice().unwrap_or_default());

@@ -275,7 +275,6 @@ proptest! {
         assert_near(margin_mse(&p, &n, &gold, Reduction::Mean).unwrap(), errors.dot(&errors) / 9.0, 1e-14);
     }
 
-    /// With a proxy at every embedding and each class once, both terms are those of multi-similarity but for the own pair.
     #[test]
     fn proxy_anchor_pulls_by_its_own_class_alone(x in embeddings(), proxies in matrix(3, 3, 0.1, 1.0), alpha in 0.5..9.0_f64) {
         let loss = ProxyAnchor { alpha, margin: 0.1 };
