@@ -54,7 +54,8 @@ def semi_hard_triplet(embeddings, *, labels, distance="euclidean", **hyper):
 
 
 def of_pairs(kind, x, y, alike, distance, **hyper):
-    metrics = {"euclidean": PAIRED.EUCLIDEAN, "cosine": PAIRED.COSINE_DISTANCE}
+    euclidean = lambda x, y: torch.nn.functional.pairwise_distance(x, y, eps=0.0)  # the peer's own adds 1e-6
+    metrics = {"euclidean": euclidean, "cosine": PAIRED.COSINE_DISTANCE}
     x, y = leaf(x), leaf(y)
     loss = kind(Given(), distance_metric=metrics[distance], **hyper)
     return answer(loss.compute_loss_from_embeddings([x, y], torch.tensor(alike)), x=x, y=y)

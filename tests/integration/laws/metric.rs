@@ -42,7 +42,7 @@ fn is_of_a_set(loss: &impl EmbeddingObjective, x: &Array2<f64>) {
     let (before, gradient) = loss.grad(x, &labels(), Reduction::Mean).unwrap();
     let (after, other) = loss.grad(&moved, &labels().select(Axis(0), &order), Reduction::Mean).unwrap();
     assert_near(after, before, 1e-13);
-    assert_all_near(&other, &gradient.select(Axis(0), &order), 1e-12);
+    assert_all_near(&other, &gradient.select(Axis(0), &order), 1e-10);
     // And names of classes are names.
     assert_near(loss.value(x, &labels().mapv(|label| 7 - 3 * label), Reduction::Mean).unwrap(), before, 1e-13);
 }
@@ -146,8 +146,10 @@ proptest! {
         }
         // A margin never makes it easier, and that of a cosine costs as much for every embedding.
         let each = |margin| CosFace { scale, margin }.each(&x, &centers, &labels()).unwrap();
-        prop_assert!(each(0.3).iter().zip(&each(0.0)).all(|(with, without)| with >= without && *with <= without + 0.3 * scale * (1.0 + 1e-12)));
-        prop_assert!(ArcFace { scale, margin: 0.5 }.value(&x, &centers, &labels(), Reduction::Mean).unwrap() >= expected * (1.0 - 1e-12));
+        let most = 0.3 * scale * (1.0 + 1e-12);
+        prop_assert!(each(0.3).iter().zip(&each(0.0)).all(|(with, without)| with >= without && *with <= without + most));
+        let turned = ArcFace { scale, margin: 0.5 }.value(&x, &centers, &labels(), Reduction::Mean).unwrap();
+        prop_assert!(turned >= expected * (1.0 - 1e-12));
     }
 
     #[test]
