@@ -10,7 +10,7 @@ use loglik::metric::{
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2};
 
-use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, dot, knob};
+use super::{By, Call, Entry, Inputs, Random, Results, Seen, Size, knob};
 
 pub fn entries<T: Real>() -> Vec<Entry<T>> {
     [batches(), classes(), pairs(), others(), scores()].into_iter().flatten().collect()
@@ -182,14 +182,11 @@ fn alike<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &impl LabeledPairs
 
 fn paired<T: Real>(call: &Call<T>, out: &mut Results<T>, score: PairScore) {
     let (x, y, cotangent) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix1>(3));
-    let each = paired_scores(&x, &y, score);
-    out.array("scores", each.clone());
-    out.scalar("formed", each.clone().map(|each| dot(&each, &cotangent)));
     let result = paired_scores_backward(&x, &y, score, &cotangent);
     out.array("pull 0", result.clone().map(|(x, _)| x));
     out.array("pull 1", result.map(|(_, y)| y));
     let ones = ndarray::Array1::ones(x.nrows());
-    out.array("each", each);
+    out.array("each", paired_scores(&x, &y, score));
     let result = paired_scores_backward(&x, &y, score, &ones);
     out.array("grad 0", result.clone().map(|(x, _)| x));
     out.array("grad 1", result.map(|(_, y)| y));

@@ -135,7 +135,6 @@ pub const EXCEPTIONS: &[Exception] = &[
             "SemiHardTriplet",
             "SphereFace",
             "VicReg",
-            "flops",
             "margin_mse",
             "n_pairs",
             "paired_scores",
