@@ -12,6 +12,7 @@
 //! | [`contrastive`] | InfoNCE, CLIP, SigLIP, supervised contrastive over embeddings, in blocks |
 //! | [`transport`] | optimal transport: exact, entropic, on a line, certified bounds on it; the DEMD bound, EMO |
 //! | [`ratio`] | likelihood-ratio discriminators: DDO |
+//! | [`metric`] | metric learning over embeddings: triplets, pairs, proxies, angular margins, regularizers |
 //! | [`likelihood`] | Gaussian, Bernoulli and Poisson; implicit maximum likelihood |
 //! | [`diagnostics`] | what one watches while training; metrics of samples |
 //! | [`math`] | the scalar functions that all are made of, each with a stated error bound |
@@ -72,6 +73,7 @@ pub mod divergence;
 pub mod likelihood;
 pub mod logits;
 pub mod math;
+pub mod metric;
 pub mod preference;
 pub mod prelude;
 pub mod ratio;

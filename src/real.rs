@@ -32,6 +32,7 @@ pub trait Real:
     + crate::divergence::Compiled
     + crate::diagnostics::Compiled
     + crate::sequence::Compiled
+    + crate::metric::Compiled
 {
     /// `"f32"` or `"f64"`, for messages.
     const NAME: &'static str;

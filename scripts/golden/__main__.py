@@ -20,6 +20,9 @@ from pathlib import Path
 import numpy as np
 
 import contrastive
+import metric_pml
+import metric_sbert
+import metric_torch
 import pot_transport
 import redraw
 import schema
@@ -32,7 +35,10 @@ import trl_logits
 from peer import Peer
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
-FAMILIES = (torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport, contrastive)
+FAMILIES = (
+    *(torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport),
+    *(contrastive, metric_torch, metric_pml, metric_sbert),
+)
 PEERS = {name: peer for family in FAMILIES for name, peer in family.PEERS.items()}
 
 

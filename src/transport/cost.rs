@@ -1,10 +1,9 @@
 //! The cost of moving a unit of mass: a matrix, or a distance between points that is computed where it is needed.
 
-use std::ops::Range;
-
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::error::Position;
+use crate::math::length;
 use crate::{Error, Real, Result, check, rowwise};
 
 /// What moving a unit of mass costs between points, each axis of which counts alike.
@@ -169,24 +168,6 @@ impl GroundCost {
             _ => self.of(from.iter().zip(to).map(|(x, y)| x.as_f64() - y.as_f64())),
         }
     }
-}
-
-/// Sums of squares that have neither overflown nor lost anything below the range of the type.
-pub(super) const SAFE: Range<f64> = 1e-280..1e300;
-
-/// Euclidean length, also where the sum of squares overflows or vanishes before the root is taken.
-pub(super) fn length(differences: impl Iterator<Item = f64> + Clone) -> f64 {
-    let sum = differences.clone().fold(0.0, |sum, d| sum + d * d);
-    if SAFE.contains(&sum) { sum.sqrt() } else { scaled_length(differences) }
-}
-
-fn scaled_length(differences: impl Iterator<Item = f64>) -> f64 {
-    let (scale, sum) = differences.map(f64::abs).fold((0.0, 0.0), |(scale, sum): (f64, f64), d| match d {
-        0.0 => (scale, sum),
-        d if d > scale => (d, 1.0 + sum * (scale / d).powi(2)),
-        d => (scale, sum + (d / scale).powi(2)),
-    });
-    scale * sum.sqrt()
 }
 
 /// The coordinates of the places that are asked for.

@@ -3,9 +3,10 @@
 use ndarray::ArrayView1;
 
 use super::any_cost::AnyCost;
-use super::cost::{Cost, GroundCost, SAFE, length};
+use super::cost::{Cost, GroundCost};
 use super::twofold::{self, Twofold};
 use crate::Real;
+use crate::math::{SAFE, length};
 use crate::simd::{Kernel, LANES, dispatch};
 
 /// Columns whose coordinates are worked on together: 4 KiB of `f64`.

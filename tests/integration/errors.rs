@@ -37,6 +37,12 @@ const _: () = {
         SharedGaussian, SharedGaussianArguments, WeightedBernoulli, WeightedBernoulliArguments,
     };
     use loglik::logits::{LinearPlan, LogSumExp, MixCe, TaiLr, VocabularyShard, WeightedNll};
+    use loglik::metric::{
+        Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, Contrastive, CosFace, Cosent,
+        CosineEmbedding, Distance, GlobalOrthogonal, LiftedStructure, Matryoshka, MultiSimilarity, OnlineContrastive,
+        PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape, TripletSwap, Triplets, VicReg,
+        VicRegTerms,
+    };
     use loglik::preference::{Against, LabelUse, Margin, Needs, PairMetrics, Row};
     use loglik::preference::{
         ApoDown, Asft, CalDpo, Dpop, JensenShannonLink, LinearPairs, NcaPair, Nll, Placement, ProcessReward, RatingGap,
@@ -104,6 +110,11 @@ const _: () = {
     shared_between_threads::<(Gaussian, SharedGaussian, Bernoulli, WeightedBernoulli, Poisson, QuasiPoisson)>();
     shared_between_threads::<(GaussianArguments<f64>, SharedGaussianArguments<f64, f64>, BernoulliArguments<f64>)>();
     shared_between_threads::<(WeightedBernoulliArguments<f64>, PoissonArguments<f64>)>();
+    shared_between_threads::<(Triplet, TripletSwap, TripletShape, Triplets<f64>, Distance, PairScore)>();
+    shared_between_threads::<(BatchAllTriplet, BatchHardTriplet, SemiHardTriplet, LiftedStructure, MultiSimilarity)>();
+    shared_between_threads::<(Circle, CircleWeights, ArcFace, CosFace, SphereFace, ProxyAnchor)>();
+    shared_between_threads::<(Contrastive, OnlineContrastive, CosineEmbedding, Cosent, Angle)>();
+    shared_between_threads::<(Matryoshka, VicReg, VicRegTerms<f64>, GlobalOrthogonal)>();
     shared_between_threads::<(TopK, TopKStats<f64>, TopKNormalization)>();
     shared_between_threads::<(TokenStats, TokenColumns<f64, Ix2>, TokenMeans)>();
 };

@@ -11,6 +11,7 @@ mod line;
 mod linear;
 mod logits;
 mod margins;
+mod metric;
 mod observations;
 mod pairs;
 mod reductions;

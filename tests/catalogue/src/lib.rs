@@ -20,6 +20,7 @@ mod likelihood;
 mod linear;
 mod logits;
 mod margins;
+mod metric;
 pub mod objectives;
 pub mod oracle;
 mod pairs;
@@ -226,6 +227,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         exact::entries(),
         likelihood::entries(),
         contrastive::entries(),
+        metric::entries(),
     ];
     rooms.into_iter().flatten().collect()
 }

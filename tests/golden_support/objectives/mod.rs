@@ -10,6 +10,7 @@ mod divergence;
 mod likelihood;
 mod linear;
 mod logits;
+mod metric;
 mod pairs;
 mod transport;
 
@@ -48,7 +49,9 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "nll_poisson_log" => likelihood::poisson_log(case),
         _ => match named(objective) {
             Some(row) => pairs::run(case, &row),
-            None => Err(format!("unknown objective {objective:?}").into()),
+            None => {
+                metric::run(objective, case).unwrap_or_else(|| Err(format!("unknown objective {objective:?}").into()))
+            }
         },
     }
 }

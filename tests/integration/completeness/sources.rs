@@ -11,8 +11,11 @@ const OF_PAIRS: &[&str] = &["MarginLoss", "LabeledLoss", "PairLoss", "PairObject
 const OF_OTHERS: &[&str] = &[
     "CategoricalDivergence",
     "ClassDivergence",
+    "ClassMargin",
     "Density",
+    "EmbeddingObjective",
     "Generator",
+    "LabeledPairs",
     "RatioLink",
     "RatioLoss",
     "RatioObjective",
