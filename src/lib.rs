@@ -11,6 +11,7 @@
 //! | [`divergence`] | KL, Jensen-Shannon, α, Rényi, χ², Hellinger, total variation, f-divergences between categorical distributions |
 //! | [`transport`] | optimal transport: exact, entropic, on a line, certified bounds on it; the DEMD bound, EMO |
 //! | [`ratio`] | likelihood-ratio discriminators: DDO |
+//! | [`energy`] | energies, scores and fields: recovery likelihood, marginal consistency, interpolants, EDM, score matching |
 //! | [`likelihood`] | Gaussian, Bernoulli and Poisson; implicit maximum likelihood |
 //! | [`diagnostics`] | what one watches while training; metrics of samples |
 //! | [`math`] | the scalar functions that all are made of, each with a stated error bound |
@@ -67,6 +68,7 @@ mod testing;
 
 pub mod diagnostics;
 pub mod divergence;
+pub mod energy;
 pub mod likelihood;
 pub mod logits;
 pub mod math;

@@ -29,6 +29,7 @@ pub trait Real:
     + crate::preference::InType
     + crate::ratio::Compiled
     + crate::divergence::Compiled
+    + crate::energy::Compiled
     + crate::diagnostics::Compiled
     + crate::sequence::Compiled
 {

@@ -4,6 +4,7 @@ mod batchwise;
 mod detached;
 mod displacement;
 mod divergence;
+mod energy;
 mod entropic_transport;
 mod exact_transport;
 mod line;

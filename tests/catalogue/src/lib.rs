@@ -9,6 +9,7 @@ mod chain;
 pub mod columns;
 mod detached;
 mod divergence;
+mod energy;
 mod entropic;
 mod exact;
 pub mod hyper;
@@ -222,6 +223,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         samples::entries(),
         sequence_match::entries(),
         divergence::entries(),
+        energy::entries(),
         exact::entries(),
         likelihood::entries(),
     ];

@@ -16,6 +16,7 @@ const OF_OTHERS: &[&str] = &[
     "RatioLink",
     "RatioLoss",
     "RatioObjective",
+    "SampleLoss",
     "TokenObjective",
 ];
 
