@@ -142,3 +142,51 @@ pub(super) fn compute<T: Real>(
     let all: Vec<_> = (0..arrays.len()).map(|k| names.get(k).copied().unwrap_or(name)).collect();
     combine::weighted(&all, arrays, weights, Domain::Extended)
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, ShapeBuilder, array};
+
+    use super::*;
+
+    const INF: f64 = f64::INFINITY;
+
+    #[test]
+    fn infinities_have_their_limit_and_those_of_both_signs_none() {
+        let (a, b) = (array![-INF, 1.0, INF], array![2.0, -INF, 3.0]);
+        assert_eq!(composed_energy(&[(1.0, &*a), (2.0, &*b)]), Ok(array![-INF, -INF, INF]));
+        let error = composed_energy(&[(1.0, &*a), (-1.0, &*a)]).unwrap_err().to_string();
+        assert_eq!(error, "`terms`[0] is -inf, allowed is finite where another term is infinite of the other sign");
+        assert_eq!(guided_energy(&array![1.0], &array![f64::NAN], 0.0), Ok(array![1.0]));
+        let error = guided_score(&array![[1.0, 1.0]], &array![[0.0, f64::NAN]], 0.5).unwrap_err().to_string();
+        assert_eq!(error, "`policy`[0, 1] is NaN, allowed is any number but NaN");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let one = array![1.0_f32];
+        let none: [(f64, &ndarray::ArrayRef1<f32>); 0] = [];
+        let message = |error: Error| error.to_string();
+        assert_eq!(message(composed_energy(&none).unwrap_err()), "`terms` is empty, needed is at least one element");
+        let wide = array![1.0_f32, 2.0];
+        assert_eq!(
+            message(guided_energy(&one, &wide, 1.0).unwrap_err()),
+            "`unconditional` has shape [2], expected [1]"
+        );
+        assert_eq!(message(guided_energy(&one, &one, INF).unwrap_err()), "`weight` is inf, allowed is finite");
+        let huge = array![3e38_f32];
+        assert_eq!(
+            message(guided_energy(&huge, &one, 1.0).unwrap_err()),
+            "the result at `conditional`[0] overflows f32"
+        );
+    }
+
+    #[test]
+    fn many_blocks_in_any_layout_have_the_sums_of_single_elements() {
+        let packed = Array2::from_shape_fn((700, 301), |(i, j)| (i * 31 + j * 17) as f64 / 7.0);
+        let mut other = Array2::zeros((700, 301).f());
+        other.assign(&packed);
+        let sum = composed_energy(&[(0.5, &*packed), (-0.25, &*other)]).unwrap();
+        assert_eq!(sum, packed.mapv(|x| 0.25 * x));
+    }
+}

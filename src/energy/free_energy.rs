@@ -142,3 +142,62 @@ pub(super) fn compute_threshold<T: Real>(energies: ArrayView1<'_, T>, share: f64
     let rank = (share * values.len() as f64).ceil() as usize;
     Ok(values[parallel::ascending(&values)[rank.clamp(1, values.len()) - 1]])
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, array};
+
+    use super::*;
+    use crate::testing::all_close;
+
+    #[test]
+    fn energies_and_slopes_are_those_of_fifty_digits() {
+        let cases = [
+            (0.001, -2.5, [0.0, 0.0, -1.0]),
+            (
+                0.7,
+                -2.532_967_259_975_374,
+                [-0.041_173_796_652_770_8, -0.004_830_475_488_237_324, -0.953_995_727_858_991_9],
+            ),
+            (
+                1e4,
+                -10_986.656_335_460_2,
+                [-0.333_325_551_798_193_1, -0.333_275_556_715_148_3, -0.333_398_891_486_658_6],
+            ),
+        ];
+        for (temperature, expected, slopes) in cases {
+            let (energy, gradient) = FreeEnergy { temperature }.grad(&array![0.3, -1.2, 2.5]).unwrap();
+            all_close(energy, [expected], 1e-15);
+            all_close(gradient, slopes, 2e-14);
+        }
+    }
+
+    #[test]
+    fn a_temperature_beyond_the_type_still_has_its_softmax() {
+        let free = FreeEnergy { temperature: 1e42 }; // 1/τ is no number of f32, nor is the energy
+        assert_eq!(free.each(&array![1.0_f32, 1.0]).unwrap_err().to_string(), "the result at `logits` overflows f32");
+        let one = FreeEnergy { temperature: 1e42 }.grad(&array![5.0_f32]).unwrap();
+        assert_eq!(one.1, array![-1.0]);
+        let cold = FreeEnergy { temperature: 1e-300 }.each(&array![[0.0, 1e10]]).unwrap_err();
+        assert_eq!(cold.to_string(), "the result at `logits`[0, 1] overflows f64");
+        let error = FreeEnergy { temperature: 0.0 }.each(&array![1.0]).unwrap_err().to_string();
+        assert_eq!(error, "`temperature` is 0, allowed is finite and > 0");
+        let rows: Array2<f64> = array![[0.0, f64::NEG_INFINITY], [1.0, f64::NAN]];
+        assert_eq!(
+            FreeEnergy::default().each(&rows).unwrap_err().to_string(),
+            "`logits`[1, 1] is NaN, allowed is finite or -inf"
+        );
+    }
+
+    #[test]
+    fn a_threshold_keeps_its_share_and_no_less() {
+        let energies = Array1::from_shape_fn(200, |i| ((i * 73) % 200) as f64);
+        for (share, expected) in [(0.95, 189.0), (1.0, 199.0), (1e-300, 0.0), (0.501, 100.0)] {
+            assert_eq!(energy_threshold(&energies, share), Ok(expected), "{share}");
+        }
+        let message = |energies: Array1<f64>, share| energy_threshold(&energies, share).unwrap_err().to_string();
+        assert_eq!(message(array![], 0.5), "`energies` is empty, needed is at least one element");
+        assert_eq!(message(array![1.0], 0.0), "`share` is 0, allowed is (0, 1]");
+        assert_eq!(message(array![1.0, f64::NAN], 0.5), "`energies`[1] is NaN, allowed is not NaN");
+    }
+}

@@ -75,3 +75,30 @@ impl GuidanceSchedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::all_close;
+
+    #[test]
+    fn levels_are_those_of_fifty_digits_and_the_last_is_none() {
+        let schedule = GuidanceSchedule { coefficient: 1.5, ..GuidanceSchedule::default() };
+        let expected =
+            [1.764_503_363_531_613, 1.627_975_432_332_819, 1.327_975_432_332_819, 0.864_503_363_531_612_9, 0.0];
+        all_close(schedule.levels::<f64>(5).unwrap(), expected, 1e-15);
+        assert_eq!(schedule.levels::<f64>(1), Ok(ndarray::array![0.0]));
+        assert!(GuidanceSchedule::default().levels::<f32>(9).unwrap().iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |coefficient, bump, steps| {
+            GuidanceSchedule { coefficient, bump }.levels::<f32>(steps).unwrap_err().to_string()
+        };
+        assert_eq!(message(f64::NAN, 0.3, 3), "`coefficient` is NaN, allowed is finite");
+        assert_eq!(message(1.0, f64::INFINITY, 3), "`bump` is inf, allowed is finite");
+        assert_eq!(message(1.0, 0.3, 0), "`steps` is empty, needed is at least one element");
+        assert_eq!(message(1e39, 0.3, 3), "the result at `coefficient`[0] overflows f32");
+    }
+}

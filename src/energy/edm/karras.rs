@@ -85,3 +85,34 @@ impl KarrasGrid {
         self.sigma_max * (self.rho * (part * depth).ln_1p()).exp()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::all_close;
+
+    #[test]
+    fn levels_are_those_of_fifty_digits() {
+        let levels = |rho| KarrasGrid { rho, ..KarrasGrid::default() }.levels::<f64>(5).unwrap();
+        all_close(levels(1.0), [80.0, 60.0005, 40.001, 20.0015, 0.002, 0.0], 2e-15);
+        let expected = [80.0, 17.527_831_964_644_11, 2.515_218_976_147_158_6, 0.169_752_756_268_764_03, 0.002, 0.0];
+        all_close(levels(7.0), expected, 5e-15);
+        // As ρ grows, ratios become equal.
+        all_close(levels(1e9).into_iter().skip(1).take(1), [80.0 * (0.002_f64 / 80.0).powf(0.25)], 1e-8);
+        assert_eq!(KarrasGrid::default().levels::<f32>(1), Ok(ndarray::array![80.0, 0.0]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |grid: KarrasGrid, count| grid.levels::<f32>(count).unwrap_err().to_string();
+        let usual = KarrasGrid::default();
+        assert_eq!(message(usual, 0), "`levels` is empty, needed is at least one element");
+        assert_eq!(message(KarrasGrid { sigma_min: 0.0, ..usual }, 3), "`sigma_min` is 0, allowed is finite and > 0");
+        assert_eq!(
+            message(KarrasGrid { sigma_max: 1e-3, ..usual }, 3),
+            "`sigma_max` is 0.001, allowed is finite and at least `sigma_min`"
+        );
+        assert_eq!(message(KarrasGrid { rho: -1.0, ..usual }, 3), "`rho` is -1, allowed is finite and > 0");
+        assert_eq!(message(KarrasGrid { sigma_min: 1e-60, ..usual }, 3), "the result at `levels`[2] overflows f32");
+    }
+}

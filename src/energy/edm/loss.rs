@@ -129,3 +129,72 @@ impl SampleLoss<2, 1, 1, 0> for Edm {
         Ok(Form::Square { coefficients: [1.0, -1.0], rate: self.root_weight(numbers[0]), gain: 2.0 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::Reduction;
+    use crate::testing::all_close;
+
+    /// `σ`, loss, slopes, and the coefficients at `s = ½`: scripts/energy_reference.py.
+    const CASES: [(f64, f64, [f64; 3], [f64; 4]); 3] = [
+        (
+            0.002,
+            10_085_786.37,
+            [-400_006.4, -400_006.4, 3_125_050.0],
+            [0.999_984_000_255_995_9, 0.001_999_984_000_191_997_4, 1.999_984_000_191_997_4, -1.553_652_024_605_548],
+        ),
+        (
+            0.6,
+            273.4325,
+            [-10.844_444_444_444_445, -10.844_444_444_444_445, 84.722_222_222_222_22],
+            [0.409_836_065_573_770_5, 0.384_110_639_798_687_9, 1.280_368_799_328_959_7, -0.127_706_405_941_497_67],
+        ),
+        (
+            80.0,
+            161.376_303_515_625,
+            [-6.400_25, -6.400_25, 50.001_953_125],
+            [3.906_097_418_069_606_6e-5, 0.499_990_234_661_093, 0.012_499_755_866_527_325, 1.095_506_658_668_470_4],
+        ),
+    ];
+
+    #[test]
+    fn losses_and_coefficients_are_those_of_fifty_digits() {
+        let (denoised, clean) = (array![[0.3, -1.2, 2.5]], array![[1.1, -0.4, -3.75]]);
+        for (sigma, loss, slopes, [skip, out, input, noise]) in CASES {
+            let sigmas = array![sigma];
+            let arguments = EdmArguments { denoised: &*denoised, clean: &*clean, sigma: &*sigmas };
+            let (value, gradient) = Edm::default().grad(arguments, Reduction::Mean).unwrap();
+            all_close([value], [loss], 2e-15);
+            all_close(gradient, slopes, 2e-15);
+            let found = Edm::default().coefficients(sigma).unwrap();
+            all_close([found.skip, found.out, found.input, found.noise], [skip, out, input, noise], 1e-15);
+        }
+    }
+
+    #[test]
+    fn levels_whose_squares_are_no_numbers_have_their_loss() {
+        let edm = Edm { sigma_data: 1e-200 };
+        let coefficients = edm.coefficients(1e-200).unwrap();
+        all_close([coefficients.skip, coefficients.out], [0.5, 1e-200 * 0.5_f64.sqrt()], 2e-15);
+        let (denoised, clean, sigma) = (array![[3e-200]], array![[0.0]], array![1e-200]);
+        let arguments = EdmArguments { denoised: &*denoised, clean: &*clean, sigma: &*sigma };
+        all_close([edm.value(arguments, Reduction::Sum).unwrap()], [18.0], 2e-15);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let (x, sigma) = (array![[1.0_f32], [1.0]], array![1.0_f32, 0.0]);
+        let arguments = EdmArguments { denoised: &*x, clean: &*x, sigma: &*sigma };
+        let message = |edm: Edm| edm.value(arguments, Reduction::Sum).unwrap_err().to_string();
+        assert_eq!(message(Edm::default()), "`sigma`[1] is 0, allowed is finite and > 0");
+        assert_eq!(message(Edm { sigma_data: f64::NAN }), "`sigma_data` is NaN, allowed is finite and > 0");
+        assert_eq!(
+            Edm::default().coefficients(-1.0).unwrap_err().to_string(),
+            "`sigma` is -1, allowed is finite and > 0"
+        );
+        assert_eq!(Edm::default().weight(2.0).map(|w| (w * 1e12).round()), Ok(4.25e12));
+    }
+}

@@ -69,3 +69,29 @@ impl LogNormalSigma {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message =
+            |mean, std, normal: Array2<f32>| LogNormalSigma { mean, std }.sigma(&normal).unwrap_err().to_string();
+        assert_eq!(message(f64::NAN, 1.0, array![[0.0]]), "`mean` is NaN, allowed is finite");
+        assert_eq!(message(0.0, -1.0, array![[0.0]]), "`std` is -1, allowed is finite and >= 0");
+        assert_eq!(message(0.0, 1.0, array![[0.0, f32::INFINITY]]), "`normal`[0, 1] is inf, allowed is finite");
+        for far in [100.0, -120.0] {
+            assert_eq!(message(0.0, 1.0, array![[0.0], [far]]), "the result at `normal`[1, 0] overflows f32");
+        }
+        assert_eq!(
+            LogNormalSigma { mean: 0.0, std: 0.0 }
+                .sigma(&array![5.0, f64::NAN])
+                .map_err(|e| e.to_string())
+                .unwrap_err(),
+            "`normal`[1] is NaN, allowed is finite"
+        );
+    }
+}

@@ -102,3 +102,26 @@ impl SampleLoss<5, 1, 2, 0> for AntitheticInterpolant {
         Ok(Form::Antithetic { path: [-target.path, target.path], noise: target.noise })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::Reduction;
+
+    #[test]
+    fn a_field_that_feels_no_noise_feels_none_of_the_large_targets() {
+        // At t = 1e-300 targets of a score are ±1e300: a product would be lost in them, their difference is exact.
+        let (field, zero, noise, t) = (array![[0.5]], array![[0.0]], array![[1.0]], array![1e-300]);
+        let arguments =
+            AntitheticArguments { plus: &*field, minus: &*field, x0: &*zero, x1: &*zero, noise: &*noise, t: &*t };
+        let loss = AntitheticInterpolant { gamma: Gamma::Product, field: Field::Score };
+        assert_eq!(loss.value(arguments, Reduction::Mean), Ok(0.125));
+        let (_, gradient) = loss.grad(arguments, Reduction::Mean).unwrap();
+        assert_eq!((gradient.plus[[0, 0]], gradient.minus[[0, 0]]), (5e299, -5e299));
+        let t = array![0.0];
+        let error = loss.value(AntitheticArguments { t: &*t, ..arguments }, Reduction::Mean).unwrap_err();
+        assert_eq!(error.to_string(), "`t`[0] is 0, allowed is a time at which there is noise");
+    }
+}

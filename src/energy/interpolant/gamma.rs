@@ -119,3 +119,76 @@ impl Gamma {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::all_close;
+
+    /// Times, and `γ`, `γ̇`, `γ γ̇` of the root of 2.5, the product and the sine: scripts/energy_reference.py.
+    const CASES: [(f64, [[f64; 3]; 3]); 3] = [
+        (
+            0.001,
+            [
+                [0.049_974_993_746_873_05, 24.962_484_364_053_703, 1.2475],
+                [0.000_999, 0.998, 0.000_997_002],
+                [9.869_571_931_435_076e-6, 0.019_739_078_923_647_042, 1.948_162_592_972_085e-7],
+            ],
+        ),
+        (
+            0.3,
+            [
+                [0.724_568_837_309_471_9, 0.690_065_559_342_354_2, 0.5],
+                [0.21, 0.4, 0.084],
+                [0.654_508_497_187_473_7, 2.987_832_164_741_556, 1.955_561_539_993_392_2],
+            ],
+        ),
+        (
+            0.875,
+            [
+                [0.522_912_516_583_797_2, -1.792_842_914_001_590_5, -0.9375],
+                [0.109_375, -0.75, -0.082_031_25],
+                [0.146_446_609_406_726_24, -2.221_441_469_079_183, -0.325_322_571_142_143_26],
+            ],
+        ),
+    ];
+
+    #[test]
+    fn families_have_the_numbers_of_fifty_digits() {
+        for (t, families) in CASES {
+            for (gamma, expected) in
+                [Gamma::Root { a: 2.5 }, Gamma::Product, Gamma::SineSquared].into_iter().zip(families)
+            {
+                all_close([gamma.value(t), gamma.slope(t), gamma.value_slope(t)].map(Result::unwrap), expected, 4e-15);
+            }
+            assert_eq!(
+                [Gamma::Zero.value(t), Gamma::Zero.slope(t), Gamma::Zero.value_slope(t)],
+                [Ok(0.0), Ok(0.0), Ok(0.0)]
+            );
+        }
+    }
+
+    #[test]
+    fn both_ends_are_exact_limits_or_errors() {
+        let root = Gamma::Root { a: 2.5 };
+        for t in [0.0, 1.0] {
+            for gamma in [root, Gamma::Product, Gamma::SineSquared] {
+                assert_eq!(gamma.value(t), Ok(0.0));
+            }
+            let sign = 1.0 - 2.0 * t;
+            assert_eq!((Gamma::Product.slope(t), Gamma::SineSquared.slope(t).unwrap().abs()), (Ok(sign), 0.0));
+            assert_eq!((root.value_slope(t), Gamma::Product.value_slope(t).unwrap().abs()), (Ok(1.25 * sign), 0.0));
+            assert_eq!(root.slope(t).unwrap_err().to_string(), format!("`t` is {t}, allowed is (0, 1)"));
+        }
+        // Near the end as near the beginning.
+        let small = f64::EPSILON;
+        all_close([Gamma::SineSquared.value(1.0 - small).unwrap()], [Gamma::SineSquared.value(small).unwrap()], 1e-15);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |gamma: Gamma, t| gamma.value(t).unwrap_err().to_string();
+        assert_eq!(message(Gamma::Product, 1.5), "`t` is 1.5, allowed is [0, 1]");
+        assert_eq!(message(Gamma::Root { a: 0.0 }, 0.5), "`a` is 0, allowed is finite and > 0");
+    }
+}

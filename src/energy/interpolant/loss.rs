@@ -144,3 +144,74 @@ impl Interpolant {
         terms.sum(samples, &coefficients)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, array};
+
+    use super::*;
+    use crate::Reduction;
+    use crate::testing::all_close;
+
+    fn path() -> [Array2<f64>; 4] {
+        [array![[0.3, -1.2]], array![[1.1, -0.4]], array![[2.0, 0.5]], array![[-1.5, 0.25]]]
+    }
+
+    fn run(gamma: Gamma, field: Field, t: f64) -> Result<(f64, Array2<f64>)> {
+        let ([prediction, x0, x1, noise], t) = (path(), array![t]);
+        let arguments = InterpolantArguments { prediction: &*prediction, x0: &*x0, x1: &*x1, noise: &*noise, t: &*t };
+        Interpolant { gamma, field }.grad(arguments, Reduction::Mean)
+    }
+
+    #[test]
+    fn losses_and_slopes_are_those_of_fifty_digits() {
+        let cases = [
+            (Field::Velocity, 3.815_874_123_556_167, [3.881_748_247_112_334, -2.846_958_041_185_389]),
+            (Field::Score, -0.380_898_033_750_315_46, [-1.991_796_067_500_631, -0.818_033_988_749_894_8]),
+            (Field::Denoiser, 1.515, [1.8, -1.45]),
+            (Field::PathVelocity, 1.575, [-0.6, -2.1]),
+        ];
+        for (field, loss, slopes) in cases {
+            let (value, gradient) = run(Gamma::SineSquared, field, 0.3).unwrap();
+            all_close([value], [loss], 5e-15);
+            all_close(gradient, slopes, 5e-15);
+        }
+        let [_, x0, x1, noise] = path();
+        let interpolant = Interpolant { gamma: Gamma::SineSquared, field: Field::Velocity };
+        let point =
+            |t: f64| interpolant.point(InterpolantPath { x0: &*x0, x1: &*x1, noise: &*noise }, &array![t]).unwrap();
+        all_close(point(0.3), [0.388_237_254_218_789_4, 0.033_627_124_296_868_43], 5e-15);
+        assert_eq!((point(0.0), point(1.0)), (x0.clone(), x1.clone()));
+    }
+
+    #[test]
+    fn ends_are_limits_where_there_are_any() {
+        for t in [0.0, 1.0] {
+            let scores = [Gamma::Zero, Gamma::Root { a: 1.0 }, Gamma::Product, Gamma::SineSquared];
+            for gamma in scores {
+                let error = run(gamma, Field::Score, t).unwrap_err().to_string();
+                assert_eq!(error, format!("`t`[0] is {t}, allowed is a time at which there is noise"));
+                assert!(run(gamma, Field::Denoiser, t).is_ok() && run(gamma, Field::PathVelocity, t).is_ok());
+            }
+            let error = run(Gamma::Root { a: 1.0 }, Field::Velocity, t).unwrap_err().to_string();
+            assert_eq!(error, format!("`t`[0] is {t}, allowed is (0, 1)"));
+            assert!(run(Gamma::Product, Field::Velocity, t).is_ok());
+        }
+        let still = run(Gamma::Zero, Field::Velocity, 0.5).unwrap();
+        assert_eq!(still, run(Gamma::Product, Field::PathVelocity, 0.5).unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |gamma, t| run(gamma, Field::Velocity, t).unwrap_err().to_string();
+        assert_eq!(message(Gamma::Product, -0.5), "`t`[0] is -0.5, allowed is [0, 1]");
+        assert_eq!(message(Gamma::Root { a: -1.0 }, 0.5), "`a` is -1, allowed is finite and > 0");
+        let [_, x0, x1, noise] = path();
+        let point = |t: Array1<f64>| {
+            let path = InterpolantPath { x0: &*x0, x1: &*x1, noise: &*noise };
+            Interpolant::default().point(path, &t).unwrap_err().to_string()
+        };
+        assert_eq!(point(array![]), "`t` has shape [0], expected [1]");
+        assert_eq!(point(array![f64::NAN]), "`t`[0] is NaN, allowed is [0, 1]");
+    }
+}

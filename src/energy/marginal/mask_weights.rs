@@ -136,3 +136,42 @@ fn proper<T: Real>(argument: &'static str, numbers: &ArrayView1<'_, T>, sample: 
         false => Err(Error::Value { argument, position: sample.into(), value, allowed: "(0, 1]" }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn every_rule_weighs_what_is_masked_alone() {
+        let masked = array![[true, false, true, true], [false, false, false, false]];
+        let (levels, none) = (array![0.25, 0.5], Array2::zeros((2, 4)));
+        let row = |x: f64| {
+            let mut all: Array2<f64> = none.clone();
+            [0, 2, 3].map(|i| all[[0, i]] = x);
+            all
+        };
+        assert_eq!(MaskWeights::Sum.weights(&masked), Ok(row(1.0)));
+        assert_eq!(MaskWeights::PerMasked.weights(&masked), Ok(row(4.0 / 3.0)));
+        assert_eq!(MaskWeights::InverseLevel(&levels).weights(&masked), Ok(row(4.0)));
+        let rule = MaskWeights::Schedule { times: &levels, schedule: NoiseSchedule::default() };
+        assert_eq!(rule.weights(&masked), Ok(row(4.0)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let masked = array![[true], [true]];
+        let message = |levels: ndarray::Array1<f32>| {
+            let rule = MaskWeights::Schedule { times: &levels, schedule: NoiseSchedule::default() };
+            let times = rule.weights(&masked).unwrap_err().to_string();
+            let levels = MaskWeights::InverseLevel(&levels).weights(&masked).unwrap_err().to_string();
+            assert_eq!(times.replace("times", "levels"), levels);
+            levels
+        };
+        assert_eq!(message(array![1.0]), "`levels` has shape [1], expected [2]");
+        assert_eq!(message(array![1.0, 0.0]), "`levels`[1] is 0, allowed is (0, 1]");
+        assert_eq!(message(array![f32::NAN, 1.0]), "`levels`[0] is NaN, allowed is (0, 1]");
+        assert_eq!(message(array![1.0, 1e-40]), "the result at `levels`[1] overflows f32");
+    }
+}

@@ -106,3 +106,31 @@ impl NoiseSchedule {
         check::parameter("time", time, "[0, 1]", (0.0..=1.0).contains(&time))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::all_close;
+
+    #[test]
+    fn schedules_have_the_numbers_of_fifty_digits_and_their_ends() {
+        let geometric = NoiseSchedule::Geometric { sigma_min: 1e-3, sigma_max: 1.0 };
+        let of = |time| {
+            [geometric.total(time), geometric.mask_probability(time), geometric.masked_weight(time)].map(Result::unwrap)
+        };
+        all_close(of(0.4), [0.015_848_931_924_611_135, 0.015_723_998_494_309_014, 6.853_159_602_598_875], 2e-15);
+        all_close([of(0.0)[0], of(1.0)[0]], [1e-3, 1.0], 1e-15);
+        let linear = NoiseSchedule::LogLinear { epsilon: 0.0 };
+        assert_eq!((linear.total(1.0), linear.mask_probability(1.0)), (Ok(f64::INFINITY), Ok(1.0)));
+        assert_eq!((linear.total(0.0).unwrap().to_bits(), linear.masked_weight(0.0)), (0, Ok(f64::INFINITY)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |schedule: NoiseSchedule, time| schedule.total(time).unwrap_err().to_string();
+        assert_eq!(message(NoiseSchedule::default(), 1.5), "`time` is 1.5, allowed is [0, 1]");
+        assert_eq!(message(NoiseSchedule::LogLinear { epsilon: 1.0 }, 0.5), "`epsilon` is 1, allowed is [0, 1)");
+        let equal = NoiseSchedule::Geometric { sigma_min: 1.0, sigma_max: 1.0 };
+        assert_eq!(message(equal, 0.5), "`sigma_max` is 1, allowed is finite and above `sigma_min`");
+    }
+}

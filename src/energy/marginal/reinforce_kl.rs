@@ -160,3 +160,58 @@ fn standardize(values: &mut [f64]) {
     let deviation = (reduction::pairwise(&squares) / (values.len() - 1) as f64).sqrt();
     values.iter_mut().for_each(|x| *x /= deviation);
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, array};
+
+    use super::*;
+    use crate::testing::all_close;
+
+    fn kl(advantage: Advantage) -> ReinforceKl {
+        ReinforceKl { advantage }
+    }
+
+    #[test]
+    fn advantages_are_those_of_fifty_digits() {
+        let (log_probs, log_density) = (array![-1.5, -0.25, -3.0, -2.0], array![0.5, -1.0, -2.75, 1.0]);
+        let of = |advantage| kl(advantage).advantages(&log_probs, &log_density).unwrap();
+        all_close(of(Advantage::Raw), [-2.0, 0.75, -0.25, -3.0], 0.0);
+        all_close(of(Advantage::Centered), [-0.875, 1.875, 0.875, -1.875], 1e-15);
+        let standardized =
+            [-0.517_926_804_850_339_6, 1.109_843_153_250_727_7, 0.517_926_804_850_339_6, -1.109_843_153_250_727_7];
+        all_close(of(Advantage::Standardized), standardized, 1e-15);
+        let (value, gradient) = kl(Advantage::Standardized).grad(&log_probs, &log_density).unwrap();
+        all_close(&gradient * 4.0, standardized, 1e-15);
+        all_close([value], [(&gradient * &log_probs).sum()], 1e-15);
+    }
+
+    #[test]
+    fn equal_ratios_and_a_single_one_have_no_advantage_but_their_own() {
+        for (log_probs, log_density) in [(array![-1.3], array![0.7]), (array![-0.1, 0.9, 2.9], array![-1.1, -0.1, 1.9])]
+        {
+            for advantage in [Advantage::Centered, Advantage::Standardized] {
+                let (value, gradient): (f64, Array1<f64>) = kl(advantage).grad(&log_probs, &log_density).unwrap();
+                assert_eq!((value, gradient.iter().all(|&x| x == 0.0)), (0.0, true), "{advantage:?}");
+            }
+        }
+        let far = ReinforceKl::default().advantages(&array![1e300, -1e300, 0.0], &array![0.0, 0.0, 0.0]).unwrap();
+        all_close(far.iter().copied().take(2), [1.0, -1.0], 1e-15);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |log_probs: Array1<f64>, log_density: Array1<f64>| {
+            ReinforceKl::default().value(&log_probs, &log_density).unwrap_err().to_string()
+        };
+        assert_eq!(message(array![1.0], array![]), "`log_density` has shape [0], expected [1]");
+        assert_eq!(message(array![], array![]), "`log_probs` holds nothing to average over");
+        assert_eq!(
+            message(array![0.0, f64::NEG_INFINITY], array![0.0, 0.0]),
+            "`log_probs`[1] is -inf, allowed is finite"
+        );
+        assert_eq!(message(array![0.0], array![f64::NAN]), "`log_density`[0] is NaN, allowed is finite");
+        let raw = kl(Advantage::Raw).value(&array![f64::MAX], &array![f64::MIN]).unwrap_err();
+        assert_eq!(raw.to_string(), "the result at `log_probs`[0] overflows f64");
+    }
+}

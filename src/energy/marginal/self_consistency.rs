@@ -93,3 +93,23 @@ impl Density<3, 3> for SelfConsistency {
         (pull * residual, [slope, slope, T::zero() - slope])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn residuals_of_far_log_marginals_keep_their_digits() {
+        let loss = SelfConsistency { scale: 10.0 };
+        let (value, slopes) = loss.at::<f64, false>([-1e16, -2.0, -1e16 - 4.0]);
+        assert_eq!((value, slopes), (40.0, [40.0, 40.0, -40.0]));
+        let (value, slopes) = loss.at::<f64, false>([-3.0, -0.5, -3.5]);
+        assert_eq!((value, slopes.map(f64::to_bits)), (0.0, [0; 3]));
+    }
+
+    #[test]
+    fn a_scale_that_is_none_is_refused() {
+        let error = SelfConsistency { scale: 0.0 }.check().unwrap_err().to_string();
+        assert_eq!(error, "`scale` is 0, allowed is finite and > 0");
+    }
+}

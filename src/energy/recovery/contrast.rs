@@ -1,7 +1,7 @@
 //! The loss that raises the energy of data and lowers that of samples.
 
-use crate::likelihood::{Density, Domain};
 use crate::Real;
+use crate::likelihood::{Density, Domain};
 
 /// One thing for each argument of [`RecoveryContrast`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,5 +77,26 @@ impl Density<3, 2> for RecoveryContrast {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, [positive, negative, weight]: [T; 3]) -> (T, [T; 2]) {
         (weight * (negative - positive) + T::zero(), [T::zero() - weight, weight])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::Reduction;
+
+    #[test]
+    fn a_level_of_no_weight_counts_nothing_and_slopes_have_no_negative_zero() {
+        let (positive, negative, weight) = (array![1.0, 2.0], array![4.0, -1.0], array![0.0, 0.5]);
+        let arguments = RecoveryContrastArguments { positive: &*positive, negative: &*negative, weight: &*weight };
+        let (value, gradient) = RecoveryContrast.grad(arguments, Reduction::Sum).unwrap();
+        assert_eq!((value, gradient.negative), (-1.5, array![0.0, 0.5]));
+        assert_eq!(gradient.positive.map(|x| x.to_bits()), array![0.0_f64, -0.5].map(|x| x.to_bits()));
+        let weight = array![1.0, -1.0];
+        let arguments = RecoveryContrastArguments { positive: &*positive, negative: &*negative, weight: &*weight };
+        let error = RecoveryContrast.value(arguments, Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "`weight`[1] is -1, allowed is finite and >= 0");
     }
 }

@@ -1,7 +1,7 @@
 //! The energy of a conditional model, given a noisier observation.
 
-use crate::energy::samples::{Fault, Form, columns};
 use crate::energy::SampleLoss;
+use crate::energy::samples::{Fault, Form, columns};
 use crate::likelihood::Domain;
 
 /// One thing for each argument of [`RecoveryEnergy`]: `A` of the shape of the samples, `P` one number for each.
@@ -91,5 +91,50 @@ impl SampleLoss<2, 2, 2, 1> for RecoveryEnergy {
 
     fn form(&self, numbers: &[f64]) -> Result<Form, Fault> {
         Ok(Form::Square { coefficients: [1.0, -1.0], rate: 1.0 / numbers[1], gain: -1.0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::Reduction;
+    use crate::testing::all_close;
+
+    /// Energy and slopes in y at three noise levels: scripts/energy_reference.py.
+    const CASES: [(f64, f64, [f64; 3]); 3] = [
+        (0.07, -4_117.381_632_653_061, [163.265_306_122_448_98, 163.265_306_122_448_98, -1_275.510_204_081_632_7]),
+        (1.3, -12.735_650_887_573_965, [0.473_372_781_065_088_76, 0.473_372_781_065_088_76, -3.698_224_852_071_006]),
+        (250.0, -0.800_322_74, [1.28e-5, 1.28e-5, -1e-4]),
+    ];
+
+    #[test]
+    fn energies_and_slopes_are_those_of_fifty_digits() {
+        let (y, x) = (array![[0.3, -1.2, 2.5]], array![[1.1, -0.4, -3.75]]);
+        for (sigma, expected, slopes) in CASES {
+            let (energy, sigma) = (array![-0.8], array![sigma]);
+            let arguments = RecoveryArguments { y: &*y, x: &*x, energy: &*energy, sigma: &*sigma };
+            let (value, gradient) = RecoveryEnergy.grad(arguments, Reduction::Sum).unwrap();
+            all_close([value], [expected], 1e-15);
+            all_close(gradient.y.clone(), slopes, 2e-15);
+            all_close(gradient.x, -gradient.y.row(0).to_owned(), 0.0);
+            assert_eq!(gradient.energy, array![1.0]);
+        }
+    }
+
+    #[test]
+    fn no_noise_is_too_small_for_a_sample_that_is_its_observation() {
+        let (y, energy) = (array![[1e30, -1e-30]], array![2.5]);
+        for sigma in [5e-324, 1e-300, 1.0, 1e300] {
+            let sigma = array![sigma];
+            let arguments = RecoveryArguments { y: &*y, x: &*y, energy: &*energy, sigma: &*sigma };
+            let (value, gradient) = RecoveryEnergy.grad(arguments, Reduction::Sum).unwrap();
+            assert_eq!((value, gradient.y), (2.5, array![[0.0, 0.0]]));
+        }
+        // The square of 1e-200 is no number, but its third part is one deviation.
+        let (y, x, sigma) = (array![[3e-200]], array![[0.0]], array![1e-200]);
+        let arguments = RecoveryArguments { y: &*y, x: &*x, energy: &*energy, sigma: &*sigma };
+        all_close([RecoveryEnergy.value(arguments, Reduction::Sum).unwrap()], [-2.0], 1e-15);
     }
 }

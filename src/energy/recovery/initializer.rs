@@ -1,7 +1,7 @@
 //! The loss of the model that proposes where sampling begins.
 
-use crate::energy::samples::{Fault, Form};
 use crate::energy::SampleLoss;
+use crate::energy::samples::{Fault, Form};
 use crate::likelihood::Domain;
 
 /// One thing for each argument of [`Initializer`].
@@ -67,5 +67,39 @@ impl SampleLoss<2, 0, 1, 0> for Initializer {
 
     fn form(&self, _: &[f64]) -> Result<Form, Fault> {
         Ok(Form::Square { coefficients: [1.0, -1.0], rate: 1.0, gain: 2.0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array4, array};
+
+    use super::*;
+    use crate::Reduction;
+
+    #[test]
+    fn all_axes_of_a_sample_are_summed() {
+        let proposal = Array4::from_shape_fn((2, 1, 2, 3), |(i, _, j, k)| (i + j * k) as f64);
+        let refined = Array4::zeros((2, 1, 2, 3));
+        let arguments = InitializerArguments { proposal: &*proposal, refined: &*refined };
+        assert_eq!(Initializer.each(arguments).unwrap(), array![5.0, 17.0]);
+        assert_eq!(Initializer.grad(arguments, Reduction::Mean).unwrap(), (11.0, proposal.clone()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let (one, two) = (array![[1.0]], array![[1.0], [f64::NAN]]);
+        let message = |proposal, refined| {
+            Initializer.value(InitializerArguments { proposal, refined }, Reduction::Sum).unwrap_err().to_string()
+        };
+        assert_eq!(message(&*one, &*two), "`refined` has shape [2, 1], expected [1, 1]");
+        assert_eq!(message(&*two, &*two), "`proposal`[1, 0] is NaN, allowed is finite");
+        let huge = array![[1e200]];
+        let zero = array![[0.0]];
+        assert_eq!(message(&*huge, &*zero), "the result at `proposal`[0] overflows f64");
+        let scalar = ndarray::arr0(1.0);
+        let arguments = InitializerArguments { proposal: &*scalar, refined: &*scalar };
+        let error = Initializer.value(arguments, Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "`proposal` has shape [], expected [1]");
     }
 }

@@ -81,3 +81,35 @@ impl Langevin {
         combine::weighted(&["y", "gradient", "x", "noise"], arrays, &factors, Domain::Finite)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::testing::all_close;
+
+    #[test]
+    fn without_an_observation_it_is_plain_langevin() {
+        let (y, gradient, noise) = (array![0.5, -2.0], array![1.0, 3.0], array![-1.0, 0.25]);
+        let unread = array![f64::NAN, f64::INFINITY];
+        let langevin = Langevin { step: 0.1, sigma: f64::INFINITY };
+        let next =
+            langevin.step(LangevinArguments { y: &*y, gradient: &*gradient, x: &*unread, noise: &*noise }).unwrap();
+        all_close(next, [0.5 + 0.005 - 0.1, -2.0 + 0.015 + 0.025], 1e-15);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let one = array![1.0];
+        let of = |step, sigma, x: &ndarray::Array1<f64>| {
+            let arguments = LangevinArguments { y: &*one, gradient: &*one, x: &**x, noise: &*one };
+            Langevin { step, sigma }.step(arguments).unwrap_err().to_string()
+        };
+        assert_eq!(of(0.0, 1.0, &one), "`step` is 0, allowed is finite and > 0");
+        assert_eq!(of(1.0, f64::NAN, &one), "`sigma` is NaN, allowed is > 0");
+        assert_eq!(of(1.0, 1.0, &array![1.0, 2.0]), "`x` has shape [2], expected [1]");
+        assert_eq!(of(1.0, 1.0, &array![f64::NEG_INFINITY]), "`x`[0] is -inf, allowed is finite");
+        assert_eq!(of(1e200, 1e-200, &one), "the result at `y`[0] overflows f64");
+    }
+}

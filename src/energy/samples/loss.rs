@@ -128,7 +128,15 @@ fn name<L: SampleLoss<N, M, G, H>, const N: usize, const M: usize, const G: usiz
 }
 
 /// The reduced loss, and `out` filled: the caller's dimension goes, and what is left is compiled already.
-fn run<L: SampleLoss<N, M, G, H>, T: Real, D: Dimension, const N: usize, const M: usize, const G: usize, const H: usize>(
+fn run<
+    L: SampleLoss<N, M, G, H>,
+    T: Real,
+    D: Dimension,
+    const N: usize,
+    const M: usize,
+    const G: usize,
+    const H: usize,
+>(
     loss: &L,
     (samples, numbers): ([&ArrayRef<T, D>; N], [&ArrayRef1<T>; M]),
     reduction: Reduction<'_, T>,

@@ -5,8 +5,8 @@ mod form;
 mod loss;
 pub(super) mod pass;
 
-pub(super) use columns::columns;
 pub use columns::Columns;
+pub(super) use columns::columns;
 #[allow(unreachable_pub)] // in hidden items of a public trait
 pub use form::{Fault, Form};
 pub use loss::SampleLoss;

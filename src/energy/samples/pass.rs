@@ -142,9 +142,8 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
                 return Ok(());
             }
             let numbers = self.numbers(row)?;
-            let form = (self.request.form)(&numbers).map_err(|Fault { number, allowed }| {
-                self.wrong_number(number, row, numbers[number], allowed)
-            })?;
+            let form = (self.request.form)(&numbers)
+                .map_err(|Fault { number, allowed }| self.wrong_number(number, row, numbers[number], allowed))?;
             let sum = self.terms(row, &form, scratch, &mut slopes, is_steep)?;
             let (value, pull) = form.finish(sum);
             *loss = value + numbers[..self.request.added].iter().sum::<f64>();
@@ -257,4 +256,79 @@ fn scaled<T: Real>(slopes: &mut [Option<&mut [T]>; SLOPES], factor: T) -> bool {
         }
     }
     is_finite
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, Array3, ShapeBuilder, array};
+
+    use crate::energy::{Edm, EdmArguments, RecoveryArguments, RecoveryEnergy, RecoveryGradient, SampleLoss};
+    use crate::testing::{close, generator};
+    use crate::{Reduction, SumCount};
+
+    #[test]
+    fn samples_of_several_blocks_are_the_plain_sum() {
+        let mut next = generator(5);
+        let (width, mut random) = (3 * super::BLOCK + 77, |_| 2.0 * next() - 1.0);
+        let (denoised, clean) =
+            (Array2::from_shape_fn((3, width), &mut random), Array2::from_shape_fn((3, width), &mut random));
+        let sigma = array![0.5, 1.0, 2.0];
+        let arguments = EdmArguments { denoised: &*denoised, clean: &*clean, sigma: &*sigma };
+        let edm = Edm { sigma_data: 1.0 };
+        let each = edm.each(arguments).unwrap();
+        for i in 0..3 {
+            let weight = 1.0 + 1.0 / (sigma[i] * sigma[i]);
+            close(each[i], weight * (&denoised.row(i) - &clean.row(i)).mapv(|d| d * d).sum(), 1e-14);
+        }
+        let (value, gradient) = edm.grad(arguments, Reduction::Mean).unwrap();
+        close(value, each.sum() / 3.0, 1e-15);
+        close(gradient[[2, width - 1]], 2.0 * 1.25 / 3.0 * (denoised[[2, width - 1]] - clean[[2, width - 1]]), 1e-14);
+        let parts = edm.sum_count(arguments).unwrap();
+        assert_eq!(parts.count, 3.0);
+        close(parts.mean().unwrap(), value, 1e-15);
+        assert_eq!(SumCount::default().merge(parts), parts);
+    }
+
+    #[test]
+    fn gradients_reach_arrays_of_any_layout_and_other_shapes_are_refused() {
+        let y = Array3::from_shape_fn((2, 3, 2), |(i, j, k)| (i + 2 * j + k) as f64);
+        let (x, energy, sigma) = (Array3::zeros((2, 3, 2)), array![1.0, 2.0], array![1.0, 2.0]);
+        let arguments = RecoveryArguments { y: &*y, x: &*x, energy: &*energy, sigma: &*sigma };
+        let (value, expected) = RecoveryEnergy.grad(arguments, Reduction::Mean).unwrap();
+        let mut out =
+            RecoveryGradient { y: Array3::zeros((2, 3, 2).f()), x: Array3::zeros((2, 3, 2)), energy: Array1::zeros(2) };
+        let places = RecoveryGradient { y: &mut *out.y, x: &mut *out.x, energy: &mut *out.energy };
+        assert_eq!(RecoveryEnergy.grad_into(arguments, Reduction::Mean, places), Ok(value));
+        assert_eq!(out, expected);
+        assert_eq!(out.energy, array![0.5, 0.5]);
+        let mut short = Array1::zeros(1);
+        let places = RecoveryGradient { y: &mut *out.y, x: &mut *out.x, energy: &mut *short };
+        let error = RecoveryEnergy.grad_into(arguments, Reduction::Mean, places).unwrap_err();
+        assert_eq!(error.to_string(), "`out.energy` has shape [1], expected [2]");
+        let mut small = Array3::zeros((2, 3, 1));
+        let places = RecoveryGradient { y: &mut *out.y, x: &mut *small, energy: &mut *out.energy };
+        let error = RecoveryEnergy.grad_into(arguments, Reduction::Mean, places).unwrap_err();
+        assert_eq!(error.to_string(), "`out.x` has shape [2, 3, 1], expected [2, 3, 2]");
+    }
+
+    #[test]
+    fn numbers_and_weights_are_as_many_as_samples() {
+        let (y, two, three) = (Array2::<f64>::zeros((2, 3)), array![1.0, 1.0], array![1.0, 1.0, -1.0]);
+        let message = |energy: &Array1<f64>, weights: &Array1<f64>| {
+            let arguments = RecoveryArguments { y: &*y, x: &*y, energy: &**energy, sigma: &*two };
+            RecoveryEnergy.value(arguments, Reduction::Weighted(weights)).unwrap_err().to_string()
+        };
+        assert_eq!(message(&three, &two), "`energy` has shape [3], expected [2]");
+        assert_eq!(message(&two, &three), "`weights` has shape [3], expected [2]");
+        assert_eq!(message(&two, &array![1.0, -1.0]), "`weights`[1] is -1, allowed is finite and >= 0");
+    }
+
+    #[test]
+    fn a_loss_that_fits_and_a_slope_that_does_not_is_an_error_of_the_gradient_alone() {
+        let (y, x, energy, sigma) = (array![[1e-22_f32]], array![[0.0]], array![0.0], array![1e-36]);
+        let arguments = RecoveryArguments { y: &*y, x: &*x, energy: &*energy, sigma: &*sigma };
+        assert!(RecoveryEnergy.value(arguments, Reduction::Sum).is_ok()); // half of 1e14, squared
+        let error = RecoveryEnergy.grad(arguments, Reduction::Sum).unwrap_err();
+        assert_eq!(error.to_string(), "the result at `y`[0] overflows f32");
+    }
 }

@@ -80,3 +80,46 @@ impl SampleLoss<2, 1, 1, 0> for DenoisingScore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::Reduction;
+    use crate::testing::all_close;
+
+    #[test]
+    fn losses_and_slopes_are_those_of_fifty_digits() {
+        let (score, noise) = (array![[0.3, -1.2, 2.5]], array![[1.1, -0.4, -3.75]]);
+        let cases = [
+            (0.01, 76_309.89, [110.3, -41.2, -372.5]),
+            (
+                1.7,
+                1.521_747_404_844_290_7,
+                [0.947_058_823_529_411_8, -1.435_294_117_647_058_8, 0.294_117_647_058_823_5],
+            ),
+        ];
+        for (sigma, loss, slopes) in cases {
+            let sigmas = array![sigma];
+            let arguments = DenoisingScoreArguments { score: &*score, noise: &*noise, sigma: &*sigmas };
+            let of = |weighting| DenoisingScore { weighting }.grad(arguments, Reduction::Mean).unwrap();
+            let (value, gradient) = of(ScoreWeighting::Uniform);
+            all_close([value], [loss], 2e-15);
+            all_close(gradient, slopes, 5e-15);
+            let (value, gradient) = of(ScoreWeighting::Variance);
+            all_close([value], [sigma * sigma * loss], 2e-15);
+            all_close(gradient, slopes.map(|slope| sigma * sigma * slope), 5e-15);
+        }
+    }
+
+    #[test]
+    fn weighted_by_the_variance_no_noise_is_too_small() {
+        let (score, noise, sigma) = (array![[2.0]], array![[1.0]], array![1e-300]);
+        let arguments = DenoisingScoreArguments { score: &*score, noise: &*noise, sigma: &*sigma };
+        assert_eq!(DenoisingScore::default().value(arguments, Reduction::Sum), Ok(0.5));
+        let uniform = DenoisingScore { weighting: ScoreWeighting::Uniform };
+        let error = uniform.value(arguments, Reduction::Sum).unwrap_err().to_string();
+        assert_eq!(error, "the result at `score`[0] overflows f64");
+    }
+}

@@ -13,7 +13,13 @@ pub struct ExplicitScoreArguments<A, P> {
     /// For the trace of its Jacobian there.
     pub trace: P,
 }
-columns!(ExplicitScoreArguments<1, 1> { score; trace });
+columns!(
+    ExplicitScoreArguments < 1,
+    1 > {
+        score;
+        trace
+    }
+);
 
 /// Score matching, in Hyvärinen's form: the score at the data against the trace of its Jacobian.
 ///
@@ -64,5 +70,38 @@ impl SampleLoss<1, 1, 1, 1> for ExplicitScore {
 
     fn form(&self, _: &[f64]) -> Result<Form, Fault> {
         Ok(Form::Norm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::{Error, Reduction};
+
+    #[test]
+    fn weights_are_the_slopes_of_the_traces() {
+        let (score, trace) = (array![[1.0, 2.0], [f64::NAN, 0.0], [3.0, 0.0]], array![1.0, f64::NAN, -2.0]);
+        let weights = array![0.5, 0.0, 2.0];
+        let arguments = ExplicitScoreArguments { score: &*score, trace: &*trace };
+        let (value, gradient) = ExplicitScore.grad(arguments, Reduction::Weighted(&weights)).unwrap();
+        assert_eq!((value, &gradient.trace), (0.5 * 3.5 + 2.0 * 2.5, &weights)); // what has no weight is never read
+        assert_eq!(gradient.score, array![[0.5, 1.0], [0.0, 0.0], [6.0, 0.0]]);
+        let error = ExplicitScore.value(arguments, Reduction::Mean).unwrap_err().to_string();
+        assert_eq!(error, "`trace`[1] is NaN, allowed is finite");
+    }
+
+    #[test]
+    fn of_no_samples_the_sum_is_0_and_a_mean_is_refused() {
+        let (score, trace) = (Array2::<f32>::zeros((0, 3)), array![]);
+        let arguments = ExplicitScoreArguments { score: &*score, trace: &*trace };
+        let (value, gradient) = ExplicitScore.grad(arguments, Reduction::Sum).unwrap();
+        assert_eq!((value, gradient.score.shape()), (0.0, &[0, 3][..]));
+        let error = ExplicitScore.value(arguments, Reduction::Mean).unwrap_err();
+        assert_eq!(error, Error::NothingToAverage { argument: "score" });
+        let (score, trace) = (Array2::<f32>::zeros((2, 0)), array![1.0, 2.0]);
+        let arguments = ExplicitScoreArguments { score: &*score, trace: &*trace };
+        assert_eq!(ExplicitScore.grad(arguments, Reduction::Mean).map(|(value, _)| value), Ok(1.5));
     }
 }

@@ -24,7 +24,13 @@ pub struct SlicedScoreGradient<A, P> {
     /// For `vᵀ J v`.
     pub curvature: P,
 }
-columns!(SlicedScoreGradient<1, 1> { score; curvature });
+columns!(
+    SlicedScoreGradient < 1,
+    1 > {
+        score;
+        curvature
+    }
+);
 
 /// Sliced score matching: the score and its Jacobian along a random direction.
 ///
@@ -70,5 +76,24 @@ impl SampleLoss<2, 1, 1, 1> for SlicedScore {
 
     fn form(&self, _: &[f64]) -> Result<Form, Fault> {
         Ok(Form::SquaredProduct)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::Reduction;
+    use crate::testing::all_close;
+
+    #[test]
+    fn loss_and_slopes_are_those_of_fifty_digits() {
+        let (score, direction, curvature) = (array![[0.3, -1.2, 2.5]], array![[1.1, -0.4, -3.75]], array![-1.25]);
+        let arguments = SlicedScoreArguments { score: &*score, direction: &*direction, curvature: &*curvature };
+        let (value, gradient) = SlicedScore.grad(arguments, Reduction::Mean).unwrap();
+        all_close([value], [35.429_612_5], 1e-15);
+        all_close(gradient.score, [-9.4215, 3.426, 32.118_75], 2e-15);
+        assert_eq!(gradient.curvature, array![1.0]);
     }
 }

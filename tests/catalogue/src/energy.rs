@@ -82,8 +82,7 @@ fn numbers<T: Real>() -> Vec<Entry<T>> {
     vec![
         Entry::new("RecoveryContrast, mean", triples, |call, out| {
             let [positive, negative, weight] = [0, 1, 2].map(|i| call.real::<Ix2>(i));
-            let arguments =
-                RecoveryContrastArguments { positive: &*positive, negative: &*negative, weight: &*weight };
+            let arguments = RecoveryContrastArguments { positive: &*positive, negative: &*negative, weight: &*weight };
             density(call, out, &RecoveryContrast, arguments, Reduction::Mean, [0, 1]);
         }),
         Entry::new("SelfConsistency, weighted", triples, |call, out| {
@@ -95,15 +94,20 @@ fn numbers<T: Real>() -> Vec<Entry<T>> {
             density(call, out, &loss, arguments, Reduction::Weighted(&weights), [0, 1, 3]);
         })
         .without(By::Weights(2), &[0, 1, 3], Seen::Reduced),
-        Entry::new("begin_consistency", |random, _| Inputs::reals([random.uniform(&[2], -2.0, 2.0)]), |call, out| {
-            let both = call.real::<Ix1>(0);
-            let (Some(&marginal), Some(&normalizer)) = (both.first(), both.get(1)) else { return };
-            out.scalar("value", begin_consistency(marginal, normalizer));
-            let result = begin_consistency_grad(marginal, normalizer);
-            // What is beyond the two has no slope.
-            let all = |slopes: [T; 2]| both.iter().enumerate().map(|(i, _)| slopes.get(i).copied().unwrap_or(T::zero()));
-            out.grad("", [0], result.map(|(value, slopes)| (value, [all(slopes).collect::<Array1<T>>()])));
-        }),
+        Entry::new(
+            "begin_consistency",
+            |random, _| Inputs::reals([random.uniform(&[2], -2.0, 2.0)]),
+            |call, out| {
+                let both = call.real::<Ix1>(0);
+                let (Some(&marginal), Some(&normalizer)) = (both.first(), both.get(1)) else { return };
+                out.scalar("value", begin_consistency(marginal, normalizer));
+                let result = begin_consistency_grad(marginal, normalizer);
+                // What is beyond the two has no slope.
+                let all =
+                    |slopes: [T; 2]| both.iter().enumerate().map(|(i, _)| slopes.get(i).copied().unwrap_or(T::zero()));
+                out.grad("", [0], result.map(|(value, slopes)| (value, [all(slopes).collect::<Array1<T>>()])));
+            },
+        ),
         Entry::new("ReinforceKl, raw", triples, |call, out| reinforce(call, out, Advantage::Raw))
             .detaching(reinforced, Reduced::Sum)
             .forming(&["log_probs", "log_density"]),
@@ -180,13 +184,7 @@ fn arrays<'a, T: Real>(call: &'a Call<'_, T>) -> Arrays<'a, T> {
     ([0, 1, 2, 3, 4].map(|i| call.real::<Ix3>(i)), [5, 6, 7].map(|i| call.real::<Ix1>(i)))
 }
 
-fn interpolant<T: Real>(
-    call: &Call<T>,
-    out: &mut Results<T>,
-    gamma: Gamma,
-    field: Field,
-    reduction: Reduction<'_, T>,
-) {
+fn interpolant<T: Real>(call: &Call<T>, out: &mut Results<T>, gamma: Gamma, field: Field, reduction: Reduction<'_, T>) {
     let ([prediction, x0, x1, noise, _], [_, t, _]) = arrays(call);
     let arguments = InterpolantArguments { prediction: &*prediction, x0: &*x0, x1: &*x1, noise: &*noise, t: &*t };
     verbs(call, out, &Interpolant { gamma, field }, arguments, reduction, ([0], []));
@@ -194,8 +192,7 @@ fn interpolant<T: Real>(
 
 fn antithetic<T: Real>(call: &Call<T>, out: &mut Results<T>, gamma: Gamma, field: Field) {
     let ([plus, minus, x0, x1, noise], [_, t, _]) = arrays(call);
-    let arguments =
-        AntitheticArguments { plus: &*plus, minus: &*minus, x0: &*x0, x1: &*x1, noise: &*noise, t: &*t };
+    let arguments = AntitheticArguments { plus: &*plus, minus: &*minus, x0: &*x0, x1: &*x1, noise: &*noise, t: &*t };
     verbs(call, out, &AntitheticInterpolant { gamma, field }, arguments, Reduction::Mean, ([0, 1], []));
 }
 

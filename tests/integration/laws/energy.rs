@@ -19,7 +19,8 @@ use super::{assert_all_near, assert_near, config, matrix, numbers};
 const N: usize = 4;
 
 /// The six-point rule that is exact for polynomials of degree five under a standard normal: nodes and weights.
-const HERMITE: [(f64, f64); 3] = [(-1.732_050_807_568_877_2, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.732_050_807_568_877_2, 1.0 / 6.0)];
+const HERMITE: [(f64, f64); 3] =
+    [(-1.732_050_807_568_877_2, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.732_050_807_568_877_2, 1.0 / 6.0)];
 
 proptest! {
     #![proptest_config(config())]
@@ -251,8 +252,7 @@ fn the_fields_of_gaussians_are_least_where_they_are_known() {
     ];
     for (field, slope, level) in fields {
         let prediction = x.mapv(|x| level + slope * (x - mean));
-        let arguments =
-            InterpolantArguments { prediction: &*prediction, x0: &*x0, x1: &*x1, noise: &*z, t: &*times };
+        let arguments = InterpolantArguments { prediction: &*prediction, x0: &*x0, x1: &*x1, noise: &*z, t: &*times };
         let (value, pulls) = Interpolant { gamma, field }.grad(arguments, Reduction::Weighted(&weights)).unwrap();
         // Neither level nor slope of the field can do better, and the value is -½ E f².
         assert!(pulls.sum().abs() < 1e-13 && (&pulls * &x).sum().abs() < 1e-13, "{field:?}");
@@ -329,7 +329,8 @@ fn any_order_bounds_are_equal_for_any_table() {
     // Levels by the rule of Gauss with three points, which is exact for polynomials of degree five.
     let nodes = [(-0.6_f64.sqrt(), 5.0 / 9.0), (0.0, 8.0 / 9.0), (0.6_f64.sqrt(), 5.0 / 9.0)];
     let expected = |level: f64, weights: &dyn Fn(usize) -> Array2<f64>| -> f64 {
-        let chance = |mask: usize| level.powi(mask.count_ones() as i32) * (1.0 - level).powi(3 - mask.count_ones() as i32);
+        let chance =
+            |mask: usize| level.powi(mask.count_ones() as i32) * (1.0 - level).powi(3 - mask.count_ones() as i32);
         (1..8).map(|mask| chance(mask) * subset(mask, &weights(mask))).sum()
     };
     let (mut by_level, mut by_time) = (0.0, 0.0);
