@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+import diffusers_edm
 import pot_transport
 import redraw
 import schema
@@ -31,7 +32,7 @@ import trl_logits
 from peer import Peer
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
-FAMILIES = (torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport)
+FAMILIES = (torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport, diffusers_edm)
 PEERS = {name: peer for family in FAMILIES for name, peer in family.PEERS.items()}
 
 

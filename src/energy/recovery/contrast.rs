@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_level_of_no_weight_counts_nothing_and_slopes_have_no_negative_zero() {
-        let (positive, negative, weight) = (array![1.0, 2.0], array![4.0, -1.0], array![0.0, 0.5]);
+        let (positive, negative, weight) = (array![1.0_f64, 2.0], array![4.0, -1.0], array![0.0, 0.5]);
         let arguments = RecoveryContrastArguments { positive: &*positive, negative: &*negative, weight: &*weight };
         let (value, gradient) = RecoveryContrast.grad(arguments, Reduction::Sum).unwrap();
         assert_eq!((value, gradient.negative), (-1.5, array![0.0, 0.5]));

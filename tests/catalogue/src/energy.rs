@@ -103,8 +103,9 @@ fn numbers<T: Real>() -> Vec<Entry<T>> {
                 out.scalar("value", begin_consistency(marginal, normalizer));
                 let result = begin_consistency_grad(marginal, normalizer);
                 // What is beyond the two has no slope.
-                let all =
-                    |slopes: [T; 2]| both.iter().enumerate().map(|(i, _)| slopes.get(i).copied().unwrap_or(T::zero()));
+                let all = |slopes: [T; 2]| {
+                    both.iter().enumerate().map(move |(i, _)| slopes.get(i).copied().unwrap_or(T::zero()))
+                };
                 out.grad("", [0], result.map(|(value, slopes)| (value, [all(slopes).collect::<Array1<T>>()])));
             },
         ),
