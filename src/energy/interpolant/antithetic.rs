@@ -32,18 +32,7 @@ pub struct AntitheticGradient<A> {
     /// For the field at the point with the noise `-z`.
     pub minus: A,
 }
-
-impl<A, P> crate::energy::Columns<A, P, 2, 0> for AntitheticGradient<A> {
-    const OUT: ([&'static str; 2], [&'static str; 0]) = (["out.plus", "out.minus"], []);
-
-    fn into_columns(self) -> ([A; 2], [P; 0]) {
-        ([self.plus, self.minus], [])
-    }
-
-    fn from_columns([plus, minus]: [A; 2], []: [P; 0]) -> Self {
-        Self { plus, minus }
-    }
-}
+columns!(AntitheticGradient<2> { plus, minus });
 
 /// Antithetic form of the loss of [`Interpolant`](super::Interpolant): the mean of it at `z` and at `-z`.
 ///

@@ -1,7 +1,7 @@
 //! The loss of the model that proposes where sampling begins.
 
 use crate::energy::SampleLoss;
-use crate::energy::samples::{Fault, Form};
+use crate::energy::samples::{Fault, Form, columns};
 use crate::likelihood::Domain;
 
 /// One thing for each argument of [`Initializer`].
@@ -12,18 +12,7 @@ pub struct InitializerArguments<A> {
     /// For the sample that became of it, held constant.
     pub refined: A,
 }
-
-impl<A, P> crate::energy::Columns<A, P, 2, 0> for InitializerArguments<A> {
-    const OUT: ([&'static str; 2], [&'static str; 0]) = (["out.proposal", "out.refined"], []);
-
-    fn into_columns(self) -> ([A; 2], [P; 0]) {
-        ([self.proposal, self.refined], [])
-    }
-
-    fn from_columns([proposal, refined]: [A; 2], []: [P; 0]) -> Self {
-        Self { proposal, refined }
-    }
-}
+columns!(InitializerArguments<2> { proposal, refined });
 
 /// Loss of an initializer: the squared distance of its proposal to what sampling has made of it.
 ///

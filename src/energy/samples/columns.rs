@@ -26,10 +26,16 @@ impl<A, P> Columns<A, P, 1, 0> for A {
     }
 }
 
-/// Makes [`Columns`] of a struct with fields of its two generic types: those of samples first.
+/// Makes [`Columns`] of a struct with fields of its generic types: those of samples first, then those of numbers if it has any.
 macro_rules! columns {
+    ($bundle:ident<$n:literal> { $($sample:ident),* }) => {
+        $crate::energy::samples::columns!(@impl [$bundle<A>] $n, 0 { $($sample),*; });
+    };
     ($bundle:ident<$n:literal, $m:literal> { $($sample:ident),*; $($number:ident),* }) => {
-        impl<A, P> $crate::energy::Columns<A, P, $n, $m> for $bundle<A, P> {
+        $crate::energy::samples::columns!(@impl [$bundle<A, P>] $n, $m { $($sample),*; $($number),* });
+    };
+    (@impl [$($of:tt)*] $n:literal, $m:literal { $($sample:ident),*; $($number:ident),* }) => {
+        impl<A, P> $crate::energy::Columns<A, P, $n, $m> for $($of)* {
             const OUT: ([&'static str; $n], [&'static str; $m]) =
                 ([$(concat!("out.", stringify!($sample))),*], [$(concat!("out.", stringify!($number))),*]);
 

@@ -14,7 +14,8 @@ use crate::{Real, Reduction, Result, SumCount};
 ///
 /// The first axis of an array counts the samples; all others are those of one sample, whose terms are **summed**, whatever
 /// their number. For a mean over them divide by it, by [`Reduction::Weighted`]. Arrays travel in a bundle with their names and
-/// have one shape and any layout; nothing is broadcast. Callers use the verbs; the losses of this module implement them.
+/// have one shape and any layout; nothing is broadcast. Callers use the verbs; the losses of
+/// this module implement them.
 ///
 /// A sample of weight 0 is never looked at.
 ///

@@ -7,7 +7,8 @@ use crate::error::Position;
 use crate::pointwise::Domain;
 use crate::reduction::{self, BLOCK};
 use crate::rowwise::{RowJobs, RowsMut};
-use crate::{Error, Real, Reduction, Result, check, simd};
+use crate::simd::{self, Kernel, dispatch};
+use crate::{Error, Real, Reduction, Result, check};
 
 /// The most arrays of samples that a loss has.
 const SAMPLES: usize = 5;
@@ -248,14 +249,26 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
 
 /// Multiplies the slopes of a sample; says whether all are finite.
 fn scaled<T: Real>(slopes: &mut [Option<&mut [T]>; SLOPES], factor: T) -> bool {
-    let mut is_finite = true;
-    for slope in slopes.iter_mut().flatten() {
-        for x in slope.iter_mut() {
-            *x = *x * factor + T::zero(); // never -0
-            is_finite &= x.is_finite();
+    slopes.iter_mut().flatten().fold(true, |is_finite, values| dispatch(Scaled { values, factor }) && is_finite)
+}
+
+struct Scaled<'a, T> {
+    values: &'a mut [T],
+    factor: T,
+}
+
+impl<T: Real> Kernel for Scaled<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> bool {
+        let mut is_infinite = false;
+        for x in self.values {
+            *x = *x * self.factor + T::zero(); // never -0
+            is_infinite |= !x.is_finite();
         }
+        !is_infinite
     }
-    is_finite
 }
 
 #[cfg(test)]
