@@ -212,8 +212,8 @@ fn reinforce<T: Real>(call: &Call<T>, out: &mut Results<T>, advantage: Advantage
     let kl = ReinforceKl { advantage };
     out.scalar("value", kl.value(&log_probs, &log_density));
     out.array("advantages", kl.advantages(&log_probs, &log_density));
-    out.array("log probs", Ok(log_probs.to_owned()));
     let result = kl.grad(&log_probs, &log_density);
+    out.array("log probs", result.clone().map(|_| log_probs.to_owned()));
     // Slopes of the other columns are 0.
     let all = |slopes: Array1<T>| {
         let mut gradient = ndarray::Array2::zeros(call.real::<Ix2>(0).raw_dim());
