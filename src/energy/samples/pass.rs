@@ -249,7 +249,7 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
 
 /// Multiplies the slopes of a sample; says whether all are finite.
 fn scaled<T: Real>(slopes: &mut [Option<&mut [T]>; SLOPES], factor: T) -> bool {
-    slopes.iter_mut().flatten().fold(true, |is_finite, values| dispatch(Scaled { values, factor }) && is_finite)
+    slopes.iter_mut().flatten().all(|values| dispatch(Scaled { values, factor }))
 }
 
 struct Scaled<'a, T> {

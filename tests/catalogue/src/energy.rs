@@ -11,7 +11,7 @@ use loglik::energy::{
 };
 use loglik::likelihood::{Bundle, Density};
 use loglik::{Real, Reduction, Result};
-use ndarray::{Array1, ArrayD, ArrayRef, ArrayRef1, ArrayView1, ArrayView3, Ix1, Ix2, Ix3, arr0};
+use ndarray::{Array1, Array3, ArrayD, ArrayRef, ArrayRef1, ArrayView1, ArrayView3, Ix1, Ix2, Ix3};
 
 use super::layout::Laid;
 use super::{By, Call, Entry, Inputs, Random, Reduced, Results, Seen, Size, knob};
@@ -244,12 +244,12 @@ fn verbs<'a, T: Real, L, const N: usize, const M: usize, const G: usize, const H
     out.scalar("value", loss.value(arguments, reduction));
     out.array("each", loss.each(arguments));
     out.sum_count(loss.sum_count(arguments));
-    let all = |(value, (s, n)): (T, ([ndarray::Array3<T>; G], [Array1<T>; H]))| {
-        let s = samples.into_iter().zip(s.map(|x| x.into_dyn()));
-        (value, s.chain(numbers.into_iter().zip(n.map(|x| x.into_dyn()))).collect::<Vec<_>>())
-    };
-    let result = loss.grad(arguments, reduction).map(|(value, gradient)| (value, gradient.into_columns()));
-    record(out, "", result.map(all), &samples, &numbers);
+    let inputs: Vec<usize> = samples.into_iter().chain(numbers).collect();
+    let result = loss.grad(arguments, reduction).map(|(value, gradient)| {
+        let (samples, numbers) = gradient.into_columns();
+        (value, together(samples, numbers))
+    });
+    record(out, "", result, &inputs);
 
     let shape = call.real::<Ix3>(0).raw_dim();
     let mut of_samples = [(); G].map(|()| call.buffer(shape));
@@ -257,21 +257,23 @@ fn verbs<'a, T: Real, L, const N: usize, const M: usize, const G: usize, const H
     let mut to = (of_samples.each_mut().map(Laid::view_mut), of_numbers.each_mut().map(Laid::view_mut));
     let places = Columns::from_columns(to.0.each_mut().map(|x| &mut **x), to.1.each_mut().map(|x| &mut **x));
     let value = loss.grad_into(arguments, reduction, places);
-    let written = (of_samples.map(|x| x.view().to_owned()), of_numbers.map(|x| x.view().to_owned()));
-    record(out, "into: ", value.map(|value| all((value, written))), &samples, &numbers);
+    let written = together(of_samples.map(|x| x.view().to_owned()), of_numbers.map(|x| x.view().to_owned()));
+    record(out, "into: ", value.map(|value| (value, written)), &inputs);
 }
 
-/// A value and gradients by the inputs that they are of.
-fn record<T: Real>(
-    out: &mut Results<T>,
-    route: &str,
-    result: Result<(T, Vec<(usize, ArrayD<T>)>)>,
-    samples: &[usize],
-    numbers: &[usize],
-) {
-    out.array(&format!("{route}value"), result.clone().map(|(value, _)| arr0(value)));
-    for (i, input) in samples.iter().chain(numbers).enumerate() {
-        out.array(&format!("{route}grad {input}"), result.clone().map(|(_, gradients)| gradients[i].1.clone()));
+/// A value and its gradients.
+type Gradients<T> = (T, Vec<ArrayD<T>>);
+
+/// Gradients in samples, then those in numbers.
+fn together<T, const G: usize, const H: usize>(samples: [Array3<T>; G], numbers: [Array1<T>; H]) -> Vec<ArrayD<T>> {
+    samples.map(Array3::into_dyn).into_iter().chain(numbers.map(Array1::into_dyn)).collect()
+}
+
+/// A value, and gradients by these inputs.
+fn record<T: Real>(out: &mut Results<T>, route: &str, result: Result<Gradients<T>>, inputs: &[usize]) {
+    out.scalar(&format!("{route}value"), result.clone().map(|(value, _)| value));
+    for (i, input) in inputs.iter().enumerate() {
+        out.array(&format!("{route}grad {input}"), result.clone().map(|(_, gradients)| gradients[i].clone()));
     }
 }
 
