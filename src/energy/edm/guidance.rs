@@ -85,7 +85,7 @@ mod tests {
     fn levels_are_those_of_fifty_digits_and_the_last_is_none() {
         let schedule = GuidanceSchedule { coefficient: 1.5, ..GuidanceSchedule::default() };
         let expected =
-            [1.764_503_363_531_613, 1.627_975_432_332_819, 1.327_975_432_332_819, 0.864_503_363_531_612_9, 0.0];
+            [1.764_503_363_531_613, 1.627_975_432_332_819, 1.327_975_432_332_819, 0.864_503_363_531_613, 0.0];
         all_close(schedule.levels::<f64>(5).unwrap(), expected, 1e-15);
         assert_eq!(schedule.levels::<f64>(1), Ok(ndarray::array![0.0]));
         assert!(GuidanceSchedule::default().levels::<f32>(9).unwrap().iter().all(|&x| x == 0.0));

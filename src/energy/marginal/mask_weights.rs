@@ -149,7 +149,7 @@ mod tests {
         let (levels, none) = (array![0.25, 0.5], Array2::zeros((2, 4)));
         let row = |x: f64| {
             let mut all: Array2<f64> = none.clone();
-            [0, 2, 3].map(|i| all[[0, i]] = x);
+            [0, 2, 3].into_iter().for_each(|i| all[[0, i]] = x);
             all
         };
         assert_eq!(MaskWeights::Sum.weights(&masked), Ok(row(1.0)));
