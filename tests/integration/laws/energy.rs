@@ -136,7 +136,7 @@ proptest! {
         let each = |weighting| DenoisingScore { weighting }.each(DenoisingScoreArguments { score: &*score, noise: &*z, sigma: &*sigma }).unwrap();
         let (weighted, uniform) = (each(ScoreWeighting::Variance), each(ScoreWeighting::Uniform));
         assert_all_near(&weighted, &(&uniform * &sigma.mapv(|s| s * s)), 1e-13);
-        let predicted = -&score * &sigma.view().insert_axis(Axis(1));
+        let predicted = -&score * sigma.view().insert_axis(Axis(1));
         assert_all_near(&weighted, &(0.5 * (predicted - &z).mapv(|d| d * d).sum_axis(Axis(1))), 1e-13);
     }
 
