@@ -13,6 +13,7 @@
 //! | [`transport`] | optimal transport: exact, entropic, on a line, certified bounds on it; the DEMD bound, EMO |
 //! | [`ratio`] | likelihood-ratio discriminators: DDO |
 //! | [`metric`] | metric learning over embeddings: triplets, pairs, proxies, angular margins, regularizers |
+//! | [`energy`] | energies, scores and fields: recovery likelihood, marginal consistency, interpolants, EDM, score matching |
 //! | [`likelihood`] | Gaussian, Bernoulli and Poisson; implicit maximum likelihood |
 //! | [`diagnostics`] | what one watches while training; metrics of samples |
 //! | [`math`] | the scalar functions that all are made of, each with a stated error bound |
@@ -70,6 +71,7 @@ mod testing;
 pub mod contrastive;
 pub mod diagnostics;
 pub mod divergence;
+pub mod energy;
 pub mod likelihood;
 pub mod logits;
 pub mod math;

@@ -30,6 +30,7 @@ pub trait Real:
     + crate::contrastive::Compiled
     + crate::ratio::Compiled
     + crate::divergence::Compiled
+    + crate::energy::Compiled
     + crate::diagnostics::Compiled
     + crate::sequence::Compiled
     + crate::metric::Compiled

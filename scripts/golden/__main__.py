@@ -23,6 +23,7 @@ import contrastive
 import metric_pml
 import metric_sbert
 import metric_torch
+import diffusers_edm
 import pot_transport
 import redraw
 import schema
@@ -37,7 +38,7 @@ from peer import Peer
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
 FAMILIES = (
     *(torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport),
-    *(contrastive, metric_torch, metric_pml, metric_sbert),
+    *(contrastive, metric_torch, metric_pml, metric_sbert, diffusers_edm),
 )
 PEERS = {name: peer for family in FAMILIES for name, peer in family.PEERS.items()}
 

@@ -169,7 +169,7 @@ fn one<T: Real, const N: usize>(
 }
 
 /// [`Block::run`] of any number of elements: those beyond whole groups are filled up with zeros.
-pub(super) fn evaluate<T: Real>(
+pub(crate) fn evaluate<T: Real>(
     block: &dyn Block<T>,
     columns: &[&[T]],
     loss: &mut [T],

@@ -27,7 +27,7 @@ pub(crate) use block::{Block, Pointwise, apply};
 pub(crate) use column::{Column, Source};
 #[allow(unreachable_pub)] // rooms hand it on
 pub use domain::Domain;
-pub(crate) use driver::{Call, Words, run};
+pub(crate) use driver::{Call, Words, evaluate, run};
 pub(crate) use loops::loops;
 #[allow(unreachable_pub)] // rooms hand it on
 pub use loops::{Choose, Loops};

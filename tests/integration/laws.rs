@@ -5,6 +5,7 @@ mod contrastive;
 mod detached;
 mod displacement;
 mod divergence;
+mod energy;
 mod entropic_transport;
 mod exact_transport;
 mod line;

@@ -10,6 +10,7 @@ pub mod columns;
 mod contrastive;
 mod detached;
 mod divergence;
+mod energy;
 mod entropic;
 mod exact;
 pub mod hyper;
@@ -224,6 +225,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         samples::entries(),
         sequence_match::entries(),
         divergence::entries(),
+        energy::entries(),
         exact::entries(),
         likelihood::entries(),
         contrastive::entries(),

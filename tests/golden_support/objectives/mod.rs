@@ -7,6 +7,7 @@
 mod combined;
 mod contrastive;
 mod divergence;
+mod energy;
 mod likelihood;
 mod linear;
 mod logits;
@@ -44,6 +45,7 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "divergence_total_variation" => divergence::of(case, "total_variation"),
         "generalized_jsd" => divergence::generalized_jsd(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
+        "edm" => energy::edm(case),
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),
         "nll_poisson_log" => likelihood::poisson_log(case),

@@ -19,6 +19,7 @@ const OF_OTHERS: &[&str] = &[
     "RatioLink",
     "RatioLoss",
     "RatioObjective",
+    "SampleLoss",
     "TokenObjective",
 ];
 
