@@ -28,6 +28,7 @@ pub trait Real:
     + crate::preference::Compiled
     + crate::preference::InType
     + crate::ratio::Compiled
+    + crate::ratio::Estimates
     + crate::divergence::Compiled
     + crate::diagnostics::Compiled
     + crate::sequence::Compiled

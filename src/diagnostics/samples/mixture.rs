@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView2, ArrayView3, ArrayView4};
 
-use super::factor::Factor;
+use crate::factor::Factor;
 use crate::error::Position;
 use crate::{Error, Real, Result, check};
 
