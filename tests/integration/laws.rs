@@ -5,6 +5,7 @@ mod detached;
 mod displacement;
 mod divergence;
 mod entropic_transport;
+mod estimates;
 mod exact_transport;
 mod line;
 mod linear;

@@ -10,6 +10,7 @@ pub mod columns;
 mod detached;
 mod divergence;
 mod entropic;
+mod estimates;
 mod exact;
 pub mod hyper;
 mod knobs;
@@ -223,6 +224,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         sequence_match::entries(),
         divergence::entries(),
         exact::entries(),
+        estimates::entries(),
         likelihood::entries(),
     ];
     rooms.into_iter().flatten().collect()
