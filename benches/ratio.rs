@@ -97,7 +97,8 @@ fn estimates(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("auc", n), |b| b.iter(|| auc(black_box(both), mean)));
     }
-    let features = |rows: usize| Array2::from_shape_fn((rows, 100), |(i, l)| ((i * 13 + l * 7) as f32 * 0.1).cos().exp());
+    let features =
+        |rows: usize| Array2::from_shape_fn((rows, 100), |(i, l)| ((i * 13 + l * 7) as f32 * 0.1).cos().exp());
     let (real, fake) = (features(2_000), features(3_000));
     let both = Samples { real: real.view(), fake: fake.view() };
     group.throughput(Throughput::Elements(5_000));

@@ -75,11 +75,12 @@ mod tests {
 
     #[test]
     fn a_solution_gives_back_the_right_side() {
-        let factor = Factor::of(vec![4.0, 0.0, 0.0, 2.0, 10.0, 0.0, -2.0, 5.0, 5.25], 3).unwrap_or_else(|pivot| panic!("{pivot}"));
+        let factor = Factor::of(vec![4.0, 0.0, 0.0, 2.0, 10.0, 0.0, -2.0, 5.0, 5.25], 3)
+            .unwrap_or_else(|pivot| panic!("{pivot}"));
         let mut x = [4.0, 2.0, -2.0]; // the first column
         factor.solve(&mut x);
         assert_eq!(x, [1.0, 0.0, 0.0]);
-        let mut x = [2.0 - 6.0, 20.0 + 15.0 + 2.0, 10.0 + 15.75 - 2.0]; // A (1, 2, 3)
+        let mut x = [4.0 + 4.0 - 6.0, 2.0 + 20.0 + 15.0, -2.0 + 10.0 + 15.75]; // A (1, 2, 3)
         factor.solve(&mut x);
         assert_eq!(x, [1.0, 2.0, 3.0]);
     }

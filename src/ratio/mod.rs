@@ -2,9 +2,9 @@
 //!
 //! The caller's side is [`RatioObjective`], which can be a `dyn` object; the author's is [`RatioLoss`]: loss and slope at
 //! one log-ratio, of each side. Between them a driver does blocks, weights, sums, SIMD and threads. [`optimal_alpha`] and
-//! [`optimal_distribution`] give the optimum of [`Ddo`]. [`density`] estimates
-//! ratios, [`bound`] bounds divergences by them, [`decision`] decides by them, and [`two_sample`] compares samples without one.
-//! Your own loss takes a few lines:
+//! [`optimal_distribution`] give the optimum of [`Ddo`]. [`density`] estimates ratios from samples, [`bound`] bounds
+//! divergences by scores, [`decision`] decides by them, and [`two_sample`] compares samples without a ratio. Your own loss
+//! takes a few lines:
 //!
 //! ```
 //! use loglik::{Real, Result, math, prelude::*, ratio::RatioLoss, ndarray::aview1};

@@ -41,9 +41,7 @@ impl<const N: usize> Clouds<N> {
 fn check_finite<T: Real>(argument: &'static str, (i, k): (usize, usize), x: T) -> Result<()> {
     match x.is_finite() {
         true => Ok(()),
-        false => {
-            Err(Error::Value { argument, position: Position(vec![i, k]), value: x.as_f64(), allowed: "finite" })
-        }
+        false => Err(Error::Value { argument, position: Position(vec![i, k]), value: x.as_f64(), allowed: "finite" }),
     }
 }
 
@@ -96,7 +94,9 @@ mod tests {
 
     #[test]
     fn a_unit_is_a_power_of_two_that_is_not_above_the_largest_coordinate() {
-        for (x, unit) in [(0.0, 1.0), (1.0, 1.0), (1.999, 1.0), (0.3, 0.25), (6e300, 2.0_f64.powi(998)), (5e-324, f64::MIN_POSITIVE)] {
+        for (x, unit) in
+            [(0.0, 1.0), (1.0, 1.0), (1.999, 1.0), (0.3, 0.25), (6e300, 2.0_f64.powi(999)), (5e-324, f64::MIN_POSITIVE)]
+        {
             assert_eq!(power_of_two_below(x), unit, "{x}");
         }
     }

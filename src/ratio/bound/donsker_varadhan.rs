@@ -131,7 +131,11 @@ mod tests {
     #[test]
     fn scores_of_any_size_are_exact() {
         for shift in [0.0, 1e3, -1e3, 1e4, -1e4, 1e300] {
-            close(of(&[shift + 1.0, shift], &[shift, shift]).unwrap() + 1.0, if shift == 1e300 { 1.0 } else { 1.5 }, 1e-12);
+            close(
+                of(&[shift + 1.0, shift], &[shift, shift]).unwrap() + 1.0,
+                if shift == 1e300 { 1.0 } else { 1.5 },
+                1e-12,
+            );
         }
         assert_eq!(of(&[1e3], &[-1e3]), Ok(2e3));
         assert_eq!(of(&[-1e3], &[1e3]), Ok(-2e3));

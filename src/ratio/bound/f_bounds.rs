@@ -195,11 +195,7 @@ fn halved<T: Real>(loss: T) -> T {
 }
 
 /// A bound is minus the loss.
-fn value<T: Real>(
-    loss: &dyn RatioObjective<T>,
-    scores: Scores<'_, T>,
-    reductions: Reductions<'_, T>,
-) -> Result<T> {
+fn value<T: Real>(loss: &dyn RatioObjective<T>, scores: Scores<'_, T>, reductions: Reductions<'_, T>) -> Result<T> {
     Ok(T::zero() - loss.value(scores, reductions)?)
 }
 
@@ -210,4 +206,41 @@ fn gradient<T: Real>(
 ) -> Result<(T, Samples<Array1<T>>)> {
     let (loss, gradient) = loss.grad(scores, reductions)?;
     Ok((T::zero() - loss, gradient.map(|side| side.mapv(|slope| T::zero() - slope))))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::aview1;
+
+    use super::*;
+    use crate::testing::close;
+
+    const MEAN: Samples<Reduction<'_, f64>> = Samples { real: Reduction::Mean, fake: Reduction::Mean };
+
+    fn scores<'a>(real: &'a [f64], fake: &'a [f64]) -> Scores<'a, f64> {
+        Samples { real: aview1(real), fake: aview1(fake) }
+    }
+
+    /// Exact numbers by hand.
+    #[test]
+    fn bounds_have_their_worked_values() {
+        let points = scores(&[1.0, 3.0], &[1.0, 1.0 - std::f64::consts::LN_2]);
+        close(nwj_bound(points, MEAN).unwrap(), 2.0 - 0.75, 1e-15);
+        close(
+            chi_square_bound(scores(&[2.0], &[-1.0, -5.0, 4.0]), MEAN).unwrap(),
+            2.0 - (-0.75 - 1.0 + 8.0) / 3.0,
+            1e-14,
+        );
+        let (bound, slopes) = jensen_shannon_bound_grad(scores(&[1e4], &[0.0]), MEAN).unwrap();
+        close(bound, 0.5 * std::f64::consts::LN_2, 1e-15);
+        close(slopes.fake[0], -0.25, 1e-15);
+    }
+
+    #[test]
+    fn a_score_whose_exponential_does_not_fit_is_named() {
+        let error = nwj_bound(scores(&[0.0], &[0.0, 1e3]), MEAN).unwrap_err().to_string();
+        assert_eq!(error, "the result at `fake`[1] overflows f64");
+        close(nwj_bound(scores(&[1e3], &[-1e3]), MEAN).unwrap(), 1e3, 1e-15);
+        close(jensen_shannon_bound(scores(&[-1e3], &[1e3]), MEAN).unwrap(), std::f64::consts::LN_2 - 1e3, 1e-15);
+    }
 }

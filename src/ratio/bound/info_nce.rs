@@ -84,3 +84,34 @@ fn bound<T: Real>(n: usize, loss: T) -> T {
 fn renamed(error: Error) -> Error {
     error.rename(|name| if name == "logits" { "scores" } else { name })
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::testing::close;
+
+    const INF: f64 = f64::INFINITY;
+
+    #[test]
+    fn one_example_shows_nothing_and_scores_of_any_size_are_exact() {
+        assert_eq!(info_nce_bound_grad(&array![[1e4]]), Ok((0.0, array![[0.0]])));
+        // ln 2 less the mean of softplus(-2000) and softplus(2000).
+        close(info_nce_bound(&array![[1e3, -1e3], [1e3, -1e3]]).unwrap(), std::f64::consts::LN_2 - 1000.0, 1e-15);
+        assert_eq!(info_nce_bound(&array![[-INF, 0.0], [0.0, 0.0]]), Ok(-INF));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |scores: &Array2<f64>| {
+            let message = info_nce_bound(scores).unwrap_err().to_string();
+            assert_eq!(info_nce_bound_grad(scores).unwrap_err().to_string(), message);
+            message
+        };
+        assert_eq!(message(&array![[1.0, 2.0]]), "`scores` has shape [1, 2], expected [1, 1]");
+        assert_eq!(message(&Array2::zeros((0, 0))), "`scores` holds nothing to average over");
+        let nan = message(&array![[1.0, 2.0], [f64::NAN, 0.0]]);
+        assert!(nan.starts_with("`scores`[1, 0] is NaN"), "{nan}");
+    }
+}

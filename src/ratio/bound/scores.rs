@@ -36,7 +36,7 @@ impl Scores {
         let places: Vec<usize> = (0..len).filter(|&place| weights[place] > 0.0).collect();
         let kept = |all: &[f64]| places.iter().map(|&place| all[place]).collect();
         let scores: Vec<f64> = kept(&all.iter().map(|score| score.as_f64()).collect::<Vec<_>>());
-        match scores.iter().position(|score| !(*score < f64::INFINITY)) {
+        match scores.iter().position(|score| score.is_nan() || *score == f64::INFINITY) {
             None => Ok(Self { argument, scores, weights: kept(&weights), places, len }),
             Some(at) => {
                 let (position, value) = (places[at].into(), scores[at]);

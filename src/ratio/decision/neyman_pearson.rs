@@ -73,21 +73,17 @@ pub(in crate::ratio) fn threshold<T: Real>(null: ArrayView1<'_, T>, rate: f64) -
     check::parameter("rate", rate, "[0, 1]", (0.0..=1.0).contains(&rate))?;
     let null = scores("null", null)?;
     let order = parallel::ascending(&null);
-    let wanted = rate * null.len() as f64;
-    let mut above = 0;
-    for end in (0..order.len()).rev() {
-        let score = null[order[end]];
-        if end > 0 && null[order[end - 1]] == score {
-            continue;
-        }
-        let equal = order.len() - above - end;
-        if wanted < (above + equal) as f64 || end == 0 {
-            let randomization = ((wanted - above as f64) / equal as f64).clamp(0.0, 1.0); // of rounding alone
-            return Ok(NeymanPearson { threshold: score, randomization });
+    let (wanted, mut above) = (rate * null.len() as f64, 0.0);
+    let mut test = NeymanPearson { threshold: f64::INFINITY, randomization: 0.0 };
+    for ties in order.chunk_by(|&a, &b| null[a] == null[b]).rev() {
+        let equal = ties.len() as f64;
+        test = NeymanPearson { threshold: null[ties[0]], randomization: ((wanted - above) / equal).min(1.0) };
+        if wanted < above + equal {
+            break;
         }
         above += equal;
     }
-    unreachable!("the lowest score returns")
+    Ok(test)
 }
 
 #[cfg(test)]

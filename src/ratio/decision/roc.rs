@@ -116,7 +116,11 @@ fn side<T: Real>(
         kept_scores.push(score.as_f64());
         kept_weights.push(weight.as_f64() / top);
     }
-    if kept_scores.is_empty() { Err(Error::NoMass { argument: weights_argument }) } else { Ok((kept_scores, kept_weights)) }
+    if kept_scores.is_empty() {
+        Err(Error::NoMass { argument: weights_argument })
+    } else {
+        Ok((kept_scores, kept_weights))
+    }
 }
 
 pub(in crate::ratio) fn curve<T: Real>(
@@ -168,7 +172,15 @@ mod tests {
         let mut won = 0.0;
         for (s, u) in real.iter().zip(&u) {
             for (t, v) in fake.iter().zip(&v) {
-                won += u * v * if s > t { 1.0 } else if s == t { 0.5 } else { 0.0 };
+                won += u
+                    * v
+                    * if s > t {
+                        1.0
+                    } else if s == t {
+                        0.5
+                    } else {
+                        0.0
+                    };
             }
         }
         assert!((auc(scores, weighted).unwrap() - won / u.sum() / v.sum()).abs() < 1e-15);

@@ -186,7 +186,11 @@ mod tests {
                 length += run.observations();
             }
             let rate = f64::from(rejected) / f64::from(runs);
-            if drift > 0.0 { assert!(1.0 - rate <= 0.05 / 0.9 + 0.01, "{rate}") } else { assert!(rate <= 0.1 / 0.95 + 0.015, "{rate}") }
+            if drift > 0.0 {
+                assert!(1.0 - rate <= 0.05 / 0.9 + 0.01, "{rate}")
+            } else {
+                assert!(rate <= 0.1 / 0.95 + 0.015, "{rate}")
+            }
             let (length, expected) = (length as f64 / f64::from(runs), sprt.expected_observations(drift).unwrap());
             assert!(length > 0.97 * expected && length < 1.35 * expected, "{length} against {expected}");
         }

@@ -217,6 +217,10 @@ mod tests {
         let (real, fake) = (array![5.0, 4.0, 3.0, 0.9], array![1.0, -2.0, -3.0]);
         let line = RatioCalibration::fit(Samples { real: real.view(), fake: fake.view() }).unwrap();
         assert!(line.slope > 0.0);
-        close(line.slope, RatioCalibration::fit(Samples { real: (-&fake).view(), fake: (-&real).view() }).unwrap().slope, 1e-6);
+        close(
+            line.slope,
+            RatioCalibration::fit(Samples { real: (-&fake).view(), fake: (-&real).view() }).unwrap().slope,
+            1e-6,
+        );
     }
 }

@@ -67,3 +67,34 @@ fn log_mean<T: Real>(x: &ArrayRef1<T>) -> Result<T> {
     let reductions = Samples { real: Reduction::Sum, fake: Reduction::Mean };
     Ok(T::zero() - donsker_varadhan(Samples { real: nothing.view(), fake: x.view() }, reductions)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{array, aview1};
+
+    use super::*;
+
+    #[test]
+    fn a_constant_error_is_in_both_with_opposite_signs() {
+        let (p, q) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
+        // Samples in these proportions.
+        let log_ratio = (&p / &q).ln();
+        let real = array![log_ratio[0], log_ratio[1]];
+        let fake = array![log_ratio[0], log_ratio[1], log_ratio[1], log_ratio[1]];
+        for error in [0.0, 0.3, -1e3] {
+            let (real, fake) = (&real + error, &fake + error);
+            let check = RatioCheck::of(Samples { real: real.view(), fake: fake.view() }).unwrap();
+            assert!((check.log_mean_ratio - error).abs() <= 1e-15 * error.abs().max(1.0));
+            assert!((check.log_mean_inverse + error).abs() <= 1e-15 * error.abs().max(1.0));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let of = |real: &[f64], fake: &[f64]| {
+            RatioCheck::of(Samples { real: aview1(real), fake: aview1(fake) }).unwrap_err().to_string()
+        };
+        assert_eq!(of(&[], &[1.0]), "`real` holds nothing to average over");
+        assert_eq!(of(&[1.0], &[1.0, f64::NEG_INFINITY]), "`fake`[1] is -inf, allowed is finite");
+    }
+}

@@ -34,7 +34,8 @@ pub(super) fn proportions(matrix: &Array2<f64>, tolerance: f64, most: u32) -> Op
     }
     let size = matrix.ncols();
     let mut weights = vec![1.0 / size as f64; size];
-    let mut multipliers: Vec<f64> = slopes(&shares(&matrix, &weights)).iter().map(|g| 1.0 + (1.0 - g).max(0.0)).collect();
+    let mut multipliers: Vec<f64> =
+        slopes(&shares(&matrix, &weights)).iter().map(|g| 1.0 + (1.0 - g).max(0.0)).collect();
     for steps in 0..=most {
         let shares = shares(&matrix, &weights);
         let slopes = slopes(&shares);

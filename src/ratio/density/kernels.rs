@@ -177,10 +177,7 @@ mod tests {
         assert_eq!(of(1.0, &[1.0, f64::INFINITY]), "`points`[0, 1] is inf, allowed is finite");
         let kernels = GaussianKernels { centers: array![[0.0]], width: 1.0 };
         let ratio = |coefficients| KernelRatio { kernels: kernels.clone(), coefficients }.ratio(&array![[0.0]]);
-        assert_eq!(
-            ratio(array![1.0, 2.0]).unwrap_err().to_string(),
-            "`coefficients` has shape [2], expected [1]"
-        );
+        assert_eq!(ratio(array![1.0, 2.0]).unwrap_err().to_string(), "`coefficients` has shape [2], expected [1]");
         assert_eq!(ratio(array![f64::NAN]).unwrap_err().to_string(), "`coefficients`[0] is NaN, allowed is finite");
     }
 }

@@ -43,3 +43,23 @@ pub fn log_ratio_from_logits<T: Real, D: Dimension>(
     let shift = T::from_f64(counts.fake.ln() - counts.real.ln());
     Ok(logits.mapv(|logit| logit + shift))
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn counts_of_any_size_shift_by_the_logarithm_of_their_odds() {
+        let shifted = log_ratio_from_logits(&array![[1.0_f64, -2.0]], Samples { real: 1e-300, fake: 1e300 }).unwrap();
+        assert!((shifted[[0, 1]] + 2.0 - 600.0 * std::f64::consts::LN_10).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_side_without_samples_is_named() {
+        let message = |real, fake| log_ratio_from_logits(&array![0.0], Samples { real, fake }).unwrap_err().to_string();
+        assert_eq!(message(0.0, 1.0), "`counts.real` is 0, allowed is finite and > 0");
+        assert_eq!(message(1.0, f64::INFINITY), "`counts.fake` is inf, allowed is finite and > 0");
+    }
+}

@@ -95,9 +95,7 @@ pub(in crate::ratio) fn value<T: Real>(points: Samples<ArrayView2<'_, T>>) -> Re
 }
 
 /// Of a multiple of a distance the slope is in no unit.
-pub(in crate::ratio) fn gradient<T: Real>(
-    points: Samples<ArrayView2<'_, T>>,
-) -> Result<(T, Samples<Array2<T>>)> {
+pub(in crate::ratio) fn gradient<T: Real>(points: Samples<ArrayView2<'_, T>>) -> Result<(T, Samples<Array2<T>>)> {
     let sides = Sides::new(points, 1)?;
     let (value, gradient) = sides.gradient(&MinusDistance, &sides.means(Pairs::All));
     let real = laid_out(points.real.dim().into(), &gradient.real, "real")?;

@@ -57,7 +57,8 @@ fn values_are_those_of_all_pairs() {
             let got = mixed(estimator).value(both(&x, &y)).unwrap();
             assert!((got - expected).abs() < 1e-13, "{n} {m} {d}: {got} {expected}");
         }
-        let expected = 2.0 * mean(&x, &y, false, distance) - mean(&x, &x, false, distance) - mean(&y, &y, false, distance);
+        let expected =
+            2.0 * mean(&x, &y, false, distance) - mean(&x, &x, false, distance) - mean(&y, &y, false, distance);
         assert!((energy_distance(both(&x, &y)).unwrap() - expected).abs() < 1e-13);
     }
 }
@@ -159,7 +160,10 @@ fn what_is_wrong_is_named() {
     let mut bad = x.clone();
     bad[[2, 1]] = f64::NEG_INFINITY;
     assert_eq!(message(&usual, &bad), "`fake`[2, 1] is -inf, allowed is finite");
-    assert_eq!(message(&Mmd { kernels: vec![], ..usual.clone() }, &x), "`kernels` is empty, needed is at least one element");
+    assert_eq!(
+        message(&Mmd { kernels: vec![], ..usual.clone() }, &x),
+        "`kernels` is empty, needed is at least one element"
+    );
     let of = |kernel| Mmd { kernels: vec![kernel], ..Mmd::default() };
     assert_eq!(message(&of(RadialKernel::Laplace { width: 0.0 }), &x), "`width` is 0, allowed is finite and > 0");
     let rational = RadialKernel::RationalQuadratic { alpha: 0.0, width: 1.0 };

@@ -8,9 +8,7 @@ use loglik::ratio::bound::{
 use loglik::ratio::decision::{
     Auc, DeLong, NeymanPearson, Sprt, auc, chi_square_tail, log_likelihood_ratio, roc_curve, wilks,
 };
-use loglik::ratio::density::{
-    GaussianKernels, Kliep, RatioCalibration, RatioCheck, RuLsif, log_ratio_from_logits,
-};
+use loglik::ratio::density::{GaussianKernels, Kliep, RatioCalibration, RatioCheck, RuLsif, log_ratio_from_logits};
 use loglik::ratio::two_sample::{
     Mmd, MmdEstimator, RadialKernel, energy_distance, energy_distance_grad, median_distance,
 };
@@ -128,7 +126,10 @@ fn densities<T: Real>() -> Vec<Entry<T>> {
         Entry::new("GaussianKernels and KernelRatio", clouds, |call, out| {
             let (real, fake) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
             let points = Samples { real: real.view(), fake: fake.view() };
-            let kernels = GaussianKernels { centers: fake.slice(ndarray::s![..8.min(fake.nrows()), ..]).to_owned(), width: knob(1.5) };
+            let kernels = GaussianKernels {
+                centers: fake.slice(ndarray::s![..8.min(fake.nrows()), ..]).to_owned(),
+                width: knob(1.5),
+            };
             out.array("features", kernels.features(&real));
             let rulsif = RuLsif { alpha: 0.1, lambda: knob(0.1) };
             let fit = rulsif.fit_points(points, kernels.clone());

@@ -1,9 +1,7 @@
 //! Two samples: distances, bounds of a critic, and areas under curves.
 
 use loglik::ratio::Samples;
-use loglik::ratio::bound::{
-    donsker_varadhan_grad, info_nce_bound_grad, jensen_shannon_bound_grad, nwj_bound_grad,
-};
+use loglik::ratio::bound::{donsker_varadhan_grad, info_nce_bound_grad, jensen_shannon_bound_grad, nwj_bound_grad};
 use loglik::ratio::decision::{auc as area, roc_curve};
 use loglik::ratio::two_sample::{Mmd, MmdEstimator, RadialKernel, energy_distance_grad};
 use loglik::{Real, Reduction};

@@ -2,18 +2,18 @@
 
 use std::f64::consts::LN_2;
 
+use loglik::Reduction;
 use loglik::divergence::{Categorical, CategoricalDivergence, JensenShannonDivergence};
 use loglik::ratio::Samples;
 use loglik::ratio::bound::{
-    Mine, MineGradient, chi_square_bound, donsker_varadhan, donsker_varadhan_grad, info_nce_bound,
-    info_nce_bound_grad, jensen_shannon_bound, nwj_bound,
+    Mine, MineGradient, chi_square_bound, donsker_varadhan, donsker_varadhan_grad, info_nce_bound, info_nce_bound_grad,
+    jensen_shannon_bound, nwj_bound,
 };
 use loglik::ratio::decision::{Auc, NeymanPearson, auc, log_likelihood_ratio, roc_curve};
 use loglik::ratio::density::{GaussianKernels, Kliep, RatioCheck, RuLsif, log_ratio_from_logits};
 use loglik::ratio::two_sample::{
     Mmd, MmdEstimator, RadialKernel, energy_distance, energy_distance_grad, median_distance,
 };
-use loglik::Reduction;
 use ndarray::{Array1, Array2, Axis, array, s};
 use proptest::prelude::*;
 
@@ -231,7 +231,14 @@ proptest! {
 #[test]
 fn fitted_ratios_of_gaussians_are_near_their_closed_form() {
     let (grid, weights) = gaussians(0.0);
-    let below: Vec<f64> = weights.fake.iter().scan(0.0, |sum, weight| { *sum += weight; Some(*sum) }).collect();
+    let below: Vec<f64> = weights
+        .fake
+        .iter()
+        .scan(0.0, |sum, weight| {
+            *sum += weight;
+            Some(*sum)
+        })
+        .collect();
     let normal = |i: usize| grid[below.partition_point(|&below| below < (i as f64 + 0.5) / 400.0)];
     let fake = Array2::from_shape_fn((400, 1), |(i, _)| normal(i));
     let real = fake.mapv(|x| 0.5 + 0.75 * x);
