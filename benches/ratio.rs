@@ -5,10 +5,10 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
-use loglik::ratio::bound::donsker_varadhan_grad;
+use loglik::ratio::bound::{donsker_varadhan, donsker_varadhan_grad};
 use loglik::ratio::decision::auc;
 use loglik::ratio::density::RuLsif;
-use loglik::ratio::two_sample::{Mmd, energy_distance_grad};
+use loglik::ratio::two_sample::{Mmd, energy_distance, energy_distance_grad};
 
 /// Loss and gradient of both sides, as one would write them.
 fn scalar(ddo: Ddo, ratios: Samples<&[f32]>, out: Samples<&mut [f32]>) -> f32 {
@@ -66,6 +66,9 @@ fn two_samples(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("energy_distance_grad", &size), |b| {
             b.iter(|| energy_distance_grad(black_box(both)));
         });
+        group.bench_function(BenchmarkId::new("energy_distance", &size), |b| {
+            b.iter(|| energy_distance(black_box(both)))
+        });
         group.bench_function(BenchmarkId::new("baseline_scalar_mmd_value", &size), |b| {
             b.iter(|| [(&x, &x), (&y, &y), (&x, &y)].map(|(x, y)| scalar_kernel_mean(black_box(x), y)));
         });
@@ -94,6 +97,9 @@ fn estimates(c: &mut Criterion) {
         let (both, mean) = (Samples { real: real.view(), fake: fake.view() }, Samples::both(Reduction::Mean));
         group.bench_function(BenchmarkId::new("donsker_varadhan_grad", n), |b| {
             b.iter(|| donsker_varadhan_grad(black_box(both), mean));
+        });
+        group.bench_function(BenchmarkId::new("donsker_varadhan", n), |b| {
+            b.iter(|| donsker_varadhan(black_box(both), mean));
         });
         group.bench_function(BenchmarkId::new("auc", n), |b| b.iter(|| auc(black_box(both), mean)));
     }

@@ -5,7 +5,7 @@ use ndarray::{Array1, ArrayView1};
 use super::scores::Scores;
 use crate::error::Position;
 use crate::ratio::Samples;
-use crate::reduction::to_real;
+use crate::reduction::{finite_total, to_real};
 use crate::{Real, Reduction, Result};
 
 /// Donsker and Varadhan's lower bound of `KL(p ‖ q)`, to be maximized.
@@ -93,7 +93,8 @@ pub(super) fn sides<T: Real>(
 /// The bound, and the logarithm in it.
 pub(super) fn bound<T: Real>(sides: &Samples<Scores>) -> Result<(T, f64)> {
     let (mean, log_mean) = (sides.real.expectation()?, sides.fake.log_expectation()?);
-    Ok((to_real(mean - log_mean, "real", Position::default())?, log_mean))
+    let bound = finite_total(mean - log_mean, || mean.is_finite(), "real")?;
+    Ok((to_real(bound, "real", Position::default())?, log_mean))
 }
 
 pub(in crate::ratio) fn value<T: Real>(
@@ -164,5 +165,6 @@ mod tests {
         let nothing = Samples { real: aview1(&[0.0]), fake: aview1(&[]) };
         let error = donsker_varadhan(nothing, Samples::both(Reduction::Sum)).unwrap_err().to_string();
         assert_eq!(error, "`fake` is empty, needed is at least one element");
+        assert_eq!(message(&[1.7e308], &[-1.7e308]), "the result at `real` overflows f64");
     }
 }

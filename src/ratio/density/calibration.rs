@@ -146,8 +146,10 @@ fn minimum(sides: &[Vec<f64>; 2]) -> Result<[f64; 2]> {
         let way = [(bb * ga - ab * gb) / determinant, (aa * gb - ab * ga) / determinant];
         let moved = |length: f64| [line[0] - length * way[0], line[1] - length * way[1]];
         let lengths = (0..HALVINGS).map(|k| 0.5_f64.powi(k as i32));
-        let better = lengths.map(moved).find(|&line| at(sides, line).0 <= loss);
-        line = better.unwrap_or(line);
+        match lengths.map(moved).find(|&line| at(sides, line).0 <= loss) {
+            Some(better) => line = better,
+            None => break,
+        }
     }
     Err(Error::Unfinished { objective: "RatioCalibration", steps: MOST_STEPS })
 }

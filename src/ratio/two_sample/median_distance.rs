@@ -10,7 +10,7 @@ use crate::{Real, Result, parallel};
 
 /// Median of the distances between any two of the points of both sides together: the usual width of a kernel.
 ///
-/// Of an even number of pairs it is the lower of the two in the middle, as in torch. Found exactly by counting, in four
+/// Of an even number of pairs it is the lower of the two in the middle, as in torch. Found exactly by counting, in six
 /// passes over the pairs, and no list of them exists. It is 0 where more than half of the pairs coincide; no kernel takes that for a
 /// width. Some authors put the median in the place of `2 w²`, or its square: `width` is `w`.
 ///
@@ -38,7 +38,7 @@ pub fn median_distance<T: Real>(points: Samples<ArrayView2<'_, T>>) -> Result<T>
 }
 
 /// Bits that a pass decides on.
-const DIGIT: u32 = 16;
+const DIGIT: u32 = 11;
 
 /// Jobs of a pass, each with its own counts.
 const JOBS: usize = 16;
@@ -49,7 +49,7 @@ pub(in crate::ratio) fn median<T: Real>(points: Samples<ArrayView2<'_, T>>) -> R
     let n = (x.len() + y.len()) as u64;
     let mut rank = (n * (n - 1) / 2 - 1) / 2;
     let mut prefix = 0;
-    for shift in [48, 32, 16, 0] {
+    for shift in (0..6).rev().map(|digit| digit * DIGIT) {
         let counts = counted([x, y], prefix, shift);
         let mut digit = 0;
         while rank >= counts[digit] {
@@ -72,8 +72,8 @@ fn counted(clouds: [&Points; 2], prefix: u64, shift: u32) -> Vec<u64> {
             let later = later(clouds, row, &mut squares);
             // Numbers from 0 on have the order of their bits.
             let bits = later.iter().map(|square| square.to_bits());
-            let same = bits.filter(|bits| shift == 48 || (bits ^ prefix) >> (shift + DIGIT) == 0);
-            same.for_each(|bits| counts[(bits >> shift) as usize & 0xffff] += 1);
+            let same = bits.filter(|bits| (bits ^ prefix).checked_shr(shift + DIGIT).unwrap_or(0) == 0);
+            same.for_each(|bits| counts[(bits >> shift) as usize % (1 << DIGIT)] += 1);
         }
     });
     let mut counts = counts.into_iter();
