@@ -57,6 +57,7 @@
 mod check;
 mod compiled;
 mod error;
+mod factor;
 mod gemm;
 mod parallel;
 mod pointwise;

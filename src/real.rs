@@ -29,6 +29,7 @@ pub trait Real:
     + crate::preference::InType
     + crate::contrastive::Compiled
     + crate::ratio::Compiled
+    + crate::ratio::Estimates
     + crate::divergence::Compiled
     + crate::energy::Compiled
     + crate::diagnostics::Compiled

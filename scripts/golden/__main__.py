@@ -33,12 +33,13 @@ import torch_logits
 import trl_cpo
 import trl_dpo
 import trl_logits
+import two_sample
 from peer import Peer
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
 FAMILIES = (
     *(torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport),
-    *(contrastive, metric_torch, metric_pml, metric_sbert, diffusers_edm),
+    *(contrastive, diffusers_edm, metric_pml, metric_sbert, metric_torch, two_sample),
 )
 PEERS = {name: peer for family in FAMILIES for name, peer in family.PEERS.items()}
 

@@ -21,7 +21,7 @@ def like(name: str, stored: np.ndarray, case: Case, random: np.random.Generator)
         return random.permutation(np.where(stored < 0, stored, classes))
     if name in ("a", "b", "x_weights", "y_weights") and len(shape) == 1:
         return random.dirichlet(np.ones(shape[0]))
-    if name in ("cost", "class_weights", "std", "activations", "sigma"):
+    if name in ("cost", "class_weights", "std", "activations", "sigma", "real_weights", "fake_weights"):
         return random.uniform(stored.min(), stored.max(), shape)
     if (stored == stored.round()).all():  # counts and coins
         return random.integers(0, stored.max(), shape, endpoint=True)

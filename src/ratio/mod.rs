@@ -2,7 +2,9 @@
 //!
 //! The caller's side is [`RatioObjective`], which can be a `dyn` object; the author's is [`RatioLoss`]: loss and slope at
 //! one log-ratio, of each side. Between them a driver does blocks, weights, sums, SIMD and threads. [`optimal_alpha`] and
-//! [`optimal_distribution`] give the optimum of [`Ddo`]. Your own loss takes a few lines:
+//! [`optimal_distribution`] give the optimum of [`Ddo`]. [`density`] estimates ratios from samples, [`bound`] bounds
+//! divergences by scores, [`decision`] decides by them, and [`two_sample`] compares samples without a ratio. Your own loss
+//! takes a few lines:
 //!
 //! ```
 //! use loglik::{Real, Result, math, prelude::*, ratio::RatioLoss, ndarray::aview1};
@@ -31,19 +33,28 @@
 //! # Ok::<(), loglik::Error>(())
 //! ```
 
+pub mod bound;
 mod compiled;
 mod ddo;
+pub mod decision;
+pub mod density;
+mod estimates;
 mod global;
 #[doc(hidden)]
 pub mod loops;
 mod loss;
 mod objective;
 mod optimum;
+mod pair_sums;
 mod pass;
+mod points;
 mod samples;
+pub mod two_sample;
 
 pub use compiled::Compiled;
 pub use ddo::Ddo;
+#[doc(hidden)]
+pub use estimates::Estimates;
 pub use loss::RatioLoss;
 pub use objective::{RatioObjective, RatioOut};
 pub use optimum::{optimal_alpha, optimal_distribution};

@@ -7,6 +7,7 @@ mod displacement;
 mod divergence;
 mod energy;
 mod entropic_transport;
+mod estimates;
 mod exact_transport;
 mod line;
 mod linear;

@@ -3,11 +3,11 @@
 use ndarray::{Array1, ArrayRef2, ArrayView2};
 
 use super::Mixtures;
-use super::factor::square;
 use super::gauss_integral::log_mean;
 use super::mixture::{Component, center};
 use super::points::{self, not_finite};
 use crate::error::Position;
+use crate::factor::square;
 use crate::{Error, Real, Result, check};
 
 /// Whether a component's density along the way counts with its normalizer.

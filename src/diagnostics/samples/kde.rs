@@ -4,9 +4,9 @@ use std::f64::consts::TAU;
 
 use ndarray::{ArrayRef3, ArrayRef4};
 
-use super::factor::{Factor, square};
 use super::points::{self, Cloud, check_samples, check_truth};
 use crate::error::Position;
+use crate::factor::{Factor, square};
 use crate::reduction::{self, to_real};
 use crate::{Error, Real, Result, check};
 

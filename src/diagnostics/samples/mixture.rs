@@ -2,8 +2,8 @@
 
 use ndarray::{ArrayView2, ArrayView3, ArrayView4};
 
-use super::factor::Factor;
 use crate::error::Position;
+use crate::factor::Factor;
 use crate::{Error, Real, Result, check};
 
 /// A mixture of `C` Gaussians in `d` dimensions at each of `P` places.

@@ -14,7 +14,6 @@
 mod amd;
 pub(super) mod amv;
 pub(super) mod best_of_n;
-mod factor;
 mod gauss_integral;
 mod gaussian;
 pub(super) mod kde;

@@ -12,6 +12,7 @@ mod detached;
 mod divergence;
 mod energy;
 mod entropic;
+mod estimates;
 mod exact;
 pub mod hyper;
 mod knobs;
@@ -227,6 +228,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         divergence::entries(),
         energy::entries(),
         exact::entries(),
+        estimates::entries(),
         likelihood::entries(),
         contrastive::entries(),
         metric::entries(),

@@ -14,6 +14,7 @@ mod logits;
 mod metric;
 mod pairs;
 mod transport;
+mod two_sample;
 
 use loglik::Real;
 use loglik_catalogue::objectives::named;
@@ -46,6 +47,11 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "generalized_jsd" => divergence::generalized_jsd(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
         "edm" => energy::edm(case),
+        "mmd" => two_sample::mmd(case),
+        "energy_distance" => two_sample::energy_distance(case),
+        "donsker_varadhan" | "nwj_bound" | "jensen_shannon_bound" => two_sample::bound(case, objective),
+        "info_nce_bound" => two_sample::info_nce_bound(case),
+        "auc" => two_sample::auc(case),
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),
         "nll_poisson_log" => likelihood::poisson_log(case),

@@ -1,14 +1,14 @@
-//! The Cholesky factor of a small covariance.
+//! The Cholesky factor of a small positive definite matrix.
 
 /// Lower triangular, row by row; the other half is not kept in order.
-pub(super) struct Factor {
+pub(crate) struct Factor {
     lower: Vec<f64>,
     size: usize,
 }
 
 impl Factor {
     /// That of a positive definite matrix, of which the lower half is read; else the pivot that is not positive.
-    pub(super) fn of(mut matrix: Vec<f64>, size: usize) -> Result<Self, f64> {
+    pub(crate) fn of(mut matrix: Vec<f64>, size: usize) -> Result<Self, f64> {
         for j in 0..size {
             let diagonal = matrix[j * size + j];
             let pivot = diagonal - square(&matrix[j * size..][..j]);
@@ -29,7 +29,7 @@ impl Factor {
     }
 
     /// `L⁻¹ x` in the place of `x`, whose square is the Mahalanobis distance squared.
-    pub(super) fn whiten(&self, x: &mut [f64]) {
+    pub(crate) fn whiten(&self, x: &mut [f64]) {
         for i in 0..self.size {
             let row = &self.lower[i * self.size..][..=i];
             let known: f64 = row.iter().zip(&*x).take(i).map(|(a, b)| a * b).sum();
@@ -37,14 +37,24 @@ impl Factor {
         }
     }
 
+    /// `A⁻¹ x` in the place of `x`.
+    pub(crate) fn solve(&self, x: &mut [f64]) {
+        self.whiten(x);
+        for i in (0..self.size).rev() {
+            let (known, solved) = x.split_at_mut(i + 1);
+            let below = solved.iter().enumerate().map(|(k, x)| self.lower[(i + 1 + k) * self.size + i] * x);
+            known[i] = (known[i] - below.sum::<f64>()) / self.lower[i * self.size + i];
+        }
+    }
+
     /// `½ ln |Σ|`.
-    pub(super) fn log_root_determinant(&self) -> f64 {
+    pub(crate) fn log_root_determinant(&self) -> f64 {
         (0..self.size).map(|i| self.lower[i * self.size + i].ln()).sum()
     }
 }
 
 /// `Σ x²`.
-pub(super) fn square(x: &[f64]) -> f64 {
+pub(crate) fn square(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum()
 }
 
@@ -61,6 +71,18 @@ mod tests {
         factor.whiten(&mut x);
         assert_eq!(x, [1.0, 2.0, 2.0]);
         assert!((factor.log_root_determinant() - 3.0_f64.ln()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_solution_gives_back_the_right_side() {
+        let factor = Factor::of(vec![4.0, 0.0, 0.0, 2.0, 10.0, 0.0, -2.0, 5.0, 5.25], 3)
+            .unwrap_or_else(|pivot| panic!("{pivot}"));
+        let mut x = [4.0, 2.0, -2.0]; // the first column
+        factor.solve(&mut x);
+        assert_eq!(x, [1.0, 0.0, 0.0]);
+        let mut x = [4.0 + 4.0 - 6.0, 2.0 + 20.0 + 15.0, -2.0 + 10.0 + 15.75]; // A (1, 2, 3)
+        factor.solve(&mut x);
+        assert_eq!(x, [1.0, 2.0, 3.0]);
     }
 
     #[test]
