@@ -3,7 +3,7 @@
 use ndarray::ArrayView1;
 
 use crate::error::Position;
-use crate::ratio::{RatioLoss, Samples};
+use crate::ratio::{GeneratorLoss, Pull, RatioLoss, Samples};
 use crate::{Error, Real, Result, check, math};
 
 /// Direct discriminative optimization (DDO): the loss of a generative adversarial network (GAN) whose discriminator is
@@ -72,6 +72,12 @@ impl Default for Ddo {
 }
 
 impl Ddo {
+    /// The usual loss of a generator that shall deceive this discriminator: `softplus(-βr)` at its samples, not saturating.
+    #[must_use]
+    pub fn generator(&self) -> GeneratorLoss<Self> {
+        GeneratorLoss { discriminator: *self, pull: Pull::NonSaturating }
+    }
+
     /// How often the implicit discriminator is right: the shares of real samples with `σ(βr) > ½` and of fake ones with
     /// `σ(βr) < ½`. A tie (`r = 0`, as everywhere at the reference) counts as wrong on both sides.
     ///
