@@ -22,6 +22,7 @@ import numpy as np
 import pot_transport
 import redraw
 import schema
+import torch_discriminators
 import torch_divergence
 import torch_likelihood
 import torch_logits
@@ -31,7 +32,16 @@ import trl_logits
 from peer import Peer
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
-FAMILIES = (torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport)
+FAMILIES = (
+    torch_logits,
+    torch_likelihood,
+    torch_divergence,
+    torch_discriminators,
+    trl_logits,
+    trl_dpo,
+    trl_cpo,
+    pot_transport,
+)
 PEERS = {name: peer for family in FAMILIES for name, peer in family.PEERS.items()}
 
 

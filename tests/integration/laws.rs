@@ -2,6 +2,7 @@
 
 mod batchwise;
 mod detached;
+mod discriminators;
 mod displacement;
 mod divergence;
 mod entropic_transport;

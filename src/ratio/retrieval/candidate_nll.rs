@@ -129,12 +129,17 @@ struct Rows<T> {
 }
 
 impl<T: Real> Rows<T> {
-    fn new(nll: &CandidateNll, [embeddings, candidates]: [ArrayView2<'_, T>; 2], targets: usize) -> Result<Self> {
+    fn new(
+        nll: &CandidateNll,
+        [embeddings, candidates]: [ArrayView2<'_, T>; 2],
+        targets: usize,
+        is_out: impl Fn(usize) -> bool,
+    ) -> Result<Self> {
         check::positive("tau", nll.tau)?;
         check::shape("candidates", candidates.shape(), &[candidates.nrows(), embeddings.ncols()])?;
         check::shape("targets", &[targets], &[embeddings.nrows()])?;
-        let candidates = Directions::new("candidates", candidates)?;
-        let embeddings = Directions::new("embeddings", embeddings)?;
+        let candidates = Directions::new("candidates", candidates, |_| false)?;
+        let embeddings = Directions::new("embeddings", embeddings, is_out)?;
         let hidden = embeddings.rows.mapv(|x| T::from_f64(x.as_f64() / nll.tau));
         Ok(Self { embeddings, candidates, hidden })
     }
@@ -159,7 +164,9 @@ pub(in crate::ratio) fn run<T: Real>(
     reduction: Reduction<'_, T>,
     out: Option<&mut CandidateGradient<T>>,
 ) -> Result<T> {
-    let rows = Rows::new(nll, sides, targets.len())?;
+    reduction.check(targets.shape())?;
+    let is_out = |i: usize| matches!(reduction, Reduction::Weighted(weights) if weights[i] == T::zero());
+    let rows = Rows::new(nll, sides, targets.len(), is_out)?;
     let Some(out) = out else {
         return objective().value(&rows.hidden, rows.head(), targets, reduction).map_err(own);
     };
@@ -180,7 +187,7 @@ pub(in crate::ratio) fn each<T: Real>(
     sides: [ArrayView2<'_, T>; 2],
     targets: &Array1<i64>,
 ) -> Result<Array1<T>> {
-    let rows = Rows::new(nll, sides, targets.len())?;
+    let rows = Rows::new(nll, sides, targets.len(), |_| false)?;
     objective().each(&rows.hidden, rows.head(), targets).map_err(own)
 }
 
@@ -251,6 +258,19 @@ mod tests {
         };
         close(of(1.0, &same, 1), 2.0 * 3.0_f64.ln(), 1e-15);
         close(of(1e-3, &opposite, 1) - of(1e-3, &opposite, 0), 2e3 * (1.0 + 2.5 / 12.5_f64.sqrt()), 1e-12);
+    }
+
+    #[test]
+    fn an_embedding_of_weight_zero_is_never_looked_at() {
+        let [mut embeddings, candidates] = sides();
+        let (nll, weights) = (CandidateNll { tau: 0.3 }, array![2.0, 0.0]);
+        let of = |embeddings: &Array2<f64>| {
+            nll.grad(embeddings, &candidates, &array![2, 0], Reduction::Weighted(&weights)).unwrap()
+        };
+        let expected = of(&embeddings);
+        embeddings.row_mut(1).fill(f64::NAN);
+        assert_eq!(of(&embeddings), expected);
+        assert_eq!(expected.1.embeddings.row(1), array![0.0, 0.0]);
     }
 
     #[test]

@@ -40,12 +40,21 @@ impl Length {
 }
 
 impl<T: Real> Directions<T> {
-    pub(super) fn new(argument: &'static str, matrix: ArrayView2<'_, T>) -> Result<Self> {
-        if matrix.is_empty() && matrix.ncols() == 0 {
+    /// A row that is left out is never looked at, and has no direction.
+    pub(super) fn new(
+        argument: &'static str,
+        matrix: ArrayView2<'_, T>,
+        is_out: impl Fn(usize) -> bool,
+    ) -> Result<Self> {
+        if matrix.ncols() == 0 {
             return Err(Error::Empty { argument });
         }
         let (mut rows, mut lengths) = (Array2::zeros(matrix.raw_dim()), Vec::with_capacity(matrix.nrows()));
         for (i, (mut to, from)) in rows.rows_mut().into_iter().zip(matrix.rows()).enumerate() {
+            if is_out(i) {
+                lengths.push(Length { largest: 1.0, of_scaled: 1.0 });
+                continue;
+            }
             to.assign(&from);
             let length = Length::of(argument, i, to.as_slice().unwrap_or_default())?;
             to.mapv_inplace(|x| T::from_f64(length.divide(x.as_f64())));

@@ -39,7 +39,7 @@ use crate::{Real, math};
 /// # use loglik::{prelude::*, ndarray::array};
 /// # use loglik::ratio::{Nbpo, NbpoArguments};
 /// let (scores, flips, x) = (array![0.4_f64, 0.4], array![-0.8, -0.8], array![1.0, 0.0]);
-/// let arguments = NbpoArguments { scores: &scores, flips: &flips, x: &x };
+/// let arguments = NbpoArguments { scores: &*scores, flips: &*flips, x: &*x };
 /// let each = Nbpo.each(arguments)?;
 /// assert!((each[0] - 0.884_115_918_347_7).abs() < 1e-12);
 /// assert!((each[1] - 0.532_865_404_619_2).abs() < 1e-12);
@@ -174,7 +174,7 @@ mod tests {
         let value = |scores: &Array1<f64>, flips: &Array1<f64>| {
             Nbpo.value(NbpoArguments { scores, flips, x: &x }, Reduction::Mean).unwrap()
         };
-        let arguments = NbpoArguments { scores: &scores, flips: &flips, x: &x };
+        let arguments = NbpoArguments { scores: &*scores, flips: &*flips, x: &*x };
         let (_, gradient) = Nbpo.grad(arguments, Reduction::Mean).unwrap();
         for i in 0..3 {
             let moved = |array: &Array1<f64>, step: f64| {

@@ -8,6 +8,7 @@ pub mod call;
 mod chain;
 pub mod columns;
 mod detached;
+mod discriminators;
 mod divergence;
 mod entropic;
 mod exact;
@@ -224,6 +225,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         divergence::entries(),
         exact::entries(),
         likelihood::entries(),
+        discriminators::entries(),
     ];
     rooms.into_iter().flatten().collect()
 }

@@ -5,6 +5,7 @@
 //! holds beyond that is a failure.
 
 mod combined;
+mod discriminators;
 mod divergence;
 mod likelihood;
 mod linear;
@@ -39,6 +40,13 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "divergence_total_variation" => divergence::of(case, "total_variation"),
         "generalized_jsd" => divergence::generalized_jsd(case),
         "wasserstein_1d" => transport::wasserstein_1d(case),
+        "gan_logistic" => discriminators::logistic(case),
+        "gan_least_squares" => discriminators::least_squares(case),
+        "gan_hinge" => discriminators::hinge(case),
+        "gan_relativistic" => discriminators::relativistic(case),
+        "nce" => discriminators::nce(case),
+        "ranking_nce" => discriminators::ranking_nce(case),
+        "candidate_nll" => discriminators::candidate_nll(case),
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),
         "nll_poisson_log" => likelihood::poisson_log(case),
