@@ -1,7 +1,7 @@
 //! DDO from samples: a mixture in the plane whose weights are learned.
 
 use loglik::Result;
-use loglik::ndarray::{Array1, Array2, array};
+use loglik::ndarray::{Array1, Array2};
 use loglik::prelude::*;
 use loglik::ratio::{optimal_alpha, optimal_distribution};
 

@@ -5,7 +5,7 @@ use ndarray::{
 };
 
 use super::{
-    CandidateGradient, CandidateNll, Contrast, ContrastView, Ddo, DirichletSmoothing, FollowUp, GoalContrast,
+    CandidateGradient, CandidateNll, ContrastArray, ContrastView, Ddo, DirichletSmoothing, FollowUp, GoalContrast,
     GoalStates, Nce, NceBatch, NceGradient, Pull, RatioLoss, RatioOut, Samples, contrast, gan, optimum, pass,
     retrieval,
 };
@@ -50,7 +50,7 @@ compiled! {
             scores: ContrastView<'_, Self>,
             log_noise: ContrastView<'_, Self>,
             reduction: Reduction<'_, Self>,
-            out: Option<&mut Contrast<Array1<Self>, Array2<Self>>>,
+            out: Option<&mut ContrastArray<Self>>,
         ) -> Result<Self> = contrast::run_ranking;
         fn ranking_losses(
             scores: ContrastView<'_, Self>,

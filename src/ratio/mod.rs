@@ -55,8 +55,8 @@ mod samples;
 
 pub use compiled::Compiled;
 pub use contrast::{
-    Contrast, ContrastView, Nce, NceBatch, NceGradient, pairwise_score, pairwise_score_backward, ranking_nce,
-    ranking_nce_each, ranking_nce_grad,
+    Contrast, ContrastArray, ContrastView, Nce, NceBatch, NceGradient, pairwise_score, pairwise_score_backward,
+    ranking_nce, ranking_nce_each, ranking_nce_grad,
 };
 pub use ddo::Ddo;
 pub use gan::{GeneratorLoss, HingeGan, LeastSquaresGan, Pull, Relativistic, WassersteinGan};

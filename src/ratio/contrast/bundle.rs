@@ -16,7 +16,10 @@ pub struct Contrast<P, N> {
 /// Borrowed numbers, `[B]` and `[B, k]`.
 pub type ContrastView<'a, T> = Contrast<ArrayView1<'a, T>, ArrayView2<'a, T>>;
 
-impl<T: Clone> Contrast<Array1<T>, Array2<T>> {
+/// Owned numbers, `[B]` and `[B, k]`.
+pub type ContrastArray<T> = Contrast<Array1<T>, Array2<T>>;
+
+impl<T: Clone> ContrastArray<T> {
     /// The same, borrowed.
     #[must_use]
     pub fn view(&self) -> ContrastView<'_, T> {
@@ -24,7 +27,7 @@ impl<T: Clone> Contrast<Array1<T>, Array2<T>> {
     }
 }
 
-impl<T: Real> Contrast<Array1<T>, Array2<T>> {
+impl<T: Real> ContrastArray<T> {
     /// Zeros of the shapes of others.
     pub(super) fn zeros(like: &ContrastView<'_, T>) -> Self {
         Self { positive: Array1::zeros(like.positive.raw_dim()), negatives: Array2::zeros(like.negatives.raw_dim()) }

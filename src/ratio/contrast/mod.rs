@@ -5,7 +5,7 @@ mod nce;
 mod pairwise_score;
 mod ranking_nce;
 
-pub use bundle::{Contrast, ContrastView};
+pub use bundle::{Contrast, ContrastArray, ContrastView};
 pub use nce::{Nce, NceBatch, NceGradient};
 pub(super) use nce::{each as nce_each, run as run_nce};
 pub(super) use pairwise_score::{backward as pull_pairwise_score, scores as pairwise_scores};

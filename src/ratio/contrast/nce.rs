@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use super::bundle::{Contrast, ContrastView, check_shapes};
+use super::bundle::{ContrastArray, ContrastView, check_shapes};
 use crate::error::Position;
 use crate::likelihood::{Density, Domain};
 use crate::reduction::{pairwise, to_real, total_of};
@@ -16,7 +16,7 @@ use crate::{Error, Real, Reduction, Result, check, math};
 /// ```
 ///
 /// `s` are the scores of the model, its log-probabilities up to a constant, and `ln P_n` the log-probabilities of the noise,
-/// in nats, both at the example and at its negatives ([`Contrast`]: `[B]` and `[B, k]`). `ln Z` is the log-normalizer: learn
+/// in nats, both at the example and at its negatives ([`Contrast`](crate::ratio::Contrast): `[B]` and `[B, k]`). `ln Z` is the log-normalizer: learn
 /// it by its gradient, or leave it at 0, to which a flexible model adapts itself. Slopes are `-σ(-u)` by the score of the
 /// example and `σ(u)` by those of the negatives; by `ln Z`, minus their sum. The slope by a log-probability of the noise is
 /// the opposite of that by its score.
@@ -84,7 +84,7 @@ pub struct NceBatch<'a, T> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NceGradient<T> {
     /// By the scores.
-    pub scores: Contrast<Array1<T>, Array2<T>>,
+    pub scores: ContrastArray<T>,
     /// By the log-normalizer.
     pub log_normalizer: T,
 }
@@ -114,7 +114,7 @@ impl Nce {
     ///
     /// See [`Nce`].
     pub fn grad<T: Real>(&self, batch: &NceBatch<'_, T>, reduction: Reduction<'_, T>) -> Result<(T, NceGradient<T>)> {
-        let mut gradient = NceGradient { scores: Contrast::zeros(&batch.scores), log_normalizer: T::zero() };
+        let mut gradient = NceGradient { scores: ContrastArray::zeros(&batch.scores), log_normalizer: T::zero() };
         let loss = T::run_nce(self, batch, reduction, Some(&mut gradient))?;
         Ok((loss, gradient))
     }
@@ -234,6 +234,7 @@ mod tests {
 
     use ndarray::{array, s};
 
+    use super::super::Contrast;
     use super::*;
     use crate::testing::{all_close, close};
 
@@ -254,10 +255,10 @@ mod tests {
     #[test]
     fn loss_and_slopes_are_those_of_exact_arithmetic() {
         let (loss, gradient) = of(0.25, |batch| Nce::default().grad(batch, Reduction::Mean)).unwrap();
-        close(loss, 2.923_101_126_051_886_5, 1e-15);
-        close(gradient.scores.positive[0], -0.364_275_968_823_009_59, 1e-15);
-        all_close(gradient.scores.negatives, [0.514_209_377_719_281_41, 0.825_901_289_123_481_8], 1e-15);
-        close(gradient.log_normalizer, -0.975_834_698_019_753_62, 1e-15);
+        close(loss, 2.923_101_126_051_886_7, 1e-15);
+        close(gradient.scores.positive[0], -0.364_275_968_823_009_6, 1e-15);
+        all_close(gradient.scores.negatives, [0.514_209_377_719_281_4, 0.825_901_289_123_481_8], 1e-15);
+        close(gradient.log_normalizer, -0.975_834_698_019_753_6, 1e-15);
     }
 
     #[test]

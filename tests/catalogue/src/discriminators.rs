@@ -70,7 +70,7 @@ fn contrasts<T: Real>() -> Vec<Entry<T>> {
         Entry::of_cotangent("pairwise_score", events, |call, out| {
             let (embeddings, weights, cotangent) = (call.real::<Ix3>(0), call.real::<Ix1>(1), call.real::<Ix1>(2));
             let scores = pairwise_score(&embeddings, &weights);
-            out.scalar("value", scores.clone().map(|scores| dot(&scores, &cotangent)));
+            out.scalar("value", scores.clone().map(|scores| dot(&scores, cotangent)));
             out.array("scores", scores);
             let back = pairwise_score_backward(&embeddings, &weights, &cotangent);
             out.array("grad 0", back.clone().map(|(by_embeddings, _)| by_embeddings));
@@ -118,7 +118,7 @@ fn retrieval<T: Real>() -> Vec<Entry<T>> {
                 })
                 .collect();
             let rewards = follow_up_reward(&log_probs, &lengths, &kinds);
-            out.scalar("value", rewards.clone().map(|rewards| dot(&rewards, &cotangent)));
+            out.scalar("value", rewards.clone().map(|rewards| dot(&rewards, cotangent)));
             let picks = rewards.clone().and_then(|rewards| best_and_worst(&rewards));
             out.scalar("best", picks.clone().map(|(best, _)| T::from_f64(best as f64)));
             out.scalar("worst", picks.map(|(_, worst)| T::from_f64(worst as f64)));
