@@ -45,7 +45,7 @@ fn fit(random: &mut Random, n: usize, k: usize) -> Result<Fit> {
     let density = |point| log_density(point, [0.0; 2], WIDTH);
     let log_noise = Contrast { positive: of(&data, &density), negatives: wide(of(&noise, &density)) };
     let (mut mean, mut log_normalizer) = ([0.0, 0.0], 0.0);
-    for _ in 0..300 {
+    for _ in 0..100 {
         let score = |point| -0.5 * square(point, mean);
         let scores = Contrast { positive: of(&data, &score), negatives: wide(of(&noise, &score)) };
         let batch = NceBatch { scores: scores.view(), log_noise: log_noise.view(), log_normalizer };

@@ -27,7 +27,7 @@ fn play(beta: f64, rounds: usize) -> Result<Course> {
     for _ in 0..rounds {
         // The round itself: the reference makes the fake samples, and the model starts from it.
         let ddo = Ddo { alpha: optimal_alpha(&data, &reference, beta)?, beta };
-        reference = softmax(&descend(ddo, &data, &reference, reference.ln(), 40_000)?);
+        reference = softmax(&descend(ddo, &data, &reference, reference.ln(), 4_000)?);
         references.push(reference.clone());
     }
     Ok(Course { beta, references })

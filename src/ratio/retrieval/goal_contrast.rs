@@ -2,11 +2,10 @@
 
 use ndarray::{Array1, Array3, ArrayView3};
 
-use super::directions::Length;
+use super::goal_states::{GoalStates, NAMES, Sample, States};
 use crate::error::Position;
 use crate::math::{sigmoid, softplus};
 use crate::reduction::{pairwise, to_real, total_of};
-use crate::rowwise::{RowJobs, RowsMut};
 use crate::{Error, Real, Reduction, Result, check};
 
 /// Contrastive term of a goal-conditioned reward model: a state shall point to where its own good trajectory goes, and not
@@ -79,17 +78,6 @@ impl Default for GoalContrast {
     }
 }
 
-/// One thing for each kind of states.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GoalStates<A> {
-    /// For the earlier states of the chosen responses.
-    pub source: A,
-    /// For the later ones.
-    pub goal: A,
-    /// For those of the rejected responses.
-    pub negative: A,
-}
-
 impl GoalContrast {
     /// The reduced loss.
     ///
@@ -153,101 +141,15 @@ impl GoalContrast {
     }
 }
 
-/// Elements of each kind of states in row-major order.
-struct States<T> {
-    of: GoalStates<Vec<T>>,
-    samples: usize,
-    size: usize,
-}
-
-const NAMES: GoalStates<&str> =
-    GoalStates { source: "states.source", goal: "states.goal", negative: "states.negative" };
-
-impl<T: Real> States<T> {
-    fn new(goal: &GoalContrast, states: &GoalStates<ArrayView3<'_, T>>) -> Result<Self> {
-        check::non_negative("weight", goal.weight)?;
-        let shape = states.source.shape();
-        check::shape(NAMES.goal, states.goal.shape(), shape)?;
-        check::shape(NAMES.negative, states.negative.shape(), shape)?;
-        if shape[1] * shape[2] == 0 {
-            return Err(Error::Empty { argument: NAMES.source });
-        }
-        let elements = |array: &ArrayView3<'_, T>| array.iter().copied().collect();
-        let GoalStates { source, goal, negative } = states;
-        let of = GoalStates { source: elements(source), goal: elements(goal), negative: elements(negative) };
-        Ok(Self { of, samples: shape[1], size: shape[2] })
-    }
-
-    /// One state, and its length.
-    fn state<'s>(&self, name: &'static str, of: &'s [T], pair: usize, sample: usize) -> Result<(&'s [T], Length)> {
-        let row = pair * self.samples + sample;
-        let state = &of[row * self.size..][..self.size];
-        let length = Length::of(name, sample, state).map_err(|error| match error {
-            Error::Value { argument, position, value, allowed } => {
-                let position = Position([vec![pair], position.0].concat());
-                Error::Value { argument, position, value, allowed }
-            }
-            error => error,
-        })?;
-        Ok((state, length))
-    }
-
-    /// The loss of a pair; its gradient, times a factor, is written where there is a place.
-    fn pair(&self, goal: &GoalContrast, pair: usize, factor: f64, out: [Option<&mut [T]>; 3]) -> Result<f64> {
-        let (mut cosines, mut opposites) = (vec![0.0; self.samples], vec![0.0; self.samples]);
-        let mut directions = Vec::with_capacity(self.samples);
-        for sample in 0..self.samples {
-            let unit = |(state, length): (&[T], Length)| -> Vec<f64> {
-                state.iter().map(|x| length.divide(x.as_f64())).collect()
-            };
-            let (source, aim, bad) = (
-                self.state(NAMES.source, &self.of.source, pair, sample)?,
-                self.state(NAMES.goal, &self.of.goal, pair, sample)?,
-                self.state(NAMES.negative, &self.of.negative, pair, sample)?,
-            );
-            let lengths = [source.1, aim.1, bad.1];
-            let units = [unit(source), unit(aim), unit(bad)];
-            cosines[sample] = dot(&units[0], &units[1]);
-            opposites[sample] = dot(&units[0], &units[2]);
-            directions.push((units, lengths, cosines[sample], opposites[sample]));
-        }
-        let loss = goal.at(&mut cosines, &mut opposites);
-        let [Some(by_source), Some(by_goal), Some(by_negative)] = out else { return Ok(loss) };
-        for (sample, (units, lengths, c, opposite)) in directions.into_iter().enumerate() {
-            let (pull, push) = (factor * cosines[sample], factor * opposites[sample]);
-            for k in 0..self.size {
-                let [s, g, n] = [&units[0], &units[1], &units[2]].map(|unit| unit[k]);
-                let at = sample * self.size + k;
-                let by_unit = pull * (g - c * s) + push * (n - opposite * s);
-                by_source[at] = T::from_f64(lengths[0].divide(by_unit));
-                by_goal[at] = T::from_f64(lengths[1].divide(pull * (s - c * g)));
-                by_negative[at] = T::from_f64(lengths[2].divide(push * (s - opposite * n)));
-            }
-        }
-        let improper = [(NAMES.source, &*by_source), (NAMES.goal, by_goal), (NAMES.negative, by_negative)];
-        match improper.into_iter().find(|(_, slopes)| slopes.iter().any(|x| !x.is_finite())) {
-            Some((name, _)) => Err(Error::overflow::<T>(name, pair)),
-            None => Ok(loss),
-        }
-    }
-
-    fn jobs(&self, pairs: usize) -> RowJobs {
-        RowJobs::new(pairs, 6 * self.samples * self.size * size_of::<T>())
-    }
-}
-
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
 /// The reduced loss, and the gradient where it has a place.
 pub(in crate::ratio) fn run<T: Real>(
-    goal: &GoalContrast,
+    contrast: &GoalContrast,
     views: &GoalStates<ArrayView3<'_, T>>,
     reduction: Reduction<'_, T>,
     out: Option<&mut GoalStates<Array3<T>>>,
 ) -> Result<T> {
-    let states = States::new(goal, views)?;
+    check::non_negative("weight", contrast.weight)?;
+    let states = States::new(views)?;
     let pairs = views.source.dim().0;
     reduction.check(&[pairs])?;
     let weights = reduction.weights();
@@ -258,34 +160,60 @@ pub(in crate::ratio) fn run<T: Real>(
     };
     let weight = |pair: usize| weights.as_ref().map_or(factor, |weights| weights[pair].as_f64());
     let mut losses = vec![0.0; pairs];
-    let one = |pair: usize, loss: &mut f64, out: [Option<&mut [T]>; 3]| {
+    let one = |pair: usize, loss: &mut f64, out: Option<[&mut [T]; 3]>| {
         if weight(pair) != 0.0 {
-            *loss = weight(pair) * states.pair(goal, pair, weight(pair), out)?;
+            *loss = weight(pair) * pair_loss(contrast, &states.pair(pair)?, pair, weight(pair), out)?;
         }
         Ok(())
     };
     match out {
-        None => states.jobs(pairs).each_value(&mut losses, |pair, loss| one(pair, loss, [None, None, None]))?,
-        Some(GoalStates { source, goal, negative }) => {
-            let width = states.samples * states.size;
-            let rows = [source, goal, negative].map(|array| match array.as_slice_mut() {
-                Some(data) => RowsMut::Packed { data, width },
-                None => RowsMut::Packed { data: &mut [], width },
-            });
-            let outs = rows.map(Some);
-            states.jobs(pairs).each_row(&mut losses, outs, || (), |(), pair, loss, outs| one(pair, loss, outs))?;
-        }
+        None => states.jobs().each_value(&mut losses, |pair, loss| one(pair, loss, None))?,
+        Some(out) => states.jobs().each_row(
+            &mut losses,
+            states.rows(out),
+            || (),
+            |(), pair, loss, outs| match outs {
+                [Some(source), Some(goal), Some(negative)] => one(pair, loss, Some([source, goal, negative])),
+                _ => Ok(()),
+            },
+        )?,
     }
     let sum = total_of(&losses, pairwise(&losses), NAMES.source)?;
     to_real(sum, NAMES.source, Position::default())
 }
 
+/// The loss of a pair; its gradient, times a factor, is written where there is a place.
+fn pair_loss<T: Real>(
+    contrast: &GoalContrast,
+    samples: &[Sample],
+    pair: usize,
+    factor: f64,
+    out: Option<[&mut [T]; 3]>,
+) -> Result<f64> {
+    let mut goal: Vec<f64> = samples.iter().map(|sample| sample.cosines[0]).collect();
+    let mut negative: Vec<f64> = samples.iter().map(|sample| sample.cosines[1]).collect();
+    let loss = contrast.at(&mut goal, &mut negative);
+    let Some(mut out) = out else { return Ok(loss) };
+    for (at, sample) in samples.iter().enumerate() {
+        sample.pull([factor * goal[at], factor * negative[at]], at, &mut out);
+    }
+    let names = [NAMES.source, NAMES.goal, NAMES.negative];
+    match names.into_iter().zip(&out).find(|(_, slopes)| slopes.iter().any(|x| !x.is_finite())) {
+        Some((name, _)) => Err(Error::overflow::<T>(name, pair)),
+        None => Ok(loss),
+    }
+}
+
 /// The loss of each pair.
-pub(in crate::ratio) fn each<T: Real>(goal: &GoalContrast, views: &GoalStates<ArrayView3<'_, T>>) -> Result<Array1<T>> {
-    let states = States::new(goal, views)?;
+pub(in crate::ratio) fn each<T: Real>(
+    contrast: &GoalContrast,
+    views: &GoalStates<ArrayView3<'_, T>>,
+) -> Result<Array1<T>> {
+    check::non_negative("weight", contrast.weight)?;
+    let states = States::new(views)?;
     let mut losses = vec![T::zero(); views.source.dim().0];
-    states.jobs(losses.len()).each_value(&mut losses, |pair, loss| {
-        *loss = to_real(states.pair(goal, pair, 1.0, [None, None, None])?, NAMES.source, pair)?;
+    states.jobs().each_value(&mut losses, |pair, loss| {
+        *loss = to_real(pair_loss::<T>(contrast, &states.pair(pair)?, pair, 1.0, None)?, NAMES.source, pair)?;
         Ok(())
     })?;
     Ok(losses.into())

@@ -14,7 +14,7 @@ use loglik::ratio::{
     Averaging, CandidateNll, Contrast, Ddo, DirichletSmoothing, FollowUp, GeneratorLoss, GoalContrast, GoalStates,
     HingeGan, LeastSquaresGan, Nbpo, NbpoArguments, Nce, NceBatch, Pull, RatioObjective, Reaction, Relativistic,
     Samples, WassersteinGan, follow_up_reward, follow_up_reward_backward, optimal_distribution, pairwise_score,
-    pairwise_score_backward, ranking_nce_each, ranking_nce_grad,
+    pairwise_score_backward, ranking_nce, ranking_nce_each, ranking_nce_grad,
 };
 use loglik::transport::{Measure, wasserstein_1d};
 use ndarray::{Array1, Array2, Array3, Axis, array, aview1};
@@ -171,12 +171,13 @@ proptest! {
         }
         // Ranking the real one above a sample of the reference is DPO at β = 1.
         let (scores, noise) = (fake.view().insert_axis(Axis(1)), zero.view().insert_axis(Axis(1)));
-        let ranked = ranking_nce_each(
+        let (scores, noise) = (
             Contrast { positive: real.view(), negatives: scores },
             Contrast { positive: zero.view(), negatives: noise },
         );
-        let plain = Dpo { beta: 1.0, label_smoothing: 0.0 }.each(batch).unwrap();
-        assert_all_near(&ranked.unwrap(), &plain, 1e-14);
+        let plain = Dpo { beta: 1.0, label_smoothing: 0.0 };
+        assert_all_near(&ranking_nce_each(scores, noise).unwrap(), &plain.each(batch).unwrap(), 1e-14);
+        assert_near(ranking_nce(scores, noise, Mean).unwrap(), plain.value(batch, Mean).unwrap(), 1e-14);
         // At the reference the slopes of both are one.
         let start = Samples { real: zero.view(), fake: zero.view() };
         let (_, at_start) = ddo.grad(start, Samples::both(Sum)).unwrap();
