@@ -27,6 +27,7 @@ import diffusers_edm
 import pot_transport
 import redraw
 import schema
+import torch_discriminators
 import torch_divergence
 import torch_likelihood
 import torch_logits
@@ -39,7 +40,8 @@ from peer import Peer
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
 FAMILIES = (
     *(torch_logits, torch_likelihood, torch_divergence, trl_logits, trl_dpo, trl_cpo, pot_transport),
-    *(contrastive, diffusers_edm, metric_pml, metric_sbert, metric_torch, two_sample),
+    *(contrastive, diffusers_edm, metric_pml, metric_sbert, metric_torch, torch_discriminators),
+    *(two_sample,),
 )
 PEERS = {name: peer for family in FAMILIES for name, peer in family.PEERS.items()}
 

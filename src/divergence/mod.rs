@@ -22,7 +22,8 @@
 //! ([`Occupancy`]).
 //!
 //! All others take two [`Categorical`]s and have the methods of [`CategoricalDivergence`]. One of your own is a
-//! [`ClassDivergence`], its term at one class; or a [`Generator`], which also has a [`VariationalBound`] from samples.
+//! [`ClassDivergence`], its term at one class; or a [`Generator`], which also has a [`VariationalBound`] from samples, and
+//! with an output activation ([`CriticOutput`]) an [`FGan`].
 
 #![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
 
@@ -33,8 +34,10 @@ mod class_divergence;
 mod class_loops;
 mod class_pair;
 mod compiled;
+mod critics;
 mod driver;
 mod f_divergence;
+mod f_gan;
 mod generalized_jsd;
 mod generator;
 mod generators;
@@ -69,6 +72,7 @@ pub use class_pair::{ClassPair, ClassTerm};
 #[doc(hidden)]
 pub use compiled::{Compiled, TargetCompiled};
 pub use f_divergence::FDivergence;
+pub use f_gan::{CriticOutput, FGan};
 pub use generalized_jsd::{GeneralizedJsd, InterpolatedJsd};
 pub use generator::Generator;
 pub use hellinger::SquaredHellinger;

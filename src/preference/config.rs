@@ -115,6 +115,8 @@ configurations! {
         Rebel(Rebel),
         /// DPO with soft labels.
         SoftDpo(SoftDpo),
+        /// The hinge of PROP, of probabilities.
+        SoftmaxHinge(SoftmaxHinge),
         /// Reward-aware preference optimization.
         RewardAwareRpo(RewardAwareRpo),
         /// DPO with ties after Rao and Kupper.

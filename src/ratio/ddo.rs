@@ -3,7 +3,7 @@
 use ndarray::ArrayView1;
 
 use crate::error::Position;
-use crate::ratio::{RatioLoss, Samples};
+use crate::ratio::{GeneratorLoss, Pull, RatioLoss, Samples};
 use crate::{Error, Real, Result, check, math};
 
 /// Direct discriminative optimization (DDO): the loss of a generative adversarial network (GAN) whose discriminator is
@@ -25,8 +25,16 @@ use crate::{Error, Real, Result, check, math};
 /// `α = (Σ ρ^(1-1/β) data^(1/β))^β`, which is [`optimal_alpha`](crate::ratio::optimal_alpha), and then is
 /// [`optimal_distribution`](crate::ratio::optimal_distribution). For other `α` the constrained optimum lies elsewhere.
 ///
-/// Noise-contrastive estimation is a case of it: `Ddo { alpha: k, beta: 1 }` of the ratios `s(x) - ln(k P(x))`, `s` the
-/// unnormalized log-model and `P` the noise of which there are `k` samples for each real one.
+/// **Other names.** At `α = β = 1`, of the logits of a discriminator of its own, it is the logistic loss of a GAN, for which
+/// [`Ddo::generator`] is the generator's. `Ddo { alpha: k, beta: 1 }` of the scores of a model is negative sampling
+/// (word2vec), and of scores less `ln(k P)` noise-contrastive estimation, which [`Nce`](crate::ratio::Nce) forms from
+/// scores and noise. Of one real and one fake sample, with `α = 1`: each by itself, it is
+/// [`BcoPair`](crate::preference::BcoPair); the real side at the difference of their ratios is
+/// [`Dpo`](crate::preference::Dpo); as [`Relativistic`](crate::ratio::Relativistic) it is twice `Dpo`.
+///
+/// **Self-play**: copy the model to the reference, draw samples from it, train for a short while, and again. Rounds to the
+/// end at the optimal `α` multiply the log-ratio of reference to data by `1 - 1/β`: they arrive at once for `β = 1`, converge
+/// for `β > ½`, and go away from the data for a smaller one.
 ///
 /// **Short fine-tuning only** for most settings in use: see [`Ddo::is_stable`] and [`Ddo::is_global`].
 ///
@@ -51,6 +59,10 @@ use crate::{Error, Real, Result, check, math};
 #[doc(alias = "direct discriminative optimization")]
 #[doc(alias = "noise-contrastive estimation")]
 #[doc(alias = "NCE")]
+#[doc(alias = "negative sampling")]
+#[doc(alias = "word2vec")]
+#[doc(alias = "BPO")]
+#[doc(alias = "self-play")]
 #[doc(alias = "GAN")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
@@ -72,6 +84,12 @@ impl Default for Ddo {
 }
 
 impl Ddo {
+    /// The usual loss of a generator that shall deceive this discriminator: `softplus(-βr)` at its samples, not saturating.
+    #[must_use]
+    pub fn generator(&self) -> GeneratorLoss<Self> {
+        GeneratorLoss { discriminator: *self, pull: Pull::NonSaturating }
+    }
+
     /// How often the implicit discriminator is right: the shares of real samples with `σ(βr) > ½` and of fake ones with
     /// `σ(βr) < ½`. A tie (`r = 0`, as everywhere at the reference) counts as wrong on both sides.
     ///

@@ -3,7 +3,7 @@
 use ndarray::ArrayView1;
 
 use crate::pointwise::{self, Block, Call, Column, Domain, Mode, Output, Words};
-use crate::ratio::{RatioLoss, RatioOut, Samples};
+use crate::ratio::{Pull, RatioLoss, RatioOut, Samples};
 use crate::{Error, Real, Reduction, Result, check};
 
 /// How the arguments of a side are called in errors.
@@ -15,6 +15,7 @@ struct Names {
 
 const REAL: Names = Names { ratios: "real", weights: "weights.real", out: ["out.real"] };
 const FAKE: Names = Names { ratios: "fake", weights: "weights.fake", out: ["out.fake"] };
+const GENERATED: Names = Names { ratios: "fake", weights: "weights", out: ["out"] };
 
 /// [`RatioObjective::run`](crate::ratio::RatioObjective::run).
 pub(super) fn run<T: Real>(
@@ -28,9 +29,27 @@ pub(super) fn run<T: Real>(
     check_side(&FAKE, ratios.fake, reductions.fake, &out.fake)?;
     let blocks = loss.ratio_loops().get::<T>();
     Ok(Samples {
-        real: side(&REAL, &blocks.real, ratios.real, reductions.real, out.real)?,
-        fake: side(&FAKE, &blocks.fake, ratios.fake, reductions.fake, out.fake)?,
+        real: side(&REAL, (&blocks.real, 1.0), ratios.real, reductions.real, out.real)?,
+        fake: side(&FAKE, (&blocks.fake, 1.0), ratios.fake, reductions.fake, out.fake)?,
     })
+}
+
+/// The loss of one side on generated samples: that of the real side, or minus that of the fake one.
+pub(super) fn run_generator<T: Real>(
+    loss: &dyn RatioLoss,
+    pull: Pull,
+    fake: ArrayView1<'_, T>,
+    reduction: Reduction<'_, T>,
+    out: RatioOut<'_, T>,
+) -> Result<f64> {
+    loss.check()?;
+    check_side(&GENERATED, fake, reduction, &out)?;
+    let blocks = loss.ratio_loops().get::<T>();
+    let side_of = match pull {
+        Pull::NonSaturating => (&blocks.real, 1.0),
+        Pull::Saturating => (&blocks.fake, -1.0),
+    };
+    side(&GENERATED, (side_of.0, side_of.1), fake, reduction, out)
 }
 
 /// Everything that can be wrong before a ratio is looked at.
@@ -50,19 +69,19 @@ fn check_side<T: Real>(
     }
 }
 
-/// The reduced loss of one side, and `out` filled.
+/// The reduced loss of one side with a sign, and `out` filled.
 fn side<T: Real>(
     names: &Names,
-    block: &dyn Block<T>,
+    (block, sign): (&dyn Block<T>, f64),
     ratios: ArrayView1<'_, T>,
     reduction: Reduction<'_, T>,
     out: RatioOut<'_, T>,
 ) -> Result<f64> {
     let n = ratios.len();
     let (weights, factor) = match reduction {
-        Reduction::Sum => (None, 1.0),
-        Reduction::Mean => (None, (n as f64).recip()),
-        Reduction::Weighted(weights) => (Some(weights.view()), 1.0),
+        Reduction::Sum => (None, sign),
+        Reduction::Mean => (None, sign / n as f64),
+        Reduction::Weighted(weights) => (Some(weights.view()), sign),
     };
     let output = match out {
         RatioOut::Nothing => Output::Nothing,

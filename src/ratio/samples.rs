@@ -26,6 +26,12 @@ impl<A> Samples<A> {
         Self { real: value.clone(), fake: value }
     }
 
+    /// The two sides exchanged.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        Self { real: self.fake, fake: self.real }
+    }
+
     /// `f` of each side.
     #[must_use]
     pub fn map<B>(self, mut f: impl FnMut(A) -> B) -> Samples<B> {

@@ -3,6 +3,7 @@
 mod batchwise;
 mod contrastive;
 mod detached;
+mod discriminators;
 mod displacement;
 mod divergence;
 mod energy;

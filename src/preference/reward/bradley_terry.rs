@@ -22,7 +22,9 @@ use crate::{Real, Result, check};
 /// open.
 ///
 /// Without rating gap and at `c = 0` it is [`Dpo`](crate::preference::Dpo) of scores at `beta` 1: `ln 2` for equal
-/// scores. TRL and OpenRLHF have the margin, NeMo-Aligner both; align-anything centers each score separately.
+/// scores. TRL and OpenRLHF have the margin, NeMo-Aligner both; align-anything centers each score separately. Of the scores
+/// of two items for one user it is Bayesian personalized ranking (BPR), of a critic's outputs on real and generated samples
+/// the relativistic loss of pairs (RpGAN).
 ///
 /// At `c = 0` a score of -inf is the exact limit: chosen, the loss is +inf with gradient -1; rejected, both are 0.
 ///
@@ -53,6 +55,9 @@ use crate::{Real, Result, check};
 #[doc(alias = "BT")]
 #[doc(alias = "reward model")]
 #[doc(alias = "reward modeling")]
+#[doc(alias = "BPR")]
+#[doc(alias = "Bayesian personalized ranking")]
+#[doc(alias = "RankNet")]
 #[doc(alias = "center_rewards_coefficient")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]

@@ -9,6 +9,7 @@ mod chain;
 pub mod columns;
 mod contrastive;
 mod detached;
+mod discriminators;
 mod divergence;
 mod energy;
 mod entropic;
@@ -232,6 +233,7 @@ fn list<T: Real>() -> Vec<Entry<T>> {
         likelihood::entries(),
         contrastive::entries(),
         metric::entries(),
+        discriminators::entries(),
     ];
     rooms.into_iter().flatten().collect()
 }

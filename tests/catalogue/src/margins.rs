@@ -4,6 +4,7 @@ use loglik::preference::{
     AlphaPo, ChiPo, Cpo, CpoHinge, CpoIpo, Davidson, DiffusionDpo, DiscoPop, Dpo, ExoPair, FlexDpo, Hinge, Ipo,
     JensenShannonLink, Length, Link, LinkableConfig, Linked, Odpo, PairBatch, PairObjective, Pairs, Poft, Pso, RDpo,
     RaoKupper, Rebel, RewardAwareRpo, RewardDistance, RewardGap, RobustDpo, SigmoidNorm, SimPo, Slic, SoftDpo,
+    SoftmaxHinge,
 };
 use loglik::{Real, Reduction};
 use ndarray::Ix1;
@@ -53,6 +54,7 @@ rows! { everything, run;
     "ChiPo": ChiPo(ChiPo { beta: number(0.001, |p| 0.01 * p.positive()), clip: positive(1.0) }),
     "Rebel": Rebel(Rebel { eta: positive(2.0) }),
     "SoftDpo": SoftDpo(SoftDpo { beta: positive(0.3) }),
+    "SoftmaxHinge": SoftmaxHinge(SoftmaxHinge {}),
     "RewardAwareRpo, backward": RewardAwareRpo(RewardAwareRpo {
         beta: positive(0.2),
         eta: weight(0.5),

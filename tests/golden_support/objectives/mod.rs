@@ -6,6 +6,7 @@
 
 mod combined;
 mod contrastive;
+mod discriminators;
 mod divergence;
 mod energy;
 mod likelihood;
@@ -52,6 +53,13 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
         "donsker_varadhan" | "nwj_bound" | "jensen_shannon_bound" => two_sample::bound(case, objective),
         "info_nce_bound" => two_sample::info_nce_bound(case),
         "auc" => two_sample::auc(case),
+        "gan_logistic" => discriminators::logistic(case),
+        "gan_least_squares" => discriminators::least_squares(case),
+        "gan_hinge" => discriminators::hinge(case),
+        "gan_relativistic" => discriminators::relativistic(case),
+        "nce" => discriminators::nce(case),
+        "ranking_nce" => discriminators::ranking_nce(case),
+        "candidate_nll" => discriminators::candidate_nll(case),
         "nll_normal" => likelihood::normal(case),
         "nll_bernoulli_logits" => likelihood::bernoulli_logits(case),
         "nll_poisson_log" => likelihood::poisson_log(case),
