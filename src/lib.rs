@@ -11,7 +11,7 @@
 //! | [`divergence`] | KL, Jensen-Shannon, α, Rényi, χ², Hellinger, total variation, f-divergences between categorical distributions |
 //! | [`contrastive`] | InfoNCE, CLIP, SigLIP, supervised contrastive over embeddings, in blocks |
 //! | [`transport`] | optimal transport: exact, entropic, on a line, certified bounds on it; the DEMD bound, EMO |
-//! | [`ratio`] | likelihood-ratio discriminators: DDO |
+//! | [`ratio`] | discriminators and their generators, NCE, recommendation; density ratios, bounds, two samples, decisions |
 //! | [`metric`] | metric learning over embeddings: triplets, pairs, proxies, angular margins, regularizers |
 //! | [`energy`] | energies, scores and fields: recovery likelihood, marginal consistency, interpolants, EDM, score matching |
 //! | [`likelihood`] | Gaussian, Bernoulli and Poisson; implicit maximum likelihood |

@@ -3,6 +3,7 @@
 //! The traits with the methods, what batches are made of, reductions, and the objectives that most programs use. All others
 //! are in the module of their family, which the [list of modules](crate#modules) names.
 
+pub use crate::contrastive::{EmbeddingBatch, InfoNce};
 pub use crate::diagnostics::TokenStats;
 pub use crate::divergence::CategoricalDivergence;
 pub use crate::likelihood::Density;
