@@ -109,7 +109,7 @@ pub fn guided_energy<T: Real, D: Dimension>(
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
 /// # use loglik::energy::guided_score;
-/// let at = 2.8 / 2.4; // λ = 0.7: precision 1 + 1.4, mean 2.8 / 2.4
+/// let at = 2.8_f64 / 2.4; // λ = 0.7: precision 1 + 1.4, mean 2.8 / 2.4
 /// let score = guided_score(&array![-at], &array![(2.0 - at) / 0.5], 0.7)?;
 /// assert!(score[0].abs() < 1e-15);
 /// # Ok::<(), loglik::Error>(())
