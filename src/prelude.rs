@@ -6,6 +6,7 @@
 pub use crate::contrastive::{EmbeddingBatch, InfoNce};
 pub use crate::diagnostics::TokenStats;
 pub use crate::divergence::CategoricalDivergence;
+pub use crate::energy::SampleLoss;
 pub use crate::likelihood::Density;
 pub use crate::logits::{
     CrossEntropy, LinearCrossEntropy, LinearHead, LogitTransform, SoftCrossEntropy, TokenObjective, entropy,
