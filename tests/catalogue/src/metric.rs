@@ -59,7 +59,7 @@ fn batches<T: Real>() -> Vec<Entry<T>> {
             mean(call, out, &BatchAllTriplet { margin: knob(0.7), ..BatchAllTriplet::default() });
         }),
         Entry::new("SemiHardTriplet, mean", labeled, |call, out| {
-            let loss = SemiHardTriplet { margin: knob(0.9), distance: Distance::SquaredEuclidean };
+            let loss = SemiHardTriplet { margin: knob(60.0), distance: Distance::SquaredEuclidean };
             mean(call, out, &loss);
         }),
         Entry::new("Matryoshka", labeled, |call, out| {
