@@ -15,6 +15,8 @@
 //! exist 128 rows at a time, so that memory grows with the number of embeddings and not with its square. Zero embeddings have no
 //! direction: where cosines are taken they are an error, and nothing is added to a length to avoid it.
 
+#![allow(clippy::type_complexity)] // a value with a pair of gradients is not complex to read
+
 mod angle;
 mod arc_face;
 mod batch;

@@ -59,7 +59,7 @@ fn batches<T: Real>() -> Vec<Entry<T>> {
             mean(call, out, &BatchAllTriplet { margin: knob(0.7), ..BatchAllTriplet::default() });
         }),
         Entry::new("SemiHardTriplet, mean", labeled, |call, out| {
-            let loss = SemiHardTriplet { margin: knob(0.9), distance: Distance::SquaredEuclidean };
+            let loss = SemiHardTriplet { margin: knob(60.0), distance: Distance::SquaredEuclidean };
             mean(call, out, &loss);
         }),
         Entry::new("Matryoshka", labeled, |call, out| {
@@ -110,11 +110,11 @@ fn classes<T: Real>() -> Vec<Entry<T>> {
     ]
 }
 
-/// A value and the gradients in the first two inputs, of which shapes differ.
-fn both<T: Real, D: ndarray::Dimension>(
-    out: &mut Results<T>,
-    result: loglik::Result<(T, (ndarray::Array<T, D>, ndarray::Array<T, D>))>,
-) {
+/// Gradients in the first two inputs, of which shapes may differ.
+type Both<T, D> = (ndarray::Array<T, D>, ndarray::Array<T, D>);
+
+/// A value and its gradients.
+fn both<T: Real, D: ndarray::Dimension>(out: &mut Results<T>, result: loglik::Result<(T, Both<T, D>)>) {
     out.grad("", [0, 1], result.map(|(value, (x, y))| (value, [x, y])));
 }
 

@@ -175,8 +175,8 @@ proptest! {
         let (both, [by]) = Matryoshka { dims: vec![3, 2], weights: vec![1.0, weight] }.grad([&*x], |[x]| of(x)).unwrap();
         let (part, [of_part]) = of(x.slice(s![.., ..2])).unwrap();
         assert_near(both, value + weight * part, 1e-13);
-        assert_all_near(&by.slice(s![.., 2..]), &gradient.slice(s![.., 2..]), 1e-13);
-        assert_all_near(&(&by - &gradient).slice(s![.., ..2]), &(of_part * weight), 1e-12);
+        assert_all_near(by.slice(s![.., 2..]), gradient.slice(s![.., 2..]), 1e-13);
+        assert_all_near((&by - &gradient).slice(s![.., ..2]), &(of_part * weight), 1e-12);
     }
 
     #[test]
