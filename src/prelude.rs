@@ -13,6 +13,7 @@ pub use crate::logits::{
     entropy_grad, linear_token_log_probs, linear_token_log_probs_backward, log_softmax, log_softmax_in_place,
     log_sum_exp, log_sum_exp_grad, token_log_probs, token_log_probs_backward, token_log_probs_masked,
 };
+pub use crate::metric::{ClassMargin, EmbeddingObjective, LabeledPairs};
 pub use crate::preference::{
     ApoZero, BcoPair, BradleyTerry, Cpo, Dpo, ExoPair, Hinge, Ipo, KtoPair, Length, Link, Linked, LogitPairs, Orpo,
     Out, PairBatch, PairConfig, PairObjective, Pairs, PairsMut, PairsView, RobustDpo, Sft, SimPo, Term, WeightedSum,
