@@ -220,8 +220,8 @@ mod tests {
     use crate::testing::{close, generator};
 
     fn random(rows: usize, seed: u64) -> Array2<f64> {
-        let mut next = generator(seed);
-        Array2::from_shape_simple_fn((rows, 4), || next())
+        let next = generator(seed);
+        Array2::from_shape_simple_fn((rows, 4), next)
     }
 
     #[test]

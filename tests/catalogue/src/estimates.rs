@@ -118,8 +118,9 @@ fn densities<T: Real>() -> Vec<Entry<T>> {
             let (real, fake) = (call.real::<Ix2>(0), call.real::<Ix2>(1));
             let sides = Samples { real: real.view(), fake: fake.view() };
             let kliep = Kliep { tolerance: knob(1e-6), ..Kliep::default() };
-            out.array("coefficients", kliep.fit(sides).map(|fit| fit.coefficients));
-            out.scalar("sum of logarithms", kliep.fit(sides).map(|fit| T::from_f64(fit.log_likelihood)));
+            let fit = kliep.fit(sides);
+            out.scalar("sum of logarithms", fit.clone().map(|fit| T::from_f64(fit.log_likelihood)));
+            out.array("coefficients", fit.map(|fit| fit.coefficients));
             out.scalar("cross-validated", kliep.cross_validate(sides, 2));
         })
         .infinite(),
@@ -136,9 +137,9 @@ fn densities<T: Real>() -> Vec<Entry<T>> {
             out.array("by squares", fit.and_then(|fit| fit.ratio(&fake)));
             let fit = Kliep { tolerance: 1e-6, ..Kliep::default() }.fit_points(points, kernels.clone());
             out.array("by likelihood", fit.and_then(|fit| fit.ratio(&fake)));
-            let choice = rulsif.choose(points, &kernels.centers, &[1.0, 2.0], &[0.1, 1.0]);
+            let choice = rulsif.choose(points, &kernels.centers, &[1.5], &[0.1, 1.0]);
             out.scalar("sum of width and λ", choice.map(|choice| T::from_f64(choice.width + choice.lambda)));
-            let choice = Kliep { tolerance: 1e-6, ..Kliep::default() }.choose(points, &kernels.centers, &[1.0, 2.0], 2);
+            let choice = Kliep { tolerance: 1e-6, ..Kliep::default() }.choose(points, &kernels.centers, &[1.5], 2);
             out.scalar("score", choice.map(|(_, score)| score));
         })
         .infinite(),
