@@ -151,6 +151,11 @@ pub(crate) fn to_real<T: Real>(wide: f64, argument: &'static str, position: impl
     Ok(value)
 }
 
+/// [`to_real`] of what must be finite in the end: an infinity that comes from finite numbers is an [`Error::Overflow`].
+pub(crate) fn to_finite<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
+    if wide.is_finite() { to_real(wide, argument, position) } else { Err(Error::overflow::<T>(argument, position)) }
+}
+
 /// A total of these parts. One that is infinite or NaN although every part is finite is an [`Error::Overflow`].
 pub(crate) fn total_of(parts: &[f64], total: f64, argument: &'static str) -> Result<f64> {
     finite_total(total, || parts.iter().all(|part| part.is_finite()), argument)
@@ -279,6 +284,8 @@ mod tests {
         let error = to_real::<f32>(1e300, "x", 3).unwrap_err();
         assert_eq!(error.to_string(), "the result at `x`[3] overflows f32");
         assert!(to_real::<f64>(f64::NAN, "x", 3).is_err());
+        assert_eq!(to_finite::<f32>(0.5, "x", 3), Ok(0.5));
+        assert!(to_finite::<f64>(f64::NEG_INFINITY, "x", 3).is_err() && to_finite::<f32>(1e300, "x", 3).is_err());
     }
 
     #[test]

@@ -92,12 +92,11 @@ pub(crate) fn run(n: usize, seed: u64) -> Outcome<(Vec<Claim>, Vec<Figure>)> {
     let alpha = optimal_alpha(&data, &reference, 0.5)?;
     let pure = train(Ddo::default(), &points, &reference, (STEPS, 4.0))?;
     let soft = train(Ddo { alpha, beta: 0.5 }, &points, &reference, (STEPS, 16.0))?;
-    // Four deviations of a share of one half, and of twice its error where the optimum is that of a power of two.
+    // Four deviations of a share of one half.
     let tolerance = 4.0 * 0.5 / (n as f64).sqrt();
     let beyond = optimal_distribution(&data, &reference, 0.5)?;
     let last = |course: &Course| course.looks.last().map_or(f64::NAN, |look| look.loss);
-    // On each component the best discriminator errs by the smaller of both shares.
-    let best = Samples { real: data[0], fake: reference[2] };
+    // It is right where the data has more of a component than the reference, or less; the middle one is a tie.
     let accuracy = pure.looks.last().map_or(Samples::default(), |look| look.accuracy);
     let claims = vec![
         Claim::all_equal(
@@ -108,11 +107,11 @@ pub(crate) fn run(n: usize, seed: u64) -> Outcome<(Vec<Claim>, Vec<Figure>)> {
         ),
         Claim::equal("its loss ends at 2 ln 2 - 2 JSD", 1.253_465_732, last(&pure), tolerance),
         Claim::below(
-            "it tells the first and the last component apart: errors on real",
-            1.0 - best.real + tolerance,
+            "its discriminator is wrong on real samples, of a tie always",
+            1.0 - data[0] + tolerance,
             1.0 - accuracy.real,
         ),
-        Claim::below("and on fake samples", 1.0 - best.fake + tolerance, 1.0 - accuracy.fake),
+        Claim::below("and on fake samples", 1.0 - reference[2] + tolerance, 1.0 - accuracy.fake),
         Claim::all_equal("β = 0.5 goes beyond the data", &beyond, &soft.weights, 4.0 * tolerance),
     ];
     Ok((
@@ -199,7 +198,7 @@ pub(crate) fn rounds(n: usize, seed: u64) -> Outcome<Vec<Claim>> {
     let random = &mut Random(seed ^ 0x5e1f);
     let distance = |p: &Array1<f64>| (&data * &(&data / p).ln()).sum();
     let mut claims = Vec::new();
-    for round in 1..=4 {
+    for round in 1..=3 {
         let points = Samples { real: draw(random, n, &data), fake: draw(random, n, &reference) };
         let model = train(Ddo { alpha: 1.0, beta: 0.1 }, &points, &reference, (10, 4.0))?.weights;
         let what = format!("short round {round} at α = 1, β = 0.1 comes nearer to the data, in KL");

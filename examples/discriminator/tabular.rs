@@ -77,7 +77,7 @@ pub(crate) fn claims() -> Outcome<Vec<Claim>> {
             &soft,
             1e-6,
         ),
-        Claim::equal("a perfect reference is a local minimum up to α, β = 1, 6 states", 3.0, local_bound()?, 1e-4),
+        Claim::equal("a perfect reference is a local minimum up to α, β = 1, 6 states", 3.0, local_bound()?, 1e-3),
         Claim::equal("and the global one up to α", 2.425_54, global, 1e-3),
         Claim::equal("as `Ddo::largest_alpha` has it", Ddo::largest_alpha(1.0, 1.0 / 6.0)?, global, 1e-3),
     ])

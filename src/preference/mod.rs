@@ -6,7 +6,7 @@
 //! | to do this | use |
 //! |---|---|
 //! | compute a loss of pairs | [`Dpo`], [`RobustDpo`], [`Hinge`], [`Ipo`], [`ExoPair`], [`DiscoPop`], [`SigmoidNorm`], [`RDpo`], [`FlexDpo`], [`ChiPo`] |
-//! | do so without a reference | [`Cpo`], [`CpoHinge`], [`CpoIpo`], [`Slic`], [`SimPo`], [`AlphaPo`], [`Orpo`], [`Nll`] |
+//! | do so without a reference | [`Cpo`], [`CpoHinge`], [`CpoIpo`], [`Slic`], [`SimPo`], [`AlphaPo`], [`SoftmaxHinge`], [`Orpo`], [`Nll`] |
 //! | use labels, ties or rewards | [`SoftDpo`], [`RaoKupper`], [`Davidson`], [`Odpo`], [`Rebel`], [`RewardAwareRpo`] |
 //! | compare with other models, or train diffusion models | [`Poft`], [`DiffusionDpo`], [`Pso`] |
 //! | look at both sides, not at their margin | [`NcaPair`], [`BcoPair`], [`SppoHard`], [`SppoSoft`], [`ApoZero`], [`ApoDown`], [`CalDpo`], [`Dpop`], [`Asft`], [`SimPer`], [`Tpo`] |

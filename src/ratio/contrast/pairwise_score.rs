@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array3, ArrayRef1, ArrayRef3, ArrayView1, ArrayView3, ArrayViewMut3, Axis};
 
 use crate::error::Position;
-use crate::reduction::{pairwise, to_real};
+use crate::reduction::{pairwise, to_finite};
 use crate::rowwise::RowJobs;
 use crate::{Error, Real, Result, check};
 
@@ -132,7 +132,7 @@ pub(in crate::ratio) fn scores<T: Real>(
     let mut scores = vec![T::zero(); events.count];
     events.jobs().each_value(&mut scores, |event, score| {
         let sum = events.pairs().map(|(at, pair)| events.weights[at] * events.dot(event, pair)).sum();
-        *score = fitting(sum, "embeddings", event)?;
+        *score = to_finite(sum, "embeddings", event)?;
         Ok(())
     })?;
     Ok(scores.into())
@@ -160,20 +160,14 @@ pub(in crate::ratio) fn backward<T: Real>(
             }
         }
         for (slope, sum) in slopes.iter_mut().zip(sums) {
-            *slope = fitting(sum, "embeddings", event)?;
+            *slope = to_finite(sum, "embeddings", event)?;
         }
     }
     let by_weight = |(at, pair)| {
         let parts: Vec<f64> = (0..events.count).map(|event| pulls[event].as_f64() * events.dot(event, pair)).collect();
-        fitting(pairwise(&parts), "weights", at)
+        to_finite(pairwise(&parts), "weights", at)
     };
     events.pairs().map(by_weight).collect()
-}
-
-/// A finite number in the type of the caller.
-fn fitting<T: Real>(wide: f64, argument: &'static str, position: usize) -> Result<T> {
-    let value: T = to_real(wide, argument, position)?;
-    if value.is_finite() { Ok(value) } else { Err(Error::overflow::<T>(argument, position)) }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView2};
 use super::directions::Directions;
 use crate::error::Position;
 use crate::logits::{LinearCrossEntropy, LinearGradient, LinearHead};
-use crate::reduction::to_real;
+use crate::reduction::{sum, to_finite};
 use crate::{Error, Real, Reduction, Result, Target, check};
 
 /// Negative log-likelihood of the right candidate, by a softmax of cosine similarities over a set of candidates
@@ -173,7 +173,7 @@ pub(in crate::ratio) fn run<T: Real>(
     let (loss, gradient) = objective().grad(&rows.hidden, rows.head(), targets, reduction).map_err(own)?;
     let LinearGradient { hidden: mut by_hidden, weight: mut by_candidates, .. } = gradient;
     let parts: Vec<f64> = by_hidden.iter().zip(&rows.hidden).map(|(g, h)| g.as_f64() * h.as_f64()).collect();
-    out.tau = to_real(-crate::reduction::sum(&parts) / nll.tau, "tau", Position::default())?;
+    out.tau = to_finite(-sum(&parts) / nll.tau, "tau", Position::default())?;
     by_hidden.mapv_inplace(|g| T::from_f64(g.as_f64() / nll.tau));
     rows.embeddings.pull("embeddings", &mut by_hidden)?;
     rows.candidates.pull("candidates", &mut by_candidates)?;

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2};
 
 use crate::error::Position;
-use crate::reduction::to_real;
+use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check};
 
 /// How a follow-up utterance takes the response before it.
@@ -121,7 +121,7 @@ pub(in crate::ratio) fn rewards<T: Real>(
             let (position, value) = (Position(vec![n, f]), row[f].as_f64());
             return Err(Error::Value { argument: "log_probs", position, value, allowed: "finite" });
         }
-        to_real(row.iter().zip(&factors).map(|(x, factor)| x.as_f64() * factor).sum(), "log_probs", n)
+        to_finite(row.iter().zip(&factors).map(|(x, factor)| x.as_f64() * factor).sum(), "log_probs", n)
     };
     log_probs.rows().into_iter().enumerate().map(reward).collect()
 }
@@ -139,7 +139,7 @@ pub(in crate::ratio) fn backward<T: Real>(
     }
     let mut out = Array2::zeros((cotangent.len(), factors.len()));
     for ((n, f), slope) in out.indexed_iter_mut() {
-        *slope = to_real(cotangent[n].as_f64() * factors[f], "cotangent", n)?;
+        *slope = to_finite(cotangent[n].as_f64() * factors[f], "cotangent", n)?;
     }
     Ok(out)
 }

@@ -5,7 +5,7 @@ use ndarray::{Array1, Array3, ArrayView3};
 use super::goal_states::{GoalStates, NAMES, Sample, States};
 use crate::error::Position;
 use crate::math::{sigmoid, softplus};
-use crate::reduction::{pairwise, to_real, total_of};
+use crate::reduction::{pairwise, to_finite};
 use crate::{Error, Real, Reduction, Result, check};
 
 /// Contrastive term of a goal-conditioned reward model: a state shall point to where its own good trajectory goes, and not
@@ -178,8 +178,7 @@ pub(in crate::ratio) fn run<T: Real>(
             },
         )?,
     }
-    let sum = total_of(&losses, pairwise(&losses), NAMES.source)?;
-    to_real(sum, NAMES.source, Position::default())
+    to_finite(pairwise(&losses), NAMES.source, Position::default())
 }
 
 /// The loss of a pair; its gradient, times a factor, is written where there is a place.
@@ -213,7 +212,7 @@ pub(in crate::ratio) fn each<T: Real>(
     let states = States::new(views)?;
     let mut losses = vec![T::zero(); views.source.dim().0];
     states.jobs().each_value(&mut losses, |pair, loss| {
-        *loss = to_real(pair_loss::<T>(contrast, &states.pair(pair)?, pair, 1.0, None)?, NAMES.source, pair)?;
+        *loss = to_finite(pair_loss::<T>(contrast, &states.pair(pair)?, pair, 1.0, None)?, NAMES.source, pair)?;
         Ok(())
     })?;
     Ok(losses.into())
