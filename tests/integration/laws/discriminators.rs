@@ -308,7 +308,7 @@ proptest! {
         let expected = 0.5 * weight * (sum.dot(&sum) - v.mapv(|x| x * x).sum());
         assert_near(pairwise_score(&events, &weights).unwrap()[0], expected, 1e-13);
         let (by_embeddings, by_weights) = pairwise_score_backward(&events, &weights, &array![1.0]).unwrap();
-        assert_all_near(&by_embeddings.index_axis(Axis(0), 0), &(weight * (&sum - &v)), 1e-13);
+        assert_all_near(by_embeddings.index_axis(Axis(0), 0), &(weight * (&sum - &v)), 1e-13);
         assert_near(weight * by_weights.sum(), expected, 1e-13);
     }
 
