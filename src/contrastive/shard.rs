@@ -203,7 +203,8 @@ impl<T: Real> Anchor<T, ()> for Back<'_, T> {
             let value = sum.max.as_f64();
             Err(Error::Value { argument: "whole", position: index.into(), value, allowed })
         };
-        if row.iter().any(|x| !(*x <= sum.max)) {
+        let is_whole = row.iter().all(|x| *x <= sum.max);
+        if !is_whole {
             return wrong("at least the largest logit of these candidates");
         }
         let unit = scale.map_or(0.0, T::as_f64) / self.shard.temperature;

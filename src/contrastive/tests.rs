@@ -75,7 +75,7 @@ fn plain(loss: &InfoNce, a: &Array2<f64>, b: &Array2<f64>, guides: Option<[&Arra
                 };
                 let joint = k > 0 && loss.partition == Partition::Joint;
                 (0..row.len())
-                    .filter(move |&j| !own(j) && !hidden(j) && (joint || !(has_positive && j == i)))
+                    .filter(move |&j| !(own(j) || hidden(j) || !joint && has_positive && j == i))
                     .map(move |j| row[j] * (t.recip() + hard(j)))
                     .collect::<Vec<f64>>()
             };

@@ -95,7 +95,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let log_probs =
                 whole.clone().map(|whole| whole.mapv(|sum| T::from_f64(sum.log_prob().unwrap_or(f64::NAN))));
             out.array("log_prob", log_probs.clone());
-            out.scalar("value", log_probs.map(|log_probs| dot(&log_probs, &cotangent)));
+            out.scalar("value", log_probs.map(|log_probs| dot(&log_probs, cotangent)));
             let back = whole.and_then(|whole| {
                 let [near, far] = parts.map(|(shard, part)| shard.backward(&a, &part, &positives, &whole, &cotangent));
                 let (near, far) = (near?, far?);

@@ -38,6 +38,9 @@ fn indicator(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
+/// A bound by the scores of both sides.
+type Bound = fn(Samples<ndarray::ArrayView1<'_, f64>>, Samples<Reduction<'_, f64>>) -> loglik::Result<f64>;
+
 proptest! {
     #![proptest_config(config())]
 
@@ -53,9 +56,7 @@ proptest! {
         ).unwrap();
         for (size, is_best) in [(0.0, true), (0.3, false)] {
             let critic = &log_ratio + &(size * &noise);
-            let at = |critic: &Array1<f64>, bound: fn(
-                Samples<ndarray::ArrayView1<'_, f64>>, Samples<Reduction<'_, f64>>,
-            ) -> loglik::Result<f64>| bound(Samples::both(critic.view()), by(&weights)).unwrap();
+            let at = |critic: &Array1<f64>, bound: Bound| bound(Samples::both(critic.view()), by(&weights)).unwrap();
             let dv = at(&(&critic + shift), donsker_varadhan);
             let nwj = at(&(&critic + 1.0), nwj_bound);
             let chi = at(&critic.mapv(|x| 2.0 * x.exp_m1()), chi_square_bound);
