@@ -26,6 +26,7 @@ step cargo run --manifest-path tests/downstream/Cargo.toml --target-dir target/d
     --config 'profile.dev.package.loglik.opt-level=1'
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 step cargo run --release --example loss_curves -- --quick --out "$curves"
+step cargo run --release --example discriminator -- --quick --out "$curves"
 step cargo run --release --example emd_bounds -- --quick --out "$bounds"
 step cargo run --release --example fuzz -- --seconds 20 --seed 1
 step cargo bench -- --test

@@ -37,7 +37,7 @@ use crate::{Error, Real, Reduction, Result, Target, check};
 /// let embeddings = array![[1.0_f64, 0.0], [0.8, 0.6], [0.0, 1.0], [-1.0, 0.0]];
 /// let loss = SupervisedContrastive { temperature: 0.5, ..SupervisedContrastive::default() };
 /// let each = loss.each(&embeddings, &array![0, 0, 1, 2])?;
-/// assert!((each[0] - 0.203_768_6).abs() < 1e-6);
+/// assert!((each[0] - 0.206_380_0).abs() < 1e-6);
 /// assert_eq!(each[2], 0.0); // alone in its class
 /// # Ok::<(), loglik::Error>(())
 /// ```

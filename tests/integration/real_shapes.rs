@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub)] // private to the test binary as a whole
 
+mod contrastive;
 mod definitions;
 mod divergence;
 mod embedding;

@@ -42,7 +42,7 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
         }),
         Entry::new("InfoNce, guided", sides, |call, out| {
             let (a, b, guide) = (call.real::<Ix2>(0), call.real::<Ix2>(1), call.real::<Ix2>(3));
-            let of_first = guide.slice_axis(Axis(0), (..a.nrows()).into());
+            let of_first = guide.slice_axis(Axis(0), (..a.nrows().min(guide.nrows())).into());
             let batch = || EmbeddingBatch::new(&a, &b).guide(&of_first, &guide);
             let loss = InfoNce {
                 temperature: knob(0.3),
@@ -114,7 +114,6 @@ fn info_nce<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &InfoNce, reduc
     let batch = || EmbeddingBatch::new(&a, &b);
     out.scalar("alone: value", loss.value(batch(), reduction));
     out.array("losses", loss.each(batch()));
-    out.sum_count(loss.sum_count(batch()));
     let result = loss.grad(batch(), reduction);
     out.scalar("temperature", result.clone().map(|(_, slopes)| slopes.temperature));
     out.grad("", [0, 1], result.map(|(value, slopes)| (value, [slopes.first, slopes.second])));

@@ -85,15 +85,15 @@ fn numbers<T: Real>() -> Vec<Entry<T>> {
             let arguments = RecoveryContrastArguments { positive: &*positive, negative: &*negative, weight: &*weight };
             density(call, out, &RecoveryContrast, arguments, Reduction::Mean, [0, 1]);
         }),
-        Entry::new("SelfConsistency, weighted", triples, |call, out| {
-            let [previous, conditional, current] = [0, 1, 3].map(|i| call.real::<Ix2>(i));
+        Entry::new("SelfConsistency, weighted", weighted_triples, |call, out| {
+            let [previous, conditional, current] = [0, 1, 2].map(|i| call.real::<Ix2>(i));
             let arguments =
                 SelfConsistencyArguments { previous: &*previous, conditional: &*conditional, current: &*current };
-            let weights = call.real::<Ix2>(2);
+            let weights = call.real::<Ix2>(3);
             let loss = SelfConsistency { scale: knob(9.0) };
-            density(call, out, &loss, arguments, Reduction::Weighted(&weights), [0, 1, 3]);
+            density(call, out, &loss, arguments, Reduction::Weighted(&weights), [0, 1, 2]);
         })
-        .without(By::Weights(2), &[0, 1, 3], Seen::Reduced),
+        .without(By::Weights(3), &[0, 1, 2], Seen::Reduced),
         Entry::new(
             "begin_consistency",
             |random, _| Inputs::reals([random.uniform(&[2], -2.0, 2.0)]),
@@ -321,6 +321,13 @@ fn triples(random: &mut Random, size: Size) -> Inputs {
     let shape = [size.pick(5, 30_011), size.pick(3, 11)];
     let mut uniform = |low, high| random.uniform(&shape, low, high);
     Inputs::reals([uniform(-2.0, 2.0), uniform(-2.0, 2.0), uniform(0.0, 1.0), uniform(-2.0, 2.0)])
+}
+
+/// Three numbers of each element, and a weight.
+fn weighted_triples(random: &mut Random, size: Size) -> Inputs {
+    let mut inputs = triples(random, size);
+    inputs.reals.swap(2, 3);
+    inputs
 }
 
 /// Levels in (0, 1), and masks.

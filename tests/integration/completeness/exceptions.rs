@@ -61,7 +61,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         why: "no peer has it by itself; the plain formula, in the tests beside it",
         names: &["SigLip"],
     },
-    Exception { file: "tests/golden_support/objectives", why: "mpmath: scripts/ratio_reference.py", names: &["Ddo"] },
     Exception {
         file: "tests/golden_support/objectives",
         why: "mpmath: scripts/discriminator_reference.py",
