@@ -18,12 +18,14 @@ step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --all-features -- -D warnings
 step cargo clippy --no-default-features --lib -- -D warnings
 step cargo test --release
-# Everything on but threads: the tests beside the code, without optimization, and the peers' numbers. Threads change no formula,
-# and the crate that multiplies matrices knows nothing of them.
-step cargo test --no-default-features --features gemm,half,serde --lib --test golden
-# A user's program: a profile of its own with the lines that make debug builds fast, here of the least optimization that is one.
+# Everything on but threads, without optimization: the peers' numbers, and the tests beside what knows of threads or of the crate
+# that multiplies matrices. Neither changes a formula.
+step cargo test --no-default-features --features gemm,half,serde --test golden
+step cargo test --no-default-features --features gemm,half,serde --lib -- \
+    gemm parallel simd rowwise pointwise linear embedding contrastive metric ratio
+# A user's program, outside of the workspace. Its own two lines make debug builds fast; here they are off, to compile less.
 step cargo run --manifest-path tests/downstream/Cargo.toml --target-dir target/downstream \
-    --config 'profile.dev.package.loglik.opt-level=1'
+    --config 'profile.dev.package.loglik.opt-level=0'
 step env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 step cargo run --release --example loss_curves -- --quick --out "$curves"
 step cargo run --release --example discriminator -- --quick --out "$curves"

@@ -5,7 +5,7 @@ use ndarray::ArrayViewMut1;
 use super::embeddings::Embeddings;
 use super::walk::{Found, Slopes, Walk};
 use crate::error::Position;
-use crate::reduction::{pairwise, to_real, total_of};
+use crate::reduction::{finite_total, pairwise, to_real};
 use crate::{Error, Real, Reduction, Result};
 
 /// What each anchor counts in the reduced loss.
@@ -63,7 +63,8 @@ impl<T: Real> Weights<T> {
             Some(_) => found.iter().map(|found| found.loss).collect(),
             None => found.iter().zip(&self.each).map(|(found, weight)| found.loss * weight.as_f64()).collect(),
         };
-        let total = total_of(&terms, pairwise(&terms), self.argument)? / self.divisor.unwrap_or(1.0);
+        let are_finite = || found.iter().all(|found| found.loss.is_finite());
+        let total = finite_total(pairwise(&terms), are_finite, self.argument)? / self.divisor.unwrap_or(1.0);
         let mut narrow = [T::zero(); N];
         for (narrow, (slope, name)) in narrow.iter_mut().zip(slopes) {
             *narrow = to_real(slope, name, Position::default())?;

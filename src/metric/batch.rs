@@ -65,7 +65,8 @@ pub trait EmbeddingObjective: BatchCore + Sized {
         T::metric_batch_each(self, embeddings.view(), I::erase(labels.view().into_dyn())).map(|(each, _)| each)
     }
 
-    /// The sum of the losses, and how many a mean counts.
+    /// The sum of the losses, and how many a mean counts. Anchors look at their whole batch, so those of micro-batches are not
+    /// those of the batch that they make up.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use ndarray::{Array1, ArrayView1};
 
 use crate::error::Position;
 use crate::math::exp;
-use crate::reduction::{self, to_real};
+use crate::reduction::{self, to_finite};
 use crate::{Error, Real, Reduction, Result};
 
 /// What is left of a side, in `f64`.
@@ -78,7 +78,7 @@ impl Scores {
     pub(super) fn spread<T: Real>(&self, numbers: impl IntoIterator<Item = f64>) -> Result<Array1<T>> {
         let mut out = Array1::zeros(self.len);
         for (&place, number) in self.places.iter().zip(numbers) {
-            out[place] = to_real(number, self.argument, place)?;
+            out[place] = to_finite(number, self.argument, place)?;
         }
         Ok(out)
     }

@@ -198,7 +198,9 @@ pub(in crate::ratio) fn cross_validate<T: Real>(
     folds: usize,
 ) -> Result<T> {
     kliep.check()?;
-    let Samples { real, fake } = read(features)?;
+    let features = read(features)?;
+    check_bounded(&features, &column_means(&features.fake))?; // or errors would count the rows of a fold
+    let Samples { real, fake } = features;
     let n = real.nrows();
     check::parameter("folds", folds as f64, "from 2 to the number of numerator samples", (2..=n).contains(&folds))?;
     let (mut features, mut sum) = (Samples { real: real.clone(), fake }, 0.0);

@@ -168,9 +168,9 @@ pub(in crate::ratio) fn run<T: Real>(
     let is_out = |i: usize| matches!(reduction, Reduction::Weighted(weights) if weights[i] == T::zero());
     let rows = Rows::new(nll, sides, targets.len(), is_out)?;
     let Some(out) = out else {
-        return objective().value(&rows.hidden, rows.head(), targets, reduction).map_err(own);
+        return objective().value(&rows.hidden, rows.head(), targets, reduction).map_err(own::<T>);
     };
-    let (loss, gradient) = objective().grad(&rows.hidden, rows.head(), targets, reduction).map_err(own)?;
+    let (loss, gradient) = objective().grad(&rows.hidden, rows.head(), targets, reduction).map_err(own::<T>)?;
     let LinearGradient { hidden: mut by_hidden, weight: mut by_candidates, .. } = gradient;
     let parts: Vec<f64> = by_hidden.iter().zip(&rows.hidden).map(|(g, h)| g.as_f64() * h.as_f64()).collect();
     out.tau = to_finite(-sum(&parts) / nll.tau, "tau", Position::default())?;
@@ -188,11 +188,18 @@ pub(in crate::ratio) fn each<T: Real>(
     targets: &Array1<i64>,
 ) -> Result<Array1<T>> {
     let rows = Rows::new(nll, sides, targets.len(), |_| false)?;
-    objective().each(&rows.hidden, rows.head(), targets).map_err(own)
+    objective().each(&rows.hidden, rows.head(), targets).map_err(own::<T>)
 }
 
-/// An error under the names of this objective.
-fn own(error: Error) -> Error {
+/// An error under the names of this objective, whose own arrays have been checked: what the linear form finds in the rows that
+/// it is given has overflowed on the way there.
+fn own<T: Real>(error: Error) -> Error {
+    let error = match error {
+        Error::Value { argument: argument @ ("hidden" | "logits" | "weight"), position, .. } => {
+            Error::overflow::<T>(argument, position)
+        }
+        error => error,
+    };
     error.rename(|name| match name {
         "hidden" | "logits" => "embeddings",
         "weight" => "candidates",

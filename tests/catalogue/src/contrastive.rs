@@ -105,7 +105,8 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             out.scalar("temperature", back.clone().map(|(temperature, ..)| temperature));
             out.array("grad 0", back.clone().map(|(_, first, _)| first));
             out.array("grad 1", back.map(|(.., second)| second));
-        }),
+        })
+        .forming(&["candidates"]),
     ]
 }
 
