@@ -83,7 +83,7 @@ fn batch<T: Real>(call: &Call<T>, out: &mut Results<T>, loss: &impl EmbeddingObj
     out.array("each", loss.each(&x, &labels));
     // Not the parts of micro-batches: every anchor looks at the whole batch.
     let whole = loss.sum_count(&x, &labels);
-    out.scalar("sum", whole.clone().map(|whole| T::from_f64(whole.sum)));
+    out.scalar("sum of losses", whole.clone().map(|whole| T::from_f64(whole.sum)));
     out.scalar("count", whole.map(|whole| T::from_f64(whole.count)));
     out.grad("", [0], loss.grad(&x, &labels, reduction).map(|(value, gradient)| (value, [gradient])));
     let into = call.into(x.raw_dim(), |mut to| loss.grad_into(&x, &labels, reduction, &mut to));
