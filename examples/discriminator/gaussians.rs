@@ -1,10 +1,10 @@
 //! A discriminator as an estimate of a density ratio: two normal laws, whose log-ratio is linear.
 
 use loglik::Result;
-use loglik::divergence::{FGan, KlDivergence};
+use loglik::divergence::KlDivergence;
 use loglik::ndarray::{Array1, Array2, array};
 use loglik::prelude::*;
-use loglik::ratio::RatioLoss;
+use loglik::ratio::{FGan, RatioLoss};
 
 use crate::claims::Claim;
 use crate::failure::Outcome;

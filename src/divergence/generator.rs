@@ -5,7 +5,7 @@ use crate::{Real, Result};
 /// A convex function `f` with `f(1) = 0`, which generates the f-divergence `Σ q f(p/q)`.
 ///
 /// Give a function, its slope and its conjugate, and [`FDivergence`](super::FDivergence) has value and gradients, and
-/// [`VariationalBound`](super::VariationalBound) the bound from samples. Where the function or its slope is infinite at an
+/// [`VariationalBound`](crate::ratio::bound::VariationalBound) the bound from samples. Where the function or its slope is infinite at an
 /// end, a gradient there needs one of the limits too ([`Generator::limit_at_zero`], [`Generator::limit_at_infinity`]).
 /// `mul_add` only where `FMA` is true, and no branches that depend on data: [`ClassDivergence`](super::ClassDivergence)
 /// says why.

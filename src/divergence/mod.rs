@@ -22,8 +22,8 @@
 //! ([`Occupancy`]).
 //!
 //! All others take two [`Categorical`]s and have the methods of [`CategoricalDivergence`]. One of your own is a
-//! [`ClassDivergence`], its term at one class; or a [`Generator`], which also has a [`VariationalBound`] from samples, and
-//! with an output activation ([`CriticOutput`]) an [`FGan`].
+//! [`ClassDivergence`], its term at one class; or a [`Generator`], which also has a bound from samples by a
+//! critic: [`VariationalBound`](crate::ratio::bound::VariationalBound), [`FGan`](crate::ratio::FGan).
 
 #![allow(clippy::type_complexity)] // a pair of arrays in associated types is not complex to read
 
@@ -34,10 +34,8 @@ mod class_divergence;
 mod class_loops;
 mod class_pair;
 mod compiled;
-mod critics;
 mod driver;
 mod f_divergence;
-mod f_gan;
 mod generalized_jsd;
 mod generator;
 mod generators;
@@ -60,7 +58,6 @@ mod sparse_row;
 mod sparse_rows;
 mod sparse_teacher;
 mod total_variation;
-mod variational_bound;
 
 pub use amari::AmariDivergence;
 pub use categorical::Categorical;
@@ -72,7 +69,6 @@ pub use class_pair::{ClassPair, ClassTerm};
 #[doc(hidden)]
 pub use compiled::{Compiled, TargetCompiled};
 pub use f_divergence::FDivergence;
-pub use f_gan::{CriticOutput, FGan};
 pub use generalized_jsd::{GeneralizedJsd, InterpolatedJsd};
 pub use generator::Generator;
 pub use hellinger::SquaredHellinger;
@@ -88,4 +84,3 @@ pub use sides::Sides;
 pub use sparse_divergence::SparseDivergence;
 pub use sparse_teacher::{SparseTeacher, Tail};
 pub use total_variation::TotalVariation;
-pub use variational_bound::VariationalBound;

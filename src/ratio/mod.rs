@@ -3,7 +3,7 @@
 //! | what is told apart | objectives |
 //! |---|---|
 //! | data and samples of a model, by the model's own log-ratio | [`Ddo`] |
-//! | the same, by a critic (GANs) | [`Ddo`] (logistic), [`LeastSquaresGan`], [`HingeGan`], [`WassersteinGan`], [`FGan`](crate::divergence::FGan), [`Relativistic`]; generators: [`GeneratorLoss`] |
+//! | the same, by a critic (GANs) | [`Ddo`] (logistic), [`LeastSquaresGan`], [`HingeGan`], [`WassersteinGan`], [`FGan`], [`Relativistic`]; generators: [`GeneratorLoss`] |
 //! | data and noise of a known law | [`Nce`], [`ranking_nce`], [`pairwise_score`] |
 //! | what was chosen and what was only shown | [`Nbpo`]; BPR is [`BradleyTerry`](crate::preference::BradleyTerry) |
 //! | the right candidate and the others | [`CandidateNll`], [`DirichletSmoothing`], [`follow_up_reward`], [`GoalContrast`] |
@@ -70,7 +70,7 @@ pub use contrast::{
 pub use ddo::Ddo;
 #[doc(hidden)]
 pub use estimates::Estimates;
-pub use gan::{GeneratorLoss, HingeGan, LeastSquaresGan, Pull, Relativistic, WassersteinGan};
+pub use gan::{CriticOutput, FGan, GeneratorLoss, HingeGan, LeastSquaresGan, Pull, Relativistic, WassersteinGan};
 pub use loss::RatioLoss;
 pub use objective::{RatioObjective, RatioOut};
 pub use optimum::{optimal_alpha, optimal_distribution};

@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, ArrayView1};
 
-use crate::divergence::{KlDivergence, PearsonChiSquare, VariationalBound};
+use super::VariationalBound;
+use crate::divergence::{KlDivergence, PearsonChiSquare};
 use crate::ratio::{Ddo, RatioObjective, Samples};
 use crate::{Real, Reduction, Result};
 

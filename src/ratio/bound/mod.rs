@@ -13,7 +13,7 @@
 //! both expectations are means; with `Weighted` by probabilities they are exact sums. Bounds hold for exact expectations: the
 //! estimate of a bound from few samples scatters around it, [`donsker_varadhan`] from above in the mean.
 //!
-//! Other f-divergences: [`VariationalBound`](crate::divergence::VariationalBound), of which the bounds of NWJ and of χ² are
+//! Other f-divergences: [`VariationalBound`], of which the bounds of NWJ and of χ² are
 //! two cases; it is minus the bound, to be minimized.
 
 mod donsker_varadhan;
@@ -21,6 +21,7 @@ mod f_bounds;
 mod info_nce;
 mod mine;
 mod scores;
+mod variational_bound;
 
 pub use donsker_varadhan::{donsker_varadhan, donsker_varadhan_grad};
 pub use f_bounds::{
@@ -28,5 +29,6 @@ pub use f_bounds::{
 };
 pub use info_nce::{info_nce_bound, info_nce_bound_grad};
 pub use mine::{Mine, MineGradient, MineStep};
+pub use variational_bound::VariationalBound;
 
 pub(super) use donsker_varadhan::{gradient as donsker_varadhan_gradient, value as donsker_varadhan_value};

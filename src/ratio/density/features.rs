@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::error::Position;
 use crate::ratio::Samples;
-use crate::reduction::{self, to_real};
+use crate::reduction::{self, to_finite};
 use crate::{Error, Real, Result, check, gemm};
 
 /// Features `[n, b]` of both sides, finite, of one width, and none of the three lengths 0.
@@ -39,9 +39,5 @@ pub(super) fn gram(features: &Array2<f64>, divisor: f64) -> Array2<f64> {
 
 /// Coefficients in the caller's type, which must hold them.
 pub(super) fn coefficients<T: Real>(wide: &[f64]) -> Result<Array1<T>> {
-    let fitting = |(l, &x): (usize, &f64)| match x.is_finite() {
-        true => to_real(x, "coefficients", l),
-        false => Err(Error::overflow::<T>("coefficients", l)),
-    };
-    wide.iter().enumerate().map(fitting).collect()
+    wide.iter().enumerate().map(|(l, &x)| to_finite(x, "coefficients", l)).collect()
 }

@@ -24,7 +24,7 @@ use crate::{Real, Reduction, Result};
 /// | [`LeastSquaresGan`](crate::ratio::LeastSquaresGan) | `½ (c - t)²` | [`LeastSquaresGan::generator`](crate::ratio::LeastSquaresGan::generator) |
 /// | [`HingeGan`](crate::ratio::HingeGan) | `-c` | [`HingeGan::generator`](crate::ratio::HingeGan::generator) |
 /// | [`WassersteinGan`](crate::ratio::WassersteinGan) | `-c`, by either form | [`WassersteinGan::generator`](crate::ratio::WassersteinGan::generator) |
-/// | [`FGan`](crate::divergence::FGan) | `-f*(T)` (saturating) or `-T` | [`Pull`] |
+/// | [`FGan`](super::FGan) | `-f*(T)` (saturating) or `-T` | [`Pull`] |
 /// | [`Relativistic`](crate::ratio::Relativistic) | the same loss with its sides exchanged | [`Samples::swapped`](crate::ratio::Samples::swapped) |
 ///
 /// Against the optimal logistic discriminator `c = ln(data / q)` the saturating form is, up to a constant, the mean of a

@@ -1,15 +1,16 @@
 //! What learns by telling samples apart: GANs, noise-contrastive estimation, recommendation and retrieval.
 
 use loglik::divergence::{
-    FGan, JensenShannonDivergence, KlDivergence, NeymanChiSquare, PearsonChiSquare, ReverseKlDivergence,
-    SquaredHellinger, TotalVariation,
+    JensenShannonDivergence, KlDivergence, NeymanChiSquare, PearsonChiSquare, ReverseKlDivergence, SquaredHellinger,
+    TotalVariation,
 };
 use loglik::likelihood::Density;
 use loglik::ratio::{
-    Averaging, CandidateNll, Contrast, Ddo, DirichletSmoothing, FollowUp, GeneratorLoss, GoalContrast, GoalStates,
-    HingeGan, LeastSquaresGan, Nbpo, NbpoArguments, NbpoGradient, Nce, NceBatch, Pull, RatioLoss, RatioObjective,
-    Reaction, Relativistic, Samples, WassersteinGan, best_and_worst, follow_up_reward, follow_up_reward_backward,
-    pairwise_score, pairwise_score_backward, ranking_nce, ranking_nce_each, ranking_nce_grad,
+    Averaging, CandidateNll, Contrast, Ddo, DirichletSmoothing, FGan, FollowUp, GeneratorLoss, GoalContrast,
+    GoalStates, HingeGan, LeastSquaresGan, Nbpo, NbpoArguments, NbpoGradient, Nce, NceBatch, Pull, RatioLoss,
+    RatioObjective, Reaction, Relativistic, Samples, WassersteinGan, best_and_worst, follow_up_reward,
+    follow_up_reward_backward, pairwise_score, pairwise_score_backward, ranking_nce, ranking_nce_each,
+    ranking_nce_grad,
 };
 use loglik::{Real, Reduction};
 use ndarray::{Array1, Ix1, Ix2, Ix3};

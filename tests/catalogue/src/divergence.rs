@@ -4,10 +4,9 @@ use loglik::divergence::{
     AmariDivergence, Categorical, CategoricalDivergence, ClassDivergence, FDivergence, GeneralizedJsd, InterpolatedJsd,
     JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare, PearsonChiSquare, RenyiDivergence,
     ReverseKlDivergence, Sides, SparseDivergence, SparseTeacher, SquaredHellinger, Tail, TotalVariation,
-    VariationalBound,
 };
 use loglik::logits::LogitTransform;
-use loglik::ratio::{RatioObjective, Samples};
+use loglik::ratio::{RatioObjective, Samples, bound::VariationalBound};
 use loglik::{Real, Reduction};
 use ndarray::{Array, Ix1, Ix2, Ix3};
 

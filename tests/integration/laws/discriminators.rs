@@ -4,17 +4,17 @@ use std::f64::consts::LN_2;
 
 use loglik::Reduction::{self, Mean, Sum, Weighted};
 use loglik::divergence::{
-    Categorical, CategoricalDivergence, CriticOutput, FGan, JensenShannonDivergence, KlDivergence, NeymanChiSquare,
-    PearsonChiSquare, ReverseKlDivergence, SquaredHellinger, TotalVariation,
+    Categorical, CategoricalDivergence, JensenShannonDivergence, KlDivergence, NeymanChiSquare, PearsonChiSquare,
+    ReverseKlDivergence, SquaredHellinger, TotalVariation,
 };
 use loglik::likelihood::{Bernoulli, BernoulliArguments, Density};
 use loglik::logits::{CrossEntropy, TokenObjective};
 use loglik::preference::{BcoPair, BradleyTerry, CpoHinge, Dpo, Length, PairBatch, PairObjective, Pairs, SoftmaxHinge};
 use loglik::ratio::{
-    Averaging, CandidateNll, Contrast, Ddo, DirichletSmoothing, FollowUp, GeneratorLoss, GoalContrast, GoalStates,
-    HingeGan, LeastSquaresGan, Nbpo, NbpoArguments, Nce, NceBatch, Pull, RatioObjective, Reaction, Relativistic,
-    Samples, WassersteinGan, follow_up_reward, follow_up_reward_backward, optimal_distribution, pairwise_score,
-    pairwise_score_backward, ranking_nce, ranking_nce_each, ranking_nce_grad,
+    Averaging, CandidateNll, Contrast, CriticOutput, Ddo, DirichletSmoothing, FGan, FollowUp, GeneratorLoss,
+    GoalContrast, GoalStates, HingeGan, LeastSquaresGan, Nbpo, NbpoArguments, Nce, NceBatch, Pull, RatioObjective,
+    Reaction, Relativistic, Samples, WassersteinGan, follow_up_reward, follow_up_reward_backward, optimal_distribution,
+    pairwise_score, pairwise_score_backward, ranking_nce, ranking_nce_each, ranking_nce_grad,
 };
 use loglik::transport::{Measure, wasserstein_1d};
 use ndarray::{Array1, Array2, Array3, Axis, array, aview1};

@@ -7,10 +7,10 @@ use loglik::divergence::{
     AmariDivergence, Categorical::Logits, Categorical::Probs, CategoricalDivergence, FDivergence, GeneralizedJsd,
     Generator, InterpolatedJsd, JensenShannonDivergence, KlDivergence, MixtureChiSquare, NeymanChiSquare,
     PearsonChiSquare, RenyiDivergence, ReverseKlDivergence, SparseDivergence, SparseTeacher, SquaredHellinger, Tail,
-    TotalVariation, VariationalBound,
+    TotalVariation,
 };
 use loglik::logits::{TokenObjective, entropy, log_softmax, log_sum_exp_grad};
-use loglik::ratio::{RatioObjective, Samples};
+use loglik::ratio::{RatioObjective, Samples, bound::VariationalBound};
 use loglik::{Reduction, prelude::SoftCrossEntropy};
 use ndarray::{Array1, Array2, Axis, Ix1, s};
 use proptest::prelude::*;

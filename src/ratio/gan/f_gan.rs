@@ -1,7 +1,8 @@
 //! The critic of an f-GAN, whose raw output is a log-ratio.
 
-use super::Generator;
-use crate::ratio::{GeneratorLoss, Pull, RatioLoss};
+use super::{GeneratorLoss, Pull};
+use crate::divergence::Generator;
+use crate::ratio::RatioLoss;
 use crate::{Real, Result};
 
 /// What a critic of an f-GAN makes of its raw output: the value `T` of the variational bound, and the conjugate of it.
@@ -13,13 +14,13 @@ use crate::{Real, Result};
 ///
 /// | generator | `T(v)` | `f*(T(v))` |
 /// |---|---|---|
-/// | [`KlDivergence`](super::KlDivergence) | `1 + v` | `e^v` |
-/// | [`ReverseKlDivergence`](super::ReverseKlDivergence) | `-e^-v` | `v - 1` |
-/// | [`JensenShannonDivergence`](super::JensenShannonDivergence) | `½ (ln 2 - softplus(-v))` | `½ (softplus(v) - ln 2)` |
-/// | [`PearsonChiSquare`](super::PearsonChiSquare) | `2 (e^v - 1)` | `e^2v - 1` |
-/// | [`NeymanChiSquare`](super::NeymanChiSquare) | `1 - e^-2v` | `2 (1 - e^-v)` |
-/// | [`SquaredHellinger`](super::SquaredHellinger) | `½ (1 - e^(-v/2))` | `½ (e^(v/2) - 1)` |
-/// | [`TotalVariation`](super::TotalVariation) | `½ tanh v` | `½ tanh v` |
+/// | [`KlDivergence`](crate::divergence::KlDivergence) | `1 + v` | `e^v` |
+/// | [`ReverseKlDivergence`](crate::divergence::ReverseKlDivergence) | `-e^-v` | `v - 1` |
+/// | [`JensenShannonDivergence`](crate::divergence::JensenShannonDivergence) | `½ (ln 2 - softplus(-v))` | `½ (softplus(v) - ln 2)` |
+/// | [`PearsonChiSquare`](crate::divergence::PearsonChiSquare) | `2 (e^v - 1)` | `e^2v - 1` |
+/// | [`NeymanChiSquare`](crate::divergence::NeymanChiSquare) | `1 - e^-2v` | `2 (1 - e^-v)` |
+/// | [`SquaredHellinger`](crate::divergence::SquaredHellinger) | `½ (1 - e^(-v/2))` | `½ (e^(v/2) - 1)` |
+/// | [`TotalVariation`](crate::divergence::TotalVariation) | `½ tanh v` | `½ tanh v` |
 pub trait CriticOutput: Generator {
     /// `T(v)` and its slope.
     fn critic<T: Real, const FMA: bool>(&self, output: T) -> (T, T);
@@ -38,7 +39,7 @@ pub trait CriticOutput: Generator {
 /// of the data `p` as `real`, of the generator's distribution `q` as `fake`. [`CriticOutput`] says what `T` is: equality holds
 /// at `v = ln(p/q)` for all generators of the crate but total variation. With Jensen-Shannon it is half of the logistic
 /// discriminator, [`Ddo`](crate::ratio::Ddo)`::default()`, less `ln 2`. A critic that gives `T` itself takes
-/// [`VariationalBound`](super::VariationalBound). The generator of `q` minimizes `-f*(T)` or `-T`: see [`FGan::minimax`].
+/// [`VariationalBound`](crate::ratio::bound::VariationalBound). The generator of `q` minimizes `-f*(T)` or `-T`: see [`FGan::minimax`].
 ///
 /// Slopes of χ² and KL grow with the ratio; where one leaves the type the loss is
 /// [`Error::Overflow`](crate::Error::Overflow).
@@ -47,7 +48,7 @@ pub trait CriticOutput: Generator {
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
-/// # use loglik::divergence::{FGan, KlDivergence};
+/// # use loglik::{divergence::KlDivergence, ratio::FGan};
 /// let (p, q) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
 /// let output = (&p / &q).ln();
 /// let samples = Samples { real: output.view(), fake: output.view() };

@@ -1,6 +1,6 @@
 //! The variational lower bound of an f-divergence, from samples.
 
-use super::Generator;
+use crate::divergence::Generator;
 use crate::ratio::RatioLoss;
 use crate::{Real, Result};
 
@@ -21,7 +21,7 @@ use crate::{Real, Result};
 ///
 /// ```
 /// # use loglik::{prelude::*, ndarray::array};
-/// # use loglik::divergence::{KlDivergence, VariationalBound};
+/// # use loglik::{divergence::KlDivergence, ratio::bound::VariationalBound};
 /// let (p, q) = (array![0.5_f64, 0.5], array![0.25, 0.75]);
 /// let critic = array![1.0 + 2.0_f64.ln(), 1.0 + (2.0 / 3.0_f64).ln()]; // f'(p/q) = 1 + ln(p/q)
 /// let samples = Samples { real: critic.view(), fake: critic.view() };

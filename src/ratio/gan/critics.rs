@@ -1,11 +1,11 @@
 //! The raw outputs of critics for the divergences that have a struct of their own.
 
 use super::f_gan::CriticOutput;
-use super::{
+use crate::Real;
+use crate::divergence::{
     JensenShannonDivergence, KlDivergence, NeymanChiSquare, PearsonChiSquare, ReverseKlDivergence, SquaredHellinger,
     TotalVariation,
 };
-use crate::Real;
 use crate::math::{exp, exp_m1, sigmoid, softplus, tanh_with_slope};
 
 impl CriticOutput for KlDivergence {
