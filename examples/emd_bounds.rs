@@ -69,11 +69,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match command_line::read().map(|options: Options| run(&options)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(failure)) => failure.report(),
-        Err(code) => code,
-    }
+    command_line::main(command_line::read(), run)
 }
 
 fn run(options: &Options) -> Outcome<()> {

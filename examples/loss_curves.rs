@@ -14,6 +14,7 @@ mod common;
 use std::io::Write;
 use std::process::ExitCode;
 
+use common::command_line;
 use common::experiment::Experiment;
 use common::failure::{Failure, Outcome};
 use common::options::Options;
@@ -24,11 +25,7 @@ use common::text::Text;
 const CORPUS: &[u8] = include_bytes!("data/corpus.txt");
 
 fn main() -> ExitCode {
-    match Options::read().map(|options| run(&options)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(failure)) => failure.report(),
-        Err(code) => code,
-    }
+    command_line::main(Options::read(), run)
 }
 
 fn run(options: &Options) -> Outcome<()> {

@@ -4,7 +4,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::failure::Failure;
+use super::failure::{Failure, Outcome};
+
+/// A whole example: its run with these options, and the code that it ends with.
+pub fn main<O>(options: Result<O, ExitCode>, run: impl FnOnce(&O) -> Outcome<()>) -> ExitCode {
+    match options.map(|options| run(&options)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failure)) => failure.report(),
+        Err(code) => code,
+    }
+}
 
 /// The options, or an answer: help on stdout, one line on stderr where an option is wrong.
 pub fn read<O: Parser>() -> Result<O, ExitCode> {

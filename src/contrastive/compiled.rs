@@ -3,7 +3,7 @@
 use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 use super::batch::EmbeddingBatch;
-use super::info_nce::{Given, InfoNce, Pass};
+use super::info_nce::{self, Given, InfoNce};
 use super::shard::{self, InfoNceShard};
 use super::sig_lip::{self, SigLip};
 use super::supervised::{self, SupervisedContrastive};
@@ -20,13 +20,13 @@ compiled! {
             reduction: Reduction<'_, Self>,
             each: Option<ArrayViewMut1<'_, Self>>,
             out: Option<[ArrayViewMut2<'_, Self>; 2]>,
-        ) -> Result<(Self, Self)> = Pass::run;
+        ) -> Result<(Self, Self)> = info_nce::run;
         fn info_nce_of(
             loss: &InfoNce,
             similarities: ArrayView2<'_, Self>,
             reduction: Reduction<'_, Self>,
             out: Given<'_, Self>,
-        ) -> Result<(Self, Self)> = Pass::of_similarities;
+        ) -> Result<(Self, Self)> = info_nce::of_similarities;
         fn supervised_contrastive(
             loss: &SupervisedContrastive,
             embeddings: ArrayView2<'_, Self>,

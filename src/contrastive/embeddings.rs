@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, s};
 
 use crate::error::Position;
+use crate::math::length;
 use crate::{Error, Real, Result, parallel};
 
 /// How alike two embeddings are.
@@ -40,7 +41,7 @@ impl<'a, T: Real> Embeddings<'a, T> {
                     let value = row[column].as_f64();
                     return Err(Error::Value { argument, position: at(column), value, allowed: "finite" });
                 }
-                *norm = norm_of(row.iter().map(|x| x.as_f64()));
+                *norm = length(row.iter().map(|x| x.as_f64()));
             }
             Ok(())
         })?;
@@ -98,14 +99,4 @@ impl<'a, T: Real> Embeddings<'a, T> {
         });
         crate::reduction::pairwise(&sums)
     }
-}
-
-/// The Euclidean norm: its squares fit `f64` wherever the elements are far from its ends, and are scaled where they are not.
-fn norm_of(row: impl Iterator<Item = f64> + Clone) -> f64 {
-    let norm = row.clone().map(|x| x * x).sum::<f64>().sqrt();
-    if norm > 1e-140 && norm < 1e140 {
-        return norm;
-    }
-    let largest = row.clone().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-    if largest == 0.0 { 0.0 } else { largest * row.map(|x| (x / largest).powi(2)).sum::<f64>().sqrt() }
 }

@@ -71,6 +71,16 @@ impl<T: Real> Weights<T> {
         }
         Ok((to_real(total, self.argument, Position::default())?, narrow))
     }
+
+    /// The same of a loss whose one parameter is a temperature.
+    pub(super) fn total_and_temperature(
+        &self,
+        found: &[Found],
+        each: Option<ArrayViewMut1<'_, T>>,
+        slope: f64,
+    ) -> Result<(T, T)> {
+        self.total(found, each, [(slope, "temperature")]).map(|(value, [temperature])| (value, temperature))
+    }
 }
 
 /// Turns what a walk has added up into slopes in the embeddings. Returns `Σ ⟨embedding, slope⟩` over all of them.

@@ -138,7 +138,7 @@ pub(super) fn run<T: Real>(
     if let Some(out) = &mut out {
         slope = -0.5 * finish(&sides, out, &["embeddings"])? / loss.temperature;
     }
-    weights.total(&found, each, [(slope, "temperature")]).map(|(value, [temperature])| (value, temperature))
+    weights.total_and_temperature(&found, each, slope)
 }
 
 /// How many others have the label of each.

@@ -1,5 +1,6 @@
 //! One anchor: from its similarities to its loss and back.
 
+use super::denominator::Outcome;
 use super::{Denominator, Direction, FalseNegatives, Hardness, InfoNce, Partition};
 use crate::contrastive::walk::{Anchor, Found};
 use crate::simd::{self, RowSum};
@@ -33,21 +34,14 @@ impl<T: Real> Anchor<T> for OfPair<'_> {
         if !T::from_f64(positive).is_finite() || !sums.iter().all(is_sound) {
             return Err(Error::overflow::<T>("first", pair));
         }
-        match self.loss.partition {
-            Partition::Separate => self.separate(pair, positive, &sums, rows, scale),
-            Partition::Joint => self.joint(pair, positive, &sums, rows, scale),
-        }
+        self.of_groups(pair, positive, &sums, rows, scale)
     }
 }
 
 impl OfPair<'_> {
     /// Whether a direction has the positive in its row, and not as just another candidate of a shared denominator.
     fn has_positive(&self, k: usize) -> bool {
-        match self.directions[k] {
-            Direction::FirstToSecond => true,
-            Direction::SecondToFirst => self.loss.partition == Partition::Separate,
-            Direction::FirstToFirst | Direction::SecondToSecond => false,
-        }
+        self.directions[k].is_across() && (k == 0 || self.loss.partition == Partition::Separate)
     }
 
     /// Takes out what is no candidate: the anchor itself, its own documents, and false negatives.
@@ -59,18 +53,16 @@ impl OfPair<'_> {
         };
         if let Some(bound) = bound {
             for place in 0..row.len() {
-                let is_pair = matches!(direction, Direction::FirstToSecond | Direction::SecondToFirst) && place == pair;
+                let is_pair = direction.is_across() && place == pair;
                 if guide.map_or(row[place], |guide| guide[place]) > bound && !is_pair {
                     row[place] = T::neg_infinity();
                 }
             }
         }
-        let own = match direction {
-            Direction::FirstToSecond | Direction::SecondToFirst => return,
-            Direction::FirstToFirst => row.len(),
-            Direction::SecondToSecond => self.pairs,
-        };
-        row.iter_mut().skip(pair).step_by(own).for_each(|x| *x = T::neg_infinity());
+        if !direction.is_across() {
+            // Of the second side, all that belong to the pair; of the first, the anchor alone.
+            row.iter_mut().skip(pair).step_by(self.pairs).for_each(|x| *x = T::neg_infinity());
+        }
     }
 
     /// From similarities to logits.
@@ -91,7 +83,8 @@ impl OfPair<'_> {
         row.iter_mut().enumerate().for_each(|(place, x)| *x *= if owned(place) { own } else { most });
     }
 
-    fn separate<T: Real>(
+    /// The mean over the denominators: one for each direction, or one for all.
+    fn of_groups<T: Real>(
         &self,
         pair: usize,
         positive: f64,
@@ -99,40 +92,29 @@ impl OfPair<'_> {
         rows: &mut [&mut [T]],
         scale: Option<T>,
     ) -> Result<Found> {
-        let share = (sums.len() as f64).recip();
+        let size = if self.loss.partition == Partition::Joint { rows.len() } else { 1 };
+        let share = size as f64 / rows.len() as f64;
+        let weight = scale.map_or(0.0, T::as_f64);
         let (mut found, mut slope) = (Found::default(), 0.0);
-        for (sum, row) in sums.iter().zip(rows.iter_mut()) {
-            let outcome = self.at(positive, sum, std::slice::from_ref(row))?;
+        for (sums, rows) in sums.chunks(size).zip(rows.chunks_mut(size)) {
+            let sum = sums.iter().fold(RowSum::new(), |sum, &row| sum.merge(row));
+            let outcome = self.at(positive, &sum, rows)?;
             found.loss += share * outcome.loss;
             found.own += share * outcome.temperature;
             slope += share * outcome.positive;
-            if let Some(scale) = scale {
-                self.soften(row, sum, share * outcome.others * scale.as_f64());
+            if scale.is_some() {
+                rows.iter_mut().for_each(|row| self.soften(row, &sum, share * outcome.others * weight));
             }
         }
-        self.store(pair, slope, rows, scale);
-        found.own *= scale.map_or(0.0, T::as_f64);
+        found.own *= weight;
+        if scale.is_some() {
+            // That in the similarity of the positive; the one of the way back is the same number.
+            rows[0][pair] = T::from_f64(slope * weight / self.loss.temperature);
+        }
         Ok(found)
     }
 
-    fn joint<T: Real>(
-        &self,
-        pair: usize,
-        positive: f64,
-        sums: &[RowSum<T>],
-        rows: &mut [&mut [T]],
-        scale: Option<T>,
-    ) -> Result<Found> {
-        let sum = sums.iter().fold(RowSum::new(), |sum, &row| sum.merge(row));
-        let outcome = self.at(positive, &sum, rows)?;
-        if let Some(scale) = scale {
-            rows.iter_mut().for_each(|row| self.soften(row, &sum, outcome.others * scale.as_f64()));
-        }
-        self.store(pair, outcome.positive, rows, scale);
-        Ok(Found { loss: outcome.loss, own: outcome.temperature * scale.map_or(0.0, T::as_f64) })
-    }
-
-    fn at<T: Real>(&self, positive: f64, sum: &RowSum<T>, rows: &[&mut [T]]) -> Result<super::denominator::Outcome> {
+    fn at<T: Real>(&self, positive: f64, sum: &RowSum<T>, rows: &[&mut [T]]) -> Result<Outcome> {
         let others = sum.max.as_f64() + sum.others.ln_1p();
         if self.loss.denominator == Denominator::Negatives && others == f64::NEG_INFINITY {
             return Err(Error::Empty { argument: "negatives" });
@@ -148,13 +130,6 @@ impl OfPair<'_> {
         }
         let slope = slope / (1.0 + sum.others) / self.loss.temperature;
         T::scale_exp(row, sum.max, T::from_f64(slope));
-    }
-
-    /// The slope in the similarity of the positive; one of another direction is the same number.
-    fn store<T: Real>(&self, pair: usize, slope: f64, rows: &mut [&mut [T]], scale: Option<T>) {
-        if let Some(scale) = scale {
-            rows[0][pair] = T::from_f64(slope * scale.as_f64() / self.loss.temperature);
-        }
     }
 }
 

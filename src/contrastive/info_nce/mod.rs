@@ -13,7 +13,7 @@ use super::embeddings::Similarity;
 use crate::{Real, Reduction, Result};
 
 pub use options::{Denominator, Direction, Directions, FalseNegatives, Hardness, Partition};
-pub(super) use pass::{Given, Pass};
+pub(super) use pass::{Given, of_similarities, run};
 
 /// InfoNCE: the negative log-probability that a softmax over the candidates gives to the one that belongs to the anchor.
 /// With other fields CLIP's loss, the multiple-negatives ranking loss, and the decoupled, debiased, hard and guided forms.

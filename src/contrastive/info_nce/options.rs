@@ -14,6 +14,13 @@ pub enum Direction {
     SecondToSecond,
 }
 
+impl Direction {
+    /// From one side to the other, where the positive is.
+    pub(super) fn is_across(self) -> bool {
+        matches!(self, Self::FirstToSecond | Self::SecondToFirst)
+    }
+}
+
 /// Which directions are looked at; the first to the second always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -39,101 +39,91 @@ fn ends(direction: Direction) -> (usize, usize) {
     }
 }
 
-/// The passes themselves.
-pub(crate) struct Pass;
-
-impl Pass {
-    /// The value and the slope in the temperature.
-    pub(crate) fn run<T: Real>(
-        loss: &InfoNce,
-        batch: EmbeddingBatch<'_, T>,
-        reduction: Reduction<'_, T>,
-        each: Option<ArrayViewMut1<'_, T>>,
-        out: Option<[ArrayViewMut2<'_, T>; 2]>,
-    ) -> Result<(T, T)> {
-        loss.check()?;
-        let anchors = batch.check()?;
-        let weights = Weights::of(reduction, anchors.len(), "first")?;
-        if let Some([first, second]) = &out {
-            check::shape("out.first", first.shape(), batch.first.shape())?;
-            check::shape("out.second", second.shape(), batch.second.shape())?;
-        }
-        let sides = [
-            Embeddings::new("first", batch.first, loss.similarity)?,
-            Embeddings::new("second", batch.second, loss.similarity)?,
-        ];
-        let guides = match batch.guide {
-            Some([first, second]) => Some([
-                Embeddings::new("guide.first", first, loss.similarity)?,
-                Embeddings::new("guide.second", second, loss.similarity)?,
-            ]),
-            None => None,
-        };
-        let directions = loss.directions.list();
-        let own = directions.iter().map(|&direction| {
+/// The value and the slope in the temperature.
+pub(in crate::contrastive) fn run<T: Real>(
+    loss: &InfoNce,
+    batch: EmbeddingBatch<'_, T>,
+    reduction: Reduction<'_, T>,
+    each: Option<ArrayViewMut1<'_, T>>,
+    out: Option<[ArrayViewMut2<'_, T>; 2]>,
+) -> Result<(T, T)> {
+    loss.check()?;
+    let anchors = batch.check()?;
+    let weights = Weights::of(reduction, anchors.len(), "first")?;
+    if let Some([first, second]) = &out {
+        check::shape("out.first", first.shape(), batch.first.shape())?;
+        check::shape("out.second", second.shape(), batch.second.shape())?;
+    }
+    let sides = [
+        Embeddings::new("first", batch.first, loss.similarity)?,
+        Embeddings::new("second", batch.second, loss.similarity)?,
+    ];
+    let guides = match batch.guide {
+        Some([first, second]) => Some([
+            Embeddings::new("guide.first", first, loss.similarity)?,
+            Embeddings::new("guide.second", second, loss.similarity)?,
+        ]),
+        None => None,
+    };
+    let directions = loss.directions.list();
+    let own = directions.iter().map(|&direction| {
+        let (anchors, candidates) = ends(direction);
+        Source::Product { anchors, candidates }
+    });
+    let guided = guides.iter().flat_map(|guides| {
+        directions.iter().map(move |&direction| {
             let (anchors, candidates) = ends(direction);
-            Source::Product { anchors, candidates }
-        });
-        let guided = guides.iter().flat_map(|guides| {
-            directions.iter().map(move |&direction| {
-                let (anchors, candidates) = ends(direction);
-                Source::Guide { anchors: &guides[anchors], candidates: &guides[candidates] }
-            })
-        });
-        let sources: Vec<_> = own.chain(guided).collect();
-        let anchor = OfPair { loss, directions, pairs: batch.first.nrows() };
-        let walk = Walk { sides: &sides, sources: &sources, anchors, anchor: &anchor };
-        let mut out = out.map(Vec::from);
-        let found = weights.walk(&walk, out.as_mut())?;
-        let mut slope = found.iter().map(|found| found.own).sum::<f64>();
-        if let Some(out) = &mut out {
-            // Each product has been met from both of its ends.
-            slope -= 0.5 * finish(&sides, out, &["first", "second"])? / loss.temperature;
-        }
-        with_temperature(weights.total(&found, each, [(slope, "temperature")]))
+            Source::Guide { anchors: &guides[anchors], candidates: &guides[candidates] }
+        })
+    });
+    let sources: Vec<_> = own.chain(guided).collect();
+    let anchor = OfPair { loss, directions, pairs: batch.first.nrows() };
+    let walk = Walk { sides: &sides, sources: &sources, anchors, anchor: &anchor };
+    let mut out = out.map(Vec::from);
+    let found = weights.walk(&walk, out.as_mut())?;
+    let mut slope = found.iter().map(|found| found.own).sum::<f64>();
+    if let Some(out) = &mut out {
+        // Each product has been met from both of its ends.
+        slope -= 0.5 * finish(&sides, out, &["first", "second"])? / loss.temperature;
     }
-
-    /// The same of similarities that the caller has.
-    pub(crate) fn of_similarities<T: Real>(
-        loss: &InfoNce,
-        similarities: ArrayView2<'_, T>,
-        reduction: Reduction<'_, T>,
-        out: Given<'_, T>,
-    ) -> Result<(T, T)> {
-        loss.check()?;
-        if loss.directions == Directions::All {
-            return Err(Error::Missing { objective: "InfoNce", argument: "similarities within a side" });
-        }
-        let pairs = similarities.nrows();
-        if similarities.ncols() < pairs {
-            let got = similarities.shape().to_vec();
-            return Err(Error::Shape { argument: "similarities", got, expected: vec![pairs, pairs] });
-        }
-        check_finite(similarities)?;
-        let weights = Weights::of(reduction, pairs, "similarities")?;
-        let sources = [Source::Given(similarities), Source::Given(similarities.reversed_axes())];
-        let sources = &sources[..loss.directions.list().len()];
-        let anchor = OfPair { loss, directions: loss.directions.list(), pairs };
-        let walk = Walk { sides: &[], sources, anchors: 0..pairs, anchor: &anchor };
-        let Given::Slopes(mut slopes) = out else {
-            return with_temperature(weights.total(&weights.walk(&walk, None)?, None, [(0.0, "temperature")]));
-        };
-        slopes.fill(T::zero());
-        let mut back = Array2::zeros(similarities.t().dim());
-        let mut out = vec![slopes.view_mut(), back.view_mut()];
-        let found = weights.walk(&walk, Some(&mut out))?;
-        drop(out);
-        slopes += &back.t();
-        let through = slopes.iter().zip(&similarities).map(|(&slope, &x)| slope.as_f64() * x.as_f64()).sum::<f64>();
-        let own = found.iter().map(|found| found.own).sum::<f64>();
-        let slope = own - through / loss.temperature;
-        with_temperature(weights.total(&found, None, [(slope, "temperature")]))
-    }
+    weights.total_and_temperature(&found, each, slope)
 }
 
-/// The value and the one slope.
-fn with_temperature<T>(total: Result<(T, [T; 1])>) -> Result<(T, T)> {
-    total.map(|(value, [temperature])| (value, temperature))
+/// The same of similarities that the caller has.
+pub(in crate::contrastive) fn of_similarities<T: Real>(
+    loss: &InfoNce,
+    similarities: ArrayView2<'_, T>,
+    reduction: Reduction<'_, T>,
+    out: Given<'_, T>,
+) -> Result<(T, T)> {
+    loss.check()?;
+    if loss.directions == Directions::All {
+        return Err(Error::Missing { objective: "InfoNce", argument: "similarities within a side" });
+    }
+    let pairs = similarities.nrows();
+    if similarities.ncols() < pairs {
+        let got = similarities.shape().to_vec();
+        return Err(Error::Shape { argument: "similarities", got, expected: vec![pairs, pairs] });
+    }
+    check_finite(similarities)?;
+    let weights = Weights::of(reduction, pairs, "similarities")?;
+    let sources = [Source::Given(similarities), Source::Given(similarities.reversed_axes())];
+    let sources = &sources[..loss.directions.list().len()];
+    let anchor = OfPair { loss, directions: loss.directions.list(), pairs };
+    let walk = Walk { sides: &[], sources, anchors: 0..pairs, anchor: &anchor };
+    let Given::Slopes(mut slopes) = out else {
+        return weights.total_and_temperature(&weights.walk(&walk, None)?, None, 0.0);
+    };
+    slopes.fill(T::zero());
+    let mut back = Array2::zeros(similarities.t().dim());
+    let mut out = vec![slopes.view_mut(), back.view_mut()];
+    let found = weights.walk(&walk, Some(&mut out))?;
+    drop(out);
+    slopes += &back.t();
+    let through = slopes.iter().zip(&similarities).map(|(&slope, &x)| slope.as_f64() * x.as_f64()).sum::<f64>();
+    let own = found.iter().map(|found| found.own).sum::<f64>();
+    let slope = own - through / loss.temperature;
+    weights.total_and_temperature(&found, None, slope)
 }
 
 fn check_finite<T: Real>(similarities: ArrayView2<'_, T>) -> Result<()> {
