@@ -72,7 +72,8 @@ pub trait EmbeddingObjective: BatchCore + Sized {
     ///
     /// Those of the trait.
     fn sum_count<T: Real, I: Target>(&self, embeddings: &ArrayRef2<T>, labels: &ArrayRef1<I>) -> Result<SumCount> {
-        T::metric_batch_each(self, embeddings.view(), I::erase(labels.view().into_dyn())).map(|(_, parts)| parts)
+        let (_, parts) = T::metric_batch_each(self, embeddings.view(), I::erase(labels.view().into_dyn()))?;
+        Ok(SumCount { sum: numbers::round(parts.sum, "embeddings")?, ..parts })
     }
 
     /// The reduced loss and its gradient in the embeddings.

@@ -265,6 +265,15 @@ fn triplets_without_violation_have_the_mean_zero() {
 }
 
 #[test]
+fn losses_that_fit_may_have_a_sum_that_does_not() {
+    let (x, labels) = (array![[0.0], [1.0], [3.0]], array![0, 0, 1]);
+    let loss = BatchHardTriplet { margin: 1e308, ..BatchHardTriplet::default() };
+    assert_eq!(loss.each(&x, &labels).unwrap(), array![1e308, 1e308, 0.0]);
+    says(loss.sum_count(&x, &labels), "the result at `embeddings` overflows f64");
+    says(loss.value(&x, &labels, Reduction::Sum), "the result at `embeddings` overflows f64");
+}
+
+#[test]
 fn margins_of_zero_leave_the_plain_hinge() {
     let (a, p, n) = (array![[0.0]], array![[2.0]], array![[1.5]]);
     let of = Triplets { anchors: &*a, positives: &*p, negatives: &*n };
