@@ -4,7 +4,6 @@
 #![allow(unreachable_pub)] // private to the test binary as a whole
 
 mod exceptions;
-#[cfg(feature = "serde")]
 mod names;
 mod places;
 mod sources;

@@ -126,7 +126,6 @@ fn errors_travel_through_boxes() {
 }
 
 /// Hyper-parameters in files: what is misspelt is refused, and ranges are checked at the call.
-#[cfg(feature = "serde")]
 mod files {
     use loglik::logits::LinearPlan;
     use loglik::preference::Nll;

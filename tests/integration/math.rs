@@ -112,7 +112,7 @@ fn check<T: Real>(functions: &[Function<T>], rows: impl Fn(&Function<T>) -> Vec<
 fn exact<T: Real>(function: &Function<T>) -> Vec<Vec<f64>> {
     type Rows = HashMap<String, Vec<Vec<f64>>>;
     static DATA: LazyLock<Rows> = LazyLock::new(|| {
-        let packed = format!("{}/tests/data/math.json", env!("CARGO_MANIFEST_DIR"));
+        let packed = format!("{}/../data/math.json", env!("CARGO_MANIFEST_DIR"));
         let path = std::env::var("LOGLIK_MATH_REFERENCE").unwrap_or(packed);
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     });

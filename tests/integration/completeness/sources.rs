@@ -42,7 +42,7 @@ pub struct Objective {
 }
 
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// Every file below a folder, or the file itself, in the order of their names.

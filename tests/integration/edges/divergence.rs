@@ -282,12 +282,9 @@ fn probabilities_of_any_softmax_are_taken_as_they_are() {
             let logits = Array2::<f64>::zeros((1, n));
             assert!(KlDivergence.value(Probs(&wide), Logits(&logits), Reduction::Sum).is_ok(), "{n}");
             assert!(KlDivergence.value(Probs(&narrow), Probs(&narrow), Reduction::Sum).unwrap().abs() < 1e-6, "{n}");
-            #[cfg(feature = "half")]
-            {
-                let (bf16, f16) = (narrow.mapv(half::bf16::from_f32), narrow.mapv(half::f16::from_f32));
-                assert!(KlDivergence.value(Probs(&bf16), Probs(&bf16), Reduction::Sum).is_ok(), "{n}");
-                assert!(KlDivergence.value(Probs(&f16), Probs(&f16), Reduction::Sum).is_ok(), "{n}");
-            }
+            let (bf16, f16) = (narrow.mapv(half::bf16::from_f32), narrow.mapv(half::f16::from_f32));
+            assert!(KlDivergence.value(Probs(&bf16), Probs(&bf16), Reduction::Sum).is_ok(), "{n}");
+            assert!(KlDivergence.value(Probs(&f16), Probs(&f16), Reduction::Sum).is_ok(), "{n}");
         }
     }
 }

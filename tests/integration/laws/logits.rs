@@ -213,7 +213,6 @@ proptest! {
 }
 
 /// bf16 and f16 are widened, and then all is as in f32.
-#[cfg(feature = "half")]
 mod widened {
     use half::{bf16, f16};
     use loglik::diagnostics::{TokenStats, TopK};

@@ -115,7 +115,6 @@ fn values_and_gradients_are_those_of_plain_loops() {
 }
 
 /// Logits of half precision, and a teacher of half precision beside a student of `f32`: every number is one of `bf16`.
-#[cfg(feature = "half")]
 #[test]
 fn half_precision_is_that_of_plain_loops_over_the_same_numbers() {
     use half::bf16;

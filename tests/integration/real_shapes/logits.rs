@@ -197,7 +197,6 @@ fn rows_of_whole_vocabularies_agree_with_plain_loops() {
     every_row::<f32>(|x| x as f32, 4e-6);
 }
 
-#[cfg(feature = "half")]
 #[test]
 fn rows_in_half_precision_agree_with_plain_loops_over_what_they_hold() {
     every_row(half::bf16::from_f64, 4e-6);
