@@ -92,8 +92,9 @@ impl<'a, T: Real> Embeddings<'a, T> {
                 *sum += dot;
                 if let Some(inverse) = &self.inverse {
                     let inverse = inverse[job * ROWS + i];
-                    let along = T::from_f64(dot * inverse.as_f64()) * inverse;
-                    slopes.zip_mut_with(&row, |slope, &x| *slope -= along * x);
+                    // The square of an inverse norm need not fit the type.
+                    let along = T::from_f64(dot * inverse.as_f64());
+                    slopes.zip_mut_with(&row, |slope, &x| *slope -= along * (inverse * x));
                 }
             }
         });

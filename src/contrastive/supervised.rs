@@ -155,30 +155,61 @@ struct OfClass<'a> {
     temperature: f64,
 }
 
+impl OfClass<'_> {
+    /// The places of the other samples with the label of the anchor.
+    fn places(&self, index: usize) -> impl Iterator<Item = usize> {
+        let own = self.labels[index];
+        let labels = self.labels.iter().enumerate();
+        labels.filter(move |(j, label)| **label == own && *j != index).map(|(j, _)| j)
+    }
+
+    /// The logits of the positives, which leave the row.
+    fn take_positives<T: Real>(&self, index: usize, row: &mut [T]) -> Vec<T> {
+        self.places(index).map(|j| std::mem::replace(&mut row[j], T::neg_infinity())).collect()
+    }
+
+    /// Writes the slopes of the positives, `p_j - 1/|P|`, as by how much `e^x_j` is above the mean of the positives, less what
+    /// all negatives have of the sum: where these have little, nothing cancels.
+    fn put_slopes<T: Real>(
+        &self,
+        index: usize,
+        positives: &[T],
+        (sum, of_others): (&RowSum<T>, &RowSum<T>),
+        unit: f64,
+        row: &mut [T],
+    ) {
+        let (count, top) = (positives.len() as f64, sum.max.as_f64());
+        let highest = positives.iter().fold(f64::NEG_INFINITY, |highest, x| highest.max(x.as_f64()));
+        let below: Vec<f64> = positives.iter().map(|x| (x.as_f64() - highest).exp_m1()).collect();
+        let mean = below.iter().sum::<f64>() / count;
+        let of_others = (1.0 + of_others.others) * (of_others.max.as_f64() - top).exp();
+        let (level, unit) = ((highest - top).exp(), unit / (1.0 + sum.others));
+        for (place, below) in self.places(index).zip(below) {
+            row[place] = T::from_f64(unit * (level * (below - mean) - of_others / count));
+        }
+    }
+}
+
 impl<T: Real> Anchor<T> for OfClass<'_> {
     fn run(&self, index: usize, rows: &mut [&mut [T]], scale: Option<T>) -> Result<Found> {
         let row = &mut *rows[0];
-        let own = self.labels[index];
         simd::scale(row, T::from_f64(self.temperature.recip()));
         row[index] = T::neg_infinity();
-        let mut sum = RowSum::new();
-        sum.push(row);
-        if !sum.is_proper() {
+        let positives = self.take_positives(index, row);
+        let (mut of_others, mut sum) = (RowSum::new(), RowSum::new());
+        of_others.push(row);
+        sum.push(&positives);
+        sum = sum.merge(of_others);
+        // Each is at most the maximum: the gaps do not cancel.
+        let gaps: f64 = positives.iter().map(|x| sum.max.as_f64() - x.as_f64()).sum();
+        let loss = sum.others.ln_1p() + gaps / self.others[index] as f64;
+        if !sum.is_proper() || !loss.is_finite() {
             return Err(Error::overflow::<T>("embeddings", index));
         }
-        let positives = row.iter().zip(self.labels).enumerate().filter(|(j, (_, label))| **label == own && *j != index);
-        // Each is at most the maximum: the gaps do not cancel.
-        let gaps: f64 = positives.map(|(_, (x, _))| sum.max.as_f64() - x.as_f64()).sum();
-        let share = (self.others[index] as f64).recip();
-        let loss = sum.others.ln_1p() + share * gaps;
         if let Some(scale) = scale {
             let unit = scale.as_f64() / self.temperature;
             T::scale_exp(row, sum.max, T::from_f64(unit / (1.0 + sum.others)));
-            let pull = T::from_f64(unit * share);
-            for (x, &label) in row.iter_mut().zip(self.labels) {
-                *x -= if label == own { pull } else { T::zero() };
-            }
-            row[index] = T::zero();
+            self.put_slopes(index, &positives, (&sum, &of_others), unit, row);
         }
         Ok(Found { loss, own: 0.0 })
     }

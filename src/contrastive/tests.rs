@@ -244,6 +244,29 @@ fn alike_similarities_cost_the_logarithm_of_their_number_and_scaling_changes_not
     assert_eq!((lonely.0, lonely.1.first), (0.0, Array2::zeros((1, 3))));
 }
 
+/// Slopes are those of the plain embeddings over the factor, also where its square is no number of the type.
+#[test]
+fn slopes_shrink_as_embeddings_grow() {
+    let (a, b) = (rows(24, 6, 4), rows(25, 9, 4));
+    let loss = InfoNce { directions: Directions::All, ..InfoNce::default() };
+    let (_, plain) = loss.grad(EmbeddingBatch::new(&a, &b), Reduction::Mean).unwrap();
+    let near = |found: &Array2<f64>, expected: &Array2<f64>, tolerance: f64| {
+        found.iter().zip(expected).for_each(|(&x, &y)| close(x, y, tolerance, "slope"));
+    };
+    for factor in [1e-290, 1e-200, 1e200, 1e290, 1e305] {
+        let scaled = &b * factor;
+        let (_, slopes) = loss.grad(EmbeddingBatch::new(&a, &scaled), Reduction::Mean).unwrap();
+        near(&slopes.first, &plain.first, 1e-12);
+        near(&(slopes.second * factor), &plain.second, 1e-12);
+    }
+    for factor in [1e-30, 1e-20, 1e20, 1e30, 1e36] {
+        let (narrow, scaled) = (a.mapv(|x| x as f32), b.mapv(|x| (x * factor) as f32));
+        let (_, slopes) = loss.grad(EmbeddingBatch::new(&narrow, &scaled), Reduction::Mean).unwrap();
+        near(&slopes.first.mapv(f64::from), &plain.first, 1e-5);
+        near(&(slopes.second.mapv(f64::from) * factor), &plain.second, 1e-5);
+    }
+}
+
 #[test]
 fn pairs_over_machines_add_up() {
     let (a, b) = (rows(13, 9, 4), rows(14, 18, 4));
@@ -377,6 +400,33 @@ fn a_cold_temperature_keeps_the_digits_of_a_sure_pair() {
     assert!((sum / (-100.0_f64).exp() - 1.0).abs() < 1e-12, "{sum}"); // that of the other row, e^-2000, is 0
     assert!((slopes[[0, 1]] / (1e3 * (-100.0_f64).exp()) - 1.0).abs() < 1e-12);
     assert!((slopes[[0, 0]] / (-1e3 * (-100.0_f64).exp()) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn equal_similarities_have_equal_logits_at_any_temperature() {
+    let sims = Array2::from_elem((3, 5), 0.7_f32);
+    for temperature in [0.05, 1e-3, 7.7e-5, 1e-6] {
+        let value = InfoNce { temperature, ..InfoNce::default() }.value_of(&sims, Reduction::Mean).unwrap();
+        assert!((value - 5.0_f32.ln()).abs() < 1e-6, "{temperature}: {value}");
+    }
+}
+
+#[test]
+fn classes_that_are_sure_of_themselves_keep_the_digits_of_their_slopes() {
+    let temperature = 0.02; // logits of 50 and 0
+    let loss = SupervisedContrastive { temperature, ..SupervisedContrastive::default() };
+    for size in [2, 3, 4] {
+        let z = Array2::from_shape_fn((2 * size, 2), |(i, k)| if i / size == k { 1.5 } else { 0.0 });
+        let labels = Array1::from_shape_fn(2 * size, |i| i / size);
+        let (own, others) = (size as f64 - 1.0, size as f64);
+        let (value, _, slope) = loss.grad(&z, &labels, Reduction::Mean).unwrap();
+        let share = others * (-50.0_f64).exp() / own;
+        close(value, own.ln(), 1e-15, "value");
+        assert!((slope * temperature * temperature / share - 1.0).abs() < 1e-12, "{size}: {slope:e}");
+        let (_, _, slope) = loss.grad(&z.mapv(|x| x as f32), &labels, Reduction::Mean).unwrap();
+        let slope = f64::from(slope) * temperature * temperature;
+        assert!((slope / share - 1.0).abs() < 1e-4, "{size}, f32: {slope:e}");
+    }
 }
 
 #[test]

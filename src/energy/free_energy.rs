@@ -139,8 +139,14 @@ pub(super) fn compute_threshold<T: Real>(energies: ArrayView1<'_, T>, share: f64
     if let Some(at) = values.iter().position(|x| x.is_nan()) {
         return Err(Error::Value { argument: "energies", position: at.into(), value: f64::NAN, allowed: "not NaN" });
     }
-    let rank = (share * values.len() as f64).ceil() as usize;
-    Ok(values[parallel::ascending(&values)[rank.clamp(1, values.len()) - 1]])
+    Ok(values[parallel::ascending(&values)[rank(share, values.len()) - 1]])
+}
+
+/// The least number of values out of `count` that is this share of them, where a share that is `k / count` rounded is `k`.
+fn rank(share: f64, count: usize) -> usize {
+    let rank = ((share * count as f64).ceil() as usize).clamp(1, count);
+    let is_enough = |rank: usize| rank as f64 / count as f64 >= share;
+    if rank > 1 && is_enough(rank - 1) { rank - 1 } else { rank }
 }
 
 #[cfg(test)]
@@ -192,7 +198,9 @@ mod tests {
     #[test]
     fn a_threshold_keeps_its_share_and_no_less() {
         let energies = Array1::from_shape_fn(200, |i| ((i * 73) % 200) as f64);
-        for (share, expected) in [(0.95, 189.0), (1.0, 199.0), (1e-300, 0.0), (0.501, 100.0)] {
+        for (share, expected) in
+            [(0.95, 189.0), (1.0, 199.0), (1e-300, 0.0), (0.501, 100.0), (0.07, 13.0), (0.28, 55.0)]
+        {
             assert_eq!(energy_threshold(&energies, share), Ok(expected), "{share}");
         }
         let message = |energies: Array1<f64>, share| energy_threshold(&energies, share).unwrap_err().to_string();

@@ -255,6 +255,28 @@ fn one_sample_or_one_class_has_nothing_to_average_where_a_loss_needs_both_sides(
 }
 
 #[test]
+fn pairs_of_one_kind_are_hard_beyond_their_own_mean() {
+    let (x, y) = (array![[0.0], [0.0]], array![[1.0], [3.0]]);
+    let loss = OnlineContrastive { margin: 5.0, distance: Distance::Euclidean };
+    assert_eq!(loss.each(&x, &y, &array![true, true]), Ok(array![0.0, 9.0]));
+    assert_eq!(loss.each(&x, &y, &array![false, false]), Ok(array![16.0, 0.0]));
+}
+
+#[test]
+fn gradients_of_views_are_the_slopes_of_their_values() {
+    let (x, y) = (points(7, 4, 3), points(7, 4, 8));
+    for loss in [
+        VicReg { invariance: 0.0, deviation: 0.0, ..VicReg::default() },
+        VicReg { covariance: 0.0, deviation: 5.0, ..VicReg::default() },
+        VicReg::default(),
+    ] {
+        let (_, (by_x, by_y)) = loss.grad(&x, &y).unwrap();
+        agrees(&x, &by_x, |x| loss.value(x, &y).unwrap());
+        agrees(&y, &by_y, |y| loss.value(&x, y).unwrap());
+    }
+}
+
+#[test]
 fn triplets_without_violation_have_the_mean_zero() {
     let x = array![[0.0], [0.1], [9.0], [9.1]];
     let loss = BatchAllTriplet { margin: 1.0, ..BatchAllTriplet::default() };

@@ -5,12 +5,14 @@
 
 mod contrastive;
 mod definitions;
+mod discriminators;
 mod divergence;
 mod embedding;
 mod entropic;
 mod entropy;
 mod linear;
 mod logits;
+mod metric;
 mod pairs;
 mod rows;
 mod samples;

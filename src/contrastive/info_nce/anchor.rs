@@ -30,8 +30,9 @@ impl<T: Real> Anchor<T> for OfPair<'_> {
             sum.push(row);
             sums.push(sum);
         }
-        let positive = similarity.as_f64() / self.loss.temperature;
-        if !T::from_f64(positive).is_finite() || !sums.iter().all(is_sound) {
+        // As the others are scaled: equal similarities have equal logits.
+        let positive = (similarity * T::from_f64(self.loss.temperature.recip())).as_f64();
+        if !positive.is_finite() || !sums.iter().all(is_sound) {
             return Err(Error::overflow::<T>("first", pair));
         }
         self.of_groups(pair, positive, &sums, rows, scale)

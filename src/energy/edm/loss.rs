@@ -2,7 +2,9 @@
 
 use crate::energy::SampleLoss;
 use crate::energy::samples::{Fault, Form, columns};
+use crate::error::Position;
 use crate::likelihood::Domain;
+use crate::reduction::to_finite;
 use crate::{Result, check};
 
 /// One thing for each argument of [`Edm`]: `A` of the shape of the samples, `P` one number for each.
@@ -103,11 +105,11 @@ impl Edm {
     ///
     /// # Errors
     ///
-    /// As [`Edm::coefficients`].
+    /// As [`Edm::coefficients`]; [`Error::Overflow`](crate::Error::Overflow) for a noise level whose squared inverse does not fit.
     pub fn weight(&self, sigma: f64) -> Result<f64> {
         check::positive("sigma_data", self.sigma_data)?;
         check::positive("sigma", sigma)?;
-        Ok(self.root_weight(sigma).powi(2))
+        to_finite(self.root_weight(sigma).powi(2), "sigma", Position::default())
     }
 
     fn root_weight(&self, sigma: f64) -> f64 {
@@ -159,6 +161,13 @@ mod tests {
             [3.906_097_418_069_607e-5, 0.499_990_234_661_093, 0.012_499_755_866_527_325, 1.095_506_658_668_470_4],
         ),
     ];
+
+    #[test]
+    fn a_weight_that_does_not_fit_is_an_error() {
+        all_close([Edm::default().weight(1e-150).unwrap()], [1e300], 1e-15);
+        let error = Edm::default().weight(1e-155).unwrap_err().to_string();
+        assert_eq!(error, "the result at `sigma` overflows f64");
+    }
 
     #[test]
     fn losses_and_coefficients_are_those_of_fifty_digits() {

@@ -101,6 +101,18 @@ mod tests {
     use crate::testing::all_close;
 
     #[test]
+    fn each_field_has_the_noise_of_its_own_sign() {
+        // ½ (½ 0.5² - 0.5 · 2) + ½ (½ 0.3² - 0.3 · 2).
+        let (plus, minus) = (array![[0.5]], array![[-0.3]]);
+        let (zero, noise, t) = (array![[0.0]], array![[2.0]], array![0.5]);
+        let arguments =
+            AntitheticArguments { plus: &*plus, minus: &*minus, x0: &*zero, x1: &*zero, noise: &*noise, t: &*t };
+        let loss = AntitheticInterpolant { gamma: Gamma::Product, field: Field::Denoiser };
+        let (value, gradient) = loss.grad(arguments, Reduction::Mean).unwrap();
+        all_close([value, gradient.plus[[0, 0]], gradient.minus[[0, 0]]], [-0.715, -0.75, 0.85], 1e-15);
+    }
+
+    #[test]
     fn a_field_that_feels_no_noise_feels_none_of_the_large_targets() {
         // At t = 1e-300 targets of a score are ±1e300: a product would be lost in them, their difference is exact.
         let (field, zero, noise, t) = (array![[0.5]], array![[0.0]], array![[1.0]], array![1e-300]);

@@ -88,7 +88,7 @@ impl NoiseSchedule {
         let total = self.total(time)?;
         Ok(match *self {
             Self::LogLinear { .. } => 1.0 / time,
-            Self::Geometric { sigma_min, sigma_max } => (sigma_max / sigma_min).ln() * total / total.exp_m1(),
+            Self::Geometric { sigma_min, sigma_max } => rise(sigma_min, sigma_max) * (total / total.exp_m1()),
         })
     }
 
@@ -107,6 +107,12 @@ impl NoiseSchedule {
     }
 }
 
+/// `ln(max / min)`, also where the quotient is near 1 or does not fit.
+fn rise(min: f64, max: f64) -> f64 {
+    let above = (max - min) / min;
+    if above.is_finite() { above.ln_1p() } else { max.ln() - min.ln() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +129,18 @@ mod tests {
         let linear = NoiseSchedule::LogLinear { epsilon: 0.0 };
         assert_eq!((linear.total(1.0), linear.mask_probability(1.0)), (Ok(f64::INFINITY), Ok(1.0)));
         assert_eq!((linear.total(0.0).unwrap().to_bits(), linear.masked_weight(0.0)), (0, Ok(f64::INFINITY)));
+    }
+
+    #[test]
+    fn weights_of_narrow_and_of_endless_ranges_are_numbers() {
+        let weight =
+            |sigma_min, sigma_max, time| NoiseSchedule::Geometric { sigma_min, sigma_max }.masked_weight(time).unwrap();
+        // ln(1 + 2^-40) and ln 1e600.
+        let narrow = 2.0_f64.powi(-40);
+        all_close([weight(1e-300, 1e-300 * (1.0 + narrow), 0.5)], [narrow], 1e-3);
+        all_close([weight(0.5, 0.5 * (1.0 + narrow), 1.0)], [narrow * 0.5 / 0.5_f64.exp_m1()], 1e-11);
+        all_close([weight(1e-300, 1e300, 0.0)], [600.0 * 10.0_f64.ln()], 1e-15);
+        assert_eq!(weight(1.0, 1e308, 1.0), 0.0);
     }
 
     #[test]

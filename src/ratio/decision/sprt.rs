@@ -201,6 +201,9 @@ mod tests {
         let (lower, upper) = Sprt { alpha: 1e-300, beta: 1e-20 }.boundaries().unwrap();
         close(lower, -46.051_701_859_880_914, 1e-15); // ln 1e-20
         close(upper, 690.775_527_898_213_7, 1e-15); // ln 1e300
+        let (lower, upper) = Sprt { alpha: 0.3, beta: 0.1 }.boundaries().unwrap();
+        close(lower, -1.945_910_149_055_313_2, 1e-15); // ln 1/7
+        close(upper, 1.098_612_288_668_109_8, 1e-15); // ln 3
     }
 
     #[test]

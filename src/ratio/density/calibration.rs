@@ -15,8 +15,9 @@ use crate::{Error, Real, Result, reduction};
 /// Each side counts alike however many samples it has, so that what comes out is `ln p/q` and no log-odds of a sample. A calibrated
 /// ratio has `a = 1`, `b = 0`; an overconfident one a slope below 1. Take samples that the ratio was not fitted to.
 ///
-/// The loss is convex in both; Newton's method, with steps that never raise it, ends where the gradient is below `1e-10` of
-/// its scale. The minimum exists where the sides overlap.
+/// The loss is convex in both; Newton's method, with steps that never raise it, ends with a full step from where the gradient is
+/// below `1e-10` of its scale. The minimum exists where the sides overlap. The unit is that of the middle of the log-ratios, so
+/// that a few huge ones cost no digits.
 ///
 /// # Errors
 ///
@@ -88,10 +89,11 @@ pub(in crate::ratio) fn fit<T: Real>(log_ratios: Samples<ArrayView1<'_, T>>) -> 
     check_finite("fake", log_ratios.fake)?;
     let sides = [log_ratios.real, log_ratios.fake].map(|side| side.iter().map(|x| x.as_f64()).collect::<Vec<_>>());
     check_overlap(&sides)?;
-    // In a unit in which the largest log-ratio is 1, about the middle of the range.
-    let [low, high] = ends(sides.iter().flatten());
-    let (middle, unit) = (0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low);
+    let (middle, unit) = bulk(&sides);
     let sides = sides.map(|side| side.iter().map(|x| (x - middle) / unit).collect::<Vec<_>>());
+    if !sides.iter().flatten().all(|x| x.is_finite()) {
+        return Err(Error::overflow::<f64>("real", 0));
+    }
     let [slope, intercept] = minimum(&sides)?;
     let slope = slope / unit;
     let line = RatioCalibration { slope, intercept: intercept - slope * middle };
@@ -103,6 +105,17 @@ pub(in crate::ratio) fn fit<T: Real>(log_ratios: Samples<ArrayView1<'_, T>>) -> 
 
 fn ends<'a>(numbers: impl Iterator<Item = &'a f64>) -> [f64; 2] {
     numbers.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &x| [low.min(x), high.max(x)])
+}
+
+/// The median of all log-ratios, and half of what the middle eight tenths of them span: a unit that a few huge ones, of which
+/// the loss is as sure at any slope, do not change. Half of the range where eight tenths are equal.
+fn bulk(sides: &[Vec<f64>; 2]) -> (f64, f64) {
+    let mut all = sides.concat();
+    all.sort_unstable_by(f64::total_cmp);
+    let (last, tenth) = (all.len() - 1, all.len() / 10);
+    let half = |cut: usize| 0.5 * all[last - cut] - 0.5 * all[cut];
+    let unit = half(tenth);
+    (all[all.len() / 2], if unit > 0.0 { unit } else { half(0) })
 }
 
 /// Somewhere each side must lie below the other.
@@ -137,14 +150,15 @@ fn minimum(sides: &[Vec<f64>; 2]) -> Result<[f64; 2]> {
     let mut line = [0.0, 0.0];
     for _ in 0..MOST_STEPS {
         let (loss, [ga, gb], [aa, ab, bb]) = at(sides, line);
-        if ga.abs().max(gb.abs()) <= 1e-10 * (aa + bb).min(1.0) {
-            return Ok(line);
-        }
+        let is_last = ga.abs().max(gb.abs()) <= 1e-10 * (aa + bb).min(1.0);
         // A touch on the diagonal keeps a step finite where all slopes are flat.
         let (aa, bb) = (aa + 1e-14, bb + 1e-14);
         let determinant = aa * bb - ab * ab;
         let way = [(bb * ga - ab * gb) / determinant, (aa * gb - ab * ga) / determinant];
         let moved = |length: f64| [line[0] - length * way[0], line[1] - length * way[1]];
+        if is_last {
+            return Ok(moved(1.0)); // which squares what is left of the error
+        }
         let lengths = (0..HALVINGS).map(|k| 0.5_f64.powi(k as i32));
         match lengths.map(moved).find(|&line| at(sides, line).0 <= loss) {
             Some(better) => line = better,
@@ -200,6 +214,25 @@ mod tests {
         let line = RatioCalibration::fit(Samples { real: c.view(), fake: d.view() }).unwrap();
         let mended = line.apply(&c);
         assert!(mended.iter().zip(&a).all(|(mended, ratio)| (mended - ratio).abs() < 0.01));
+    }
+
+    /// Log-ratios of which the loss is sure leave the line of the others: their slopes are 0 in double precision.
+    #[test]
+    fn a_few_huge_log_ratios_change_no_digit() {
+        let (mut real, fake) = (array![1.5, 0.2, -0.4, 2.0, 1.1, 0.9, 1e3], array![-1.2, 0.6, 0.1, -2.0, -0.7, 1.2]);
+        let mut fit = |huge: f64| {
+            real[6] = huge;
+            RatioCalibration::fit(Samples { real: real.view(), fake: fake.view() }).unwrap()
+        };
+        let near = fit(1e3);
+        for huge in [1e4, 1e6, 3e7, 1e9, 1e30] {
+            let line = fit(huge);
+            close(line.slope, near.slope, 1e-12);
+            close(line.intercept, near.intercept, 1e-12);
+        }
+        // Newton's method at 60 digits (mpmath).
+        close(near.slope, 1.274_561_859_621_656_6, 1e-13);
+        close(near.intercept, -0.578_742_906_983_488_5, 1e-13);
     }
 
     #[test]

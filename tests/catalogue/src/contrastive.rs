@@ -5,7 +5,7 @@ use loglik::contrastive::{
     Similarity, SupervisedContrastive,
 };
 use loglik::logits::LogSumExp;
-use loglik::{Real, Reduction};
+use loglik::{Error, Real, Reduction};
 use ndarray::{Array1, Axis, Ix1, Ix2};
 
 use super::call::dot;
@@ -92,11 +92,14 @@ pub fn entries<T: Real>() -> Vec<Entry<T>> {
             let parts = [(left, near), (right, far)];
             let whole = parts.iter().map(|(shard, part)| shard.log_sum_exp(&a, part, &positives));
             let whole = whole.reduce(|x, y| LogSumExp::merge_rows(&x?, &y?)).unwrap_or_else(|| Ok(Array1::default(0)));
+            // An anchor whose positive is among no candidates has no probability.
+            let log_prob =
+                |sum: &LogSumExp<T>| sum.log_prob().map(T::from_f64).ok_or(Error::Empty { argument: "candidates" });
             let log_probs =
-                whole.clone().map(|whole| whole.mapv(|sum| T::from_f64(sum.log_prob().unwrap_or(f64::NAN))));
+                whole.clone().and_then(|whole| whole.iter().map(log_prob).collect::<Result<Array1<T>, _>>());
             out.array("log_prob", log_probs.clone());
-            out.scalar("value", log_probs.map(|log_probs| dot(&log_probs, cotangent)));
-            let back = whole.and_then(|whole| {
+            out.scalar("value", log_probs.clone().map(|log_probs| dot(&log_probs, cotangent)));
+            let back = log_probs.and(whole).and_then(|whole| {
                 let [near, far] = parts.map(|(shard, part)| shard.backward(&a, &part, &positives, &whole, &cotangent));
                 let (near, far) = (near?, far?);
                 let second = ndarray::concatenate(Axis(0), &[near.second.view(), far.second.view()]);
