@@ -4,7 +4,8 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 
 use super::row_weights::RowWeights;
 use crate::error::Position;
-use crate::{Error, Real, Result, reduction};
+use crate::reduction::to_finite;
+use crate::{Error, Real, Result};
 
 /// Rows of at least one element, all of them finite. Rows of weight zero are never read: ones take their place.
 pub(super) fn read<T: Real>(
@@ -41,14 +42,6 @@ pub(super) fn read_numbers<T: Real>(
     }
 }
 
-/// A finite number in the type of the caller, which must hold it.
-fn fitting<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
-    match wide.is_finite() {
-        true => reduction::to_real(wide, argument, position),
-        false => Err(Error::overflow::<f64>(argument, position)),
-    }
-}
-
 /// A gradient, which must fit the type of the caller.
 pub(super) fn write<T: Real>(argument: &'static str, gradient: &Array2<f64>) -> Result<Array2<T>> {
     let mut out = Array2::zeros(gradient.raw_dim());
@@ -63,19 +56,19 @@ pub(super) fn write_into<T: Real>(
     mut out: ArrayViewMut2<'_, T>,
 ) -> Result<()> {
     for (((i, k), &wide), out) in gradient.indexed_iter().zip(out.iter_mut()) {
-        *out = fitting(wide, argument, Position(vec![i, k]))?;
+        *out = to_finite(wide, argument, Position(vec![i, k]))?;
     }
     Ok(())
 }
 
 /// [`write()`] of one number for each example.
 pub(super) fn write_numbers<T: Real>(argument: &'static str, values: &[f64]) -> Result<Array1<T>> {
-    values.iter().enumerate().map(|(i, &wide)| fitting(wide, argument, i)).collect()
+    values.iter().enumerate().map(|(i, &wide)| to_finite(wide, argument, i)).collect()
 }
 
 /// A value, which must fit the type of the caller.
 pub(super) fn round<T: Real>(value: f64, argument: &'static str) -> Result<T> {
-    fitting(value, argument, Position::default())
+    to_finite(value, argument, Position::default())
 }
 
 /// Adds a part times its weight.

@@ -4,6 +4,7 @@ use ndarray::ArrayView1;
 
 use crate::error::Position;
 use crate::ratio::{GeneratorLoss, Pull, RatioLoss, Samples};
+use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check, math};
 
 /// Direct discriminative optimization (DDO): the loss of a generative adversarial network (GAN) whose discriminator is
@@ -122,7 +123,7 @@ impl Ddo {
         self.check()?;
         let half = 0.5 * self.beta;
         let curvature = half * ((1.0 - self.alpha) + half * (1.0 + self.alpha));
-        if curvature.is_finite() { Ok(curvature) } else { Err(Error::overflow::<f64>("beta", Position::default())) }
+        to_finite(curvature, "beta", Position::default())
     }
 
     /// Whether a perfect reference is a **local** minimum: `(α - 1) / (α + 1) < β/2`, where [`Ddo::curvature`] is positive.

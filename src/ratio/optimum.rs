@@ -3,6 +3,7 @@
 use ndarray::{Array1, ArrayRef1};
 
 use crate::error::Position;
+use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check};
 
 /// Optimal `α` of direct discriminative optimization (DDO): the weight of the fake samples at which the pointwise
@@ -52,7 +53,7 @@ pub(in crate::ratio) fn compute_optimal_alpha<T: Real>(
     beta: f64,
 ) -> Result<f64> {
     let alpha = Powers::of(data, reference, beta)?.log_alpha(beta).exp();
-    if alpha.is_finite() { Ok(alpha) } else { Err(Error::overflow::<f64>("data", Position::default())) }
+    to_finite(alpha, "data", Position::default())
 }
 
 /// Optimal distribution of direct discriminative optimization (DDO): the one at which [`Ddo`](crate::ratio::Ddo) with

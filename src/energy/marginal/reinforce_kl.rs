@@ -121,12 +121,8 @@ impl ReinforceKl {
         if log_probs.is_empty() {
             return Err(Error::NothingToAverage { argument: "log_probs" });
         }
-        for (argument, array) in [("log_probs", log_probs), ("log_density", log_density)] {
-            if let Some(at) = array.iter().position(|x| !x.is_finite()) {
-                let value = array[at].as_f64();
-                return Err(Error::Value { argument, position: at.into(), value, allowed: "finite" });
-            }
-        }
+        check::all_finite("log_probs", log_probs)?;
+        check::all_finite("log_density", log_density)?;
         let mut ratios: Vec<f64> = log_probs.iter().zip(log_density).map(|(p, f)| p.as_f64() - f.as_f64()).collect();
         if self.advantage != Advantage::Raw {
             center(&mut ratios);

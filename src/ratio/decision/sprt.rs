@@ -1,7 +1,8 @@
 //! Wald's sequential probability ratio test (SPRT).
 
 use crate::error::Position;
-use crate::{Error, Result, check};
+use crate::reduction::to_finite;
+use crate::{Result, check};
 
 /// Wald's sequential probability ratio test (SPRT): observe until the log-likelihood ratio leaves an interval.
 ///
@@ -108,8 +109,7 @@ impl Sprt {
         let (lower, upper) = self.boundaries()?;
         check::parameter("drift", drift, "finite and not 0", drift.is_finite() && drift != 0.0)?;
         let rejected = if drift < 0.0 { self.alpha } else { 1.0 - self.beta };
-        let number = (rejected * upper + (1.0 - rejected) * lower) / drift;
-        if number.is_finite() { Ok(number) } else { Err(Error::overflow::<f64>("drift", Position::default())) }
+        to_finite((rejected * upper + (1.0 - rejected) * lower) / drift, "drift", Position::default())
     }
 }
 

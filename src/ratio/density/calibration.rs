@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
 
 use crate::math::{sigmoid, softplus};
 use crate::ratio::Samples;
-use crate::{Error, Real, Result, reduction};
+use crate::{Error, Real, Result, check, reduction};
 
 /// A line through log-ratios, `a r + b`, that calibrates them: logistic regression on them alone (Platt scaling).
 ///
@@ -77,10 +77,7 @@ pub(super) fn check_finite<T: Real>(argument: &'static str, side: ArrayView1<'_,
     if side.is_empty() {
         return Err(Error::NothingToAverage { argument });
     }
-    match side.iter().position(|x| !x.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(Error::Value { argument, position: at.into(), value: side[at].as_f64(), allowed: "finite" }),
-    }
+    check::all_finite(argument, side)
 }
 
 pub(in crate::ratio) fn fit<T: Real>(log_ratios: Samples<ArrayView1<'_, T>>) -> Result<RatioCalibration> {

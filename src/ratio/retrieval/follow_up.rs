@@ -2,7 +2,6 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2};
 
-use crate::error::Position;
 use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check};
 
@@ -116,11 +115,7 @@ pub(in crate::ratio) fn rewards<T: Real>(
     check::shape("log_probs", log_probs.shape(), &[log_probs.nrows(), follow_ups.len()])?;
     let factors = factors(lengths, follow_ups)?;
     let reward = |(n, row): (usize, ArrayView1<'_, T>)| {
-        let wrong = row.iter().position(|x| !x.is_finite());
-        if let Some(f) = wrong {
-            let (position, value) = (Position(vec![n, f]), row[f].as_f64());
-            return Err(Error::Value { argument: "log_probs", position, value, allowed: "finite" });
-        }
+        check::finite_row("log_probs", &[n], row)?;
         to_finite(row.iter().zip(&factors).map(|(x, factor)| x.as_f64() * factor).sum(), "log_probs", n)
     };
     log_probs.rows().into_iter().enumerate().map(reward).collect()
@@ -133,10 +128,7 @@ pub(in crate::ratio) fn backward<T: Real>(
     cotangent: ArrayView1<'_, T>,
 ) -> Result<Array2<T>> {
     let factors = factors(lengths, follow_ups)?;
-    if let Some(n) = cotangent.iter().position(|x| !x.is_finite()) {
-        let value = cotangent[n].as_f64();
-        return Err(Error::Value { argument: "cotangent", position: n.into(), value, allowed: "finite" });
-    }
+    check::all_finite("cotangent", cotangent)?;
     let mut out = Array2::zeros((cotangent.len(), factors.len()));
     for ((n, f), slope) in out.indexed_iter_mut() {
         *slope = to_finite(cotangent[n].as_f64() * factors[f], "cotangent", n)?;
