@@ -16,10 +16,11 @@ use crate::{Error, Real, Reduction, Result, check, math};
 /// \qquad \frac{\partial L_i}{\partial s_{ij}} = -t\, z_{ij}\, \sigma\big(-z_{ij} (t\, s_{ij} + b)\big)
 /// ```
 ///
-/// `s` is the similarity of row `i` of the first and row `j` of the second embeddings, `t` the scale and `b` the bias, both of
-/// which are learned. [`Reduction::Mean`] divides by the number of pairs `N`, as the paper does, not by `N²`. There is no
-/// softmax, so that rows need no common denominator: the loss of rows and candidates that are spread over machines is the
-/// sum of the losses of the blocks. Memory is linear in the number of embeddings. A guide of the batch is not looked at.
+/// `s` is the similarity of row `i` of the first and row `j` of the second embeddings, `t` the scale and `b` the bias,
+/// both of which are learned. [`Reduction::Mean`] divides by the number of pairs `N`, as the paper does, not by `N²`.
+/// There is no softmax, so that rows need no common denominator: the loss of rows and candidates that are spread over
+/// machines is the sum of the losses of the blocks. Memory is linear in the number of embeddings. A guide of the batch
+/// is not looked at.
 ///
 /// # Errors
 ///

@@ -22,8 +22,10 @@ use crate::{Error, Real, Result, check};
 ///
 /// # Errors
 ///
-/// - [`Error::Empty`]: no terms. [`Error::Parameter`]: a weight that is not finite. [`Error::Shape`]: terms of several shapes.
-/// - [`Error::Value`]: a term that is NaN, or infinities of both signs. [`Error::Overflow`]: finite terms whose sum does not fit.
+/// - [`Error::Empty`]: no terms. [`Error::Parameter`]: a weight that is not finite. [`Error::Shape`]: terms of several
+///   shapes.
+/// - [`Error::Value`]: a term that is NaN, or infinities of both signs. [`Error::Overflow`]: finite terms whose sum
+///   does not fit.
 ///
 /// # Examples
 ///

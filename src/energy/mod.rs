@@ -12,11 +12,12 @@
 //! | [`Edm`], [`LogNormalSigma`], [`KarrasGrid`], [`GuidanceSchedule`] | denoisers of EDM | noisy samples |
 //! | [`ExplicitScore`], [`DenoisingScore`], [`SlicedScore`] | score matching | samples |
 //!
-//! An energy is the **logarithm of an unnormalized density**, large where samples are likely; [`FreeEnergy`] alone has the sign of
-//! physics, as its field uses it. Random numbers are always arguments.
+//! An energy is the **logarithm of an unnormalized density**, large where samples are likely; [`FreeEnergy`] alone has
+//! the sign of physics, as its field uses it. Random numbers are always arguments.
 //!
-//! Losses of whole samples answer to the verbs of [`SampleLoss`]: arrays are `[B, ..]`, the first axis counts the samples and all
-//! others are summed. Losses of plain numbers are [`Density`](crate::likelihood::Density)s by their verbs, though no density.
+//! Losses of whole samples answer to the verbs of [`SampleLoss`]: arrays are `[B, ..]`, the first axis counts the
+//! samples and all others are summed. Losses of plain numbers are [`Density`](crate::likelihood::Density)s by their
+//! verbs, though no density.
 
 mod combine;
 mod compiled;

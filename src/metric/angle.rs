@@ -16,9 +16,9 @@ use crate::{Error, Real, Result, check};
 /// ```
 ///
 /// The first half of `x_i` is `a`, the second `b`; of `y_i`, `c` and `d`. So real and imaginary part of the quotient
-/// `(a + ib) / (c + id)` are added up and divided by the ratio of the lengths. `x` and `y` are `[n, d]` with an even `d`, `gold` is `[n]`.
-/// The slope of the absolute value at 0 is 0. As in sentence-transformers (`AnglELoss`); the paper's whole objective also adds
-/// [`Cosent`] of cosines and in-batch negatives.
+/// `(a + ib) / (c + id)` are added up and divided by the ratio of the lengths. `x` and `y` are `[n, d]` with an even
+/// `d`, `gold` is `[n]`. The slope of the absolute value at 0 is 0. As in sentence-transformers (`AnglELoss`); the
+/// paper's whole objective also adds [`Cosent`] of cosines and in-batch negatives.
 ///
 /// # Errors
 ///

@@ -18,8 +18,8 @@ use crate::{Error, Real, Reduction, Result, Target, check};
 /// ```
 ///
 /// `c` are cosines, `y` the labels, `[N]`, and `ψ` lowers the target's cosine. Lengths of embeddings and of centers do not
-/// count, and both gradients stand at right angles to what they belong to. Logits exist for 128 embeddings at a time. A weight of zero leaves
-/// out an embedding and its label. Sealed.
+/// count, and both gradients stand at right angles to what they belong to. Logits exist for 128 embeddings at a time. A
+/// weight of zero leaves out an embedding and its label. Sealed.
 ///
 /// # Errors
 ///

@@ -18,8 +18,8 @@ use crate::{Error, Real, Result};
 /// # Errors
 ///
 /// [`Empty`](crate::Error::Empty) without columns; [`NothingToAverage`](crate::Error::NothingToAverage) without rows;
-/// [`Value`](crate::Error::Value) for what is not finite; [`Overflow`](crate::Error::Overflow) for a result out of the range of
-/// the type.
+/// [`Value`](crate::Error::Value) for what is not finite; [`Overflow`](crate::Error::Overflow) for a result out of the
+/// range of the type.
 ///
 /// # Examples
 ///

@@ -12,8 +12,9 @@
 //!
 //! What two embeddings are compared by is a [`PairScore`]; [`paired_scores`] and [`score_matrix`] give it, and their backward
 //! takes gradients to the embeddings. All of this room is computed in `f64`, for both element types, and rounded once. Scores
-//! exist 128 rows at a time, so that memory grows with the number of embeddings and not with its square. Zero embeddings have no
-//! direction: where cosines are taken they are an error, and nothing is added to a length to avoid it.
+//! exist 128 rows at a time, so that memory grows with the number of embeddings and not with its square. Zero
+//! embeddings have no direction: where cosines are taken they are an error, and nothing is added to a length to avoid
+//! it.
 
 #![allow(clippy::type_complexity)] // a value with a pair of gradients is not complex to read
 

@@ -16,9 +16,9 @@ use crate::{Error, Real, Reduction, Result, check};
 /// ```
 ///
 /// Anchors and positives are `[B, d]`, in pairs by their place; each pair is of a class of its own. It is the cross-entropy
-/// over dot products, which exist for 128 anchors at a time. A weight of zero leaves out an anchor; its positive remains one of
-/// the others. Lengths count: the paper adds a penalty on them, which
-/// pytorch-metric-learning (`NPairsLoss`) leaves to a regularizer; that one also takes labels, and one pair of each class.
+/// over dot products, which exist for 128 anchors at a time. A weight of zero leaves out an anchor; its positive
+/// remains one of the others. Lengths count: the paper adds a penalty on them, which pytorch-metric-learning
+/// (`NPairsLoss`) leaves to a regularizer; that one also takes labels, and one pair of each class.
 ///
 /// # Errors
 ///

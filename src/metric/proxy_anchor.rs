@@ -9,7 +9,8 @@ use super::row_weights::{RowLoss, RowWeights};
 use super::walk::{ByRow, Found, Want, walk};
 use crate::{Error, Real, Result, Target, check};
 
-/// Proxy anchor loss: one proxy for each class pulls the embeddings of its class and pushes all others, each by how hard it is.
+/// Proxy anchor loss: one proxy for each class pulls the embeddings of its class and pushes all others, each by how
+/// hard it is.
 ///
 /// ```math
 /// L = \frac{1}{|C_+|} \sum_{k \in C_+} \ln\Bigl(1 + \sum_{y_i = k} e^{-\alpha (c_{ik} - \delta)}\Bigr)

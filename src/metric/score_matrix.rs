@@ -10,8 +10,9 @@ use crate::{Error, Real, Result, check};
 
 /// The score of each row of `x` with each row of `y`, `[n, m]`.
 ///
-/// `x` is `[n, d]`, `y` is `[m, d]`. See [`PairScore`] for the formulas; computed in `f64`, by products of matrices and, where
-/// points lie close together, by their differences. The losses of this room never hold so many scores at once.
+/// `x` is `[n, d]`, `y` is `[m, d]`. See [`PairScore`] for the formulas; computed in `f64`, by products of matrices
+/// and, where points lie close together, by their differences. The losses of this room never hold so many scores at
+/// once.
 ///
 /// # Errors
 ///

@@ -18,8 +18,8 @@ const COLUMNS: usize = 256;
 /// ```
 ///
 /// `x` and `y` are `[N, d]`, `v` the variances and `C` the covariances over the batch, both over N - 1. These are the terms
-/// of the authors' code and of pytorch-metric-learning; the paper's eq. 1 has no ½ before the variance. `C` exists 256 columns
-/// at a time. It is a function of the whole batch. The slope of the hinge is 0 at its kink.
+/// of the authors' code and of pytorch-metric-learning; the paper's eq. 1 has no ½ before the variance. `C` exists 256
+/// columns at a time. It is a function of the whole batch. The slope of the hinge is 0 at its kink.
 ///
 /// # Errors
 ///

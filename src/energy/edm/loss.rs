@@ -41,9 +41,9 @@ pub struct EdmCoefficients {
 /// error of the network `F`, since `w c_out² = 1`, and input and target of the network have unit variance, since
 /// `c_in² (σ² + s²) = 1`.
 ///
-/// `denoised` and `clean` are `[B, ..]`, `sigma` `[B]`. Squares are **summed** over the numbers of a sample; implementations that
-/// take the mean divide by their number. The error is scaled by `√w` before it is squared, and `√w` is formed as a length:
-/// neither `σ²` nor `1/σ²` need fit the type.
+/// `denoised` and `clean` are `[B, ..]`, `sigma` `[B]`. Squares are **summed** over the numbers of a sample;
+/// implementations that take the mean divide by their number. The error is scaled by `√w` before it is squared, and
+/// `√w` is formed as a length: neither `σ²` nor `1/σ²` need fit the type.
 ///
 /// Draw `σ` by [`LogNormalSigma`](super::LogNormalSigma) for training and by [`KarrasGrid`](super::KarrasGrid) for sampling.
 ///
@@ -73,8 +73,8 @@ pub struct EdmCoefficients {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Edm {
-    /// Standard deviation `s` of the data, finite and `> 0`. Default 0.5, that of images in the paper; policy-guided diffusion
-    /// has 1.
+    /// Standard deviation `s` of the data, finite and `> 0`. Default 0.5, that of images in the paper; policy-guided
+    /// diffusion has 1.
     pub sigma_data: f64,
 }
 

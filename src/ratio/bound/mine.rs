@@ -26,10 +26,11 @@ pub enum MineGradient {
 /// g_j = -\frac{w_j e^{T_j}}{m'}
 /// ```
 ///
-/// The bound is [`donsker_varadhan`](super::donsker_varadhan()) of the batch, to be maximized. Its own gradient divides by the
-/// mean of the same few samples, which is biased; the corrected one, `g`, divides by the running mean `m'`, and is no gradient of
-/// the bound that comes with it. The caller keeps the **logarithm** of the running mean, which fits whatever the scores are:
-/// give `None` in the first step, where `m'` is the batch's own mean, and then what the last step returned.
+/// The bound is [`donsker_varadhan`](super::donsker_varadhan()) of the batch, to be maximized. Its own gradient divides
+/// by the mean of the same few samples, which is biased; the corrected one, `g`, divides by the running mean `m'`, and
+/// is no gradient of the bound that comes with it. The caller keeps the **logarithm** of the running mean, which fits
+/// whatever the scores are: give `None` in the first step, where `m'` is the batch's own mean, and then what the last
+/// step returned.
 ///
 /// # Errors
 ///

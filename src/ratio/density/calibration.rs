@@ -12,8 +12,9 @@ use crate::{Error, Real, Result, check, reduction};
 /// \min_{a, b}\; \mathbb{E}_p \operatorname{softplus}(-(a r + b)) + \mathbb{E}_q \operatorname{softplus}(a r + b)
 /// ```
 ///
-/// Each side counts alike however many samples it has, so that what comes out is `ln p/q` and no log-odds of a sample. A calibrated
-/// ratio has `a = 1`, `b = 0`; an overconfident one a slope below 1. Take samples that the ratio was not fitted to.
+/// Each side counts alike however many samples it has, so that what comes out is `ln p/q` and no log-odds of a sample.
+/// A calibrated ratio has `a = 1`, `b = 0`; an overconfident one a slope below 1. Take samples that the ratio was not
+/// fitted to.
 ///
 /// The loss is convex in both; Newton's method, with steps that never raise it, ends where the gradient is below `1e-10` of
 /// its scale. The minimum exists where the sides overlap.
@@ -21,8 +22,9 @@ use crate::{Error, Real, Result, check, reduction};
 /// # Errors
 ///
 /// [`Error::NothingToAverage`] for a side without samples; [`Error::Value`] for a log-ratio that is not finite, and where all
-/// log-ratios of one side are at or above all of the other, so that no slope is steep enough (the first number of the real side
-/// is named); [`Error::Unfinished`] where rounding leaves the gradient above its bound, as with log-ratios beyond 1e100.
+/// log-ratios of one side are at or above all of the other, so that no slope is steep enough (the first number of the
+/// real side is named); [`Error::Unfinished`] where rounding leaves the gradient above its bound, as with log-ratios
+/// beyond 1e100.
 ///
 /// # Examples
 ///

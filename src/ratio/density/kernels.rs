@@ -42,8 +42,8 @@ impl<T: Real> GaussianKernels<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for the width; [`Error::Shape`] for points of another dimension than the centers; [`Error::Value`]
-    /// for coordinates that are not finite.
+    /// [`Error::Parameter`] for the width; [`Error::Shape`] for points of another dimension than the centers;
+    /// [`Error::Value`] for coordinates that are not finite.
     pub fn features(&self, points: &ArrayRef2<T>) -> Result<Array2<T>> {
         T::gaussian_features(self.centers.view(), self.width, points.view(), "points")
     }

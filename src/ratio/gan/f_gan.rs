@@ -36,10 +36,11 @@ pub trait CriticOutput: Generator {
 /// ```
 ///
 /// `v` is any number; its values stand where a [`RatioObjective`](crate::ratio::RatioObjective) has log-ratios, on samples
-/// of the data `p` as `real`, of the generator's distribution `q` as `fake`. [`CriticOutput`] says what `T` is: equality holds
-/// at `v = ln(p/q)` for all generators of the crate but total variation. With Jensen-Shannon it is half of the logistic
-/// discriminator, [`Ddo`](crate::ratio::Ddo)`::default()`, less `ln 2`. A critic that gives `T` itself takes
-/// [`VariationalBound`](crate::ratio::bound::VariationalBound). The generator of `q` minimizes `-f*(T)` or `-T`: see [`FGan::minimax`].
+/// of the data `p` as `real`, of the generator's distribution `q` as `fake`. [`CriticOutput`] says what `T` is:
+/// equality holds at `v = ln(p/q)` for all generators of the crate but total variation. With Jensen-Shannon it is half
+/// of the logistic discriminator, [`Ddo`](crate::ratio::Ddo)`::default()`, less `ln 2`. A critic that gives `T` itself
+/// takes [`VariationalBound`](crate::ratio::bound::VariationalBound). The generator of `q` minimizes `-f*(T)` or `-T`:
+/// see [`FGan::minimax`].
 ///
 /// Slopes of χ² and KL grow with the ratio; where one leaves the type the loss is
 /// [`Error::Overflow`](crate::Error::Overflow).

@@ -35,8 +35,8 @@ pub struct FollowUp {
 /// `log_probs` `[N, F]` are log-probabilities, summed over tokens and in nats, of `F` fixed utterances after each of `N`
 /// responses to one prompt; `lengths` `[F]` are the numbers of their tokens. `K` is the number of categories; the paper has
 /// six, of ten utterances each. The code of the paper averages raw logits at positions that are not shifted: this is the
-/// formula of the paper. A number added to every `log_probs / lengths` changes nothing, and exchanging the reactions turns the
-/// sign.
+/// formula of the paper. A number added to every `log_probs / lengths` changes nothing, and exchanging the reactions
+/// turns the sign.
 ///
 /// Rewards become preferences by [`best_and_worst`]. They are linear, and [`follow_up_reward_backward`] is the way back.
 ///

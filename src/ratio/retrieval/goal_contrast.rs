@@ -23,9 +23,9 @@ use crate::{Error, Real, Reduction, Result, check};
 /// before the logarithm, their paper the mean of logarithms, which is never smaller. The whole loss of the paper adds
 /// [`BradleyTerry`](crate::preference::BradleyTerry) of the rewards.
 ///
-/// Since cosines are bounded the term lies in `λ [0.6265, 2.6265]`, and is `λ 2 ln 2` for orthogonal states. Lengths of states
-/// change nothing. Sums are taken in `f64`. Reductions are over the `B` pairs. The value of a state at test time is its cosine
-/// with the mean of good goals.
+/// Since cosines are bounded the term lies in `λ [0.6265, 2.6265]`, and is `λ 2 ln 2` for orthogonal states. Lengths of
+/// states change nothing. Sums are taken in `f64`. Reductions are over the `B` pairs. The value of a state at test time
+/// is its cosine with the mean of good goals.
 ///
 /// # Errors
 ///

@@ -26,8 +26,8 @@ use crate::{Real, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Empty`](crate::Error::Empty) for a side without points; [`Error::Shape`](crate::Error::Shape) for sides of different
-/// dimension; [`Error::Value`](crate::Error::Value) for a coordinate that is not finite;
+/// [`Error::Empty`](crate::Error::Empty) for a side without points; [`Error::Shape`](crate::Error::Shape) for sides of
+/// different dimension; [`Error::Value`](crate::Error::Value) for a coordinate that is not finite;
 /// [`Error::Overflow`](crate::Error::Overflow) where the result does not fit the type.
 ///
 /// # Examples

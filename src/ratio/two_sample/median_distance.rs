@@ -12,8 +12,8 @@ use crate::{Real, Result, parallel};
 /// Median of the distances between any two of the points of both sides together: the usual width of a kernel.
 ///
 /// Of an even number of pairs it is the lower of the two in the middle, as in torch. Found exactly by counting, in six
-/// passes over the pairs, and no list of them exists. It is 0 where more than half of the pairs coincide; no kernel takes that for a
-/// width. Some authors put the median in the place of `2 w²`, or its square: `width` is `w`.
+/// passes over the pairs, and no list of them exists. It is 0 where more than half of the pairs coincide; no kernel
+/// takes that for a width. Some authors put the median in the place of `2 w²`, or its square: `width` is `w`.
 ///
 /// # Errors
 ///

@@ -48,10 +48,11 @@ pub enum MmdEstimator {
 ///
 /// # Errors
 ///
-/// [`Error::Parameter`](crate::Error::Parameter); [`Error::Empty`](crate::Error::Empty) for no kernels or a side without points;
-/// [`Error::Shape`](crate::Error::Shape) for sides of different dimension, or one point where two are needed;
-/// [`Error::Value`](crate::Error::Value) for a coordinate that is not finite; [`Error::Overflow`](crate::Error::Overflow) for a
-/// gradient that does not fit the type, as with widths near the smallest numbers.
+/// [`Error::Parameter`](crate::Error::Parameter); [`Error::Empty`](crate::Error::Empty) for no kernels or a side
+/// without points; [`Error::Shape`](crate::Error::Shape) for sides of different dimension, or one point where two are
+/// needed; [`Error::Value`](crate::Error::Value) for a coordinate that is not finite;
+/// [`Error::Overflow`](crate::Error::Overflow) for a gradient that does not fit the type, as with widths near the
+/// smallest numbers.
 ///
 /// # Examples
 ///
