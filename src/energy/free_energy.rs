@@ -16,7 +16,7 @@ use crate::{Error, Real, Result, check, parallel};
 /// **Large** energies are out of distribution: in this score the sign is that of physics, and `-E` is the logarithm of an
 /// unnormalized density of the input. `logits` are `[.., V]`, the result is without the last axis. It lies between
 /// `-max - τ ln V` and `-max`, and falls by `c` where `c` is added to a row, unlike the largest probability, which
-/// forgets the level of the logits. As `τ` falls it tends to `-max`. The sums are those of
+/// does not depend on the level of the logits. As `τ` falls it tends to `-max`. The sums are those of
 /// [`log_sum_exp`](crate::logits::log_sum_exp).
 ///
 /// # Examples

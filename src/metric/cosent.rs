@@ -3,7 +3,7 @@
 use ndarray::{Array1, ArrayRef1};
 
 use super::log_sum::{e, log_one_plus_sum};
-use super::row_weights::RowWeights;
+use super::numbers;
 use crate::math::log_add_exp;
 use crate::{Real, Result, check, parallel};
 
@@ -79,8 +79,8 @@ impl Cosent {
 
     fn read<T: Real>(&self, scores: &ArrayRef1<T>, gold: &ArrayRef1<T>) -> Result<(f64, Vec<f64>)> {
         check::shape("gold", gold.shape(), scores.shape())?;
-        let scores = T::metric_read_numbers("scores", scores.view(), &RowWeights::SUM)?;
-        self.of(&scores, &T::metric_read_numbers("gold", gold.view(), &RowWeights::SUM)?)
+        let scores = numbers::read_all_numbers("scores", scores)?;
+        self.of(&scores, &numbers::read_all_numbers("gold", gold)?)
     }
 
     /// Loss and slopes.

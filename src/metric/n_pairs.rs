@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2};
 
 use super::PairScore;
 use super::frame::Frame;
+use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::softmax::cross_entropy;
 use super::walk::{Found, RowKernel, Want, walk};
@@ -79,7 +80,7 @@ pub fn n_pairs_grad<T: Real>(
 fn read<T: Real>(anchors: &ArrayRef2<T>, positives: &ArrayRef2<T>, weights: &RowWeights) -> Result<[Frame; 2]> {
     check::shape("positives", positives.shape(), anchors.shape())?;
     let anchors = T::metric_read("anchors", anchors.view(), weights)?;
-    let positives = T::metric_read("positives", positives.view(), &RowWeights::SUM)?;
+    let positives = numbers::read_all("positives", positives)?;
     Ok([
         Frame::new("anchors", anchors, PairScore::DotProduct)?,
         Frame::new("positives", positives, PairScore::DotProduct)?,

@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayRef1, ArrayRef2};
 use super::PairScore;
 use super::class_margin::Batch;
 use super::log_sum::{e, log_one_plus_sum};
+use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::walk::{ByRow, Found, Want, walk};
 use crate::{Error, Real, Result, Target, check};
@@ -102,8 +103,8 @@ impl ProxyAnchor {
         check::positive("alpha", self.alpha)?;
         check::finite("margin", self.margin)?;
         check::shape("labels", labels.shape(), &[embeddings.nrows()])?;
-        let embeddings = T::metric_read("embeddings", embeddings.view(), &RowWeights::SUM)?;
-        let proxies = ("proxies", T::metric_read("proxies", proxies.view(), &RowWeights::SUM)?);
+        let embeddings = numbers::read_all("embeddings", embeddings)?;
+        let proxies = ("proxies", numbers::read_all("proxies", proxies)?);
         Batch::new(embeddings, proxies, I::erase(labels.view().into_dyn()).all(), PairScore::CosineSimilarity)
     }
 

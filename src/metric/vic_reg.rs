@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2, Axis, s};
 
-use super::row_weights::RowWeights;
+use super::numbers;
 use crate::gemm::product;
 use crate::{Error, Real, Result, check};
 
@@ -121,8 +121,7 @@ impl VicReg {
             1 => check::shape("x", x.shape(), &[2, x.ncols()])?,
             _ => {}
         }
-        Ok(self
-            .of(&T::metric_read("x", x.view(), &RowWeights::SUM)?, &T::metric_read("y", y.view(), &RowWeights::SUM)?))
+        Ok(self.of(&numbers::read_all("x", x)?, &numbers::read_all("y", y)?))
     }
 
     fn check(&self) -> Result<()> {

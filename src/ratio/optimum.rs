@@ -3,6 +3,7 @@
 use ndarray::{Array1, ArrayRef1};
 
 use crate::error::Position;
+use crate::math::log_sum;
 use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check};
 
@@ -176,20 +177,11 @@ fn logs<T: Real>(argument: &'static str, probs: &ArrayRef1<T>) -> Result<Vec<f64
         return Err(Error::Value { argument, position, value, allowed: "finite and >= 0" });
     }
     let logs: Vec<f64> = probs.iter().map(|p| p.as_f64().ln()).collect();
-    let total = log_sum(&logs);
+    let total = log_sum(logs.iter().copied());
     if total == f64::NEG_INFINITY {
         return Err(if logs.is_empty() { Error::Empty { argument } } else { Error::NoMass { argument } });
     }
     Ok(logs.into_iter().map(|log| log - total).collect())
-}
-
-/// `ln Σ e^x`, -inf of nothing.
-fn log_sum(logs: &[f64]) -> f64 {
-    let max = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY {
-        return max;
-    }
-    max + logs.iter().map(|log| (log - max).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]

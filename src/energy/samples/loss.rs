@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Array1, ArrayRef, ArrayRef1, Dimension};
 
-use super::pass::{Out, Places, Request};
+use super::request::{Out, Places, Request};
 use super::{Columns, Fault, Form};
 use crate::error::Position;
 use crate::likelihood::Domain;

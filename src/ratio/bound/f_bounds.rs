@@ -18,7 +18,7 @@ type Reductions<'a, T> = Samples<Reduction<'a, T>>;
 /// ```
 ///
 /// `T` are the critic's scores, `real` on samples of `p`, `fake` on samples of `q`. Tight at `T = 1 + ln p/q`. Sums over
-/// samples alone, so that the gradient of a minibatch is unbiased; the price is a variance that grows with `e^T`. It is minus
+/// samples alone, so that the gradient of a minibatch is unbiased, but its variance grows with `e^T`. It is minus
 /// [`VariationalBound`] with [`KlDivergence`], whose errors it has; scores above 709 (88 in `f32`) on the fake side are
 /// [`Error::Overflow`](crate::Error::Overflow), since the bound does not fit.
 ///

@@ -59,7 +59,7 @@ pub enum MineGradient {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Mine {
-    /// What the running mean keeps of itself in a step, in `[0, 1)`. Default 0.99, of which the usual code speaks as a rate
+    /// What the running mean keeps of itself in a step, in `[0, 1)`. Default 0.99, which most code writes as an update rate
     /// of 0.01; 0 is the plain gradient.
     pub decay: f64,
     /// Default [`MineGradient::Corrected`].

@@ -18,7 +18,7 @@ use crate::{Error, Real, Result, check};
 /// `embeddings` are `[B, m, d]`, one vector for each of the `m` entities of an event; `weights` are `[m (m - 1) / 2]`, of the
 /// pairs (0, 1), (0, 2), .., (0, m - 1), (1, 2), ... The paper keeps them `>= 0`; any finite number is taken. The score is a
 /// log-probability up to a constant: train it by [`Nce`](crate::ratio::Nce), with one entity of each event replaced; `-S`
-/// tells how unusual an event is. An event of one entity scores 0. Products are summed up in `f64`.
+/// measures how unusual an event is. An event of one entity scores 0. Products are summed up in `f64`.
 ///
 /// # Errors
 ///

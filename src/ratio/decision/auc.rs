@@ -14,7 +14,7 @@ use crate::{Real, Reduction, Result};
 /// ```
 ///
 /// `s` are the scores `real`, of positives, `t` those of `fake`, of negatives; the weights `u` and `v` are those of the
-/// reductions, and else 1. `U` is the statistic of Mann and Whitney. From 0 to 1, ½ for a score that knows nothing;
+/// reductions, and else 1. `U` is the statistic of Mann and Whitney. From 0 to 1, ½ for a score without information;
 /// only the order of scores counts, ±inf included. `O((n + m) \log (n + m))`. It has no gradient: the [module](super)
 /// says what to train with. [`Auc`](super::Auc) adds its variance.
 ///

@@ -16,7 +16,7 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// `V_i` is the share of negatives that the positive `i` beats, ties half, `W_j` the share of positives that beat the
 /// negative `j`; `s²` are their variances, divided by `n - 1` and `m - 1`. No assumption on the distribution of scores.
-/// The estimate is 0 where the sides do not overlap, which says nothing of other samples. From midranks, in
+/// The estimate is 0 where the sides do not overlap, which does not hold for other samples. From midranks, in
 /// `O((n + m) log (n + m))`.
 ///
 /// # Errors
