@@ -13,7 +13,7 @@ use crate::{Error, Real, Result, check};
 /// f = \sum_k w_k f_k \qquad \text{the density of which is proportional to} \qquad \prod_k p_k^{w_k}
 /// ```
 ///
-/// All weights 1 make a product of experts (samples that every model holds for likely); a weight of -1 is negation;
+/// All weights 1 make a product of experts (samples that every model considers likely); a weight of -1 is negation;
 /// `1 + w` and `-w` are guidance, which [`guided_energy`] forms. Since gradients of energies are scores, the same sum is that
 /// of scores. The derivative by `f_k` is `w_k`. Energies are logarithms of densities: large is likely.
 ///

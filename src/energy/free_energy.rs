@@ -1,4 +1,4 @@
-//! The energy of an input under a classifier, by which inputs unlike the training data show.
+//! The energy of an input under a classifier, which is large for inputs unlike the training data.
 
 use ndarray::{Array, ArrayD, ArrayRef, ArrayRef1, ArrayView1, ArrayViewD, Dimension};
 
@@ -13,7 +13,7 @@ use crate::{Error, Real, Result, check, parallel};
 /// E_i = -\tau \ln \sum_v e^{x_{iv} / \tau}, \qquad \frac{\partial E_i}{\partial x_{iv}} = -\operatorname{softmax}(x_i / \tau)_v
 /// ```
 ///
-/// **Large** energies are out of distribution: in this score the sign is that of physics, and `-E` is the logarithm of an
+/// **Large** energies are out of distribution: the sign is opposite to that of the other energies of this module, and `-E` is the logarithm of an
 /// unnormalized density of the input. `logits` are `[.., V]`, the result is without the last axis. It lies between
 /// `-max - τ ln V` and `-max`, and falls by `c` where `c` is added to a row, unlike the largest probability, which
 /// does not depend on the level of the logits. As `τ` falls it tends to `-max`. The sums are those of

@@ -2,7 +2,7 @@
 //!
 //! | losses of | verbs | items |
 //! |---|---|---|
-//! | a batch with labels | [`EmbeddingObjective`] | [`BatchHardTriplet`], [`BatchAllTriplet`], [`SemiHardTriplet`], [`MultiSimilarity`], [`Circle`], [`LiftedStructure`] |
+//! | a batch with labels | [`EmbeddingObjective`] | [`BatchHardTriplet`], [`BatchAllTriplet`], [`SemiHardTriplet`], [`MultiSimilarity`], [`Circle`], [`LiftedStructure`], [`GeneralizedLifted`] |
 //! | embeddings and one center for each class | [`ClassMargin`] | [`ArcFace`], [`CosFace`], [`SphereFace`]; [`ProxyAnchor`] has its own |
 //! | pairs that are alike or not | [`LabeledPairs`] | [`Contrastive`], [`OnlineContrastive`], [`CosineEmbedding`] |
 //! | triplets, pairs of a class each, two views | their own | [`Triplet`], [`n_pairs`], [`VicReg`] |
@@ -32,6 +32,7 @@ mod cosent;
 mod cosine_embedding;
 mod flops;
 mod frame;
+mod generalized_lifted;
 mod global_orthogonal;
 mod lifted_structure;
 mod log_sum;
@@ -71,6 +72,7 @@ pub use cos_face::CosFace;
 pub use cosent::Cosent;
 pub use cosine_embedding::CosineEmbedding;
 pub use flops::{flops, flops_grad};
+pub use generalized_lifted::GeneralizedLifted;
 pub use global_orthogonal::GlobalOrthogonal;
 pub use lifted_structure::LiftedStructure;
 pub use margin_mse::{margin_mse, margin_mse_each, margin_mse_grad};

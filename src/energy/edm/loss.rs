@@ -26,7 +26,7 @@ pub struct EdmCoefficients {
     pub out: f64,
     /// `1 / √(σ² + s²)`: brings the input to unit variance.
     pub input: f64,
-    /// `¼ ln σ`: what the network is told of the noise.
+    /// `¼ ln σ`: the input by which the network knows the noise level.
     pub noise: f64,
 }
 

@@ -26,7 +26,7 @@ pub struct InterpolantArguments<A, P> {
 }
 columns!(InterpolantArguments<4, 1> { prediction, x0, x1, noise; t });
 
-/// The ends of the ways of some samples, and their noise.
+/// The end points of the paths of some samples, and their noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InterpolantPath<A> {
     /// The samples at `t = 0`.

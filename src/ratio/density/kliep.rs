@@ -30,7 +30,7 @@ use crate::{Error, Real, Result, check};
 ///   samples or features.
 /// - [`Error::Value`]: a feature that is not finite or below 0; a numerator sample at which all features are 0, whose
 ///   log-ratio would be -inf; a feature that is 0 at every denominator sample and not at every numerator one, with which the
-///   likelihood has no bound. Wider kernels mend both.
+///   likelihood has no bound. Wider kernels avoid both.
 /// - [`Error::Unfinished`]: the gap was not closed in the steps that `max_steps` allows, or not within rounding.
 /// - [`Error::Overflow`]: a coefficient does not fit the type.
 ///
@@ -64,7 +64,7 @@ pub struct Kliep {
 }
 
 impl Default for Kliep {
-    /// A gap of 1e-9, which no estimate from samples feels, in 100 steps.
+    /// A gap of 1e-9, far below the sampling error of any estimate, in at most 100 steps.
     fn default() -> Self {
         Self { tolerance: 1e-9, max_steps: 100 }
     }
@@ -94,7 +94,7 @@ impl Kliep {
         T::kliep_fit(self, features)
     }
 
-    /// The mean log-ratio of numerator samples that a fit has not seen, of which more is better: the samples
+    /// The mean log-ratio of numerator samples that a fit has not seen, of which the largest is the best: the samples
     /// `f, f + k, ..` are left out of the fit that judges them, for each `f` below `k = folds`. All denominator samples
     /// are in every fit.
     ///

@@ -92,7 +92,7 @@ impl RuLsif {
         T::rulsif_fit(self, features)
     }
 
-    /// The leave-one-out score, of which less is better: the mean criterion, without `λ`, at the `i`-th sample of both
+    /// The leave-one-out score, of which the smallest is the best: the mean criterion, without `λ`, at the `i`-th sample of both
     /// sides with the coefficients of all others.
     ///
     /// ```math
