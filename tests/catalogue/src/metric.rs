@@ -2,10 +2,11 @@
 
 use loglik::metric::{
     Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace,
-    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GeneralizedLifted, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
-    MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape,
-    TripletSwap, Triplets, VicReg, flops, flops_grad, margin_mse, margin_mse_each, margin_mse_grad, n_pairs,
-    n_pairs_each, n_pairs_grad, paired_scores, paired_scores_backward, score_matrix, score_matrix_backward,
+    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GeneralizedLifted, GlobalOrthogonal, LabeledPairs,
+    LiftedStructure, Matryoshka, MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet,
+    SphereFace, Triplet, TripletShape, TripletSwap, Triplets, VicReg, flops, flops_grad, margin_mse, margin_mse_each,
+    margin_mse_grad, n_pairs, n_pairs_each, n_pairs_grad, paired_scores, paired_scores_backward, score_matrix,
+    score_matrix_backward,
 };
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2};

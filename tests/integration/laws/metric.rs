@@ -2,9 +2,10 @@
 
 use loglik::metric::{
     Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace,
-    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GeneralizedLifted, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
-    MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape,
-    Triplets, VicReg, flops, margin_mse, n_pairs, n_pairs_grad, paired_scores, score_matrix,
+    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GeneralizedLifted, GlobalOrthogonal, LabeledPairs,
+    LiftedStructure, Matryoshka, MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet,
+    SphereFace, Triplet, TripletShape, Triplets, VicReg, flops, margin_mse, n_pairs, n_pairs_grad, paired_scores,
+    score_matrix,
 };
 use loglik::prelude::*;
 use ndarray::{Array1, Array2, Axis, array, s};
