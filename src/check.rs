@@ -1,6 +1,9 @@
 //! Shapes and domains, checked once, at entry.
 
-use crate::{Error, Result};
+use ndarray::{ArrayView, ArrayView1, Dimension};
+
+use crate::error::Position;
+use crate::{Error, Real, Result};
 
 /// `got` must equal `expected`.
 pub(crate) fn shape(argument: &'static str, got: &[usize], expected: &[usize]) -> Result<()> {
@@ -28,6 +31,20 @@ pub(crate) fn non_negative(name: &'static str, value: f64) -> Result<()> {
 /// The hyper-parameter must be finite.
 pub(crate) fn finite(name: &'static str, value: f64) -> Result<()> {
     parameter(name, value, "finite", value.is_finite())
+}
+
+/// Every element must be finite.
+pub(crate) fn all_finite<T: Real, D: Dimension>(argument: &'static str, array: ArrayView<'_, T, D>) -> Result<()> {
+    let Some((flat, x)) = array.iter().enumerate().find(|(_, x)| !x.is_finite()) else { return Ok(()) };
+    let position = Position::unravel(flat, array.shape());
+    Err(Error::Value { argument, position, value: x.as_f64(), allowed: "finite" })
+}
+
+/// The same of one row of an array, whose place is `leading`.
+pub(crate) fn finite_row<T: Real>(argument: &'static str, leading: &[usize], row: ArrayView1<'_, T>) -> Result<()> {
+    let Some((column, x)) = row.iter().enumerate().find(|(_, x)| !x.is_finite()) else { return Ok(()) };
+    let position = Position([leading, &[column]].concat());
+    Err(Error::Value { argument, position, value: x.as_f64(), allowed: "finite" })
 }
 
 /// The probability that a label is flipped must lie in `[0, 0.5)`.

@@ -1,6 +1,6 @@
 //! From one number per example to one number: [`Reduction`], and [`SumCount`], by which micro-batches combine.
 
-use ndarray::{ArrayRef, ArrayViewD, Dimension, Ix1, IxDyn};
+use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Dimension, Ix1, IxDyn};
 
 use std::ops::Range;
 
@@ -154,6 +154,19 @@ pub(crate) fn to_real<T: Real>(wide: f64, argument: &'static str, position: impl
 /// [`to_real`] of what must be finite in the end: an infinity that comes from finite numbers is an [`Error::Overflow`].
 pub(crate) fn to_finite<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
     if wide.is_finite() { to_real(wide, argument, position) } else { Err(Error::overflow::<T>(argument, position)) }
+}
+
+/// Writes numbers to an array, in logical order, by [`to_finite`].
+pub(crate) fn write_finite<T: Real, D: Dimension>(
+    argument: &'static str,
+    wide: impl IntoIterator<Item = f64>,
+    mut out: ArrayViewMut<'_, T, D>,
+) -> Result<()> {
+    let wrong = out.iter_mut().zip(wide).position(|(out, wide)| {
+        *out = T::from_f64(wide) + T::zero();
+        !out.is_finite()
+    });
+    wrong.map_or(Ok(()), |flat| Err(Error::overflow::<T>(argument, Position::unravel(flat, out.shape()))))
 }
 
 /// A total of these parts. One that is infinite or NaN although every part is finite is an [`Error::Overflow`].

@@ -29,6 +29,12 @@ def lifted_structure(embeddings, *, labels, **hyper):
     return of_batch(losses.LiftedStructureLoss(distance=distance, **hyper), embeddings, labels)
 
 
+def generalized_lifted(embeddings, *, labels, **hyper):
+    """Labels of which each has two embeddings or more: the peer counts other anchors, too."""
+    distance = distances.LpDistance(normalize_embeddings=False)
+    return of_batch(losses.GeneralizedLiftedStructureLoss(distance=distance, **hyper), embeddings, labels)
+
+
 def n_pairs(anchors, positives):
     """Labels in pairs; the peer takes one pair of each, whose order the batch has."""
     leaves = {"anchors": leaf(anchors), "positives": leaf(positives)}
@@ -80,6 +86,7 @@ PEERS = {
         "multi_similarity": multi_similarity,
         "circle": circle,
         "lifted_structure": lifted_structure,
+        "generalized_lifted": generalized_lifted,
         "n_pairs": n_pairs,
         "proxy_anchor": proxy_anchor,
         "arc_face": arc_face,

@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, s};
 
-use crate::error::Position;
-use crate::math::length;
-use crate::{Error, Real, Result, parallel};
+use crate::rowwise::RowLength;
+use crate::{Error, Real, Result, check, parallel};
 
 /// How alike two embeddings are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,31 +31,24 @@ pub(super) struct Embeddings<'a, T> {
 
 impl<'a, T: Real> Embeddings<'a, T> {
     pub(super) fn new(argument: &'static str, rows: ArrayView2<'a, T>, similarity: Similarity) -> Result<Self> {
-        let mut norms = vec![0.0; rows.nrows()];
-        let jobs = rows.axis_chunks_iter(Axis(0), ROWS).zip(norms.chunks_mut(ROWS)).enumerate().collect();
-        parallel::try_for_each(jobs, size_of::<T>() * rows.len(), |(job, (rows, norms))| {
-            for (i, (row, norm)) in rows.outer_iter().zip(norms).enumerate() {
-                let at = |column: usize| Position(vec![job * ROWS + i, column]);
-                if let Some(column) = row.iter().position(|x| !x.is_finite()) {
-                    let value = row[column].as_f64();
-                    return Err(Error::Value { argument, position: at(column), value, allowed: "finite" });
+        let mut inverse = vec![T::one(); rows.nrows()];
+        let jobs = rows.axis_chunks_iter(Axis(0), ROWS).zip(inverse.chunks_mut(ROWS)).enumerate().collect();
+        parallel::try_for_each(jobs, size_of::<T>() * rows.len(), |(job, (rows, inverse))| {
+            for (i, (row, inverse)) in rows.outer_iter().zip(inverse).enumerate() {
+                let at = job * ROWS + i;
+                match similarity {
+                    Similarity::Dot => check::finite_row(argument, &[at], row)?,
+                    Similarity::Cosine => {
+                        *inverse = T::from_f64(RowLength::checked(argument, &[at], row)?.divide(1.0));
+                        if !inverse.is_normal() {
+                            return Err(Error::overflow::<T>(argument, at));
+                        }
+                    }
                 }
-                *norm = length(row.iter().map(|x| x.as_f64()));
             }
             Ok(())
         })?;
-        if similarity == Similarity::Dot {
-            return Ok(Self { rows, inverse: None });
-        }
-        let inverse = norms.into_iter().enumerate().map(|(row, norm)| {
-            let inverse = T::from_f64(norm.recip());
-            if norm == 0.0 {
-                let (value, allowed) = (0.0, "a row that is not all zeros, for a cosine");
-                return Err(Error::Value { argument, position: row.into(), value, allowed });
-            }
-            if inverse.is_normal() { Ok(inverse) } else { Err(Error::overflow::<T>(argument, row)) }
-        });
-        Ok(Self { rows, inverse: Some(inverse.collect::<Result<_>>()?) })
+        Ok(Self { rows, inverse: (similarity == Similarity::Cosine).then_some(inverse) })
     }
 
     /// These rows, divided by their norms where similarities are cosines.

@@ -1,8 +1,8 @@
 //! Contrastive estimation over embeddings: which candidate belongs to which anchor.
 //!
-//! [`InfoNce`] is the family: CLIP, in-batch negatives with hard ones, decoupled, debiased, guided. [`SupervisedContrastive`] has several
-//! positives, [`SigLip`] no softmax, and [`InfoNceShard`] candidates that are spread over machines. None of them needs the matrix
-//! of similarities: memory is linear in the number of embeddings.
+//! [`InfoNce`] is the family: CLIP, in-batch negatives with hard ones, decoupled, debiased, guided.
+//! [`SupervisedContrastive`] has several positives, [`SigLip`] no softmax, and [`InfoNceShard`] candidates that are
+//! spread over machines. None of them needs the matrix of similarities: memory is linear in the number of embeddings.
 //!
 //! | file | holds |
 //! |---|---|

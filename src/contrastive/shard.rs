@@ -175,10 +175,7 @@ pub(super) fn backward<T: Real>(
     let sides = shard.sides(anchors, candidates, positives)?;
     check::shape("whole", whole.shape(), &[anchors.nrows()])?;
     check::shape("cotangent", cotangent.shape(), &[anchors.nrows()])?;
-    if let Some(row) = cotangent.iter().position(|c| !c.is_finite()) {
-        let value = cotangent[row].as_f64();
-        return Err(Error::Value { argument: "cotangent", position: row.into(), value, allowed: "finite" });
-    }
+    check::all_finite("cotangent", cotangent)?;
     let anchor = Back { shard, positives, whole };
     let sources = [Source::Product { anchors: 0, candidates: 1 }];
     let walk = Walk { sides: &sides, sources: &sources, anchors: 0..anchors.nrows(), anchor: &anchor };

@@ -16,10 +16,11 @@ use crate::{Error, Real, Reduction, Result, check, math};
 /// \qquad \frac{\partial L_i}{\partial s_{ij}} = -t\, z_{ij}\, \sigma\big(-z_{ij} (t\, s_{ij} + b)\big)
 /// ```
 ///
-/// `s` is the similarity of row `i` of the first and row `j` of the second embeddings, `t` the scale and `b` the bias, both of
-/// which are learned. [`Reduction::Mean`] divides by the number of pairs `N`, as the paper does, not by `N²`. There is no
-/// softmax, so that rows need no common denominator: the loss of rows and candidates that are spread over machines is the
-/// sum of the losses of the blocks. Memory is linear in the number of embeddings. A guide of the batch is not looked at.
+/// `s` is the similarity of row `i` of the first and row `j` of the second embeddings, `t` the scale and `b` the bias,
+/// both of which are learned. [`Reduction::Mean`] divides by the number of pairs `N`, as the paper does, not by `N²`.
+/// There is no softmax, so that rows need no common denominator: the loss of rows and candidates that are spread over
+/// machines is the sum of the losses of the blocks. Memory is linear in the number of embeddings. A guide of the batch
+/// is ignored.
 ///
 /// # Errors
 ///
@@ -132,7 +133,7 @@ pub(super) fn run<T: Real>(
     let found = weights.walk(&walk, out.as_mut())?;
     let mut scale = 0.0;
     if let Some(out) = &mut out {
-        // Each product has been met from both of its ends.
+        // The sum counts each product twice, once in each of its factors.
         scale = 0.5 * finish(&sides, out, &["first", "second"])? / loss.scale;
     }
     let bias = found.iter().map(|found| found.own).sum();
@@ -144,7 +145,7 @@ impl<T: Real> Anchor<T> for SigLip {
         let row = &mut *rows[0];
         let [t, b] = [self.scale, self.bias].map(T::from_f64);
         let logit = t * row[pair] + b;
-        row[pair] = T::neg_infinity(); // no question among the others
+        row[pair] = T::neg_infinity(); // not a negative of its own row
         let others = dispatch(Questions { row: &mut *row, scale: t, bias: b });
         let loss = others + math::softplus::<f64, false>(-logit.as_f64());
         if !loss.is_finite() || !logit.is_finite() {

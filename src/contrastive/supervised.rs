@@ -44,7 +44,8 @@ use crate::{Error, Real, Reduction, Result, Target, check};
 ///
 /// # References
 ///
-/// Khosla et al., NeurIPS 2020, eq. 2 (the sum outside of the logarithm), [arXiv:2004.11362](https://arxiv.org/abs/2004.11362).
+/// Khosla et al., NeurIPS 2020, eq. 2 (the sum outside of the logarithm),
+/// [arXiv:2004.11362](https://arxiv.org/abs/2004.11362).
 #[doc(alias = "SupCon")]
 #[doc(alias = "NT-Xent")]
 #[doc(alias = "SimCLR")]

@@ -3,7 +3,8 @@
 use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayView2, ArrayViewD};
 
 use super::marginal::MaskRule;
-use super::samples::pass::{self, Out, Request};
+use super::samples::pass;
+use super::samples::request::{Out, Request};
 use super::{
     FreeEnergy, GuidanceSchedule, Interpolant, KarrasGrid, Langevin, LogNormalSigma, ReinforceKl, composition,
     free_energy,

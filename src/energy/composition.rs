@@ -13,7 +13,7 @@ use crate::{Error, Real, Result, check};
 /// f = \sum_k w_k f_k \qquad \text{the density of which is proportional to} \qquad \prod_k p_k^{w_k}
 /// ```
 ///
-/// All weights 1 make a product of experts (samples that every model holds for likely); a weight of -1 is negation;
+/// All weights 1 make a product of experts (samples that every model considers likely); a weight of -1 is negation;
 /// `1 + w` and `-w` are guidance, which [`guided_energy`] forms. Since gradients of energies are scores, the same sum is that
 /// of scores. The derivative by `f_k` is `w_k`. Energies are logarithms of densities: large is likely.
 ///
@@ -22,8 +22,10 @@ use crate::{Error, Real, Result, check};
 ///
 /// # Errors
 ///
-/// - [`Error::Empty`]: no terms. [`Error::Parameter`]: a weight that is not finite. [`Error::Shape`]: terms of several shapes.
-/// - [`Error::Value`]: a term that is NaN, or infinities of both signs. [`Error::Overflow`]: finite terms whose sum does not fit.
+/// - [`Error::Empty`]: no terms. [`Error::Parameter`]: a weight that is not finite. [`Error::Shape`]: terms of several
+///   shapes.
+/// - [`Error::Value`]: a term that is NaN, or infinities of both signs. [`Error::Overflow`]: finite terms whose sum
+///   does not fit.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! The energy of an input under a classifier, by which inputs unlike the training data show.
+//! The energy of an input under a classifier, which is large for inputs unlike the training data.
 
 use ndarray::{Array, ArrayD, ArrayRef, ArrayRef1, ArrayView1, ArrayViewD, Dimension};
 
@@ -13,10 +13,11 @@ use crate::{Error, Real, Result, check, parallel};
 /// E_i = -\tau \ln \sum_v e^{x_{iv} / \tau}, \qquad \frac{\partial E_i}{\partial x_{iv}} = -\operatorname{softmax}(x_i / \tau)_v
 /// ```
 ///
-/// **Large** energies are out of distribution: in this score the sign is that of physics, and `-E` is the logarithm of an
+/// **Large** energies are out of distribution: the sign is opposite to that of the other energies of this module, and `-E` is the logarithm of an
 /// unnormalized density of the input. `logits` are `[.., V]`, the result is without the last axis. It lies between
-/// `-max - τ ln V` and `-max`, and falls by `c` where `c` is added to a row, unlike the largest probability, which forgets the
-/// level of the logits. As `τ` falls it tends to `-max`. The sums are those of [`log_sum_exp`](crate::logits::log_sum_exp).
+/// `-max - τ ln V` and `-max`, and falls by `c` where `c` is added to a row, unlike the largest probability, which
+/// does not depend on the level of the logits. As `τ` falls it tends to `-max`. The sums are those of
+/// [`log_sum_exp`](crate::logits::log_sum_exp).
 ///
 /// # Examples
 ///
@@ -110,7 +111,8 @@ impl FreeEnergy {
 ///
 /// # Errors
 ///
-/// - [`Error::Parameter`]: `share` is not in `(0, 1]`. [`Error::Empty`]: no energies. [`Error::Value`]: an energy that is NaN.
+/// - [`Error::Parameter`]: `share` is not in `(0, 1]`. [`Error::Empty`]: no energies. [`Error::Value`]: an energy that
+///   is NaN.
 ///
 /// # Examples
 ///

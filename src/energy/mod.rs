@@ -12,11 +12,14 @@
 //! | [`Edm`], [`LogNormalSigma`], [`KarrasGrid`], [`GuidanceSchedule`] | denoisers of EDM | noisy samples |
 //! | [`ExplicitScore`], [`DenoisingScore`], [`SlicedScore`] | score matching | samples |
 //!
-//! An energy is the **logarithm of an unnormalized density**, large where samples are likely; [`FreeEnergy`] alone has the sign of
-//! physics, as its field uses it. Random numbers are always arguments.
+//! An energy is the **logarithm of an unnormalized density**, large where samples are likely. [`FreeEnergy`] alone has
+//! the opposite sign, as in physics and in the literature on out-of-distribution scores. Random numbers are always
+//! arguments.
 //!
-//! Losses of whole samples answer to the verbs of [`SampleLoss`]: arrays are `[B, ..]`, the first axis counts the samples and all
-//! others are summed. Losses of plain numbers are [`Density`](crate::likelihood::Density)s by their verbs, though no density.
+//! Losses of whole samples have the methods of [`SampleLoss`]: arrays are `[B, ..]`, the first axis counts the samples
+//! and all others are summed. Losses of one number for each sample ([`SelfConsistency`], [`RecoveryContrast`]) have the
+//! methods of [`Density`](crate::likelihood::Density), which serves every loss that is a sum over elements; they are not
+//! negative log-likelihoods of a density.
 
 mod combine;
 mod compiled;

@@ -14,6 +14,10 @@ use crate::{Real, Reduction, Result, SumCount};
 /// any layout; nothing is broadcast. An author writes the loss at one element; arrays, reductions, weights, threads and
 /// vector instructions come from the pass that all densities share.
 ///
+/// Any other loss that is a sum over elements may implement the trait too, and then has the same methods:
+/// [`SelfConsistency`](crate::energy::SelfConsistency) and [`RecoveryContrast`](crate::energy::RecoveryContrast) are
+/// losses that are not negative log-likelihoods of a density.
+///
 /// # Errors
 ///
 /// Of every verb:

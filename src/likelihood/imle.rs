@@ -2,7 +2,6 @@
 
 use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, RemoveAxis};
 
-use crate::error::Position;
 use crate::reduction::{self, to_real};
 use crate::{Error, Real, Result, check, parallel};
 
@@ -96,8 +95,8 @@ fn nearest<T: Real>(samples: &ArrayViewD<'_, T>, target: &ArrayViewD<'_, T>) -> 
     if samples.is_empty() {
         return Err(Error::Empty { argument: "samples" });
     }
-    finite("target", target)?;
-    finite("samples", samples)?;
+    check::all_finite("target", target.view())?;
+    check::all_finite("samples", samples.view())?;
     let mut distances = vec![0.0; samples.len_of(Axis(0))];
     let jobs = distances.iter_mut().zip(samples.outer_iter()).collect();
     let bytes = samples.len() * size_of::<T>();
@@ -113,12 +112,6 @@ fn nearest<T: Real>(samples: &ArrayViewD<'_, T>, target: &ArrayViewD<'_, T>) -> 
         return Err(Error::overflow::<f64>("samples", nearest));
     }
     Ok(ImleLoss { loss: to_real(loss, "samples", nearest)?, nearest })
-}
-
-fn finite<T: Real>(argument: &'static str, array: &ArrayViewD<'_, T>) -> Result<()> {
-    let Some(flat) = array.iter().position(|x| !x.is_finite()) else { return Ok(()) };
-    let value = array.iter().nth(flat).map_or(f64::NAN, |x| x.as_f64());
-    Err(Error::Value { argument, position: Position::unravel(flat, array.shape()), value, allowed: "finite" })
 }
 
 #[cfg(test)]

@@ -15,11 +15,13 @@
 mod elementary;
 mod hyperbolic;
 mod length;
+mod log_sum;
 mod logistic;
 mod odds;
 
 pub use elementary::{exp, exp_m1, ln, ln_1p, mul_add, mul_or_zero};
 pub use hyperbolic::{tanh, tanh_slope, tanh_with_slope};
 pub(crate) use length::{SAFE, length};
+pub(crate) use log_sum::log_sum;
 pub use logistic::{log_add_exp, log_sigmoid, sigmoid, softplus};
 pub use odds::{log_odds, log_odds_slope, log1mexp, log1mexp_slope};

@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 use super::Cosent;
 use super::PairScore;
 use super::frame::Frame;
-use super::row_weights::RowWeights;
+use super::numbers;
 use crate::{Error, Real, Result, check};
 
 /// AnglE loss: [`Cosent`] of the angle scores of pairs in the complex plane, where cosines have no slope left.
@@ -16,9 +16,9 @@ use crate::{Error, Real, Result, check};
 /// ```
 ///
 /// The first half of `x_i` is `a`, the second `b`; of `y_i`, `c` and `d`. So real and imaginary part of the quotient
-/// `(a + ib) / (c + id)` are added up and divided by the ratio of the lengths. `x` and `y` are `[n, d]` with an even `d`, `gold` is `[n]`.
-/// The slope of the absolute value at 0 is 0. As in sentence-transformers (`AnglELoss`); the paper's whole objective also adds
-/// [`Cosent`] of cosines and in-batch negatives.
+/// `(a + ib) / (c + id)` are added up and divided by the ratio of the lengths. `x` and `y` are `[n, d]` with an even
+/// `d`, `gold` is `[n]`. The slope of the absolute value at 0 is 0. As in sentence-transformers (`AnglELoss`); the
+/// paper's whole objective also adds [`Cosent`] of cosines and in-batch negatives.
 ///
 /// # Errors
 ///
@@ -94,7 +94,7 @@ impl Angle {
 
 fn read_gold<T: Real>(x: &ArrayRef2<T>, gold: &ArrayRef1<T>) -> Result<Vec<f64>> {
     check::shape("gold", gold.shape(), &[x.nrows()])?;
-    T::metric_read_numbers("gold", gold.view(), &RowWeights::SUM)
+    numbers::read_all_numbers("gold", gold)
 }
 
 /// Directions of both sides, and the sums whose absolute values the scores are.
@@ -110,7 +110,7 @@ impl Angles {
             let expected = vec![x.nrows(), x.ncols() + 1];
             return Err(Error::Shape { argument: "x", got: x.shape().to_vec(), expected });
         }
-        Self::new(T::metric_read("x", x.view(), &RowWeights::SUM)?, T::metric_read("y", y.view(), &RowWeights::SUM)?)
+        Self::new(numbers::read_all("x", x)?, numbers::read_all("y", y)?)
     }
 
     fn new(x: Array2<f64>, y: Array2<f64>) -> Result<Self> {

@@ -16,8 +16,8 @@ use crate::{Result, check};
 /// with the slope 1 in `c`.
 ///
 /// The slope `cos m + c sin m / sin θ` in `c` is without bound where an embedding points to its center, but not in the
-/// embedding: there it is `sin(θ + m)` along the direction that enlarges the angle. At `θ = 0` itself that is a peak, where the
-/// gradient of the target's logit is 0. pytorch-metric-learning cuts cosines at `1 - 1e-7` instead.
+/// embedding: there it is `sin(θ + m)` along the direction that enlarges the angle. At `θ = 0` itself that is a peak,
+/// where the gradient of the target's logit is 0. pytorch-metric-learning cuts cosines at `1 - 1e-7` instead.
 ///
 /// With `margin` 0 it is [`CosFace`](super::CosFace) with margin 0, and both are the cross-entropy of scaled cosines.
 ///

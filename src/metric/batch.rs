@@ -13,10 +13,10 @@ use crate::{Real, Reduction, Result, SumCount, Target, check};
 /// A loss of embeddings `[N, d]` with one label each, `[N]`. Embeddings of one label belong together; labels are any
 /// integers, and only whether two of them are equal counts. Sealed.
 ///
-/// Each embedding is an **anchor** in turn: all others with its label are its positives, the rest its negatives. A loss is one
-/// number for each anchor, or a sum of several. `Mean` divides by how many there are, of those that the objective says it counts;
-/// anchors without any (no positive or no negative, where both are needed) are left out. A weight of zero leaves the loss of
-/// an anchor out; to other anchors its embedding is still a positive or a negative.
+/// Each embedding is an **anchor** in turn: all others with its label are its positives, the rest its negatives. A loss
+/// is one number for each anchor, or a sum of several. `Mean` divides by how many there are, of those that the
+/// objective says it counts; anchors without any (no positive or no negative, where both are needed) are left out. A
+/// weight of zero leaves the loss of an anchor out; to other anchors its embedding is still a positive or a negative.
 ///
 /// Everything is computed in `f64`, for both element types. Scores exist for 128 anchors at a time, so that memory grows
 /// with N and not with its square.
@@ -65,8 +65,8 @@ pub trait EmbeddingObjective: BatchCore + Sized {
         T::metric_batch_each(self, embeddings.view(), I::erase(labels.view().into_dyn())).map(|(each, _)| each)
     }
 
-    /// The sum of the losses, and how many a mean counts. Anchors look at their whole batch, so those of micro-batches are not
-    /// those of the batch that they make up.
+    /// The sum of the losses, and how many a mean counts. Anchors look at their whole batch, so those of micro-batches
+    /// are not those of the batch that they make up.
     ///
     /// # Errors
     ///

@@ -11,8 +11,9 @@ use crate::{Result, check};
 /// L_i = \ell\bigl(\max_{j \in P_i} d_{ij} - \min_{j \in N_i} d_{ij} + m\bigr)
 /// ```
 ///
-/// `ℓ` is the [`TripletShape`], `m` the margin. The mined pair is a constant of the gradient; of equal distances it is the first.
-/// Anchors without a positive or without a negative have no triplet and no loss, and `Mean` divides by the others.
+/// `ℓ` is the [`TripletShape`], `m` the margin. The mined pair is a constant of the gradient; of equal distances it is
+/// the first. Anchors without a positive or without a negative have no triplet and no loss, and `Mean` divides by the
+/// others.
 ///
 /// sentence-transformers (`BatchHardTripletLoss`, and with [`TripletShape::Soft`] and margin 0
 /// `BatchHardSoftMarginTripletLoss`) takes the distance 0 for a positive that is not there, and counts such anchors;

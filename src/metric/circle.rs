@@ -2,9 +2,9 @@
 
 use super::PairScore;
 use super::batch::{Anchor, AnchorLoss, EmbeddingObjective};
-use super::log_sum::{e, log_sum};
+use super::log_sum::e;
 use super::row_weights::RowLoss;
-use crate::math::{sigmoid, softplus};
+use crate::math::{log_sum, sigmoid, softplus};
 use crate::{Result, check};
 
 /// Circle loss: positives and negatives of an anchor, each pulled in proportion to its distance from the optimum.

@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2};
 
 use super::PairScore;
 use super::frame::Frame;
+use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::softmax::cross_entropy;
 use super::walk::{Found, RowKernel, Want, walk};
@@ -18,8 +19,8 @@ use crate::{Error, Real, Reduction, Result, Target, check};
 /// ```
 ///
 /// `c` are cosines, `y` the labels, `[N]`, and `ψ` lowers the target's cosine. Lengths of embeddings and of centers do not
-/// count, and both gradients stand at right angles to what they belong to. Logits exist for 128 embeddings at a time. A weight of zero leaves
-/// out an embedding and its label. Sealed.
+/// count, and both gradients stand at right angles to what they belong to. Logits exist for 128 embeddings at a time. A
+/// weight of zero leaves out an embedding and its label. Sealed.
 ///
 /// # Errors
 ///
@@ -163,7 +164,7 @@ fn read<T: Real, I: Target>(
     loss.check_parameters()?;
     check::shape("labels", labels.shape(), &[embeddings.nrows()])?;
     let embeddings = T::metric_read("embeddings", embeddings.view(), weights)?;
-    let centers = ("centers", T::metric_read("centers", centers.view(), &RowWeights::SUM)?);
+    let centers = ("centers", numbers::read_all("centers", centers)?);
     let mut labels = I::erase(labels.view().into_dyn()).all();
     labels.iter_mut().enumerate().filter(|(row, _)| weights.of(*row) == 0.0).for_each(|(_, label)| *label = 0);
     Batch::new(embeddings, centers, labels, PairScore::CosineDistance)

@@ -11,8 +11,9 @@ use crate::{Result, check};
 /// ```
 ///
 /// Its methods are those of [`LabeledPairs`]. As in sentence-transformers (`ContrastiveLoss`, whose `size_average` is the
-/// mean, and whose Euclidean distance adds 1e-6 to each coordinate of the difference). pytorch-metric-learning (`ContrastiveLoss`) takes `max(0, d - m_+)` and `max(0, m - d)` without squares over all
-/// pairs of a batch, and averages both sides over what is not 0.
+/// mean, and whose Euclidean distance adds 1e-6 to each coordinate of the difference). pytorch-metric-learning
+/// (`ContrastiveLoss`) takes `max(0, d - m_+)` and `max(0, m - d)` without squares over all pairs of a batch, and
+/// averages both sides over what is not 0.
 ///
 /// # Errors
 ///

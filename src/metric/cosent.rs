@@ -3,7 +3,7 @@
 use ndarray::{Array1, ArrayRef1};
 
 use super::log_sum::{e, log_one_plus_sum};
-use super::row_weights::RowWeights;
+use super::numbers;
 use crate::math::log_add_exp;
 use crate::{Real, Result, check, parallel};
 
@@ -13,10 +13,11 @@ use crate::{Real, Result, check, parallel};
 /// L = \ln\Bigl(1 + \sum_{g_i < g_j} e^{\lambda (s_i - s_j)}\Bigr)
 /// ```
 ///
-/// `s` are scores of pairs, `[n]`, such as cosines ([`paired_scores`](super::paired_scores), whose backward takes the gradient
-/// to the embeddings), `g` the gold scores, of which only the order counts: equal ones are not compared. `λ` is `scale`. It is a function
-/// of the whole batch, with no loss for each pair, and 0 where nothing is compared. The gradient is `λ` times the share that each score has of the sum, as
-/// the lower and, with the other sign, as the higher one; it adds up to 0.
+/// `s` are scores of pairs, `[n]`, such as cosines ([`paired_scores`](super::paired_scores), whose backward takes the
+/// gradient to the embeddings), `g` the gold scores, of which only the order counts: equal ones are not compared. `λ`
+/// is `scale`. It is a function of the whole batch, with no loss for each pair, and 0 where nothing is compared. The
+/// gradient is `λ` times the share that each score has of the sum, as the lower and, with the other sign, as the higher
+/// one; it adds up to 0.
 ///
 /// The sum has n² terms and is taken in the time of a sort, by log-sum-exps over what lies above and below.
 ///
@@ -40,8 +41,8 @@ use crate::{Real, Result, check, parallel};
 ///
 /// # References
 ///
-/// Huang et al., IEEE/ACM TASLP 2024, [doi:10.1109/TASLP.2024.3402087](https://doi.org/10.1109/TASLP.2024.3402087); sentence-transformers,
-/// `CoSENTLoss`.
+/// Huang et al., IEEE/ACM TASLP 2024, [doi:10.1109/TASLP.2024.3402087](https://doi.org/10.1109/TASLP.2024.3402087);
+/// sentence-transformers, `CoSENTLoss`.
 #[doc(alias = "CoSENTLoss")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
@@ -78,8 +79,8 @@ impl Cosent {
 
     fn read<T: Real>(&self, scores: &ArrayRef1<T>, gold: &ArrayRef1<T>) -> Result<(f64, Vec<f64>)> {
         check::shape("gold", gold.shape(), scores.shape())?;
-        let scores = T::metric_read_numbers("scores", scores.view(), &RowWeights::SUM)?;
-        self.of(&scores, &T::metric_read_numbers("gold", gold.view(), &RowWeights::SUM)?)
+        let scores = numbers::read_all_numbers("scores", scores)?;
+        self.of(&scores, &numbers::read_all_numbers("gold", gold)?)
     }
 
     /// Loss and slopes.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 
-use super::row_weights::RowWeights;
+use super::numbers;
 use crate::{Error, Real, Result};
 
 /// FLOPS regularizer: the squares of the mean activations, which is how many products a search in an inverted index takes.
@@ -18,8 +18,8 @@ use crate::{Error, Real, Result};
 /// # Errors
 ///
 /// [`Empty`](crate::Error::Empty) without columns; [`NothingToAverage`](crate::Error::NothingToAverage) without rows;
-/// [`Value`](crate::Error::Value) for what is not finite; [`Overflow`](crate::Error::Overflow) for a result out of the range of
-/// the type.
+/// [`Value`](crate::Error::Value) for what is not finite; [`Overflow`](crate::Error::Overflow) for a result out of the
+/// range of the type.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ pub fn flops_grad<T: Real>(activations: &ArrayRef2<T>) -> Result<(T, Array2<T>)>
 }
 
 fn read<T: Real>(activations: &ArrayRef2<T>) -> Result<Array2<f64>> {
-    match T::metric_read("activations", activations.view(), &RowWeights::SUM)? {
+    match numbers::read_all("activations", activations)? {
         rows if rows.nrows() == 0 => Err(Error::NothingToAverage { argument: "activations" }),
         rows => Ok(rows),
     }

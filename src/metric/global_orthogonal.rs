@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayRef2, Axis};
 
 use super::PairScore;
 use super::frame::Frame;
+use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::walk::{ByRow, Found, Want, walk};
 use crate::{Error, Real, Result, check};
@@ -92,7 +93,7 @@ impl GlobalOrthogonal {
     fn read<T: Real>(&self, embeddings: &ArrayRef2<T>) -> Result<Frame> {
         check::non_negative("mean_weight", self.mean_weight)?;
         check::non_negative("second_moment_weight", self.second_moment_weight)?;
-        let rows = T::metric_read("embeddings", embeddings.view(), &RowWeights::SUM)?;
+        let rows = numbers::read_all("embeddings", embeddings)?;
         Frame::new("embeddings", rows, PairScore::CosineSimilarity)
     }
 }

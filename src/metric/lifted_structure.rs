@@ -2,11 +2,11 @@
 
 use super::batch::{Anchor, BatchCore, EmbeddingObjective};
 use super::frame::Frame;
-use super::log_sum::{e, log_sum};
+use super::log_sum::e;
 use super::row_weights::{RowLoss, RowWeights};
 use super::walk::{ByRow, Found, Want, walk};
 use super::{Distance, PairScore};
-use crate::math::log_add_exp;
+use crate::math::{log_add_exp, log_sum};
 use crate::{Result, check};
 
 /// Lifted structure loss: each positive pair against all negatives of both of its ends.

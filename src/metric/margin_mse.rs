@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, ArrayRef1};
 
-use super::row_weights::{RowLoss, RowWeights};
-use crate::{Real, Reduction, Result, check};
+use crate::likelihood::{Density, Domain};
+use crate::{Real, Reduction, Result};
 
 /// MarginMSE: by how much a positive is ahead of a negative should be as much as for a teacher.
 ///
@@ -40,9 +40,7 @@ pub fn margin_mse<T: Real>(
     gold: &ArrayRef1<T>,
     reduction: Reduction<'_, T>,
 ) -> Result<T> {
-    let weights = T::metric_weights(reduction, positive.len())?;
-    let errors = errors(positive, negative, gold, &weights)?;
-    T::metric_round(weights.reduce(&losses(&errors), "positive")?.0, "positive")
+    MarginMse.value([positive, negative, gold], reduction)
 }
 
 /// The loss of each triple, `[n]`.
@@ -55,8 +53,7 @@ pub fn margin_mse_each<T: Real>(
     negative: &ArrayRef1<T>,
     gold: &ArrayRef1<T>,
 ) -> Result<Array1<T>> {
-    let losses = losses(&errors(positive, negative, gold, &RowWeights::SUM)?);
-    T::metric_write_numbers("positive", &losses.iter().map(|loss| loss.sum).collect::<Vec<_>>())
+    MarginMse.each([positive, negative, gold])
 }
 
 /// [`margin_mse`], and its gradients in the scores of positives and negatives.
@@ -70,34 +67,23 @@ pub fn margin_mse_grad<T: Real>(
     gold: &ArrayRef1<T>,
     reduction: Reduction<'_, T>,
 ) -> Result<(T, (Array1<T>, Array1<T>))> {
-    let weights = T::metric_weights(reduction, positive.len())?;
-    let errors = errors(positive, negative, gold, &weights)?;
-    let (value, factor) = weights.reduce(&losses(&errors), "positive")?;
-    let slopes = slopes(&errors, &weights, factor);
-    let opposite: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
-    let by = (T::metric_write_numbers("positive", &slopes)?, T::metric_write_numbers("negative", &opposite)?);
-    Ok((T::metric_round(value, "positive")?, by))
+    let (value, [by_positive, by_negative]) = MarginMse.grad([positive, negative, gold], reduction)?;
+    Ok((value, (by_positive, by_negative)))
 }
 
-fn errors<T: Real>(
-    positive: &ArrayRef1<T>,
-    negative: &ArrayRef1<T>,
-    gold: &ArrayRef1<T>,
-    weights: &RowWeights,
-) -> Result<Vec<f64>> {
-    check::shape("negative", negative.shape(), positive.shape())?;
-    check::shape("gold", gold.shape(), positive.shape())?;
-    let positive = T::metric_read_numbers("positive", positive.view(), weights)?;
-    let negative = T::metric_read_numbers("negative", negative.view(), weights)?;
-    let gold = T::metric_read_numbers("gold", gold.view(), weights)?;
-    Ok(positive.iter().zip(negative).zip(gold).map(|((p, n), g)| p - n - g).collect())
-}
+/// The loss of one triple.
+struct MarginMse;
 
-fn losses(errors: &[f64]) -> Vec<RowLoss> {
-    errors.iter().map(|error| RowLoss::one(error * error)).collect()
-}
+impl Density<3, 2> for MarginMse {
+    type Arguments<A> = [A; 3];
+    type Gradient<A> = [A; 2];
+    const ARGUMENTS: [(&'static str, Domain); 3] =
+        [("positive", Domain::Finite), ("negative", Domain::Finite), ("gold", Domain::Finite)];
+    crate::compile_loops!(Density);
 
-fn slopes(errors: &[f64], weights: &RowWeights, factor: f64) -> Vec<f64> {
-    let slope = |(row, error): (usize, &f64)| crate::math::mul_or_zero(weights.of(row), 2.0 * factor * error);
-    errors.iter().enumerate().map(slope).collect()
+    #[inline(always)]
+    fn at<T: Real, const FMA: bool>(&self, [positive, negative, gold]: [T; 3]) -> (T, [T; 2]) {
+        let error = positive - negative - gold;
+        (error * error, [error + error, -(error + error)])
+    }
 }

@@ -11,8 +11,8 @@ use crate::{Error, Real, Result, check};
 /// ```
 ///
 /// `ℓ` is any loss of one or more arrays of embeddings `[.., d]`, given as a closure that is called once for each prefix. Its
-/// gradients are added to the first `d_k` columns of those of the whole. sentence-transformers (`MatryoshkaLoss`) divides each
-/// prefix by its length first, which no loss of cosines sees; here prefixes are as they are.
+/// gradients are added to the first `d_k` columns of those of the whole. sentence-transformers (`MatryoshkaLoss`)
+/// divides each prefix by its length first, which no loss of cosines sees; here prefixes are as they are.
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@
 //!
 //! | losses of | verbs | items |
 //! |---|---|---|
-//! | a batch with labels | [`EmbeddingObjective`] | [`BatchHardTriplet`], [`BatchAllTriplet`], [`SemiHardTriplet`], [`MultiSimilarity`], [`Circle`], [`LiftedStructure`] |
+//! | a batch with labels | [`EmbeddingObjective`] | [`BatchHardTriplet`], [`BatchAllTriplet`], [`SemiHardTriplet`], [`MultiSimilarity`], [`Circle`], [`LiftedStructure`], [`GeneralizedLifted`] |
 //! | embeddings and one center for each class | [`ClassMargin`] | [`ArcFace`], [`CosFace`], [`SphereFace`]; [`ProxyAnchor`] has its own |
 //! | pairs that are alike or not | [`LabeledPairs`] | [`Contrastive`], [`OnlineContrastive`], [`CosineEmbedding`] |
 //! | triplets, pairs of a class each, two views | their own | [`Triplet`], [`n_pairs`], [`VicReg`] |
@@ -12,8 +12,9 @@
 //!
 //! What two embeddings are compared by is a [`PairScore`]; [`paired_scores`] and [`score_matrix`] give it, and their backward
 //! takes gradients to the embeddings. All of this room is computed in `f64`, for both element types, and rounded once. Scores
-//! exist 128 rows at a time, so that memory grows with the number of embeddings and not with its square. Zero embeddings have no
-//! direction: where cosines are taken they are an error, and nothing is added to a length to avoid it.
+//! exist 128 rows at a time, so that memory grows with the number of embeddings and not with its square. Zero
+//! embeddings have no direction: where cosines are taken they are an error, and nothing is added to a length to avoid
+//! it.
 
 #![allow(clippy::type_complexity)] // a value with a pair of gradients is not complex to read
 
@@ -31,6 +32,7 @@ mod cosent;
 mod cosine_embedding;
 mod flops;
 mod frame;
+mod generalized_lifted;
 mod global_orthogonal;
 mod lifted_structure;
 mod log_sum;
@@ -70,6 +72,7 @@ pub use cos_face::CosFace;
 pub use cosent::Cosent;
 pub use cosine_embedding::CosineEmbedding;
 pub use flops::{flops, flops_grad};
+pub use generalized_lifted::GeneralizedLifted;
 pub use global_orthogonal::GlobalOrthogonal;
 pub use lifted_structure::LiftedStructure;
 pub use margin_mse::{margin_mse, margin_mse_each, margin_mse_grad};

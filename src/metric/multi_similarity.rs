@@ -6,8 +6,8 @@ use super::log_sum::{e, log_one_plus_sum};
 use super::row_weights::RowLoss;
 use crate::{Result, check};
 
-/// Multi-similarity loss: every positive and negative of an anchor, weighted by how far it is off and how it compares with the
-/// others.
+/// Multi-similarity loss: every positive and negative of an anchor, weighted by how far it is off and how it compares
+/// with the others.
 ///
 /// ```math
 /// L_i = \frac1\alpha \ln\Bigl(1 + \sum_{j \in P_i} e^{-\alpha (c_{ij} - \lambda)}\Bigr)

@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2};
 
 use super::PairScore;
 use super::frame::Frame;
+use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::softmax::cross_entropy;
 use super::walk::{Found, RowKernel, Want, walk};
@@ -16,9 +17,9 @@ use crate::{Error, Real, Reduction, Result, check};
 /// ```
 ///
 /// Anchors and positives are `[B, d]`, in pairs by their place; each pair is of a class of its own. It is the cross-entropy
-/// over dot products, which exist for 128 anchors at a time. A weight of zero leaves out an anchor; its positive remains one of
-/// the others. Lengths count: the paper adds a penalty on them, which
-/// pytorch-metric-learning (`NPairsLoss`) leaves to a regularizer; that one also takes labels, and one pair of each class.
+/// over dot products, which exist for 128 anchors at a time. A weight of zero leaves out an anchor; its positive
+/// remains one of the others. Lengths count: the paper adds a penalty on them, which pytorch-metric-learning
+/// (`NPairsLoss`) leaves to a regularizer; that one also takes labels, and one pair of each class.
 ///
 /// # Errors
 ///
@@ -79,7 +80,7 @@ pub fn n_pairs_grad<T: Real>(
 fn read<T: Real>(anchors: &ArrayRef2<T>, positives: &ArrayRef2<T>, weights: &RowWeights) -> Result<[Frame; 2]> {
     check::shape("positives", positives.shape(), anchors.shape())?;
     let anchors = T::metric_read("anchors", anchors.view(), weights)?;
-    let positives = T::metric_read("positives", positives.view(), &RowWeights::SUM)?;
+    let positives = numbers::read_all("positives", positives)?;
     Ok([
         Frame::new("anchors", anchors, PairScore::DotProduct)?,
         Frame::new("positives", positives, PairScore::DotProduct)?,

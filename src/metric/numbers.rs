@@ -1,10 +1,11 @@
 //! From the caller's element type to `f64` and back, with everything that can be wrong on the way.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut2};
 
 use super::row_weights::RowWeights;
 use crate::error::Position;
-use crate::{Error, Real, Result, reduction};
+use crate::reduction::{to_finite, write_finite};
+use crate::{Error, Real, Result};
 
 /// Rows of at least one element, all of them finite. Rows of weight zero are never read: ones take their place.
 pub(super) fn read<T: Real>(
@@ -41,12 +42,14 @@ pub(super) fn read_numbers<T: Real>(
     }
 }
 
-/// A finite number in the type of the caller, which must hold it.
-fn fitting<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
-    match wide.is_finite() {
-        true => reduction::to_real(wide, argument, position),
-        false => Err(Error::overflow::<f64>(argument, position)),
-    }
+/// [`read()`] of all rows.
+pub(super) fn read_all<T: Real>(argument: &'static str, rows: &ArrayRef2<T>) -> Result<Array2<f64>> {
+    T::metric_read(argument, rows.view(), &RowWeights::SUM)
+}
+
+/// [`read_numbers`] of all.
+pub(super) fn read_all_numbers<T: Real>(argument: &'static str, values: &ArrayRef1<T>) -> Result<Vec<f64>> {
+    T::metric_read_numbers(argument, values.view(), &RowWeights::SUM)
 }
 
 /// A gradient, which must fit the type of the caller.
@@ -60,22 +63,21 @@ pub(super) fn write<T: Real>(argument: &'static str, gradient: &Array2<f64>) -> 
 pub(super) fn write_into<T: Real>(
     argument: &'static str,
     gradient: &Array2<f64>,
-    mut out: ArrayViewMut2<'_, T>,
+    out: ArrayViewMut2<'_, T>,
 ) -> Result<()> {
-    for (((i, k), &wide), out) in gradient.indexed_iter().zip(out.iter_mut()) {
-        *out = fitting(wide, argument, Position(vec![i, k]))?;
-    }
-    Ok(())
+    write_finite(argument, gradient.iter().copied(), out)
 }
 
 /// [`write()`] of one number for each example.
 pub(super) fn write_numbers<T: Real>(argument: &'static str, values: &[f64]) -> Result<Array1<T>> {
-    values.iter().enumerate().map(|(i, &wide)| fitting(wide, argument, i)).collect()
+    let mut out = Array1::zeros(values.len());
+    write_finite(argument, values.iter().copied(), out.view_mut())?;
+    Ok(out)
 }
 
 /// A value, which must fit the type of the caller.
 pub(super) fn round<T: Real>(value: f64, argument: &'static str) -> Result<T> {
-    fitting(value, argument, Position::default())
+    to_finite(value, argument, Position::default())
 }
 
 /// Adds a part times its weight.

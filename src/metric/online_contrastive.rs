@@ -11,9 +11,10 @@ use crate::{Result, check};
 /// L_i = \max(0, m - d_i)^2 \ \text{ where not alike and } d_i < \max_{\text{alike}} d
 /// ```
 ///
-/// All other pairs have no loss. Without the factor ½ of [`Contrastive`](super::Contrastive). Where there is no pair of a kind, the mean distance
-/// of the other kind takes the place of its bound, as in sentence-transformers 6.2 (`OnlineContrastiveLoss`, which gives the
-/// sum; older versions also do so where there is one pair). Which pairs are hard is a constant of the gradient. `Mean` divides by the number of all pairs.
+/// All other pairs have no loss. Without the factor ½ of [`Contrastive`](super::Contrastive). Where there is no pair of
+/// a kind, the mean distance of the other kind takes the place of its bound, as in sentence-transformers 6.2
+/// (`OnlineContrastiveLoss`, which gives the sum; older versions also do so where there is one pair). Which pairs are
+/// hard is a constant of the gradient. `Mean` divides by the number of all pairs.
 ///
 /// # Errors
 ///

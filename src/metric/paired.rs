@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1};
 
 use super::PairScore;
 use super::frame::Frame;
-use super::row_weights::RowWeights;
+use super::numbers;
 use super::walk::score_of;
 use crate::{Real, Result, check, math};
 
@@ -32,10 +32,7 @@ use crate::{Real, Result, check, math};
 /// ```
 pub fn paired_scores<T: Real>(x: &ArrayRef2<T>, y: &ArrayRef2<T>, score: PairScore) -> Result<Array1<T>> {
     check::shape("y", y.shape(), x.shape())?;
-    let arrays = [
-        ("x", T::metric_read("x", x.view(), &RowWeights::SUM)?),
-        ("y", T::metric_read("y", y.view(), &RowWeights::SUM)?),
-    ];
+    let arrays = [("x", numbers::read_all("x", x)?), ("y", numbers::read_all("y", y)?)];
     T::metric_write_numbers("x", &Paired::new(score, arrays)?.scores)
 }
 
@@ -52,11 +49,8 @@ pub fn paired_scores_backward<T: Real>(
 ) -> Result<(Array2<T>, Array2<T>)> {
     check::shape("y", y.shape(), x.shape())?;
     check::shape("cotangent", cotangent.shape(), &[x.nrows()])?;
-    let slopes = T::metric_read_numbers("cotangent", cotangent.view(), &RowWeights::SUM)?;
-    let arrays = [
-        ("x", T::metric_read("x", x.view(), &RowWeights::SUM)?),
-        ("y", T::metric_read("y", y.view(), &RowWeights::SUM)?),
-    ];
+    let slopes = numbers::read_all_numbers("cotangent", cotangent)?;
+    let arrays = [("x", numbers::read_all("x", x)?), ("y", numbers::read_all("y", y)?)];
     let [by_x, by_y] = Paired::new(score, arrays)?.pull(&slopes);
     Ok((T::metric_write("x", &by_x)?, T::metric_write("y", &by_y)?))
 }

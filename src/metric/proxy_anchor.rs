@@ -5,11 +5,13 @@ use ndarray::{Array2, ArrayRef1, ArrayRef2};
 use super::PairScore;
 use super::class_margin::Batch;
 use super::log_sum::{e, log_one_plus_sum};
+use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::walk::{ByRow, Found, Want, walk};
 use crate::{Error, Real, Result, Target, check};
 
-/// Proxy anchor loss: one proxy for each class pulls the embeddings of its class and pushes all others, each by how hard it is.
+/// Proxy anchor loss: one proxy for each class pulls the embeddings of its class and pushes all others, each by how
+/// hard it is.
 ///
 /// ```math
 /// L = \frac{1}{|C_+|} \sum_{k \in C_+} \ln\Bigl(1 + \sum_{y_i = k} e^{-\alpha (c_{ik} - \delta)}\Bigr)
@@ -101,8 +103,8 @@ impl ProxyAnchor {
         check::positive("alpha", self.alpha)?;
         check::finite("margin", self.margin)?;
         check::shape("labels", labels.shape(), &[embeddings.nrows()])?;
-        let embeddings = T::metric_read("embeddings", embeddings.view(), &RowWeights::SUM)?;
-        let proxies = ("proxies", T::metric_read("proxies", proxies.view(), &RowWeights::SUM)?);
+        let embeddings = numbers::read_all("embeddings", embeddings)?;
+        let proxies = ("proxies", numbers::read_all("proxies", proxies)?);
         Batch::new(embeddings, proxies, I::erase(labels.view().into_dyn()).all(), PairScore::CosineSimilarity)
     }
 

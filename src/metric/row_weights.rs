@@ -48,10 +48,7 @@ impl RowWeights {
         let sums: Vec<f64> = losses.iter().enumerate().map(weighted).collect();
         let sum = reduction::pairwise(&sums);
         let factor = if self.is_mean { mean_factor(losses, argument)? } else { 1.0 };
-        match (sum * factor).is_finite() {
-            true => Ok((sum * factor, factor)),
-            false => Err(Error::overflow::<f64>(argument, Position::default())),
-        }
+        Ok((reduction::to_finite(sum * factor, argument, Position::default())?, factor))
     }
 }
 

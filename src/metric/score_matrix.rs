@@ -4,14 +4,16 @@ use ndarray::{Array2, ArrayRef2, ArrayView2};
 
 use super::PairScore;
 use super::frame::Frame;
+use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::walk::{ByRow, Want, scores, walk};
 use crate::{Error, Real, Result, check};
 
 /// The score of each row of `x` with each row of `y`, `[n, m]`.
 ///
-/// `x` is `[n, d]`, `y` is `[m, d]`. See [`PairScore`] for the formulas; computed in `f64`, by products of matrices and, where
-/// points lie close together, by their differences. The losses of this room never hold so many scores at once.
+/// `x` is `[n, d]`, `y` is `[m, d]`. See [`PairScore`] for the formulas; computed in `f64`, by products of matrices
+/// and, where points lie close together, by their differences. The losses of this room never hold so many scores at
+/// once.
 ///
 /// # Errors
 ///
@@ -52,7 +54,7 @@ pub fn score_matrix_backward<T: Real>(
     let [x, y] = read(x, y, score)?;
     let cotangent = match cotangent.is_empty() {
         true => Array2::zeros(cotangent.raw_dim()),
-        false => T::metric_read("cotangent", cotangent.view(), &RowWeights::SUM)?,
+        false => numbers::read_all("cotangent", cotangent)?,
     };
     let found = walk(score, [&x, &y], &Given(cotangent.view()), &RowWeights::SUM, Want::Gradient)?;
     Ok((T::metric_write("x", &x.pull(found.left))?, T::metric_write("y", &y.pull(found.right))?))
@@ -60,7 +62,7 @@ pub fn score_matrix_backward<T: Real>(
 
 fn read<T: Real>(x: &ArrayRef2<T>, y: &ArrayRef2<T>, score: PairScore) -> Result<[Frame; 2], Error> {
     check::shape("y", &[y.ncols()], &[x.ncols()])?;
-    let (x, y) = (T::metric_read("x", x.view(), &RowWeights::SUM)?, T::metric_read("y", y.view(), &RowWeights::SUM)?);
+    let (x, y) = (numbers::read_all("x", x)?, numbers::read_all("y", y)?);
     Ok([Frame::new("x", x, score)?, Frame::new("y", y, score)?])
 }
 

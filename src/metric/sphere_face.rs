@@ -13,8 +13,8 @@ use crate::{Result, check};
 ///
 /// Its methods are those of [`ClassMargin`], which has the loss. `ψ` falls from 1 to `1 - 2m`, without a jump; its slope in
 /// `c` is `(-1)^k m U(c)` with the Chebyshev polynomial `U` of degree `m - 1`, finite everywhere. The paper multiplies by the
-/// length of each embedding, as pytorch-metric-learning does (scale 1), and adds a growing weight to the margin's side; here the
-/// length does not count, as in the later SphereFace-R: the same numbers where embeddings have length 1.
+/// length of each embedding, as pytorch-metric-learning does (scale 1), and adds a growing weight to the margin's side;
+/// here the length does not count, as in the later SphereFace-R: the same numbers where embeddings have length 1.
 ///
 /// # Errors
 ///

@@ -52,6 +52,8 @@ fn gradients_of_batches_are_the_slopes_of_their_values() {
         let weights = array![0.3, 0.0, 1.0, 2.0, 0.5, 0.1, 0.7];
         let lifted = LiftedStructure { distance, ..LiftedStructure::default() };
         check(&|x| lifted.grad(x, &labels(), Reduction::Weighted(&weights)).unwrap());
+        let generalized = GeneralizedLifted { distance, ..GeneralizedLifted::default() };
+        check(&|x| generalized.grad(x, &labels(), Reduction::Weighted(&weights)).unwrap());
         let shape = TripletShape::Soft;
         check(&|x| BatchAllTriplet { margin: 0.1, distance, shape }.grad(x, &labels(), Reduction::Sum).unwrap());
     }
@@ -236,6 +238,7 @@ fn one_sample_or_one_class_has_nothing_to_average_where_a_loss_needs_both_sides(
         says(SemiHardTriplet::default().value(x, &labels, Reduction::Mean), message);
         says(Circle::default().value(x, &labels, Reduction::Mean), message);
         says(LiftedStructure::default().grad(x, &labels, Reduction::Mean), message);
+        says(GeneralizedLifted::default().grad(x, &labels, Reduction::Mean), message);
         let (value, gradient) = Circle::default().grad(x, &labels, Reduction::Sum).unwrap();
         assert_eq!((value, gradient), (0.0, Array2::zeros(x.raw_dim())));
         assert!(MultiSimilarity::default().value(x, &labels, Reduction::Mean).is_ok());

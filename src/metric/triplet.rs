@@ -56,7 +56,8 @@ pub struct Triplets<A> {
 ///
 /// # References
 ///
-/// Schroff et al. (FaceNet), CVPR 2015, [arXiv:1503.03832](https://arxiv.org/abs/1503.03832). Swap: Balntas et al., BMVC 2016.
+/// Schroff et al. (FaceNet), CVPR 2015, [arXiv:1503.03832](https://arxiv.org/abs/1503.03832). Swap: Balntas et al.,
+/// BMVC 2016.
 #[doc(alias = "TripletLoss")]
 #[doc(alias = "triplet_margin_loss")]
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2, Axis, s};
 
-use super::row_weights::RowWeights;
+use super::numbers;
 use crate::gemm::product;
 use crate::{Error, Real, Result, check};
 
@@ -18,8 +18,8 @@ const COLUMNS: usize = 256;
 /// ```
 ///
 /// `x` and `y` are `[N, d]`, `v` the variances and `C` the covariances over the batch, both over N - 1. These are the terms
-/// of the authors' code and of pytorch-metric-learning; the paper's eq. 1 has no ½ before the variance. `C` exists 256 columns
-/// at a time. It is a function of the whole batch. The slope of the hinge is 0 at its kink.
+/// of the authors' code and of pytorch-metric-learning; the paper's eq. 1 has no ½ before the variance. `C` exists 256
+/// columns at a time. It is a function of the whole batch. The slope of the hinge is 0 at its kink.
 ///
 /// # Errors
 ///
@@ -121,8 +121,7 @@ impl VicReg {
             1 => check::shape("x", x.shape(), &[2, x.ncols()])?,
             _ => {}
         }
-        Ok(self
-            .of(&T::metric_read("x", x.view(), &RowWeights::SUM)?, &T::metric_read("y", y.view(), &RowWeights::SUM)?))
+        Ok(self.of(&numbers::read_all("x", x)?, &numbers::read_all("y", y)?))
     }
 
     fn check(&self) -> Result<()> {

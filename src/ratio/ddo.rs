@@ -4,6 +4,7 @@ use ndarray::ArrayView1;
 
 use crate::error::Position;
 use crate::ratio::{GeneratorLoss, Pull, RatioLoss, Samples};
+use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check, math};
 
 /// Direct discriminative optimization (DDO): the loss of a generative adversarial network (GAN) whose discriminator is
@@ -32,9 +33,9 @@ use crate::{Error, Real, Result, check, math};
 /// [`BcoPair`](crate::preference::BcoPair); the real side at the difference of their ratios is
 /// [`Dpo`](crate::preference::Dpo); as [`Relativistic`](crate::ratio::Relativistic) it is twice `Dpo`.
 ///
-/// **Self-play**: copy the model to the reference, draw samples from it, train for a short while, and again. Rounds to the
-/// end at the optimal `α` multiply the log-ratio of reference to data by `1 - 1/β`: they arrive at once for `β = 1`, converge
-/// for `β > ½`, and go away from the data for a smaller one.
+/// **Self-play**: copy the model to the reference, draw samples from it, train for a short while, and repeat. If each
+/// round goes to the optimum, at the optimal `α`, it multiplies the log-ratio of reference to data by `1 - 1/β`: `β = 1`
+/// reaches the data in one round, `β > ½` converges, `β = ½` oscillates, and a smaller `β` diverges.
 ///
 /// **Short fine-tuning only** for most settings in use: see [`Ddo::is_stable`] and [`Ddo::is_global`].
 ///
@@ -84,7 +85,7 @@ impl Default for Ddo {
 }
 
 impl Ddo {
-    /// The usual loss of a generator that shall deceive this discriminator: `softplus(-βr)` at its samples, not saturating.
+    /// The usual loss of a generator that is trained against this discriminator: `softplus(-βr)` at its samples, not saturating.
     #[must_use]
     pub fn generator(&self) -> GeneratorLoss<Self> {
         GeneratorLoss { discriminator: *self, pull: Pull::NonSaturating }
@@ -122,7 +123,7 @@ impl Ddo {
         self.check()?;
         let half = 0.5 * self.beta;
         let curvature = half * ((1.0 - self.alpha) + half * (1.0 + self.alpha));
-        if curvature.is_finite() { Ok(curvature) } else { Err(Error::overflow::<f64>("beta", Position::default())) }
+        to_finite(curvature, "beta", Position::default())
     }
 
     /// Whether a perfect reference is a **local** minimum: `(α - 1) / (α + 1) < β/2`, where [`Ddo::curvature`] is positive.

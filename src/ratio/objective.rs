@@ -32,7 +32,8 @@ pub enum RatioOut<'a, T> {
 ///
 /// - [`Error::Parameter`](crate::Error::Parameter): a hyper-parameter is out of its range.
 /// - [`Error::Shape`](crate::Error::Shape): weights, or an output, of another length than the ratios of their side.
-/// - [`Error::Value`](crate::Error::Value): a ratio is NaN (argument `real` or `fake`), or a weight is not finite or below zero.
+/// - [`Error::Value`](crate::Error::Value): a ratio is NaN (argument `real` or `fake`), or a weight is not finite or
+///   below zero.
 /// - [`Error::NothingToAverage`](crate::Error::NothingToAverage): a mean over a side without samples.
 /// - [`Error::Overflow`](crate::Error::Overflow): a finite ratio whose loss or derivative does not fit the type.
 ///

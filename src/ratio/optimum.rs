@@ -3,6 +3,8 @@
 use ndarray::{Array1, ArrayRef1};
 
 use crate::error::Position;
+use crate::math::log_sum;
+use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check};
 
 /// Optimal `α` of direct discriminative optimization (DDO): the weight of the fake samples at which the pointwise
@@ -52,7 +54,7 @@ pub(in crate::ratio) fn compute_optimal_alpha<T: Real>(
     beta: f64,
 ) -> Result<f64> {
     let alpha = Powers::of(data, reference, beta)?.log_alpha(beta).exp();
-    if alpha.is_finite() { Ok(alpha) } else { Err(Error::overflow::<f64>("data", Position::default())) }
+    to_finite(alpha, "data", Position::default())
 }
 
 /// Optimal distribution of direct discriminative optimization (DDO): the one at which [`Ddo`](crate::ratio::Ddo) with
@@ -175,20 +177,11 @@ fn logs<T: Real>(argument: &'static str, probs: &ArrayRef1<T>) -> Result<Vec<f64
         return Err(Error::Value { argument, position, value, allowed: "finite and >= 0" });
     }
     let logs: Vec<f64> = probs.iter().map(|p| p.as_f64().ln()).collect();
-    let total = log_sum(&logs);
+    let total = log_sum(logs.iter().copied());
     if total == f64::NEG_INFINITY {
         return Err(if logs.is_empty() { Error::Empty { argument } } else { Error::NoMass { argument } });
     }
     Ok(logs.into_iter().map(|log| log - total).collect())
-}
-
-/// `ln Σ e^x`, -inf of nothing.
-fn log_sum(logs: &[f64]) -> f64 {
-    let max = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY {
-        return max;
-    }
-    max + logs.iter().map(|log| (log - max).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use crate::error::Position;
-use crate::{Error, Real, Result, check};
+use crate::{Real, Result, check};
 
 /// Coordinates divided by a power of two, so that no digit is lost and none is above 2.
 pub(super) struct Points {
@@ -28,20 +27,11 @@ impl<const N: usize> Clouds<N> {
         for (name, points_of) in names.iter().zip(&points) {
             let (n, d) = points_of.dim();
             check::shape(name, &[n, d], &[n, points[0].ncols()])?;
-            for (at, x) in points_of.indexed_iter() {
-                check_finite(name, at, *x)?;
-                largest = largest.max(x.as_f64().abs());
-            }
+            check::all_finite(name, points_of.view())?;
+            largest = points_of.iter().fold(largest, |largest, x| largest.max(x.as_f64().abs()));
         }
         let unit = power_of_two_below(largest);
         Ok(Self { points: points.map(|points| Points::new(points, unit)), unit })
-    }
-}
-
-fn check_finite<T: Real>(argument: &'static str, (i, k): (usize, usize), x: T) -> Result<()> {
-    match x.is_finite() {
-        true => Ok(()),
-        false => Err(Error::Value { argument, position: Position(vec![i, k]), value: x.as_f64(), allowed: "finite" }),
     }
 }
 

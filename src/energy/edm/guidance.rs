@@ -27,8 +27,8 @@ use crate::{Error, Real, Result, check};
 ///
 /// # References
 ///
-/// Jackson et al., Policy-guided diffusion, RLC 2024, [arXiv:2404.06356](https://arxiv.org/abs/2404.06356); the formula is that of
-/// the authors' code.
+/// Jackson et al., Policy-guided diffusion, RLC 2024, [arXiv:2404.06356](https://arxiv.org/abs/2404.06356); the formula
+/// is that of the authors' code.
 #[doc(alias = "policy-guided diffusion")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
@@ -51,8 +51,8 @@ impl GuidanceSchedule {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for a hyper-parameter that is not finite, [`Error::Empty`] for no steps, [`Error::Overflow`] where a
-    /// `λ` does not fit the type.
+    /// [`Error::Parameter`] for a hyper-parameter that is not finite, [`Error::Empty`] for no steps,
+    /// [`Error::Overflow`] where a `λ` does not fit the type.
     pub fn levels<T: Real>(&self, steps: usize) -> Result<Array1<T>> {
         T::guidance_levels(self, steps)
     }

@@ -12,8 +12,8 @@ use crate::{Error, Real, Result, check};
 /// \quad i = 0, \dots, n-1, \qquad \sigma_n = 0
 /// ```
 ///
-/// Levels descend from `σ_max` to `σ_min`, both exact, and end with the 0 at which samples are clean: `n + 1` numbers. `ρ = 1`
-/// are equal steps; as `ρ` grows the ratios become equal. One level alone is `σ_max`.
+/// Levels descend from `σ_max` to `σ_min`, both exact, and end with the 0 at which samples are clean: `n + 1` numbers.
+/// `ρ = 1` are equal steps; as `ρ` grows the ratios become equal. One level alone is `σ_max`.
 ///
 /// # Examples
 ///
@@ -52,8 +52,8 @@ impl KarrasGrid {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for a hyper-parameter out of its range, [`Error::Empty`] for no levels, [`Error::Overflow`] where a
-    /// level is not above 0 and finite in the type.
+    /// [`Error::Parameter`] for a hyper-parameter out of its range, [`Error::Empty`] for no levels, [`Error::Overflow`]
+    /// where a level is not above 0 and finite in the type.
     pub fn levels<T: Real>(&self, count: usize) -> Result<Array1<T>> {
         T::karras_levels(self, count)
     }

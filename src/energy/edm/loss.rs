@@ -28,7 +28,7 @@ pub struct EdmCoefficients {
     pub out: f64,
     /// `1 / √(σ² + s²)`: brings the input to unit variance.
     pub input: f64,
-    /// `¼ ln σ`: what the network is told of the noise.
+    /// `¼ ln σ`: the input by which the network knows the noise level.
     pub noise: f64,
 }
 
@@ -43,9 +43,9 @@ pub struct EdmCoefficients {
 /// error of the network `F`, since `w c_out² = 1`, and input and target of the network have unit variance, since
 /// `c_in² (σ² + s²) = 1`.
 ///
-/// `denoised` and `clean` are `[B, ..]`, `sigma` `[B]`. Squares are **summed** over the numbers of a sample; implementations that
-/// take the mean divide by their number. The error is scaled by `√w` before it is squared, and `√w` is formed as a length:
-/// neither `σ²` nor `1/σ²` need fit the type.
+/// `denoised` and `clean` are `[B, ..]`, `sigma` `[B]`. Squares are **summed** over the numbers of a sample;
+/// implementations that take the mean divide by their number. The error is scaled by `√w` before it is squared, and
+/// `√w` is formed as a length: neither `σ²` nor `1/σ²` need fit the type.
 ///
 /// Draw `σ` by [`LogNormalSigma`](super::LogNormalSigma) for training and by [`KarrasGrid`](super::KarrasGrid) for sampling.
 ///
@@ -75,8 +75,8 @@ pub struct EdmCoefficients {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Edm {
-    /// Standard deviation `s` of the data, finite and `> 0`. Default 0.5, that of images in the paper; policy-guided diffusion
-    /// has 1.
+    /// Standard deviation `s` of the data, finite and `> 0`. Default 0.5, that of images in the paper; policy-guided
+    /// diffusion has 1.
     pub sigma_data: f64,
 }
 

@@ -48,8 +48,8 @@ impl LogNormalSigma {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`]; [`Error::Value`] for a number that is not finite; [`Error::Overflow`] for a level that is not above 0
-    /// and finite in the type.
+    /// [`Error::Parameter`]; [`Error::Value`] for a number that is not finite; [`Error::Overflow`] for a level that is
+    /// not above 0 and finite in the type.
     pub fn sigma<T: Real, D: Dimension>(&self, normal: &ArrayRef<T, D>) -> Result<Array<T, D>> {
         Ok(in_dimension(T::log_normal(self, normal.view().into_dyn())?))
     }

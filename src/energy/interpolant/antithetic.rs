@@ -40,9 +40,9 @@ columns!(AntitheticGradient<2> { plus, minus });
 /// L_i = \tfrac12 \left[ L(\hat f_i^+, z_i) + L(\hat f_i^-, -z_i) \right]
 /// ```
 ///
-/// It has the same expectation and the variance of its target stays bounded near the ends: the large targets `±z/γ` of a score
-/// meet as `(z / 2γ) · (f̂⁺ - f̂⁻)`, which is how it is computed. The derivatives are half of those of each. The authors' code
-/// takes the sum of both, twice this.
+/// It has the same expectation and the variance of its target stays bounded near the ends: the large targets `±z/γ` of
+/// a score meet as `(z / 2γ) · (f̂⁺ - f̂⁻)`, which is how it is computed. The derivatives are half of those of each.
+/// The authors' code takes the sum of both, twice this.
 ///
 /// # Errors
 ///

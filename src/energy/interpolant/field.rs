@@ -4,7 +4,8 @@ use super::Gamma;
 use super::gamma::INSIDE;
 use crate::energy::samples::Fault;
 
-/// A field of a stochastic interpolant `x_t = (1-t) x_0 + t x_1 + γ z`, as the conditional expectation of its target at `x_t`.
+/// A field of a stochastic interpolant `x_t = (1-t) x_0 + t x_1 + γ z`, as the conditional expectation of its target at
+/// `x_t`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Field {

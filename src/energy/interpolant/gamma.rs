@@ -1,4 +1,4 @@
-//! How much noise an interpolant has along its way.
+//! How much noise an interpolant has along its path.
 
 use std::f64::consts::PI;
 

@@ -26,7 +26,7 @@ pub struct InterpolantArguments<A, P> {
 }
 columns!(InterpolantArguments<4, 1> { prediction, x0, x1, noise; t });
 
-/// The ends of the ways of some samples, and their noise.
+/// The end points of the paths of some samples, and their noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InterpolantPath<A> {
     /// The samples at `t = 0`.
@@ -45,9 +45,9 @@ pub struct InterpolantPath<A> {
 /// ```
 ///
 /// `f̂` is the model's field at `x_t` and `τ` the target that [`Field`] names, of whose conditional expectation the minimum
-/// is. It is half the squared error less `½ |τ|²`, which no model changes: the gradients are equal, the value is below 0 where
-/// the model is better than no field at all, and it stays finite where the variance of the target does not. The least value is
-/// `-½ E |f|²`.
+/// is. It is half the squared error less `½ |τ|²`, which no model changes: the gradients are equal, the value is below
+/// 0 where the model is better than no field at all, and it stays finite where the variance of the target does not. The
+/// least value is `-½ E |f|²`.
 ///
 /// Arrays are `[B, ..]`, products are summed over the numbers of a sample; times `t` are `[B]`. A target that is infinite,
 /// such as that of a score at the ends, is an error that names the time; near the ends take
@@ -107,8 +107,8 @@ impl SampleLoss<4, 1, 1, 0> for Interpolant {
 }
 
 impl Interpolant {
-    /// The point `x_t` of each sample, at which the model is to predict. At `t = 0` it is `x0` and at `t = 1` `x1`, exactly; what
-    /// has the coefficient 0 is never read.
+    /// The point `x_t` of each sample, at which the model is to predict. At `t = 0` it is `x0` and at `t = 1` `x1`,
+    /// exactly; what has the coefficient 0 is never read.
     ///
     /// # Errors
     ///

@@ -56,11 +56,13 @@ use crate::{Error, Real, Result, check};
 pub enum MaskWeights<'a, T> {
     /// 1: a plain sum, as for the steps of one order.
     Sum,
-    /// `D / k`, where `k` of the `D` tokens of a sample are masked: `k` is uniform on `1..=D`, the mask on subsets of that size.
+    /// `D / k`, where `k` of the `D` tokens of a sample are masked: `k` is uniform on `1..=D`, the mask on subsets of
+    /// that size.
     PerMasked,
     /// `1 / λ` of each sample, `[B]`: every token is masked with probability `λ`, which is uniform on `(0, 1]`.
     InverseLevel(&'a ArrayRef1<T>),
-    /// `κ(t)` of each sample, `[B]`: every token is masked with the probability of the schedule at time `t`, uniform on `(0, 1]`.
+    /// `κ(t)` of each sample, `[B]`: every token is masked with the probability of the schedule at time `t`, uniform on
+    /// `(0, 1]`.
     Schedule {
         /// The times.
         times: &'a ArrayRef1<T>,

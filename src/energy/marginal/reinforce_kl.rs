@@ -14,7 +14,8 @@ pub enum Advantage {
     Raw,
     /// Less their mean.
     Centered,
-    /// Less their mean, over their standard deviation (that of a sample, with `B - 1`). Where all are equal, or there is one, 0.
+    /// Less their mean, over their standard deviation (that of a sample, with `B - 1`). Where all are equal, or there
+    /// is one, 0.
     #[default]
     Standardized,
 }
@@ -30,9 +31,9 @@ pub enum Advantage {
 /// ```
 ///
 /// The samples are the model's own. The **gradient** is what matters: the advantages `r̃` are constants, and with
-/// [`Advantage::Raw`] its expectation is that of `KL(p ‖ f/Z)`, whatever `Z` is. The **value** is a surrogate and no divergence.
-/// Centering lowers the variance and shrinks the gradient by `1 - 1/B`; standardizing also takes away its scale, so that it is
-/// a direction. Nothing is added to the standard deviation (the authors' code adds 1.2e-7).
+/// [`Advantage::Raw`] its expectation is that of `KL(p ‖ f/Z)`, whatever `Z` is. The **value** is a surrogate and no
+/// divergence. Centering lowers the variance and shrinks the gradient by `1 - 1/B`; standardizing also takes away its
+/// scale, so that it is a direction. Nothing is added to the standard deviation (the authors' code adds 1.2e-7).
 ///
 /// # Errors
 ///
@@ -121,12 +122,8 @@ impl ReinforceKl {
         if log_probs.is_empty() {
             return Err(Error::NothingToAverage { argument: "log_probs" });
         }
-        for (argument, array) in [("log_probs", log_probs), ("log_density", log_density)] {
-            if let Some(at) = array.iter().position(|x| !x.is_finite()) {
-                let value = array[at].as_f64();
-                return Err(Error::Value { argument, position: at.into(), value, allowed: "finite" });
-            }
-        }
+        check::all_finite("log_probs", log_probs)?;
+        check::all_finite("log_density", log_density)?;
         let mut ratios: Vec<f64> = log_probs.iter().zip(log_density).map(|(p, f)| p.as_f64() - f.as_f64()).collect();
         if self.advantage != Advantage::Raw {
             center(&mut ratios);

@@ -28,9 +28,9 @@ crate::bundle!(SelfConsistencyArguments { previous, conditional, current });
 ///
 /// A model that gives both log-marginals of any subset and conditionals is consistent where every residual is 0: then
 /// `log p(x)` is the log-marginal of nothing plus the conditionals along any order. Step and order are random, and `scale`,
-/// the number `D` of steps of an order, makes the expectation one over all of them together. A constant that is added to every
-/// log-marginal changes nothing: [`begin_consistency`](crate::energy::begin_consistency) pins it. To train the marginals
-/// alone, drop the slope of the conditional.
+/// the number `D` of steps of an order, makes the expectation one over all of them together. A constant that is added
+/// to every log-marginal changes nothing: [`begin_consistency`](crate::energy::begin_consistency) pins it. To train the
+/// marginals alone, drop the slope of the conditional.
 ///
 /// The three arrays have one shape, of any number of axes.
 ///

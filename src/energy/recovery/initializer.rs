@@ -20,9 +20,9 @@ columns!(InitializerArguments<2> { proposal, refined });
 /// L_i = |\tilde y_i - g_i|^2, \qquad \frac{\partial L_i}{\partial g_i} = 2 (g_i - \tilde y_i)
 /// ```
 ///
-/// `g` is the mean that the initializer proposes, `ỹ` the refined sample, which is a **constant** of the loss: the gradient is
-/// in the proposal alone. Both are `[B, ..]`; squares are summed over the numbers of a sample. Up to constants it is the
-/// negative log-likelihood of a normal density of variance ½.
+/// `g` is the mean that the initializer proposes, `ỹ` the refined sample, which is a **constant** of the loss: the
+/// gradient is in the proposal alone. Both are `[B, ..]`; squares are summed over the numbers of a sample. Up to
+/// constants it is the negative log-likelihood of a normal density of variance ½.
 ///
 /// # Errors
 ///

@@ -26,10 +26,10 @@ pub struct LangevinArguments<A> {
 /// y' = y + \frac{s^2}{2} \Bigl( \nabla f(y) + \frac{x - y}{\sigma^2} \Bigr) + s\, \xi
 /// ```
 ///
-/// The bracket is the gradient of [`RecoveryEnergy`](crate::energy::RecoveryEnergy). The function is pure: the noise `ξ` is an
-/// argument, and the same arguments give the same bits. With `sigma` +inf there is no observation and the step is that of the
-/// marginal density; `x` is then never read. The chain is unbiased as `s` goes to 0; a published choice is `s² = b² σ²` with
-/// `b²` of 2e-4 to 4e-4 and 15 to 30 steps for each noise level.
+/// The bracket is the gradient of [`RecoveryEnergy`](crate::energy::RecoveryEnergy). The function is pure: the noise
+/// `ξ` is an argument, and the same arguments give the same bits. With `sigma` +inf there is no observation and the
+/// step is that of the marginal density; `x` is then never read. The chain is unbiased as `s` goes to 0; a published
+/// choice is `s² = b² σ²` with `b²` of 2e-4 to 4e-4 and 15 to 30 steps for each noise level.
 ///
 /// # Examples
 ///

@@ -1,7 +1,7 @@
 //! Arguments of a loss of whole samples: arrays that hold a sample in each row, and arrays of one number for each.
 
-/// `N` things for arrays of samples `[B, ..]` and `M` things for arrays of one number for each sample, `[B]`: the arguments of
-/// a [`SampleLoss`](super::SampleLoss), its gradients, or the places for them.
+/// `N` things for arrays of samples `[B, ..]` and `M` things for arrays of one number for each sample, `[B]`: the
+/// arguments of a [`SampleLoss`](super::SampleLoss), its gradients, or the places for them.
 pub trait Columns<A, P, const N: usize, const M: usize> {
     /// How the entries are called in messages where results are written to them.
     #[doc(hidden)]
@@ -26,7 +26,8 @@ impl<A, P> Columns<A, P, 1, 0> for A {
     }
 }
 
-/// Makes [`Columns`] of a struct with fields of its generic types: those of samples first, then those of numbers if it has any.
+/// Makes [`Columns`] of a struct with fields of its generic types: those of samples first, then those of numbers if it
+/// has any.
 macro_rules! columns {
     ($bundle:ident<$n:literal> { $($sample:ident),* }) => {
         $crate::energy::samples::columns!(@impl [$bundle<A>] $n, 0 { $($sample),*; });

@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Array1, ArrayRef, ArrayRef1, Dimension};
 
-use super::pass::{Out, Places, Request};
+use super::request::{Out, Places, Request};
 use super::{Columns, Fault, Form};
 use crate::error::Position;
 use crate::likelihood::Domain;
@@ -13,9 +13,9 @@ use crate::{Real, Reduction, Result, SumCount};
 /// each sample, and gradients by the first `G` of those arrays and the first `H` of those numbers.
 ///
 /// The first axis of an array counts the samples; all others are those of one sample, whose terms are **summed**, whatever
-/// their number. For a mean over them divide by it, by [`Reduction::Weighted`]. Arrays travel in a bundle with their names and
-/// have one shape and any layout; nothing is broadcast. Callers use the verbs; the losses of
-/// this module implement them.
+/// their number. For a mean over them divide by it, by [`Reduction::Weighted`]. Arrays travel in a bundle with their
+/// names and have one shape and any layout; nothing is broadcast. Callers use the verbs; the losses of this module
+/// implement them.
 ///
 /// A sample of weight 0 is never looked at.
 ///
@@ -27,8 +27,8 @@ use crate::{Real, Reduction, Result, SumCount};
 /// - [`Error::Shape`](crate::Error::Shape): an array of another shape than the first, or not as many numbers as samples.
 /// - [`Error::Value`](crate::Error::Value): an element that is not finite, a number of a sample outside of its domain, or a
 ///   weight that is not finite or below zero.
-/// - [`Error::Overflow`](crate::Error::Overflow): a sample whose loss, or gradient where it is asked for, does not fit the type.
-///   It names the first argument.
+/// - [`Error::Overflow`](crate::Error::Overflow): a sample whose loss, or gradient where it is asked for, does not fit
+///   the type. It names the first argument.
 /// - [`Error::NothingToAverage`](crate::Error::NothingToAverage): a mean over no samples. A sum over none is 0.
 pub trait SampleLoss<const N: usize, const M: usize, const G: usize, const H: usize>: Sync + Sized {
     /// The arguments, with one name for each: `A` for arrays of samples, `P` for arrays of numbers.

@@ -4,6 +4,7 @@ mod columns;
 mod form;
 mod loss;
 pub(super) mod pass;
+pub(super) mod request;
 
 pub use columns::Columns;
 pub(super) use columns::columns;

@@ -29,12 +29,12 @@ columns!(
 /// ```
 ///
 /// Its expectation is half the squared distance to the score of the data, `∇ ln p`, less a constant: it is least there, at
-/// `-½ E |∇ ln p|²`, although that score is not known. The normalizer of a model has no part in it. `score` is `[B, ..]`, `trace`
-/// `[B]`; of a Jacobian's diagonal take the sum over the numbers of a sample.
+/// `-½ E |∇ ln p|²`, although that score is not known. The normalizer of a model has no part in it. `score` is
+/// `[B, ..]`, `trace` `[B]`; of a Jacobian's diagonal take the sum over the numbers of a sample.
 ///
 /// With `vᵀ J v` for the trace, `v` random of unit covariance, it is sliced score matching with reduced variance
-/// (Hutchinson's estimate of the trace), whose expectation is the same. [`SlicedScore`](super::SlicedScore) is the plain sliced
-/// form.
+/// (Hutchinson's estimate of the trace), whose expectation is the same. [`SlicedScore`](super::SlicedScore) is the
+/// plain sliced form.
 ///
 /// # Errors
 ///

@@ -39,9 +39,9 @@ columns!(
 /// \frac{\partial L_i}{\partial s} = (v_i^\top s)\, v_i, \quad \frac{\partial L_i}{\partial (v^\top J v)} = 1
 /// ```
 ///
-/// One product of the Jacobian with a vector takes the place of its trace. Over directions of unit covariance (normal, or signs)
-/// the expectation is that of [`ExplicitScore`](super::ExplicitScore), which with `vᵀ J v` for its trace is the form of reduced
-/// variance. `score` and `direction` are `[B, ..]`, `curvature` `[B]`.
+/// One product of the Jacobian with a vector takes the place of its trace. Over directions of unit covariance (normal,
+/// or signs) the expectation is that of [`ExplicitScore`](super::ExplicitScore), which with `vᵀ J v` for its trace is
+/// the form of reduced variance. `score` and `direction` are `[B, ..]`, `curvature` `[B]`.
 ///
 /// # Errors
 ///

@@ -15,20 +15,20 @@ use crate::{Real, Reduction, Result};
 /// \frac{\partial B}{\partial T_i} = w_i, \qquad \frac{\partial B}{\partial T_j} = -\frac{w_j e^{T_j}}{\sum_l w_l e^{T_l}}
 /// ```
 ///
-/// `T` are the critic's scores: `real`, `[n]`, on samples of `p`, and `fake`, `[m]`, on samples of `q`; `w` are the weights of
-/// the reductions, `1/n` and `1/m` for means. A constant added to all scores changes nothing, and the optimum is
-/// `T = ln p/q + c`. It is tighter than [`nwj_bound`](super::nwj_bound()) at any critic. The logarithm makes the gradient of a
-/// minibatch biased: [`Mine`](super::Mine) mends that.
+/// `T` are the critic's scores: `real`, `[n]`, on samples of `p`, and `fake`, `[m]`, on samples of `q`; `w` are the
+/// weights of the reductions, `1/n` and `1/m` for means. A constant added to all scores changes nothing, and the
+/// optimum is `T = ln p/q + c`. It is tighter than [`nwj_bound`](super::nwj_bound()) at any critic. The logarithm makes
+/// the gradient of a minibatch biased: [`Mine`](super::Mine) mends that.
 ///
 /// The logarithm is taken in `f64` with the largest score out of the sum: no score overflows. A score of -inf is allowed: on
 /// the real side the bound is -inf, on the fake side it is a sample that `q` would not make.
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](crate::Error::Shape) for weights of another length; [`Error::Value`](crate::Error::Value) for a score that is
-/// NaN or +inf, a weight that is not finite or below 0, or where no fake score is above -inf;
-/// [`Error::NothingToAverage`](crate::Error::NothingToAverage) and [`Error::Empty`](crate::Error::Empty) for a side without samples;
-/// [`Error::Overflow`](crate::Error::Overflow) for a bound that does not fit the type.
+/// [`Error::Shape`](crate::Error::Shape) for weights of another length; [`Error::Value`](crate::Error::Value) for a
+/// score that is NaN or +inf, a weight that is not finite or below 0, or where no fake score is above -inf;
+/// [`Error::NothingToAverage`](crate::Error::NothingToAverage) and [`Error::Empty`](crate::Error::Empty) for a side
+/// without samples; [`Error::Overflow`](crate::Error::Overflow) for a bound that does not fit the type.
 ///
 /// # Examples
 ///

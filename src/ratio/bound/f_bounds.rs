@@ -18,7 +18,7 @@ type Reductions<'a, T> = Samples<Reduction<'a, T>>;
 /// ```
 ///
 /// `T` are the critic's scores, `real` on samples of `p`, `fake` on samples of `q`. Tight at `T = 1 + ln p/q`. Sums over
-/// samples alone, so that the gradient of a minibatch is unbiased; the price is a variance that grows with `e^T`. It is minus
+/// samples alone, so that the gradient of a minibatch is unbiased, but its variance grows with `e^T`. It is minus
 /// [`VariationalBound`] with [`KlDivergence`], whose errors it has; scores above 709 (88 in `f32`) on the fake side are
 /// [`Error::Overflow`](crate::Error::Overflow), since the bound does not fit.
 ///
@@ -78,9 +78,10 @@ pub fn nwj_bound_grad<T: Real>(
 /// ```
 ///
 /// Tight at `T = 2 (p/q - 1)`, which is never below -2: below, the bracket is taken at -2, where it is least, and the slope
-/// is 0. That is the conjugate of `(t - 1)²` over `t >= 0`, and makes the bound tighter. `1 + ½T` is an estimate of `p/q`; its
-/// maximum over a linear model is least-squares density-ratio estimation,
-/// [`RuLsif`](crate::ratio::density::RuLsif). It is minus [`VariationalBound`] with [`PearsonChiSquare`], whose errors it has.
+/// is 0. That is the conjugate of `(t - 1)²` over `t >= 0`, and makes the bound tighter. `1 + ½T` is an estimate of
+/// `p/q`; its maximum over a linear model is least-squares density-ratio estimation,
+/// [`RuLsif`](crate::ratio::density::RuLsif). It is minus [`VariationalBound`] with [`PearsonChiSquare`], whose errors
+/// it has.
 ///
 /// # Errors
 ///
@@ -137,10 +138,10 @@ pub fn chi_square_bound_grad<T: Real>(
 /// \le \mathrm{JSD}(p, q) \le \ln 2
 /// ```
 ///
-/// `T` are logits, tight at `ln p/q`. It is `ln 2` less half the loss of [`Ddo`] with `α = β = 1`, whose errors it has; for weights
-/// it is a bound where they add up to 1 on each side. No logit overflows. With the critic of f-GAN, which lies
-/// below `½ ln 2`, take [`VariationalBound`] with [`JensenShannonDivergence`](crate::divergence::JensenShannonDivergence). Good to
-/// `1e-16` in absolute terms.
+/// `T` are logits, tight at `ln p/q`. It is `ln 2` less half the loss of [`Ddo`] with `α = β = 1`, whose errors it has;
+/// for weights it is a bound where they add up to 1 on each side. No logit overflows. With the critic of f-GAN, which
+/// lies below `½ ln 2`, take [`VariationalBound`] with
+/// [`JensenShannonDivergence`](crate::divergence::JensenShannonDivergence). Good to `1e-16` in absolute terms.
 ///
 /// # Errors
 ///

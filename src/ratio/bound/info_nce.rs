@@ -14,9 +14,9 @@ use crate::{Error, Real, Reduction, Result, check};
 ///
 /// `scores` are `[N, N]`: `s_ij` is the critic of the `i`-th x and the `j`-th y, and pairs that belong together are on the
 /// diagonal; `p_i` is the softmax of a row. A constant added to a row changes nothing. In the mean over batches it is below
-/// the information for any critic; never above `ln N`, so that information beyond it cannot be seen with `N` examples. The sum
-/// is [`CrossEntropy`]'s, with the row's own number as its class: scores of any size are exact, and a diagonal entry of -inf
-/// is a bound of -inf.
+/// the information for any critic; never above `ln N`, so that information beyond it cannot be seen with `N` examples.
+/// The sum is [`CrossEntropy`]'s, with the row's own number as its class: scores of any size are exact, and a diagonal
+/// entry of -inf is a bound of -inf.
 ///
 /// # Errors
 ///

@@ -26,10 +26,11 @@ pub enum MineGradient {
 /// g_j = -\frac{w_j e^{T_j}}{m'}
 /// ```
 ///
-/// The bound is [`donsker_varadhan`](super::donsker_varadhan()) of the batch, to be maximized. Its own gradient divides by the
-/// mean of the same few samples, which is biased; the corrected one, `g`, divides by the running mean `m'`, and is no gradient of
-/// the bound that comes with it. The caller keeps the **logarithm** of the running mean, which fits whatever the scores are:
-/// give `None` in the first step, where `m'` is the batch's own mean, and then what the last step returned.
+/// The bound is [`donsker_varadhan`](super::donsker_varadhan()) of the batch, to be maximized. Its own gradient divides
+/// by the mean of the same few samples, which is biased; the corrected one, `g`, divides by the running mean `m'`, and
+/// is no gradient of the bound that comes with it. The caller keeps the **logarithm** of the running mean, which fits
+/// whatever the scores are: give `None` in the first step, where `m'` is the batch's own mean, and then what the last
+/// step returned.
 ///
 /// # Errors
 ///
@@ -58,7 +59,7 @@ pub enum MineGradient {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Mine {
-    /// What the running mean keeps of itself in a step, in `[0, 1)`. Default 0.99, of which the usual code speaks as a rate
+    /// What the running mean keeps of itself in a step, in `[0, 1)`. Default 0.99, which most code writes as an update rate
     /// of 0.01; 0 is the plain gradient.
     pub decay: f64,
     /// Default [`MineGradient::Corrected`].

@@ -1,4 +1,5 @@
-//! Lower bounds of divergences and of mutual information from the scores of a critic, to be **maximized**: value and gradient.
+//! Lower bounds of divergences and of mutual information from the scores of a critic, to be **maximized**: value and
+//! gradient.
 //!
 //! | item | at most | tight where the critic is |
 //! |---|---|---|
@@ -8,10 +9,11 @@
 //! | [`jensen_shannon_bound`] | `JSD(p, q) <= ln 2` | `ln p/q`, the logit of a discriminator |
 //! | [`info_nce_bound`] | the mutual information, and `ln N` | `ln p(y \| x) / p(y) + c(x)` |
 //!
-//! `real` are the scores of samples of `p`, `fake` those of `q`. For mutual information `p` is the joint distribution, `q` the
-//! product of its marginals (pairs shuffled), and the KL is the information in nats. With `Samples::both(Reduction::Mean)`
-//! both expectations are means; with `Weighted` by probabilities they are exact sums. Bounds hold for exact expectations: the
-//! estimate of a bound from few samples scatters around it, [`donsker_varadhan`] from above in the mean.
+//! `real` are the scores of samples of `p`, `fake` those of `q`. For mutual information `p` is the joint distribution,
+//! `q` the product of its marginals (pairs shuffled), and the KL is the information in nats. With
+//! `Samples::both(Reduction::Mean)` both expectations are means; with `Weighted` by probabilities they are exact sums.
+//! Bounds hold for exact expectations: the estimate of a bound from few samples scatters around it,
+//! [`donsker_varadhan`] from above in the mean.
 //!
 //! Other f-divergences: [`VariationalBound`], of which the bounds of NWJ and of χ² are
 //! two cases; it is minus the bound, to be minimized.

@@ -16,10 +16,10 @@ use crate::{Error, Real, Reduction, Result, check, math};
 /// ```
 ///
 /// `s` are the scores of the model, its log-probabilities up to a constant, and `ln P_n` the log-probabilities of the noise,
-/// in nats, both at the example and at its negatives ([`Contrast`](crate::ratio::Contrast): `[B]` and `[B, k]`). `ln Z` is the log-normalizer: learn
-/// it by its gradient, or leave it at 0, to which a flexible model adapts itself. Slopes are `-σ(-u)` by the score of the
-/// example and `σ(u)` by those of the negatives; by `ln Z`, minus their sum. The slope by a log-probability of the noise is
-/// the opposite of that by its score.
+/// in nats, both at the example and at its negatives ([`Contrast`](crate::ratio::Contrast): `[B]` and `[B, k]`). `ln Z`
+/// is the log-normalizer: learn it by its gradient, or leave it at 0, to which a flexible model adapts itself. Slopes
+/// are `-σ(-u)` by the score of the example and `σ(u)` by those of the negatives; by `ln Z`, minus their sum. The slope
+/// by a log-probability of the noise is the opposite of that by its score.
 ///
 /// The optimum is `s - ln Z = ln P_data` for every `k`; as `k` grows the gradient becomes that of maximum likelihood. Where
 /// `u = 0` throughout, `L = (1 + k) ln 2`. The noise may depend on a context that example and negatives share (one entity of

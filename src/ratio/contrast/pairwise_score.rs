@@ -2,7 +2,6 @@
 
 use ndarray::{Array1, Array3, ArrayRef1, ArrayRef3, ArrayView1, ArrayView3, ArrayViewMut3, Axis};
 
-use crate::error::Position;
 use crate::reduction::{pairwise, to_finite};
 use crate::rowwise::RowJobs;
 use crate::{Error, Real, Result, check};
@@ -19,7 +18,7 @@ use crate::{Error, Real, Result, check};
 /// `embeddings` are `[B, m, d]`, one vector for each of the `m` entities of an event; `weights` are `[m (m - 1) / 2]`, of the
 /// pairs (0, 1), (0, 2), .., (0, m - 1), (1, 2), ... The paper keeps them `>= 0`; any finite number is taken. The score is a
 /// log-probability up to a constant: train it by [`Nce`](crate::ratio::Nce), with one entity of each event replaced; `-S`
-/// tells how unusual an event is. An event of one entity scores 0. Products are summed up in `f64`.
+/// measures how unusual an event is. An event of one entity scores 0. Products are summed up in `f64`.
 ///
 /// # Errors
 ///
@@ -82,10 +81,9 @@ impl<T: Real> Events<T> {
             return Err(Error::Empty { argument: "embeddings" });
         }
         check::shape("weights", weights.shape(), &[entities * (entities - 1) / 2])?;
-        let elements: Vec<T> = embeddings.iter().copied().collect();
-        finite("embeddings", &elements, embeddings.shape())?;
-        let weights: Vec<T> = weights.iter().copied().collect();
-        finite("weights", &weights, &[weights.len()])?;
+        check::all_finite("embeddings", embeddings)?;
+        check::all_finite("weights", weights)?;
+        let elements = embeddings.iter().copied().collect();
         Ok(Self { elements, weights: weights.iter().map(|w| w.as_f64()).collect(), count, entities, size })
     }
 
@@ -107,19 +105,6 @@ impl<T: Real> Events<T> {
     /// `v_i · v_j`.
     fn dot(&self, event: usize, (i, j): (usize, usize)) -> f64 {
         self.entity(event, i).iter().zip(self.entity(event, j)).map(|(x, y)| x.as_f64() * y.as_f64()).sum()
-    }
-}
-
-/// Every element is finite.
-fn finite<T: Real>(argument: &'static str, elements: &[T], shape: &[usize]) -> Result<()> {
-    match elements.iter().position(|x| !x.is_finite()) {
-        None => Ok(()),
-        Some(flat) => Err(Error::Value {
-            argument,
-            position: Position::unravel(flat, shape),
-            value: elements[flat].as_f64(),
-            allowed: "finite",
-        }),
     }
 }
 
@@ -147,10 +132,9 @@ pub(in crate::ratio) fn backward<T: Real>(
 ) -> Result<Array1<T>> {
     let events = Events::new(embeddings, weights)?;
     check::shape("cotangent", cotangent.shape(), &[events.count])?;
-    let pulls: Vec<T> = cotangent.iter().copied().collect();
-    finite("cotangent", &pulls, &[events.count])?;
+    check::all_finite("cotangent", cotangent)?;
     for (event, mut slopes) in out.axis_iter_mut(Axis(0)).enumerate() {
-        let pull = pulls[event].as_f64();
+        let pull = cotangent[event].as_f64();
         let mut sums = vec![0.0; events.entities * events.size];
         for (at, (i, j)) in events.pairs() {
             let factor = pull * events.weights[at];
@@ -164,7 +148,8 @@ pub(in crate::ratio) fn backward<T: Real>(
         }
     }
     let by_weight = |(at, pair)| {
-        let parts: Vec<f64> = (0..events.count).map(|event| pulls[event].as_f64() * events.dot(event, pair)).collect();
+        let parts: Vec<f64> =
+            (0..events.count).map(|event| cotangent[event].as_f64() * events.dot(event, pair)).collect();
         to_finite(pairwise(&parts), "weights", at)
     };
     events.pairs().map(by_weight).collect()

@@ -15,10 +15,11 @@ use crate::{Error, Real, Reduction, Result};
 /// ```
 ///
 /// Scores `s` are log-probabilities up to a term that all candidates of an example share (a normalizer, a context): it drops
-/// out. `ln P_n` are the log-probabilities of the noise ([`Contrast`](crate::ratio::Contrast): `[B]` and `[B, k]`), in nats. The gradient is the
-/// softmax less 1 at the example; it sums to 0 over the candidates. With noise that is the same everywhere it is the
-/// cross-entropy of the scores, and with in-batch negatives InfoNCE. With one negative and the reference as noise it is
-/// [`Dpo`](crate::preference::Dpo)` { beta: 1 }`. As `k` grows the gradient becomes that of maximum likelihood.
+/// out. `ln P_n` are the log-probabilities of the noise ([`Contrast`](crate::ratio::Contrast): `[B]` and `[B, k]`), in
+/// nats. The gradient is the softmax less 1 at the example; it sums to 0 over the candidates. With noise that is the
+/// same everywhere it is the cross-entropy of the scores, and with in-batch negatives InfoNCE. With one negative and
+/// the reference as noise it is [`Dpo`](crate::preference::Dpo)` { beta: 1 }`. As `k` grows the gradient becomes that
+/// of maximum likelihood.
 ///
 /// `L >= 0`; it is `ln(1 + k)` where all `u` are equal. A score may be -inf: of an example the loss is +inf with a finite
 /// gradient, of a negative it drops out.

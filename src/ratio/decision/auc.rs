@@ -13,10 +13,10 @@ use crate::{Real, Reduction, Result};
 /// \mathrm{AUC} = \frac{\sum_{ij} u_i v_j \bigl([s_i > t_j] + \tfrac12 [s_i = t_j]\bigr)}{\sum_i u_i \sum_j v_j} = \frac{U}{nm}
 /// ```
 ///
-/// `s` are the scores `real`, of positives, `t` those of `fake`, of negatives; the weights `u` and `v` are those of the reductions,
-/// and else 1. `U` is the statistic of Mann and Whitney. From 0 to 1, ½ for a score that knows nothing; only the order of scores
-/// counts, ±inf included. `O((n + m) \log (n + m))`. It has no gradient: the [module](super) says what to train with.
-/// [`Auc`](super::Auc) adds its variance.
+/// `s` are the scores `real`, of positives, `t` those of `fake`, of negatives; the weights `u` and `v` are those of the
+/// reductions, and else 1. `U` is the statistic of Mann and Whitney. From 0 to 1, ½ for a score without information;
+/// only the order of scores counts, ±inf included. `O((n + m) \log (n + m))`. It has no gradient: the [module](super)
+/// says what to train with. [`Auc`](super::Auc) adds its variance.
 ///
 /// # Errors
 ///

@@ -14,9 +14,10 @@ use crate::{Error, Real, Result, check, reduction};
 /// \mathrm{AUC} = \frac1n \sum_i V_i = \frac1m \sum_j W_j, \qquad \operatorname{var} = \frac{s^2(V)}{n} + \frac{s^2(W)}{m}
 /// ```
 ///
-/// `V_i` is the share of negatives that the positive `i` beats, ties half, `W_j` the share of positives that beat the negative `j`;
-/// `s²` are their variances, divided by `n - 1` and `m - 1`. No assumption on the distribution of scores. The estimate is 0 where the
-/// sides do not overlap, which says nothing of other samples. From midranks, in `O((n + m) log (n + m))`.
+/// `V_i` is the share of negatives that the positive `i` beats, ties half, `W_j` the share of positives that beat the
+/// negative `j`; `s²` are their variances, divided by `n - 1` and `m - 1`. No assumption on the distribution of scores.
+/// The estimate is 0 where the sides do not overlap, which does not hold for other samples. From midranks, in
+/// `O((n + m) log (n + m))`.
 ///
 /// # Errors
 ///
@@ -35,8 +36,8 @@ use crate::{Error, Real, Result, check, reduction};
 ///
 /// # References
 ///
-/// DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988. By midranks: Sun and Xu, Fast implementation of DeLong's algorithm,
-/// IEEE Signal Processing Letters 21, 2014.
+/// DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988. By midranks: Sun and Xu, Fast implementation of DeLong's
+/// algorithm, IEEE Signal Processing Letters 21, 2014.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Auc {
@@ -65,8 +66,8 @@ impl Auc {
 /// p = 2\, \Phi(-|z|)
 /// ```
 ///
-/// Both scores are of the same positives and negatives in the same order, so that they are correlated. Two-sided. Where the variance of the
-/// difference is 0, `z` is 0 and `p` is 1 for equal areas, and ±inf and 0 for others.
+/// Both scores are of the same positives and negatives in the same order, so that they are correlated. Two-sided. Where
+/// the variance of the difference is 0, `z` is 0 and `p` is 1 for equal areas, and ±inf and 0 for others.
 ///
 /// # Errors
 ///

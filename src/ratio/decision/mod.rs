@@ -10,8 +10,9 @@
 //! | [`Auc`], [`DeLong`] | the variance of an AUC, and whether two AUCs of the same samples differ |
 //!
 //! `real` are the scores of positives, which should be high, `fake` those of negatives. All of this is piecewise constant in
-//! the scores and has no gradient: to train for a high AUC take a loss of the difference of a positive's and a negative's score,
-//! such as [`Hinge`](crate::preference::Hinge) or [`BradleyTerry`](crate::preference::BradleyTerry) over pairs of both sides.
+//! the scores and has no gradient: to train for a high AUC take a loss of the difference of a positive's and a
+//! negative's score, such as [`Hinge`](crate::preference::Hinge) or [`BradleyTerry`](crate::preference::BradleyTerry)
+//! over pairs of both sides.
 
 mod auc;
 mod delong;

@@ -12,10 +12,10 @@ use crate::{Real, Result, check, parallel};
 /// \frac{\#\{s_i > t\} + \gamma\, \#\{s_i = t\}}{n} = \alpha
 /// ```
 ///
-/// The threshold `t` is the smallest score of the null sample above which there are at most `αn` of them. At the threshold itself the
-/// test rejects with the probability `γ`, so that over the null sample it rejects exactly the share `α`: without that, ties and the
-/// finite sample would make the rate jump. With log-likelihood ratios for scores no test has more power (Neyman and
-/// Pearson). `γ = 0` where you want no randomness: the rate is then at most `α`.
+/// The threshold `t` is the smallest score of the null sample above which there are at most `αn` of them. At the
+/// threshold itself the test rejects with the probability `γ`, so that over the null sample it rejects exactly the
+/// share `α`: without that, ties and the finite sample would make the rate jump. With log-likelihood ratios for scores
+/// no test has more power (Neyman and Pearson). `γ = 0` where you want no randomness: the rate is then at most `α`.
 ///
 /// # Examples
 ///
@@ -46,14 +46,14 @@ impl NeymanPearson {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`](crate::Error::Parameter) for a rate outside `[0, 1]`; [`Error::Empty`](crate::Error::Empty) for no scores;
-    /// [`Error::Value`](crate::Error::Value) for a score that is NaN.
+    /// [`Error::Parameter`](crate::Error::Parameter) for a rate outside `[0, 1]`; [`Error::Empty`](crate::Error::Empty)
+    /// for no scores; [`Error::Value`](crate::Error::Value) for a score that is NaN.
     pub fn at_rate<T: Real>(null: ArrayView1<'_, T>, rate: f64) -> Result<Self> {
         T::neyman_pearson(null, rate)
     }
 
-    /// How often the test rejects on these scores: its power where they are of the alternative, its rate of false positives where they
-    /// are of the null hypothesis.
+    /// How often the test rejects on these scores: its power where they are of the alternative, its rate of false
+    /// positives where they are of the null hypothesis.
     ///
     /// # Errors
     ///

@@ -21,14 +21,15 @@ pub struct RocCurve<T> {
 
 /// The curve of true-positive against false-positive rates (ROC) of a score, with equal scores in one step.
 ///
-/// `real` are scores of positives, `fake` those of negatives. The reductions say how samples count: `Weighted` by weights, which
-/// are divided by their sum, else each alike. The points are those of scikit-learn's `roc_curve` with `drop_intermediate=False`.
-/// A score of +inf shares the first threshold's number and has a point of its own.
+/// `real` are scores of positives, `fake` those of negatives. The reductions say how samples count: `Weighted` by
+/// weights, which are divided by their sum, else each alike. The points are those of scikit-learn's `roc_curve` with
+/// `drop_intermediate=False`. A score of +inf shares the first threshold's number and has a point of its own.
 ///
 /// # Errors
 ///
-/// [`Error::Empty`] for a side without samples; [`Error::Value`] for a score that is NaN or a weight that is not finite or below 0;
-/// [`Error::Shape`]; [`Error::NoMass`] where all weights of a side are 0. A sample of weight 0 is never looked at.
+/// [`Error::Empty`] for a side without samples; [`Error::Value`] for a score that is NaN or a weight that is not finite
+/// or below 0; [`Error::Shape`]; [`Error::NoMass`] where all weights of a side are 0. A sample of weight 0 is never
+/// looked at.
 ///
 /// # Examples
 ///

@@ -1,7 +1,8 @@
 //! Wald's sequential probability ratio test (SPRT).
 
 use crate::error::Position;
-use crate::{Error, Result, check};
+use crate::reduction::to_finite;
+use crate::{Result, check};
 
 /// Wald's sequential probability ratio test (SPRT): observe until the log-likelihood ratio leaves an interval.
 ///
@@ -9,10 +10,10 @@ use crate::{Error, Result, check};
 /// B = \ln \frac{\beta}{1 - \alpha} < \sum_{i \le n} \ln \frac{p(x_i)}{q(x_i)} < A = \ln \frac{1 - \beta}{\alpha} \quad \text{while it goes on}
 /// ```
 ///
-/// `q` is the null hypothesis, `p` the alternative. At `A` or above the null is rejected, at `B` or below it is accepted. Of all tests
-/// with these rates of error none needs fewer observations in the mean, under either hypothesis (Wald and Wolfowitz). The
-/// boundaries are Wald's, which take the sum to end exactly on one of them: it ends beyond, and the true rates `α'`, `β'` satisfy
-/// `α' <= α / (1 - β)`, `β' <= β / (1 - α)` and `α' + β' <= α + β`.
+/// `q` is the null hypothesis, `p` the alternative. At `A` or above the null is rejected, at `B` or below it is
+/// accepted. Of all tests with these rates of error none needs fewer observations in the mean, under either hypothesis
+/// (Wald and Wolfowitz). The boundaries are Wald's, which take the sum to end exactly on one of them: it ends beyond,
+/// and the true rates `α'`, `β'` satisfy `α' <= α / (1 - β)`, `β' <= β / (1 - α)` and `α' + β' <= α + β`.
 ///
 /// # Examples
 ///
@@ -91,30 +92,31 @@ impl Sprt {
         Ok((beta.ln() - (-alpha).ln_1p(), (-beta).ln_1p() - alpha.ln()))
     }
 
-    /// Wald's approximation of the mean number of observations until the end, where each adds `drift` to the log-ratio in the mean:
+    /// Wald's approximation of the mean number of observations until the end, where each adds `drift` to the log-ratio
+    /// in the mean:
     ///
     /// ```math
     /// \frac{\alpha A + (1 - \alpha) B}{d} \text{ under the null } (d < 0), \qquad \frac{(1 - \beta) A + \beta B}{d} \text{ under the alternative } (d > 0)
     /// ```
     ///
-    /// Under the null the drift is `-KL(q ‖ p)`, under the alternative `KL(p ‖ q)`. It neglects by how much the sum passes its
-    /// boundary, so that it is a little below the truth, the less the smaller the drift.
+    /// Under the null the drift is `-KL(q ‖ p)`, under the alternative `KL(p ‖ q)`. It neglects by how much the sum
+    /// passes its boundary, so that it is a little below the truth, the less the smaller the drift.
     ///
     /// # Errors
     ///
-    /// As [`Sprt::start`]; [`Error::Parameter`] for a drift that is 0 or not finite; [`Error::Overflow`] for one so small that the
-    /// number does not fit.
+    /// As [`Sprt::start`]; [`Error::Parameter`] for a drift that is 0 or not finite; [`Error::Overflow`] for one so
+    /// small that the number does not fit.
     pub fn expected_observations(&self, drift: f64) -> Result<f64> {
         let (lower, upper) = self.boundaries()?;
         check::parameter("drift", drift, "finite and not 0", drift.is_finite() && drift != 0.0)?;
         let rejected = if drift < 0.0 { self.alpha } else { 1.0 - self.beta };
-        let number = (rejected * upper + (1.0 - rejected) * lower) / drift;
-        if number.is_finite() { Ok(number) } else { Err(Error::overflow::<f64>("drift", Position::default())) }
+        to_finite((rejected * upper + (1.0 - rejected) * lower) / drift, "drift", Position::default())
     }
 }
 
 impl SprtRun {
-    /// Adds the log-ratio `ln p(x) / q(x)` of an observation, or of several together. What comes after the end changes nothing.
+    /// Adds the log-ratio `ln p(x) / q(x)` of an observation, or of several together. What comes after the end changes
+    /// nothing.
     ///
     /// ±inf decides at once: one hypothesis rules the observation out.
     ///

@@ -22,10 +22,11 @@ pub struct Wilks {
 /// D = 2\, (\ell_1 - \ell_0), \qquad p = \Pr(\chi^2_k \ge D)
 /// ```
 ///
-/// `null` is the largest log-likelihood `ℓ₀` of the smaller model, `alternative` that of the larger one, `ℓ₁`, in nats over the same data;
-/// `degrees` is k, the number of parameters that the smaller one fixes. The distribution is that of large samples with the truth inside
-/// the larger model's range of parameters; a truth on its border (a variance of 0, a share of 0) makes the test conservative. The
-/// larger model cannot be less likely: where `ℓ₁ < ℓ₀` one of the fits has not converged, which is an error beyond rounding.
+/// `null` is the largest log-likelihood `ℓ₀` of the smaller model, `alternative` that of the larger one, `ℓ₁`, in nats
+/// over the same data; `degrees` is k, the number of parameters that the smaller one fixes. The distribution is that of
+/// large samples with the truth inside the larger model's range of parameters; a truth on its border (a variance of 0,
+/// a share of 0) makes the test conservative. The larger model cannot be less likely: where `ℓ₁ < ℓ₀` one of the fits
+/// has not converged, which is an error beyond rounding.
 ///
 /// # Errors
 ///
@@ -66,9 +67,9 @@ pub fn wilks(null: f64, alternative: f64, degrees: u32) -> Result<Wilks> {
 /// \operatorname{erfc} \sqrt y + e^{-y} \sum_{j=1}^{(k-1)/2} y^{j-1/2} / \Gamma(j + \tfrac12) & k \text{ odd} \end{cases}, \qquad y = \frac x2
 /// ```
 ///
-/// For a whole number of degrees the regularized incomplete gamma function is a finite sum of terms above 0: no series is cut off, and
-/// the tail keeps its digits down to the smallest numbers. Relative error below `1e-13` up to 100 degrees, and `1e-11` up to a
-/// million; terms too small to be seen are not formed.
+/// For a whole number of degrees the regularized incomplete gamma function is a finite sum of terms above 0: no series
+/// is cut off, and the tail keeps its digits down to the smallest numbers. Relative error below `1e-13` up to 100
+/// degrees, and `1e-11` up to a million; terms too small to be seen are not formed.
 ///
 /// # Errors
 ///
@@ -121,8 +122,8 @@ fn falling(factor: impl Fn(f64) -> f64, count: f64) -> f64 {
     sum
 }
 
-/// `y^a e^-y / Γ(a + 1)`, by the deviance for a large `a` (Loader 2000), where its logarithm would be a small difference of large
-/// numbers.
+/// `y^a e^-y / Γ(a + 1)`, by the deviance for a large `a` (Loader 2000), where its logarithm would be a small
+/// difference of large numbers.
 fn poisson(a: f64, y: f64) -> f64 {
     if a < 16.0 {
         return (a * y.ln() - y).exp() / libm::tgamma(a + 1.0);

@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, ArrayView1, Dimension};
 
 use crate::math::{sigmoid, softplus};
 use crate::ratio::Samples;
-use crate::{Error, Real, Result, reduction};
+use crate::{Error, Real, Result, check, reduction};
 
 /// A line through log-ratios, `a r + b`, that calibrates them: logistic regression on them alone (Platt scaling).
 ///
@@ -12,8 +12,9 @@ use crate::{Error, Real, Result, reduction};
 /// \min_{a, b}\; \mathbb{E}_p \operatorname{softplus}(-(a r + b)) + \mathbb{E}_q \operatorname{softplus}(a r + b)
 /// ```
 ///
-/// Each side counts alike however many samples it has, so that what comes out is `ln p/q` and no log-odds of a sample. A calibrated
-/// ratio has `a = 1`, `b = 0`; an overconfident one a slope below 1. Take samples that the ratio was not fitted to.
+/// Each side counts alike however many samples it has, so that what comes out is `ln p/q` and no log-odds of a sample.
+/// A calibrated ratio has `a = 1`, `b = 0`; an overconfident one a slope below 1. Take samples that the ratio was not
+/// fitted to.
 ///
 /// The loss is convex in both; Newton's method, with steps that never raise it, ends with a full step from where the gradient is
 /// below `1e-10` of its scale. The minimum exists where the sides overlap. The unit is that of the middle of the log-ratios, so
@@ -22,8 +23,9 @@ use crate::{Error, Real, Result, reduction};
 /// # Errors
 ///
 /// [`Error::NothingToAverage`] for a side without samples; [`Error::Value`] for a log-ratio that is not finite, and where all
-/// log-ratios of one side are at or above all of the other, so that no slope is steep enough (the first number of the real side
-/// is named); [`Error::Unfinished`] where rounding leaves the gradient above its bound, as with log-ratios beyond 1e100.
+/// log-ratios of one side are at or above all of the other, so that no slope is steep enough (the first number of the
+/// real side is named); [`Error::Unfinished`] where rounding leaves the gradient above its bound, as with log-ratios
+/// beyond 1e100.
 ///
 /// # Examples
 ///
@@ -78,10 +80,7 @@ pub(super) fn check_finite<T: Real>(argument: &'static str, side: ArrayView1<'_,
     if side.is_empty() {
         return Err(Error::NothingToAverage { argument });
     }
-    match side.iter().position(|x| !x.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(Error::Value { argument, position: at.into(), value: side[at].as_f64(), allowed: "finite" }),
-    }
+    check::all_finite(argument, side)
 }
 
 pub(in crate::ratio) fn fit<T: Real>(log_ratios: Samples<ArrayView1<'_, T>>) -> Result<RatioCalibration> {

@@ -12,15 +12,15 @@ use crate::{Real, Reduction, Result};
 /// \ln \frac1m \sum_{j} e^{r(x^q_j)}, \qquad \ln \frac1n \sum_i e^{-r(x^p_i)}
 /// ```
 ///
-/// `r` are estimated log-ratios `ln p/q` at samples that they were not fitted to. Above 0 on the fake side the ratio is too large
-/// where `q` is, and as an importance weight too large in total; the second says the same of its inverse. A constant error of `r` is
-/// in both, with opposite signs. Both may be 0 for a wrong ratio; a heavy tail may be missing from the samples. In logarithms,
-/// so that no ratio overflows.
+/// `r` are estimated log-ratios `ln p/q` at samples that they were not fitted to. Above 0 on the fake side the ratio is
+/// too large where `q` is, and as an importance weight too large in total; the second says the same of its inverse. A
+/// constant error of `r` is in both, with opposite signs. Both may be 0 for a wrong ratio; a heavy tail may be missing
+/// from the samples. In logarithms, so that no ratio overflows.
 ///
 /// # Errors
 ///
-/// [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a side without samples; [`Error::Value`](crate::Error::Value) for
-/// a log-ratio that is not finite.
+/// [`Error::NothingToAverage`](crate::Error::NothingToAverage) for a side without samples;
+/// [`Error::Value`](crate::Error::Value) for a log-ratio that is not finite.
 ///
 /// # Examples
 ///

@@ -2,7 +2,6 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::error::Position;
 use crate::ratio::Samples;
 use crate::reduction::{self, to_finite};
 use crate::{Error, Real, Result, check, gemm};
@@ -15,10 +14,7 @@ pub(super) fn read<T: Real>(features: Samples<ArrayView2<'_, T>>) -> Result<Samp
         if side.is_empty() {
             return Err(Error::Empty { argument });
         }
-        if let Some(((i, l), x)) = side.indexed_iter().find(|(_, x)| !x.is_finite()) {
-            let position = Position(vec![i, l]);
-            return Err(Error::Value { argument, position, value: x.as_f64(), allowed: "finite" });
-        }
+        check::all_finite(argument, side.view())?;
     }
     Ok(features.map(|side| side.mapv(|x| x.as_f64())))
 }

@@ -24,7 +24,8 @@ const CENTERING: f64 = 0.1;
 ///
 /// It is the minimum of `-mean ln (A w) + Σ w` over `w >= 0`, which Newton's method approaches from within: the conditions
 /// `1 - g = z`, `w z = μ` with μ falling to 0, for `g = mean A / (A w)`. By Jensen's inequality no proportions are better by
-/// more than `ln max g` (at `Σ w = 1`), so the end is proven, whatever the way. All entries of `A` are `>= 0` and no row is 0.
+/// more than `ln max g` (at `Σ w = 1`), so the end is proven, whatever the way. All entries of `A` are `>= 0` and no
+/// row is 0.
 pub(super) fn proportions(matrix: &Array2<f64>, tolerance: f64, most: u32) -> Option<Proportions> {
     let mut matrix = matrix.clone();
     // A factor of a row changes nothing.

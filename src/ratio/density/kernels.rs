@@ -5,9 +5,9 @@ use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, ArrayView2};
 use crate::math::exp;
 use crate::ratio::Samples;
 use crate::ratio::points::{Clouds, Points};
-use crate::reduction::{self, to_real};
+use crate::reduction::{self, to_finite};
 use crate::simd::{Kernel, dispatch};
-use crate::{Error, Real, Result, check, parallel};
+use crate::{Real, Result, check, parallel};
 
 /// Gaussian kernels of one width around some centers, as features of points.
 ///
@@ -42,8 +42,8 @@ impl<T: Real> GaussianKernels<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for the width; [`Error::Shape`] for points of another dimension than the centers; [`Error::Value`]
-    /// for coordinates that are not finite.
+    /// [`Error::Parameter`] for the width; [`Error::Shape`] for points of another dimension than the centers;
+    /// [`Error::Value`] for coordinates that are not finite.
     pub fn features(&self, points: &ArrayRef2<T>) -> Result<Array2<T>> {
         T::gaussian_features(self.centers.view(), self.width, points.view(), "points")
     }
@@ -133,14 +133,10 @@ pub(in crate::ratio) fn linear<T: Real>(
     features: ArrayView2<'_, T>,
     coefficients: ArrayView1<'_, T>,
 ) -> Result<Array1<T>> {
-    if let Some(l) = coefficients.iter().position(|x| !x.is_finite()) {
-        let value = coefficients[l].as_f64();
-        return Err(Error::Value { argument: "coefficients", position: l.into(), value, allowed: "finite" });
-    }
+    check::all_finite("coefficients", coefficients)?;
     let ratio = |(i, row): (usize, ArrayView1<'_, T>)| {
         let terms = row.iter().zip(coefficients).map(|(feature, coefficient)| feature.as_f64() * coefficient.as_f64());
-        let ratio = reduction::sum(&terms.collect::<Vec<_>>());
-        if ratio.is_finite() { to_real(ratio, "points", i) } else { Err(Error::overflow::<T>("points", i)) }
+        to_finite(reduction::sum(&terms.collect::<Vec<_>>()), "points", i)
     };
     features.rows().into_iter().enumerate().map(ratio).collect()
 }

@@ -17,19 +17,20 @@ use crate::{Error, Real, Result, check};
 /// r(x) = \sum_l \theta_l \varphi_l(x)
 /// ```
 ///
-/// Where `r` is the ratio this is least in the Kullback-Leibler divergence of `p` from `r q`. The features are `real`, `[n, b]`, at
-/// the samples of the numerator `p`, and `fake`, `[m, b]`, at those of the denominator `q`. The problem is convex. In units
-/// in which each feature has the mean 1 under `q` it is that of the proportions of a mixture, solved by an interior-point method in
-/// `f64` that ends when the mean log-likelihood is **proven** to lie within `tolerance` of the maximum; usually in 10 to 20
-/// steps, each of one Cholesky factorization of `[b, b]`. Coefficients that are 0 at the maximum are about as small as the
-/// tolerance, and above 0. The ratio is normalized to rounding.
+/// Where `r` is the ratio this is least in the Kullback-Leibler divergence of `p` from `r q`. The features are `real`,
+/// `[n, b]`, at the samples of the numerator `p`, and `fake`, `[m, b]`, at those of the denominator `q`. The problem is
+/// convex. In units in which each feature has the mean 1 under `q` it is that of the proportions of a mixture, solved
+/// by an interior-point method in `f64` that ends when the mean log-likelihood is **proven** to lie within `tolerance`
+/// of the maximum; usually in 10 to 20 steps, each of one Cholesky factorization of `[b, b]`. Coefficients that are 0
+/// at the maximum are about as small as the tolerance, and above 0. The ratio is normalized to rounding.
 ///
 /// # Errors
 ///
-/// - [`Error::Parameter`]: the tolerance. [`Error::Shape`], [`Error::Empty`]: sides of different widths, or without samples or features.
+/// - [`Error::Parameter`]: the tolerance. [`Error::Shape`], [`Error::Empty`]: sides of different widths, or without
+///   samples or features.
 /// - [`Error::Value`]: a feature that is not finite or below 0; a numerator sample at which all features are 0, whose
 ///   log-ratio would be -inf; a feature that is 0 at every denominator sample and not at every numerator one, with which the
-///   likelihood has no bound. Wider kernels mend both.
+///   likelihood has no bound. Wider kernels avoid both.
 /// - [`Error::Unfinished`]: the gap was not closed in the steps that `max_steps` allows, or not within rounding.
 /// - [`Error::Overflow`]: a coefficient does not fit the type.
 ///
@@ -63,7 +64,7 @@ pub struct Kliep {
 }
 
 impl Default for Kliep {
-    /// A gap of 1e-9, which no estimate from samples feels, in 100 steps.
+    /// A gap of 1e-9, far below the sampling error of any estimate, in at most 100 steps.
     fn default() -> Self {
         Self { tolerance: 1e-9, max_steps: 100 }
     }
@@ -93,8 +94,9 @@ impl Kliep {
         T::kliep_fit(self, features)
     }
 
-    /// The mean log-ratio of numerator samples that a fit has not seen, of which more is better: the samples `f, f + k, ..` are
-    /// left out of the fit that judges them, for each `f` below `k = folds`. All denominator samples are in every fit.
+    /// The mean log-ratio of numerator samples that a fit has not seen, of which the largest is the best: the samples
+    /// `f, f + k, ..` are left out of the fit that judges them, for each `f` below `k = folds`. All denominator samples
+    /// are in every fit.
     ///
     /// # Errors
     ///
@@ -119,8 +121,8 @@ impl Kliep {
         Ok(KernelRatio { kernels, coefficients })
     }
 
-    /// The width of greatest [`Kliep::cross_validate`] among these, and that score, for kernels around `centers`. Of equal scores the
-    /// first is taken.
+    /// The width of greatest [`Kliep::cross_validate`] among these, and that score, for kernels around `centers`. Of
+    /// equal scores the first is taken.
     ///
     /// # Errors
     ///

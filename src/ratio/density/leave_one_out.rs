@@ -7,7 +7,7 @@ use super::features::{column_means, read};
 use crate::error::Position;
 use crate::factor::Factor;
 use crate::ratio::Samples;
-use crate::reduction::{self, to_real};
+use crate::reduction::{self, to_finite};
 use crate::{Error, Real, Result, parallel};
 
 /// Samples that make one job.
@@ -25,11 +25,7 @@ pub(in crate::ratio) fn score<T: Real>(rulsif: &RuLsif, features: Samples<ArrayV
     parallel::for_each(jobs, bytes, |(job, terms): (usize, &mut [f64])| {
         terms.iter_mut().enumerate().for_each(|(i, term)| *term = without.term(job * BLOCK + i));
     });
-    let mean = reduction::sum(&terms) / n as f64;
-    match mean.is_finite() {
-        true => to_real(mean, "lambda", Position::default()),
-        false => Err(Error::overflow::<T>("lambda", Position::default())),
-    }
+    to_finite(reduction::sum(&terms) / n as f64, "lambda", Position::default())
 }
 
 /// What all samples share: `A = H + λI` with `n - 1` and `m - 1` in the place of the counts.

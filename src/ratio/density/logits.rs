@@ -12,8 +12,8 @@ use crate::{Real, Result, check};
 /// ```
 ///
 /// `counts` are what the classifier was trained on: the numbers of samples of both sides, or their total weights; with a loss
-/// that averages each side, 1 and 1. By Bayes' rule the logit of the best classifier is the log-ratio plus the logarithm of the
-/// prior odds. The derivative by each logit is 1.
+/// that averages each side, 1 and 1. By Bayes' rule the logit of the best classifier is the log-ratio plus the
+/// logarithm of the prior odds. The derivative by each logit is 1.
 ///
 /// # Errors
 ///

@@ -8,9 +8,9 @@
 //! | [`RatioCalibration`] | slope and intercept of log-ratios | logistic regression |
 //! | [`RatioCheck`] | nothing: whether `E_q p/q` and `E_p q/p` are 1 | two log-sum-exps |
 //!
-//! `real` is the numerator `p`, `fake` the denominator `q`. Features `[n, b]` are the values of `b` functions at the points of a side;
-//! [`GaussianKernels`] makes them of points, and [`KernelRatio`] is the fitted function. Neural ratios come from
-//! [`Ddo`](crate::ratio::Ddo) and the other discriminators. All is computed in `f64`.
+//! `real` is the numerator `p`, `fake` the denominator `q`. Features `[n, b]` are the values of `b` functions at the
+//! points of a side; [`GaussianKernels`] makes them of points, and [`KernelRatio`] is the fitted function. Neural
+//! ratios come from [`Ddo`](crate::ratio::Ddo) and the other discriminators. All is computed in `f64`.
 
 mod calibration;
 mod check;

@@ -21,16 +21,16 @@ use crate::{Error, Real, Result, check};
 /// h = \tfrac1n \Phi_p^\top 1
 /// ```
 ///
-/// The features are `real`, `[n, b]`, at the samples of the numerator `p`, and `fake`, `[m, b]`, at those of the denominator `q`.
-/// What is fitted is `p / (α p + (1 - α) q)`, which for `α > 0` is at most `1/α`, and so is learned from fewer samples than `p/q`,
-/// which may be without bound. The solution is one Cholesky factorization of `[b, b]`, in `f64`. Coefficients are not bounded
-/// below: the first authors set negative ones to 0 afterwards, RuLSIF's do not.
+/// The features are `real`, `[n, b]`, at the samples of the numerator `p`, and `fake`, `[m, b]`, at those of the
+/// denominator `q`. What is fitted is `p / (α p + (1 - α) q)`, which for `α > 0` is at most `1/α`, and so is learned
+/// from fewer samples than `p/q`, which may be without bound. The solution is one Cholesky factorization of `[b, b]`,
+/// in `f64`. Coefficients are not bounded below: the first authors set negative ones to 0 afterwards, RuLSIF's do not.
 ///
 /// # Errors
 ///
-/// [`Error::Parameter`] for a hyper-parameter; [`Error::Shape`] for sides of different widths; [`Error::Empty`] for a side without
-/// samples or features; [`Error::Value`] for a feature that is not finite; [`Error::Overflow`] for features whose squares do not
-/// fit, or a matrix that is not positive definite by rounding: `λ` is too small for them.
+/// [`Error::Parameter`] for a hyper-parameter; [`Error::Shape`] for sides of different widths; [`Error::Empty`] for a
+/// side without samples or features; [`Error::Value`] for a feature that is not finite; [`Error::Overflow`] for
+/// features whose squares do not fit, or a matrix that is not positive definite by rounding: `λ` is too small for them.
 ///
 /// # Examples
 ///
@@ -55,7 +55,8 @@ use crate::{Error, Real, Result, check};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RuLsif {
-    /// How much of the numerator is in the denominator, in `[0, 1)`. Default 0, uLSIF; the authors of RuLSIF have 0.1 and 0.5.
+    /// How much of the numerator is in the denominator, in `[0, 1)`. Default 0, uLSIF; the authors of RuLSIF have 0.1
+    /// and 0.5.
     pub alpha: f64,
     /// Weight of the squared coefficients, finite and `> 0`. Default 0.1, from the middle of the usual grid of powers of 10;
     /// [`RuLsif::choose`] chooses.
@@ -91,8 +92,8 @@ impl RuLsif {
         T::rulsif_fit(self, features)
     }
 
-    /// The leave-one-out score, of which less is better: the mean criterion, without `λ`, at the `i`-th sample of both sides with
-    /// the coefficients of all others.
+    /// The leave-one-out score, of which the smallest is the best: the mean criterion, without `λ`, at the `i`-th sample of both
+    /// sides with the coefficients of all others.
     ///
     /// ```math
     /// \frac1N \sum_{i=1}^N \tfrac{\alpha}{2} r_{-i}(x^p_i)^2 + \tfrac{1-\alpha}{2} r_{-i}(x^q_i)^2 - r_{-i}(x^p_i), \qquad N = \min(n, m)
@@ -138,8 +139,8 @@ impl RuLsif {
         Ok(KernelRatio { kernels, coefficients })
     }
 
-    /// The width and `λ` of least leave-one-out score among all pairs of these, for kernels around `centers` and this `α`. Of equal
-    /// scores the first is taken; the field `lambda` is not looked at.
+    /// The width and `λ` of least leave-one-out score among all pairs of these, for kernels around `centers` and this
+    /// `α`. Of equal scores the first is taken; the field `lambda` is not looked at.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use crate::{Real, Result};
 ///
 /// A critic that gives any number `v` needs an output activation, since the conjugate `f*` is finite on a part of the line
 /// only. The crate's generators take `T(v) = f'(e^v)`: at the supremum of the bound `v` is the log-ratio `ln(p/q)`, whatever
-/// the divergence. Then `f*(T(v)) = e^v f'(e^v) - f(e^v)`, which each writes in a form that overflows nowhere else than it
-/// must. Total variation, whose `f'` is a step, takes `½ tanh v` (f-GAN's).
+/// the divergence. Then `f*(T(v)) = e^v f'(e^v) - f(e^v)`, which each writes in a form that overflows only where its
+/// exact result does. Total variation, whose `f'` is a step, takes `½ tanh v` (f-GAN's).
 ///
 /// | generator | `T(v)` | `f*(T(v))` |
 /// |---|---|---|
@@ -36,10 +36,11 @@ pub trait CriticOutput: Generator {
 /// ```
 ///
 /// `v` is any number; its values stand where a [`RatioObjective`](crate::ratio::RatioObjective) has log-ratios, on samples
-/// of the data `p` as `real`, of the generator's distribution `q` as `fake`. [`CriticOutput`] says what `T` is: equality holds
-/// at `v = ln(p/q)` for all generators of the crate but total variation. With Jensen-Shannon it is half of the logistic
-/// discriminator, [`Ddo`](crate::ratio::Ddo)`::default()`, less `ln 2`. A critic that gives `T` itself takes
-/// [`VariationalBound`](crate::ratio::bound::VariationalBound). The generator of `q` minimizes `-f*(T)` or `-T`: see [`FGan::minimax`].
+/// of the data `p` as `real`, of the generator's distribution `q` as `fake`. [`CriticOutput`] says what `T` is:
+/// equality holds at `v = ln(p/q)` for all generators of the crate but total variation. With Jensen-Shannon it is half
+/// of the logistic discriminator, [`Ddo`](crate::ratio::Ddo)`::default()`, less `ln 2`. A critic that gives `T` itself
+/// takes [`VariationalBound`](crate::ratio::bound::VariationalBound). The generator of `q` minimizes `-f*(T)` or `-T`:
+/// see [`FGan::minimax`].
 ///
 /// Slopes of χ² and KL grow with the ratio; where one leaves the type the loss is
 /// [`Error::Overflow`](crate::Error::Overflow).
@@ -73,7 +74,7 @@ pub struct FGan<G> {
 }
 
 impl<G: CriticOutput + Copy> FGan<G> {
-    /// The generator's loss of the game of minimum and maximum, `-f*(T)`: it reduces the divergence against the best critic.
+    /// The generator's loss of the minimax game, `-f*(T)`: it reduces the divergence against the best critic.
     #[must_use]
     pub fn minimax(&self) -> GeneratorLoss<Self> {
         GeneratorLoss { discriminator: *self, pull: Pull::Saturating }

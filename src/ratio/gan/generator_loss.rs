@@ -69,11 +69,11 @@ pub struct GeneratorLoss<L> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Pull {
-    /// The loss of real samples, taken at generated ones: they shall be taken for real. Where the discriminator is sure
-    /// of itself the gradient stays.
+    /// The loss of real samples, taken at generated ones: the discriminator should take them for real. Where the
+    /// discriminator rejects a sample with certainty the gradient does not vanish.
     NonSaturating,
-    /// Minus the loss of generated samples: the other player of one game of minimum and maximum. Where the discriminator is
-    /// sure of itself the gradient vanishes.
+    /// Minus the loss of generated samples: generator and discriminator then play one minimax game. Where the
+    /// discriminator rejects a sample with certainty the gradient vanishes.
     Saturating,
 }
 

@@ -20,9 +20,9 @@ use crate::{Error, Real, Reduction, Result, Target, check};
 /// embeddings, candidates and `τ`. A weight for each task is one for each of its examples, `Reduction::Weighted`; where the
 /// candidates are the other side of the batch and `y = 0, 1, ..`, it is InfoNCE in one direction.
 ///
-/// Lengths of embeddings change nothing, and no gradient points along an embedding. `0 <= L <= ln C + 2/τ`; it is `ln C` where
-/// all candidates are alike. Similarities are products of unit rows, in blocks by [`LinearCrossEntropy`], so that the
-/// `[B, C]` similarities are not held as a whole.
+/// Lengths of embeddings change nothing, and no gradient points along an embedding. `0 <= L <= ln C + 2/τ`; it is
+/// `ln C` where all candidates are alike. Similarities are products of unit rows, in blocks by [`LinearCrossEntropy`],
+/// so that the `[B, C]` similarities are not held as a whole.
 ///
 /// # Errors
 ///
@@ -191,8 +191,8 @@ pub(in crate::ratio) fn each<T: Real>(
     objective().each(&rows.hidden, rows.head(), targets).map_err(own::<T>)
 }
 
-/// An error under the names of this objective, whose own arrays have been checked: what the linear form finds in the rows that
-/// it is given has overflowed on the way there.
+/// An error under the names of this objective, whose own arrays have been checked: what the linear form finds in the
+/// rows that it is given has overflowed on the way there.
 fn own<T: Real>(error: Error) -> Error {
     let error = match error {
         Error::Value { argument: argument @ ("hidden" | "logits" | "weight"), position, .. } => {

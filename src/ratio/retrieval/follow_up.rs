@@ -2,7 +2,6 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2};
 
-use crate::error::Position;
 use crate::reduction::to_finite;
 use crate::{Error, Real, Result, check};
 
@@ -36,8 +35,8 @@ pub struct FollowUp {
 /// `log_probs` `[N, F]` are log-probabilities, summed over tokens and in nats, of `F` fixed utterances after each of `N`
 /// responses to one prompt; `lengths` `[F]` are the numbers of their tokens. `K` is the number of categories; the paper has
 /// six, of ten utterances each. The code of the paper averages raw logits at positions that are not shifted: this is the
-/// formula of the paper. A number added to every `log_probs / lengths` changes nothing, and exchanging the reactions turns the
-/// sign.
+/// formula of the paper. A number added to every `log_probs / lengths` changes nothing, and exchanging the reactions
+/// turns the sign.
 ///
 /// Rewards become preferences by [`best_and_worst`]. They are linear, and [`follow_up_reward_backward`] is the way back.
 ///
@@ -116,11 +115,7 @@ pub(in crate::ratio) fn rewards<T: Real>(
     check::shape("log_probs", log_probs.shape(), &[log_probs.nrows(), follow_ups.len()])?;
     let factors = factors(lengths, follow_ups)?;
     let reward = |(n, row): (usize, ArrayView1<'_, T>)| {
-        let wrong = row.iter().position(|x| !x.is_finite());
-        if let Some(f) = wrong {
-            let (position, value) = (Position(vec![n, f]), row[f].as_f64());
-            return Err(Error::Value { argument: "log_probs", position, value, allowed: "finite" });
-        }
+        check::finite_row("log_probs", &[n], row)?;
         to_finite(row.iter().zip(&factors).map(|(x, factor)| x.as_f64() * factor).sum(), "log_probs", n)
     };
     log_probs.rows().into_iter().enumerate().map(reward).collect()
@@ -133,10 +128,7 @@ pub(in crate::ratio) fn backward<T: Real>(
     cotangent: ArrayView1<'_, T>,
 ) -> Result<Array2<T>> {
     let factors = factors(lengths, follow_ups)?;
-    if let Some(n) = cotangent.iter().position(|x| !x.is_finite()) {
-        let value = cotangent[n].as_f64();
-        return Err(Error::Value { argument: "cotangent", position: n.into(), value, allowed: "finite" });
-    }
+    check::all_finite("cotangent", cotangent)?;
     let mut out = Array2::zeros((cotangent.len(), factors.len()));
     for ((n, f), slope) in out.indexed_iter_mut() {
         *slope = to_finite(cotangent[n].as_f64() * factors[f], "cotangent", n)?;

@@ -8,8 +8,8 @@ use crate::math::{sigmoid, softplus};
 use crate::reduction::{pairwise, to_finite};
 use crate::{Error, Real, Reduction, Result, check};
 
-/// Contrastive term of a goal-conditioned reward model: a state shall point to where its own good trajectory goes, and not
-/// to where a bad one went.
+/// Contrastive term of a goal-conditioned reward model: a hidden state should have a high cosine with
+/// later states of its own good trajectory, and a low one with states of a bad trajectory.
 ///
 /// ```math
 /// \text{before the log: } L_b = -\lambda \ln \frac1S \sum_s \sigma(c_{bs}) - \lambda \ln \frac1S \sum_s \sigma(-c^-_{bs}),
@@ -23,9 +23,9 @@ use crate::{Error, Real, Reduction, Result, check};
 /// before the logarithm, their paper the mean of logarithms, which is never smaller. The whole loss of the paper adds
 /// [`BradleyTerry`](crate::preference::BradleyTerry) of the rewards.
 ///
-/// Since cosines are bounded the term lies in `λ [0.6265, 2.6265]`, and is `λ 2 ln 2` for orthogonal states. Lengths of states
-/// change nothing. Sums are taken in `f64`. Reductions are over the `B` pairs. The value of a state at test time is its cosine
-/// with the mean of good goals.
+/// Since cosines are bounded the term lies in `λ [0.6265, 2.6265]`, and is `λ 2 ln 2` for orthogonal states. Lengths of
+/// states change nothing. Sums are taken in `f64`. Reductions are over the `B` pairs. The value of a state at test time
+/// is its cosine with the mean of good goals.
 ///
 /// # Errors
 ///
@@ -121,7 +121,7 @@ impl GoalContrast {
         loss
     }
 
-    /// The loss of cosines that shall be large.
+    /// The loss of cosines that should be large.
     fn side(&self, cosines: &mut [f64]) -> f64 {
         let n = cosines.len() as f64;
         let sum = |f: fn(f64) -> f64| pairwise(&cosines.iter().map(|&c| f(c)).collect::<Vec<_>>());

@@ -1,10 +1,8 @@
 //! Hidden states of pairs of responses: their directions and cosines, and the way back into them.
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array3, ArrayView1, ArrayView3};
 
-use super::directions::Length;
-use crate::error::Position;
-use crate::rowwise::{RowJobs, RowsMut};
+use crate::rowwise::{RowJobs, RowLength, RowsMut};
 use crate::{Error, Real, Result, check};
 
 /// One thing for each kind of states.
@@ -69,15 +67,9 @@ impl<T: Real> States<T> {
     }
 
     /// The direction of one state, and its length.
-    fn unit(&self, name: &'static str, of: &[T], pair: usize, sample: usize) -> Result<(Vec<f64>, Length)> {
+    fn unit(&self, name: &'static str, of: &[T], pair: usize, sample: usize) -> Result<(Vec<f64>, RowLength)> {
         let state = &of[(pair * self.samples + sample) * self.size..][..self.size];
-        let length = Length::of(name, sample, state).map_err(|error| match error {
-            Error::Value { argument, position, value, allowed } => {
-                let position = Position([vec![pair], position.0].concat());
-                Error::Value { argument, position, value, allowed }
-            }
-            error => error,
-        })?;
+        let length = RowLength::checked(name, &[pair, sample], ArrayView1::from(state))?;
         Ok((state.iter().map(|x| length.divide(x.as_f64())).collect(), length))
     }
 }
@@ -86,7 +78,7 @@ impl<T: Real> States<T> {
 pub(super) struct Sample {
     /// Their directions.
     units: [Vec<f64>; 3],
-    lengths: [Length; 3],
+    lengths: [RowLength; 3],
     /// Of the source with the goal and with the negative.
     pub(super) cosines: [f64; 2],
 }

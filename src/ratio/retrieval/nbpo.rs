@@ -21,7 +21,7 @@ use crate::{Real, math};
 /// observed as a negative (the paper: products `U·V` and `P·Q` of embeddings; its start has `γ ≈ 0`). `x` is 1 where the item
 /// was observed as positive, 0 for a sampled negative, anything between is a mixture. `γ → 0` is BPO, the logistic loss of
 /// both labels ([`Bernoulli`](crate::likelihood::Bernoulli), or [`Ddo`](crate::ratio::Ddo) of positives and negatives); at
-/// `γ → 1` a negative says nothing and its loss is 0. BPR, which compares a positive with a negative, is
+/// `γ → 1` a negative carries no information and its loss is 0. BPR, which compares a positive with a negative, is
 /// [`BradleyTerry`](crate::preference::BradleyTerry) of the scores.
 ///
 /// The loss is good to 8 machine epsilons; where a negative is improbable it is formed by adding exponentials and not by the

@@ -2,10 +2,11 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::sides::{Sides, fitting, laid_out};
+use super::sides::{Sides, laid_out};
 use crate::error::Position;
 use crate::ratio::Samples;
 use crate::ratio::pair_sums::{Pairs, Radial};
+use crate::reduction::to_finite;
 use crate::{Real, Result};
 
 /// Energy distance of two sets of points, squared: twice the mean distance between the sides less the mean distances within
@@ -25,8 +26,8 @@ use crate::{Real, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Empty`](crate::Error::Empty) for a side without points; [`Error::Shape`](crate::Error::Shape) for sides of different
-/// dimension; [`Error::Value`](crate::Error::Value) for a coordinate that is not finite;
+/// [`Error::Empty`](crate::Error::Empty) for a side without points; [`Error::Shape`](crate::Error::Shape) for sides of
+/// different dimension; [`Error::Value`](crate::Error::Value) for a coordinate that is not finite;
 /// [`Error::Overflow`](crate::Error::Overflow) where the result does not fit the type.
 ///
 /// # Examples
@@ -91,7 +92,7 @@ impl Radial for MinusDistance {
 pub(in crate::ratio) fn value<T: Real>(points: Samples<ArrayView2<'_, T>>) -> Result<T> {
     let sides = Sides::new(points, 1)?;
     let value = sides.value(&MinusDistance, &sides.means(Pairs::All));
-    fitting(value * sides.clouds.unit, "real", Position::default())
+    to_finite(value * sides.clouds.unit, "real", Position::default())
 }
 
 /// Of a multiple of a distance the slope is in no unit.
@@ -100,5 +101,5 @@ pub(in crate::ratio) fn gradient<T: Real>(points: Samples<ArrayView2<'_, T>>) ->
     let (value, gradient) = sides.gradient(&MinusDistance, &sides.means(Pairs::All));
     let real = laid_out(points.real.dim().into(), &gradient.real, "real")?;
     let fake = laid_out(points.fake.dim().into(), &gradient.fake, "fake")?;
-    Ok((fitting(value * sides.clouds.unit, "real", Position::default())?, Samples { real, fake }))
+    Ok((to_finite(value * sides.clouds.unit, "real", Position::default())?, Samples { real, fake }))
 }

@@ -21,7 +21,7 @@ pub enum RadialKernel {
         /// The width `w`, `> 0`.
         width: f64,
     },
-    /// `(1 + r² / (2 α w²))^-α`, a mixture of Gaussians of all widths, with tails that a far point still feels.
+    /// `(1 + r² / (2 α w²))^-α`, a mixture of Gaussians of all widths, with heavy tails, so that far points have a gradient.
     RationalQuadratic {
         /// The exponent `α`, in `[1e-6, 1e6]`.
         alpha: f64,

@@ -2,17 +2,18 @@
 
 use ndarray::ArrayView2;
 
-use super::sides::{Sides, fitting};
+use super::sides::Sides;
 use crate::error::Position;
 use crate::ratio::Samples;
 use crate::ratio::points::Points;
+use crate::reduction::to_finite;
 use crate::{Real, Result, parallel};
 
 /// Median of the distances between any two of the points of both sides together: the usual width of a kernel.
 ///
 /// Of an even number of pairs it is the lower of the two in the middle, as in torch. Found exactly by counting, in six
-/// passes over the pairs, and no list of them exists. It is 0 where more than half of the pairs coincide; no kernel takes that for a
-/// width. Some authors put the median in the place of `2 w²`, or its square: `width` is `w`.
+/// passes over the pairs, and no list of them exists. It is 0 where more than half of the pairs coincide; no kernel
+/// takes that for a width. Some authors put the median in the place of `2 w²`, or its square: `width` is `w`.
 ///
 /// # Errors
 ///
@@ -58,7 +59,7 @@ pub(in crate::ratio) fn median<T: Real>(points: Samples<ArrayView2<'_, T>>) -> R
         }
         prefix |= (digit as u64) << shift;
     }
-    fitting(f64::from_bits(prefix).sqrt() * clouds.unit, "real", Position::default())
+    to_finite(f64::from_bits(prefix).sqrt() * clouds.unit, "real", Position::default())
 }
 
 /// How many of the squared distances that begin with these bits have which digit next.

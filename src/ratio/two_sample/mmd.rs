@@ -4,10 +4,11 @@ use ndarray::{Array2, ArrayView2};
 
 use super::RadialKernel;
 use super::kernel::KernelSum;
-use super::sides::{Sides, Weights, fitting, laid_out};
+use super::sides::{Sides, Weights, laid_out};
 use crate::error::Position;
 use crate::ratio::Samples;
 use crate::ratio::pair_sums::Pairs;
+use crate::reduction::to_finite;
 use crate::{Real, Result};
 
 /// Which pairs within a side count.
@@ -47,10 +48,11 @@ pub enum MmdEstimator {
 ///
 /// # Errors
 ///
-/// [`Error::Parameter`](crate::Error::Parameter); [`Error::Empty`](crate::Error::Empty) for no kernels or a side without points;
-/// [`Error::Shape`](crate::Error::Shape) for sides of different dimension, or one point where two are needed;
-/// [`Error::Value`](crate::Error::Value) for a coordinate that is not finite; [`Error::Overflow`](crate::Error::Overflow) for a
-/// gradient that does not fit the type, as with widths near the smallest numbers.
+/// [`Error::Parameter`](crate::Error::Parameter); [`Error::Empty`](crate::Error::Empty) for no kernels or a side
+/// without points; [`Error::Shape`](crate::Error::Shape) for sides of different dimension, or one point where two are
+/// needed; [`Error::Value`](crate::Error::Value) for a coordinate that is not finite;
+/// [`Error::Overflow`](crate::Error::Overflow) for a gradient that does not fit the type, as with widths near the
+/// smallest numbers.
 ///
 /// # Examples
 ///
@@ -122,7 +124,7 @@ impl Mmd {
     pub(in crate::ratio) fn compute_value<T: Real>(&self, points: Samples<ArrayView2<'_, T>>) -> Result<T> {
         let (sides, weights) = self.prepared(points)?;
         let kernels = KernelSum { kernels: &self.kernels, unit: sides.clouds.unit };
-        fitting(sides.value(&kernels, &weights), "real", Position::default())
+        to_finite(sides.value(&kernels, &weights), "real", Position::default())
     }
 
     pub(in crate::ratio) fn compute_grad<T: Real>(
@@ -135,6 +137,6 @@ impl Mmd {
         let gradient = gradient.map(|side| side.iter().map(|slope| slope / unit).collect::<Vec<_>>());
         let real = laid_out(points.real.dim().into(), &gradient.real, "real")?;
         let fake = laid_out(points.fake.dim().into(), &gradient.fake, "fake")?;
-        Ok((fitting(value, "real", Position::default())?, Samples { real, fake }))
+        Ok((to_finite(value, "real", Position::default())?, Samples { real, fake }))
     }
 }

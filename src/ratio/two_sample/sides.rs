@@ -2,11 +2,10 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::error::Position;
 use crate::ratio::Samples;
 use crate::ratio::pair_sums::{Pairs, Radial, Wanted, rows, total};
 use crate::ratio::points::{Clouds, Points};
-use crate::reduction::to_real;
+use crate::reduction::write_finite;
 use crate::{Error, Real, Result};
 
 /// Both clouds.
@@ -79,16 +78,6 @@ fn combine(weights: &Weights, [xx, yy, xy]: [f64; 3]) -> f64 {
 /// Numbers in the caller's type.
 pub(super) fn laid_out<T: Real>(shape: [usize; 2], numbers: &[f64], argument: &'static str) -> Result<Array2<T>> {
     let mut out = Array2::zeros(shape);
-    for ((at, to), &from) in out.indexed_iter_mut().zip(numbers) {
-        *to = fitting(from, argument, Position(vec![at.0, at.1]))?;
-    }
+    write_finite(argument, numbers.iter().copied(), out.view_mut())?;
     Ok(out)
-}
-
-/// A number that finite points make.
-pub(super) fn fitting<T: Real>(wide: f64, argument: &'static str, position: Position) -> Result<T> {
-    match wide.is_finite() {
-        true => to_real(wide, argument, position),
-        false => Err(Error::overflow::<T>(argument, position)),
-    }
 }

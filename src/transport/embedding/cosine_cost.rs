@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2};
 
 use super::logits::Logits;
-use crate::error::Position;
+use crate::rowwise::RowLength;
 use crate::{Element, Error, Real, Result};
 
 /// `C_ij = 1 - cos(e_i, e_j)` between the rows of an embedding matrix, in `[0, 2]`.
@@ -68,9 +68,8 @@ pub(in crate::transport) fn normalized<T: Real>(embeddings: Logits<'_, T>) -> Re
     }
     let mut directions = Array2::zeros(embeddings.shape);
     for (i, mut to) in directions.rows_mut().into_iter().enumerate() {
-        let to = to.as_slice_mut().unwrap_or_default();
-        embeddings.rows.copy(i, 0..to.len(), to);
-        normalize(to).map_err(|bad| bad.at(i))?;
+        embeddings.rows.copy(i, 0..to.len(), to.as_slice_mut().unwrap_or_default());
+        RowLength::checked("embeddings", &[i], to.view())?.normalize(to);
     }
     Ok(CosineCost { directions })
 }
@@ -81,36 +80,6 @@ pub(in crate::transport) fn between<T: Real>(cost: &CosineCost<T>, i: usize, j: 
     }
     let cosine = cost.direction(i).dot(&cost.direction(j));
     Some(if i == j { T::zero() } else { (T::one() - cosine).max(T::zero()) })
-}
-
-/// Why a row has no direction.
-enum Bad {
-    Element { column: usize, value: f64 },
-    Zero,
-}
-
-impl Bad {
-    fn at(self, row: usize) -> Error {
-        let (position, value, allowed) = match self {
-            Self::Element { column, value } => (Position(vec![row, column]), value, "finite"),
-            Self::Zero => (row.into(), 0.0, "a row that is not zero"),
-        };
-        Error::Value { argument: "embeddings", position, value, allowed }
-    }
-}
-
-/// Divides by the largest element first, so that no square overflows or vanishes.
-fn normalize<T: Real>(row: &mut [T]) -> std::result::Result<(), Bad> {
-    if let Some(column) = row.iter().position(|x| !x.is_finite()) {
-        return Err(Bad::Element { column, value: row[column].as_f64() });
-    }
-    let largest = row.iter().fold(0.0, |max: f64, x| max.max(x.as_f64().abs()));
-    if largest == 0.0 {
-        return Err(Bad::Zero);
-    }
-    let length = row.iter().map(|x| (x.as_f64() / largest).powi(2)).sum::<f64>().sqrt();
-    row.iter_mut().for_each(|x| *x = T::from_f64(x.as_f64() / largest / length));
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use loglik::metric::{
     Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace,
-    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
-    MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape,
-    TripletSwap, Triplets, VicReg, flops, flops_grad, margin_mse, margin_mse_each, margin_mse_grad, n_pairs,
-    n_pairs_each, n_pairs_grad, paired_scores, paired_scores_backward, score_matrix, score_matrix_backward,
+    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GeneralizedLifted, GlobalOrthogonal, LabeledPairs,
+    LiftedStructure, Matryoshka, MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet,
+    SphereFace, Triplet, TripletShape, TripletSwap, Triplets, VicReg, flops, flops_grad, margin_mse, margin_mse_each,
+    margin_mse_grad, n_pairs, n_pairs_each, n_pairs_grad, paired_scores, paired_scores_backward, score_matrix,
+    score_matrix_backward,
 };
 use loglik::{Real, Reduction};
 use ndarray::{Ix1, Ix2};
@@ -45,6 +46,14 @@ fn batches<T: Real>() -> Vec<Entry<T>> {
         }),
         Entry::new("LiftedStructure, weighted", labeled, |call, out| {
             let loss = LiftedStructure { distance: Distance::SquaredEuclidean, ..LiftedStructure::default() };
+            batch(call, out, &loss, Reduction::Weighted(&call.real::<Ix1>(1)));
+        }),
+        Entry::new("GeneralizedLifted, mean", labeled, |call, out| {
+            let (negative_margin, positive_margin) = (knob(1.5), knob(0.1));
+            mean(call, out, &GeneralizedLifted { negative_margin, positive_margin, ..GeneralizedLifted::default() });
+        }),
+        Entry::new("GeneralizedLifted, weighted", labeled, |call, out| {
+            let loss = GeneralizedLifted { distance: Distance::Cosine, ..GeneralizedLifted::default() };
             batch(call, out, &loss, Reduction::Weighted(&call.real::<Ix1>(1)));
         }),
         Entry::new("BatchHardTriplet, mean", labeled, |call, out| {

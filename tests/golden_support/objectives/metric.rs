@@ -2,9 +2,9 @@
 
 use loglik::metric::{
     Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, ClassMargin, Contrastive, CosFace, Cosent,
-    CosineEmbedding, Distance, EmbeddingObjective, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
-    MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape,
-    TripletSwap, Triplets, VicReg, flops, flops_grad, margin_mse, margin_mse_grad, n_pairs, n_pairs_grad,
+    CosineEmbedding, Distance, EmbeddingObjective, GeneralizedLifted, GlobalOrthogonal, LabeledPairs, LiftedStructure,
+    Matryoshka, MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet,
+    TripletShape, TripletSwap, Triplets, VicReg, flops, flops_grad, margin_mse, margin_mse_grad, n_pairs, n_pairs_grad,
     paired_scores, paired_scores_backward, score_matrix, score_matrix_backward,
 };
 use loglik::{Real, Reduction};
@@ -29,8 +29,8 @@ pub fn run<T: Real>(objective: &str, case: &Case<T>) -> Option<Result<(), Failur
         "margin_mse" => of_margins(case),
         "global_orthogonal" => global_orthogonal(case),
         "flops" => sparse(case),
-        "multi_similarity" | "circle" | "lifted_structure" | "batch_hard_triplet" | "batch_all_triplet"
-        | "semi_hard_triplet" => of_batch(objective, case),
+        "multi_similarity" | "circle" | "lifted_structure" | "generalized_lifted" | "batch_hard_triplet"
+        | "batch_all_triplet" | "semi_hard_triplet" => of_batch(objective, case),
         "arc_face" | "cos_face" | "sphere_face" => of_centers(objective, case),
         "contrastive" | "online_contrastive" => of_pairs(objective, case),
         _ => return None,
@@ -148,10 +148,14 @@ fn of_batch<T: Real>(objective: &str, case: &Case<T>) -> Result<(), Failure> {
             let (m, gamma) = (number(case, "m", 0.4)?, number(case, "gamma", 80.0)?);
             give_batch(case, &Circle { m, gamma, ..Circle::default() })
         }
-        "lifted_structure" => {
+        "lifted_structure" | "generalized_lifted" => {
             let (negative_margin, positive_margin) =
                 (number(case, "neg_margin", 1.0)?, number(case, "pos_margin", 0.0)?);
-            give_batch(case, &LiftedStructure { negative_margin, positive_margin, ..LiftedStructure::default() })
+            let distance = Distance::Euclidean;
+            match objective {
+                "lifted_structure" => give_batch(case, &LiftedStructure { negative_margin, positive_margin, distance }),
+                _ => give_batch(case, &GeneralizedLifted { negative_margin, positive_margin, distance }),
+            }
         }
         "batch_hard_triplet" => {
             let margin = margin(if shape == TripletShape::Soft { 0.0 } else { 5.0 })?;

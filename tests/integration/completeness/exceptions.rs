@@ -190,6 +190,7 @@ pub const EXCEPTIONS: &[Exception] = &[
             "Contrastive",
             "CosFace",
             "CosineEmbedding",
+            "GeneralizedLifted",
             "GlobalOrthogonal",
             "LiftedStructure",
             "Matryoshka",

@@ -445,7 +445,7 @@ fn measures_on_lines_and_circles_are_named() {
     let (sliced, axis) = (SlicedWasserstein::default(), array![[1.0, 0.0]]);
     says(sliced.value(flat, flat, &space), "`directions` has shape [1, 3], expected [1, 2]");
     says(sliced.each(flat, bad, &axis), "`y.points`[1, 1] is NaN, allowed is finite");
-    says(sliced.grad(flat, flat, &array![[0.0, 0.0]]), "`directions`[0] is 0, allowed is a vector that is not zero");
+    says(sliced.grad(flat, flat, &array![[0.0, 0.0]]), "`directions`[0] is 0, allowed is a row that is not zero");
     says(sliced.max(flat, flat, &Array2::zeros((0, 2))), "`directions` is empty, needed is at least one element");
     says(sliced.ascend(flat, flat, &array![INF, 0.0], 1), "`directions`[0, 0] is inf, allowed is finite");
     says(SlicedWasserstein { p: NAN }.value(flat, flat, &axis), "`p` is NaN, allowed is finite and >= 1");

@@ -2,9 +2,10 @@
 
 use loglik::metric::{
     Angle, ArcFace, BatchAllTriplet, BatchHardTriplet, Circle, CircleWeights, ClassMargin, Contrastive, CosFace,
-    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GlobalOrthogonal, LabeledPairs, LiftedStructure, Matryoshka,
-    MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet, SphereFace, Triplet, TripletShape,
-    Triplets, VicReg, flops, margin_mse, n_pairs, n_pairs_grad, paired_scores, score_matrix,
+    Cosent, CosineEmbedding, Distance, EmbeddingObjective, GeneralizedLifted, GlobalOrthogonal, LabeledPairs,
+    LiftedStructure, Matryoshka, MultiSimilarity, OnlineContrastive, PairScore, ProxyAnchor, SemiHardTriplet,
+    SphereFace, Triplet, TripletShape, Triplets, VicReg, flops, margin_mse, n_pairs, n_pairs_grad, paired_scores,
+    score_matrix,
 };
 use loglik::prelude::*;
 use ndarray::{Array1, Array2, Axis, array, s};
@@ -93,6 +94,7 @@ proptest! {
         is_of_a_set(&MultiSimilarity::default(), &x);
         is_of_a_set(&Circle::default(), &x);
         is_of_a_set(&LiftedStructure::default(), &x);
+        is_of_a_set(&GeneralizedLifted::default(), &x);
         is_of_a_set(&BatchHardTriplet::default(), &x);
         is_of_a_set(&BatchAllTriplet::default(), &x);
         is_of_a_set(&SemiHardTriplet::default(), &x);
@@ -101,6 +103,7 @@ proptest! {
     #[test]
     fn distances_know_no_origin(x in embeddings()) {
         is_of_differences(&LiftedStructure::default(), &x);
+        is_of_differences(&GeneralizedLifted::default(), &x);
         is_of_differences(&BatchHardTriplet::default(), &x);
         is_of_differences(&BatchAllTriplet::default(), &x);
         is_of_differences(&SemiHardTriplet { distance: Distance::SquaredEuclidean, ..SemiHardTriplet::default() }, &x);
@@ -150,6 +153,21 @@ proptest! {
         prop_assert!(each(0.3).iter().zip(&each(0.0)).all(|(with, without)| with >= without && *with <= without + most));
         let turned = ArcFace { scale, margin: 0.5 }.value(&x, &centers, &labels(), Reduction::Mean).unwrap();
         prop_assert!(turned >= expected * (1.0 - 1e-12));
+    }
+
+    #[test]
+    fn generalized_lifted_is_a_smooth_bound_of_the_hardest_triplet(x in embeddings(), margin in -2.0..4.0_f64) {
+        let labels = labels();
+        let loss = GeneralizedLifted { negative_margin: margin, ..GeneralizedLifted::default() };
+        let smooth = loss.each(&x, &labels).unwrap();
+        let hard = BatchHardTriplet { margin, ..BatchHardTriplet::default() }.each(&x, &labels).unwrap();
+        for i in 0..9 {
+            let same = labels.iter().filter(|&&label| label == labels[i]).count();
+            let most = ((same - 1) as f64 * (9 - same) as f64).ln();
+            prop_assert!(hard[i] - 1e-12 <= smooth[i] && smooth[i] <= (hard[i] + most).max(0.0) + 1e-12);
+        }
+        let moved = GeneralizedLifted { negative_margin: margin + 0.5, positive_margin: 0.5, ..loss };
+        assert_all_near(&moved.each(&x, &labels).unwrap(), &smooth, 1e-12);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2, ArrayViewMut1};
 
-use crate::error::Position;
-use crate::{Error, Real, Result, check};
+use crate::rowwise::RowLength;
+use crate::{Real, Result, check};
 
 /// `k` unit vectors in `d` dimensions, `[k, d]`, each direction being equally likely.
 ///
@@ -52,32 +52,15 @@ pub(in crate::transport) fn drawn<T: Real>(k: usize, d: usize, random: &mut dyn 
 /// The rows divided by their lengths, in `f64`.
 pub(super) fn units<T: Real>(argument: &'static str, directions: &ArrayRef2<T>) -> Result<Array2<f64>> {
     let mut units = directions.mapv(T::as_f64);
-    if let Some(((i, j), &value)) = units.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        return Err(Error::Value { argument, position: Position(vec![i, j]), value, allowed: "finite" });
-    }
     for (i, unit) in units.rows_mut().into_iter().enumerate() {
-        if !normalize(unit) {
-            return Err(Error::Value {
-                argument,
-                position: i.into(),
-                value: 0.0,
-                allowed: "a vector that is not zero",
-            });
-        }
+        RowLength::checked(argument, &[i], unit.view())?.normalize(unit);
     }
     Ok(units)
 }
 
-/// Divides by the length, whose square neither overflows nor vanishes; false for a vector of zeros.
-pub(super) fn normalize(mut vector: ArrayViewMut1<'_, f64>) -> bool {
-    let largest = vector.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
-    if largest == 0.0 {
-        return false;
-    }
-    vector.mapv_inplace(|x| x / largest);
-    let length = vector.dot(&vector).sqrt();
-    vector.mapv_inplace(|x| x / length);
-    true
+/// Divides by the length; false for a vector of zeros.
+pub(super) fn normalize(vector: ArrayViewMut1<'_, f64>) -> bool {
+    RowLength::of(vector.view()).map(|length| length.normalize(vector)).is_some()
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ fn bad_input_is_named() {
     says(&nan, &x, &x, "`x.points`[1, 1] is NaN, allowed is finite");
     says(&x, &nan, &x, "`y.points`[1, 1] is NaN, allowed is finite");
     says(&x, &x, &nan, "`directions`[1, 1] is NaN, allowed is finite");
-    says(&x, &x, &array![[1.0, 0.0], [0.0, 0.0]], "`directions`[1] is 0, allowed is a vector that is not zero");
+    says(&x, &x, &array![[1.0, 0.0], [0.0, 0.0]], "`directions`[1] is 0, allowed is a row that is not zero");
     says(&x, &x, &Array2::zeros((0, 2)), "`directions` is empty, needed is at least one element");
     says(&Array2::zeros((0, 2)), &x, &x, "`x.points` is empty, needed is at least one element");
     says(&array![[1e200, 0.0]], &x, &array![[1.0, 0.0]], "the result at `x.points` overflows f64");
