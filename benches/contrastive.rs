@@ -5,9 +5,10 @@
 //! cargo bench --bench contrastive -- --check       fails where a ratio is below FLOOR
 //! ```
 //!
-//! Flops are those of the products: `2 N² d` for each, one for a value and three for a gradient, for each direction. The
-//! products alone have the shapes of the blocks, by the faster backend of the crate; the two take turns, and medians of the turns
-//! are compared.
+//! Flops are those of the products: `2 N² d` for each, one for a value and three for a gradient; four for a gradient of both
+//! directions, which forms the similarities twice, and six where each direction goes by itself, as in parts of a batch. The products
+//! alone have the shapes of the blocks, by the faster backend of the crate; the two take turns, and medians of the turns are
+//! compared.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -49,9 +50,21 @@ impl Data {
         assert!(black_box(loss.grad_into(batch, Reduction::Mean, first, second)).is_ok());
     }
 
-    fn value(&mut self) {
+    fn value(&mut self, directions: Directions) {
         let batch = EmbeddingBatch::new(&self.first, &self.second);
-        assert!(black_box(InfoNce::default().value(batch, Reduction::Mean)).is_ok());
+        let loss = InfoNce { directions, ..InfoNce::default() };
+        assert!(black_box(loss.value(batch, Reduction::Mean)).is_ok());
+    }
+
+    /// Both directions of halves of the pairs, one after the other.
+    fn by_parts(&mut self) {
+        let [first, second] = &mut self.out;
+        let loss = InfoNce { directions: Directions::Symmetric, ..InfoNce::default() };
+        let pairs = self.first.nrows();
+        for part in [0..pairs / 2, pairs / 2..pairs] {
+            let batch = EmbeddingBatch::new(&self.first, &self.second).anchors(part);
+            assert!(black_box(loss.grad_into(batch, Reduction::Mean, first, second)).is_ok());
+        }
     }
 
     fn sig_lip(&mut self) {
@@ -64,22 +77,35 @@ impl Data {
         assert!(black_box(loss.grad(&self.first, &self.labels, Reduction::Mean)).is_ok());
     }
 
-    /// So many products of each block.
-    fn products(&mut self, count: usize) {
+    /// The products of each block.
+    fn products(&mut self, products: Products) {
         let [first_out, second_out] = &mut self.out;
         for start in (0..self.first.nrows()).step_by(BLOCK) {
             let rows = start..self.first.nrows().min(start + BLOCK);
             let anchors = self.first.slice_axis(Axis(0), rows.clone().into());
             let mut tile = self.tile.slice_mut(s![..rows.len(), ..]);
-            for _ in 0..count.div_ceil(3) {
+            for _ in 0..products.similarities {
                 product(anchors, self.second.t(), 0.0, tile.view_mut());
-                if count > 1 {
-                    product(tile.view(), self.second.view(), 0.0, first_out.slice_mut(s![rows.clone(), ..]));
-                    product(tile.t(), anchors, 1.0, second_out.view_mut());
-                }
+            }
+            for _ in 0..products.gradients {
+                product(tile.view(), self.second.view(), 0.0, first_out.slice_mut(s![rows.clone(), ..]));
+                product(tile.t(), anchors, 1.0, second_out.view_mut());
             }
             tile.fill(1e-6); // or the sums would leave the range
         }
+    }
+}
+
+/// How often similarities are formed, and slopes in both sides from theirs.
+#[derive(Clone, Copy)]
+struct Products {
+    similarities: usize,
+    gradients: usize,
+}
+
+impl Products {
+    fn count(self) -> usize {
+        self.similarities + 2 * self.gradients
     }
 }
 
@@ -88,7 +114,7 @@ fn product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayVi
 }
 
 /// Median seconds of the loss and of its products, which take turns.
-fn measure(data: &mut Data, loss: fn(&mut Data), products: usize, turns: usize) -> [f64; 2] {
+fn measure(data: &mut Data, loss: fn(&mut Data), products: Products, turns: usize) -> [f64; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for turn in 0..=turns {
         for (which, times) in times.iter_mut().enumerate() {
@@ -115,24 +141,27 @@ fn main() {
     let quick = has("--test") || !has("--bench");
     let (pairs, width) = if quick { (300, 16) } else { (8192, 512) };
     println!("{:<44} {:>7} {:>12} {:>12} {:>6}", "pairs x width", "threads", "GFLOP/s", "products", "ratio");
-    type Task = (&'static str, fn(&mut Data), usize);
-    let tasks: [Task; 5] = [
-        ("InfoNce value", Data::value, 1),
-        ("InfoNce gradient", |data| data.info_nce(Directions::Forward), 3),
-        ("InfoNce gradient, symmetric", |data| data.info_nce(Directions::Symmetric), 6),
-        ("SigLip gradient", Data::sig_lip, 3),
-        ("SupervisedContrastive gradient", Data::supervised, 3),
+    type Task = (&'static str, fn(&mut Data), [usize; 2]);
+    let tasks: [Task; 7] = [
+        ("InfoNce value", |data| data.value(Directions::Forward), [1, 0]),
+        ("InfoNce value, symmetric", |data| data.value(Directions::Symmetric), [1, 0]),
+        ("InfoNce gradient", |data| data.info_nce(Directions::Forward), [1, 1]),
+        ("InfoNce gradient, symmetric", |data| data.info_nce(Directions::Symmetric), [2, 1]),
+        ("InfoNce gradient, symmetric, parts", Data::by_parts, [2, 2]),
+        ("SigLip gradient", Data::sig_lip, [1, 1]),
+        ("SupervisedContrastive gradient", Data::supervised, [1, 1]),
     ];
     let mut lowest = f64::INFINITY;
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         let mut data = Data::new((pairs, width));
-        for (name, loss, products) in tasks {
+        for (name, loss, [similarities, gradients]) in tasks {
+            let products = Products { similarities, gradients };
             let [loss, alone] = pool.install(|| measure(&mut data, loss, products, if quick { 1 } else { 3 }));
             let (name, flops) =
-                (format!("{name} {pairs}x{width}"), (2 * products * pairs * pairs * width) as f64 / 1e9);
+                (format!("{name} {pairs}x{width}"), (2 * products.count() * pairs * pairs * width) as f64 / 1e9);
             println!("{name:<44} {threads:>7} {:>12.1} {:>12.1} {:>6.2}", flops / loss, flops / alone, alone / loss);
-            lowest = lowest.min(if products > 1 { alone / loss } else { f64::INFINITY });
+            lowest = lowest.min(if gradients > 0 { alone / loss } else { f64::INFINITY });
         }
     }
     if has("--check") && !quick && lowest < FLOOR {

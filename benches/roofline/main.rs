@@ -14,7 +14,8 @@
 //! by for those that write elsewhere. Loop and plain loops take turns, and the medians of the turns are compared, so that a
 //! busy neighbor slows both. Arrays are at least four times the last-level cache.
 //!
-//! Bytes are what the loop must move: every argument read once, every result written once.
+//! Bytes are what the loop must move: every argument read once, every result written once. Losses over embeddings (InfoNCE,
+//! SigLIP) are bound by products of matrices instead: the bench `contrastive` compares them with these.
 
 mod columns;
 #[path = "../common/mod.rs"]
@@ -23,6 +24,7 @@ mod divergences;
 mod pairs;
 mod probe;
 mod rows;
+mod samples;
 mod table;
 
 use table::Roofline;
@@ -32,6 +34,7 @@ fn main() {
     rows::run(&mut roofline);
     divergences::run(&mut roofline);
     columns::run(&mut roofline);
+    samples::run(&mut roofline);
     pairs::run::<f32>(&mut roofline);
     pairs::run::<f64>(&mut roofline);
     if roofline.is_to_fail() {

@@ -37,6 +37,11 @@ impl<T: Real> Weights<T> {
         Ok(Self { each, divisor, argument })
     }
 
+    /// What an anchor counts; zero leaves it out.
+    pub(super) fn of_anchor(&self, anchor: usize) -> T {
+        self.each[anchor]
+    }
+
     /// Runs every anchor; slopes are written to `out`.
     pub(super) fn walk(&self, walk: &Walk<'_, '_, T>, mut out: Option<&mut Slopes<'_, T>>) -> Result<Vec<Found>> {
         if let Some(out) = &mut out {

@@ -26,7 +26,7 @@ pub(super) enum Source<'w, 'a, T> {
     /// The same of embeddings without a gradient, which only select.
     Guide { anchors: &'w Embeddings<'a, T>, candidates: &'w Embeddings<'a, T> },
     /// A matrix that the caller has.
-    Given(ArrayView2<'w, T>),
+    Given(ArrayView2<'a, T>),
 }
 
 /// What one anchor adds to the loss.
@@ -60,6 +60,22 @@ pub(super) type Slopes<'o, T> = Vec<ArrayViewMut2<'o, T>>;
 impl<'w, 'a, T: Real, F: Send> Walk<'w, 'a, T, F> {
     /// Runs every anchor. Slopes, times the weight of their anchor, are added to `out`; anchors of weight zero are left out.
     pub(super) fn run(&self, weights: &[T], found: &mut [F], mut out: Option<&mut Slopes<'_, T>>) -> Result<()> {
+        let is_steep = out.is_some();
+        self.run_blocks(weights, found, is_steep, &mut |block, tiles| {
+            if let Some(out) = &mut out {
+                self.add(block, tiles, out);
+            }
+        })
+    }
+
+    /// The same with each block handed on as the anchors have left it.
+    pub(super) fn run_blocks(
+        &self,
+        weights: &[T],
+        found: &mut [F],
+        is_steep: bool,
+        then: &mut dyn FnMut(Range<usize>, &[ArrayViewMut2<'_, T>]),
+    ) -> Result<()> {
         let widths: Vec<usize> = self.sources.iter().map(|source| self.width(source)).collect();
         let step = (BLOCK / widths.iter().sum::<usize>().max(1)).clamp(FEWEST, MOST);
         let count = self.anchors.len();
@@ -70,10 +86,8 @@ impl<'w, 'a, T: Real, F: Send> Walk<'w, 'a, T, F> {
             let mut tiles: Vec<_> = scratch.iter_mut().map(|tile| tile.slice_mut(s![..block.len(), ..])).collect();
             self.fill(block.clone(), &mut tiles);
             let (weights, found) = (&weights[block.clone()], &mut found[block.clone()]);
-            self.each_anchor(block.start, &mut tiles, weights, found, out.is_some())?;
-            if let Some(out) = &mut out {
-                self.add(block, &tiles, out);
-            }
+            self.each_anchor(block.start, &mut tiles, weights, found, is_steep)?;
+            then(block, &tiles);
         }
         Ok(())
     }

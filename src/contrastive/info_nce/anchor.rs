@@ -30,12 +30,17 @@ impl<T: Real> Anchor<T> for OfPair<'_> {
             sum.push(row);
             sums.push(sum);
         }
-        // As the others are scaled: equal similarities have equal logits.
-        let positive = (similarity * T::from_f64(self.loss.temperature.recip())).as_f64();
-        if !positive.is_finite() || !sums.iter().all(is_sound) {
-            return Err(Error::overflow::<T>("first", pair));
+        let positive = self.logit_of_positive(similarity);
+        let count = |k: usize| rows[k].iter().filter(|x| **x > T::neg_infinity()).count();
+        let at = self.at(pair, positive, &sums, count)?;
+        if let Some(weight) = scale {
+            for (denominator, rows) in at.denominators.iter().zip(rows.chunks_mut(self.group())) {
+                rows.iter_mut().for_each(|row| self.soften(row, denominator, weight));
+            }
+            // That in the similarity of the positive; the one of the way back is the same number.
+            rows[0][pair] = self.of_positive(&at, weight);
         }
-        self.of_groups(pair, positive, &sums, rows, scale)
+        Ok(at.found(scale))
     }
 }
 
@@ -84,53 +89,89 @@ impl OfPair<'_> {
         row.iter_mut().enumerate().for_each(|(place, x)| *x *= if owned(place) { own } else { most });
     }
 
-    /// The mean over the denominators: one for each direction, or one for all.
-    fn of_groups<T: Real>(
+    /// The logit of the positive, scaled as the others are: equal similarities have equal logits.
+    pub(super) fn logit_of_positive<T: Real>(&self, similarity: T) -> f64 {
+        (similarity * T::from_f64(self.loss.temperature.recip())).as_f64()
+    }
+
+    /// Directions that share a denominator.
+    fn group(&self) -> usize {
+        if self.loss.partition == Partition::Joint { self.directions.len() } else { 1 }
+    }
+
+    /// The mean over the denominators, each of which is a sum over the others of its directions; `count` is their number in
+    /// a direction.
+    pub(super) fn at<T: Real>(
         &self,
         pair: usize,
         positive: f64,
         sums: &[RowSum<T>],
-        rows: &mut [&mut [T]],
-        scale: Option<T>,
-    ) -> Result<Found> {
-        let size = if self.loss.partition == Partition::Joint { rows.len() } else { 1 };
-        let share = size as f64 / rows.len() as f64;
-        let weight = scale.map_or(0.0, T::as_f64);
-        let (mut found, mut slope) = (Found::default(), 0.0);
-        for (sums, rows) in sums.chunks(size).zip(rows.chunks_mut(size)) {
+        count: impl Fn(usize) -> usize,
+    ) -> Result<AtPair<T>> {
+        if !T::from_f64(positive).is_finite() || !sums.iter().all(is_sound) {
+            return Err(Error::overflow::<T>("first", pair));
+        }
+        let size = self.group();
+        let share = size as f64 / sums.len() as f64;
+        let mut at = AtPair { found: Found::default(), positive: 0.0, denominators: Vec::with_capacity(sums.len()) };
+        for (first, sums) in (0..).step_by(size).zip(sums.chunks(size)) {
             let sum = sums.iter().fold(RowSum::new(), |sum, &row| sum.merge(row));
-            let outcome = self.at(positive, &sum, rows)?;
-            found.loss += share * outcome.loss;
-            found.own += share * outcome.temperature;
-            slope += share * outcome.positive;
-            if scale.is_some() {
-                rows.iter_mut().for_each(|row| self.soften(row, &sum, share * outcome.others * weight));
-            }
+            let count = || (first..first + size).map(&count).sum();
+            let outcome = self.outcome(positive, &sum, count)?;
+            at.found.loss += share * outcome.loss;
+            at.found.own += share * outcome.temperature;
+            at.positive += share * outcome.positive;
+            at.denominators.push(Sum { sum, slope: share * outcome.others });
         }
-        found.own *= weight;
-        if scale.is_some() {
-            // That in the similarity of the positive; the one of the way back is the same number.
-            rows[0][pair] = T::from_f64(slope * weight / self.loss.temperature);
-        }
-        Ok(found)
+        Ok(at)
     }
 
-    fn at<T: Real>(&self, positive: f64, sum: &RowSum<T>, rows: &[&mut [T]]) -> Result<Outcome> {
+    fn outcome<T: Real>(&self, positive: f64, sum: &RowSum<T>, count: impl Fn() -> usize) -> Result<Outcome> {
         let others = sum.max.as_f64() + sum.others.ln_1p();
         if self.loss.denominator == Denominator::Negatives && others == f64::NEG_INFINITY {
             return Err(Error::Empty { argument: "negatives" });
         }
-        let count = || rows.iter().map(|row| row.iter().filter(|x| **x > T::neg_infinity()).count()).sum();
         Ok(self.loss.denominator.at(positive, others, count, self.loss.temperature))
     }
 
-    /// Replaces the logits of a row by their share of a sum, times the slope in its logarithm, in the unit of similarities.
-    fn soften<T: Real>(&self, row: &mut [T], sum: &RowSum<T>, slope: f64) {
-        if sum.max == T::neg_infinity() {
+    /// The weighted slope in the similarity of the positive.
+    pub(super) fn of_positive<T: Real>(&self, at: &AtPair<T>, weight: T) -> T {
+        T::from_f64(at.positive * weight.as_f64() / self.loss.temperature)
+    }
+
+    /// What `e^(x - max)` of a logit `x` is multiplied by to be the weighted slope in its similarity.
+    pub(super) fn unit<T: Real>(&self, of: &Sum<T>, weight: T) -> T {
+        T::from_f64(of.slope * weight.as_f64() / (1.0 + of.sum.others) / self.loss.temperature)
+    }
+
+    /// Replaces the logits of a row by their slopes.
+    fn soften<T: Real>(&self, row: &mut [T], of: &Sum<T>, weight: T) {
+        if of.sum.max == T::neg_infinity() {
             return row.fill(T::zero());
         }
-        let slope = slope / (1.0 + sum.others) / self.loss.temperature;
-        T::scale_exp(row, sum.max, T::from_f64(slope));
+        T::scale_exp(row, of.sum.max, self.unit(of, weight));
+    }
+}
+
+/// The loss of a pair and its slopes, not weighted.
+pub(super) struct AtPair<T> {
+    found: Found,
+    /// The slope in the logit of the positive.
+    positive: f64,
+    /// One for each direction, or one for all.
+    pub(super) denominators: Vec<Sum<T>>,
+}
+
+/// A sum over others, and the slope in its logarithm.
+pub(super) struct Sum<T> {
+    pub(super) sum: RowSum<T>,
+    slope: f64,
+}
+
+impl<T: Real> AtPair<T> {
+    /// The loss, and where slopes are asked for the weighted one in the temperature.
+    pub(super) fn found(&self, weight: Option<T>) -> Found {
+        Found { own: self.found.own * weight.map_or(0.0, T::as_f64), ..self.found }
     }
 }
 

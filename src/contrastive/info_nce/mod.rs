@@ -1,6 +1,8 @@
 //! InfoNCE and its relatives: which of the candidates belongs to the anchor.
 
 mod anchor;
+mod both_ways;
+mod columns;
 mod denominator;
 mod modalities;
 mod options;
@@ -32,8 +34,9 @@ pub(super) use pass::{Given, of_similarities, run};
 /// cosines, and in the temperature.
 ///
 /// The matrix of similarities never exists: a block of at most 256 anchors at a time meets all candidates, so that memory
-/// grows with `N + M`, and value and gradient together cost three products of matrices for each direction. The bits depend
-/// neither on the number of threads nor on the layout. The loss is good to a few roundings of the similarities, each of
+/// grows with `N + M`, and value and gradient together cost three products of matrices for each direction, four for both of
+/// [`Directions::Symmetric`] where no candidate is raised or left out. The bits depend neither on the number of threads nor
+/// on the layout. The loss is good to a few roundings of the similarities, each of
 /// which is multiplied by `1/τ`; a pair far above its negatives keeps its digits.
 ///
 /// The loss of a pair depends on the other candidates of the batch, so losses of micro-batches do not add up to that of the

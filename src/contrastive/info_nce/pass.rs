@@ -1,13 +1,15 @@
 //! One pass of [`InfoNce`] over a batch.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 
 use super::anchor::OfPair;
-use super::{Direction, Directions, FalseNegatives, InfoNce};
+use super::{Direction, Directions, FalseNegatives, InfoNce, both_ways};
 use crate::contrastive::batch::EmbeddingBatch;
 use crate::contrastive::embeddings::Embeddings;
 use crate::contrastive::reduce::{Weights, finish};
-use crate::contrastive::walk::{Source, Walk};
+use crate::contrastive::walk::{Found, Slopes, Source, Walk};
 use crate::{Error, Real, Reduction, Result, check};
 
 impl InfoNce {
@@ -77,16 +79,29 @@ pub(in crate::contrastive) fn run<T: Real>(
         })
     });
     let sources: Vec<_> = own.chain(guided).collect();
-    let anchor = OfPair { loss, directions, pairs: batch.first.nrows() };
-    let walk = Walk { sides: &sides, sources: &sources, anchors, anchor: &anchor };
+    let of_pair = OfPair { loss, directions, pairs: batch.first.nrows() };
     let mut out = out.map(Vec::from);
-    let found = weights.walk(&walk, out.as_mut())?;
+    let found = walk(&of_pair, anchors, (&sides, &sources), &weights, out.as_mut())?;
     let mut slope = found.iter().map(|found| found.own).sum::<f64>();
     if let Some(out) = &mut out {
         // Each product has been met from both of its ends.
         slope -= 0.5 * finish(&sides, out, &["first", "second"])? / loss.temperature;
     }
     weights.total_and_temperature(&found, each, slope)
+}
+
+/// Every anchor, by one sweep over the similarities of all directions, or where these are the same ones by both ways at once.
+fn walk<'a, T: Real>(
+    of_pair: &OfPair<'_>,
+    anchors: Range<usize>,
+    (sides, sources): (&[Embeddings<'a, T>], &[Source<'_, 'a, T>]),
+    weights: &Weights<T>,
+    out: Option<&mut Slopes<'_, T>>,
+) -> Result<Vec<Found>> {
+    if of_pair.loss.goes_both_ways() && anchors.len() == of_pair.pairs {
+        return both_ways::walk(of_pair, (sides, &sources[..1]), weights, out);
+    }
+    weights.walk(&Walk { sides, sources, anchors, anchor: of_pair }, out)
 }
 
 /// The same of similarities that the caller has.
@@ -107,19 +122,21 @@ pub(in crate::contrastive) fn of_similarities<T: Real>(
     }
     check_finite(similarities)?;
     let weights = Weights::of(reduction, pairs, "similarities")?;
+    let directions = loss.directions.list();
+    let of_pair = OfPair { loss, directions, pairs };
     let sources = [Source::Given(similarities), Source::Given(similarities.reversed_axes())];
-    let sources = &sources[..loss.directions.list().len()];
-    let anchor = OfPair { loss, directions: loss.directions.list(), pairs };
-    let walk = Walk { sides: &[], sources, anchors: 0..pairs, anchor: &anchor };
+    let from = (&[][..], &sources[..directions.len()]);
     let Given::Slopes(mut slopes) = out else {
-        return weights.total_and_temperature(&weights.walk(&walk, None)?, None, 0.0);
+        return weights.total_and_temperature(&walk(&of_pair, 0..pairs, from, &weights, None)?, None, 0.0);
     };
-    slopes.fill(T::zero());
-    let mut back = Array2::zeros(similarities.t().dim());
-    let mut out = vec![slopes.view_mut(), back.view_mut()];
-    let found = weights.walk(&walk, Some(&mut out))?;
+    let has_way_back = directions.len() == 2 && !loss.goes_both_ways();
+    let mut back = has_way_back.then(|| Array2::zeros(similarities.t().dim()));
+    let mut out: Vec<_> = [slopes.view_mut()].into_iter().chain(back.as_mut().map(|back| back.view_mut())).collect();
+    let found = walk(&of_pair, 0..pairs, from, &weights, Some(&mut out))?;
     drop(out);
-    slopes += &back.t();
+    if let Some(back) = back {
+        slopes += &back.t();
+    }
     let through = slopes.iter().zip(&similarities).map(|(&slope, &x)| slope.as_f64() * x.as_f64()).sum::<f64>();
     let own = found.iter().map(|found| found.own).sum::<f64>();
     let slope = own - through / loss.temperature;
