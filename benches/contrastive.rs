@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench contrastive                  a table: one and two threads
 //! cargo bench --bench contrastive -- --check       fails where a ratio is below FLOOR
+//! cargo bench --bench contrastive -- "symmetric, 2 threads"   only lines that contain the words
 //! ```
 //!
 //! Flops are those of the products: `2 N² d` for each, one for a value and three for a gradient; four for a gradient of both
@@ -138,6 +139,7 @@ fn measure(data: &mut Data, loss: fn(&mut Data), products: Products, turns: usiz
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    let wants = |line: &str| args.iter().all(|arg| arg.starts_with("--") || line.contains(arg.as_str()));
     let quick = has("--test") || !has("--bench");
     let (pairs, width) = if quick { (300, 16) } else { (8192, 512) };
     println!("{:<44} {:>7} {:>12} {:>12} {:>6}", "pairs x width", "threads", "GFLOP/s", "products", "ratio");
@@ -156,6 +158,9 @@ fn main() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         let mut data = Data::new((pairs, width));
         for (name, loss, [similarities, gradients]) in tasks {
+            if !wants(&format!("{name}, {threads} threads")) {
+                continue;
+            }
             let products = Products { similarities, gradients };
             let [loss, alone] = pool.install(|| measure(&mut data, loss, products, if quick { 1 } else { 3 }));
             let (name, flops) =
