@@ -63,7 +63,7 @@ pub(super) fn write_into<T: Real>(
     mut out: ArrayViewMut2<'_, T>,
 ) -> Result<()> {
     for (((i, k), &wide), out) in gradient.indexed_iter().zip(out.iter_mut()) {
-        *out = fitting(wide, argument, Position(vec![i, k]))?;
+        *out = fitting(wide, argument, [i, k])?;
     }
     Ok(())
 }

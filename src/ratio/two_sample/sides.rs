@@ -80,13 +80,13 @@ fn combine(weights: &Weights, [xx, yy, xy]: [f64; 3]) -> f64 {
 pub(super) fn laid_out<T: Real>(shape: [usize; 2], numbers: &[f64], argument: &'static str) -> Result<Array2<T>> {
     let mut out = Array2::zeros(shape);
     for ((at, to), &from) in out.indexed_iter_mut().zip(numbers) {
-        *to = fitting(from, argument, Position(vec![at.0, at.1]))?;
+        *to = fitting(from, argument, [at.0, at.1])?;
     }
     Ok(out)
 }
 
 /// A number that finite points make.
-pub(super) fn fitting<T: Real>(wide: f64, argument: &'static str, position: Position) -> Result<T> {
+pub(super) fn fitting<T: Real>(wide: f64, argument: &'static str, position: impl Into<Position>) -> Result<T> {
     match wide.is_finite() {
         true => to_real(wide, argument, position),
         false => Err(Error::overflow::<T>(argument, position)),
