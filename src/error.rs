@@ -217,6 +217,12 @@ impl From<usize> for Position {
     }
 }
 
+impl From<[usize; 2]> for Position {
+    fn from(place: [usize; 2]) -> Self {
+        Self(place.to_vec())
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "{:?}", self.0) }

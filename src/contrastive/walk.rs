@@ -57,6 +57,9 @@ pub(super) struct Walk<'w, 'a, T, F = Found> {
 /// Where slopes go: those in each set of embeddings, or those in each matrix that the caller has.
 pub(super) type Slopes<'o, T> = Vec<ArrayViewMut2<'o, T>>;
 
+/// What is done with each block of anchors and its similarities.
+type Then<'t, T> = dyn FnMut(Range<usize>, &[ArrayViewMut2<'_, T>]) + 't;
+
 impl<'w, 'a, T: Real, F: Send> Walk<'w, 'a, T, F> {
     /// Runs every anchor. Slopes, times the weight of their anchor, are added to `out`; anchors of weight zero are left out.
     pub(super) fn run(&self, weights: &[T], found: &mut [F], mut out: Option<&mut Slopes<'_, T>>) -> Result<()> {
@@ -74,7 +77,7 @@ impl<'w, 'a, T: Real, F: Send> Walk<'w, 'a, T, F> {
         weights: &[T],
         found: &mut [F],
         is_steep: bool,
-        then: &mut dyn FnMut(Range<usize>, &[ArrayViewMut2<'_, T>]),
+        then: &mut Then<'_, T>,
     ) -> Result<()> {
         let widths: Vec<usize> = self.sources.iter().map(|source| self.width(source)).collect();
         let step = (BLOCK / widths.iter().sum::<usize>().max(1)).clamp(FEWEST, MOST);

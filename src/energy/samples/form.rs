@@ -66,7 +66,7 @@ impl Pointwise<2, 2> for Square {
     /// The residual is scaled before it is squared, and one of 0 counts as 0 however large the scale.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, [a, b]: [T; 2]) -> (T, [T; 2]) {
-        let [c, d] = self.coefficients.map(T::from_f64);
+        let [c, d] = [T::from_f64(self.coefficients[0]), T::from_f64(self.coefficients[1])];
         let (rate, gain) = (T::from_f64(self.rate), T::from_f64(self.gain));
         let residual = c * a + d * b;
         let scaled = |r: T| if residual == T::zero() { T::zero() } else { r * rate };
@@ -92,7 +92,8 @@ struct Regression {
 impl Pointwise<4, 1> for Regression {
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, [a, x, y, z]: [T; 4]) -> (T, [T; 1]) {
-        let [c, d, e] = self.coefficients.map(T::from_f64);
+        let [c, d, e] = self.coefficients;
+        let [c, d, e] = [T::from_f64(c), T::from_f64(d), T::from_f64(e)];
         let target = math::mul_add::<T, FMA>(e, z, c * x + d * y);
         (a * (T::from_f64(0.5) * a - target), [a - target])
     }
@@ -107,7 +108,8 @@ impl Pointwise<5, 2> for Antithetic {
     /// The large noise of both halves meets as `noise · e · (a - b)`: what cancels is never formed.
     #[inline(always)]
     fn at<T: Real, const FMA: bool>(&self, [a, b, x, y, e]: [T; 5]) -> (T, [T; 2]) {
-        let ([c, d], noise, half) = (self.path.map(T::from_f64), T::from_f64(self.noise) * e, T::from_f64(0.5));
+        let [c, d] = [T::from_f64(self.path[0]), T::from_f64(self.path[1])];
+        let (noise, half) = (T::from_f64(self.noise) * e, T::from_f64(0.5));
         let target = c * x + d * y;
         let base = half * (a * (half * a - target) + b * (half * b - target));
         (base - half * noise * (a - b), [half * (a - target - noise), half * (b - target + noise)])

@@ -130,27 +130,27 @@ fn candidates<T: Real>(
     let mut logits = Array2::zeros((n, 1 + k));
     for (i, mut row) in logits.rows_mut().into_iter().enumerate().filter(|(i, _)| !is_out(*i)) {
         let names = ["scores.positive", "log_noise.positive"];
-        row[0] = difference(names, i.into(), scores.positive[i], log_noise.positive[i])?;
+        row[0] = difference(names, i, scores.positive[i], log_noise.positive[i])?;
         for j in 0..k {
             let names = ["scores.negatives", "log_noise.negatives"];
             let (score, noise) = (scores.negatives[[i, j]], log_noise.negatives[[i, j]]);
-            row[1 + j] = difference(names, Position(vec![i, j]), score, noise)?;
+            row[1 + j] = difference(names, [i, j], score, noise)?;
         }
     }
     Ok(logits)
 }
 
 /// A score less the log-probability of the noise, once both are numbers that may be there.
-fn difference<T: Real>(names: [&'static str; 2], position: Position, score: T, noise: T) -> Result<T> {
+fn difference<T: Real>(names: [&'static str; 2], at: impl Into<Position> + Copy, score: T, noise: T) -> Result<T> {
     let wrong = |argument, value: T, allowed| {
-        Err(Error::Value { argument, position: position.clone(), value: value.as_f64(), allowed })
+        Err(Error::Value { argument, position: at.into(), value: value.as_f64(), allowed })
     };
     let difference = score - noise;
     match difference.is_finite() {
         true => Ok(difference),
         false if score.is_nan() || score == T::infinity() => wrong(names[0], score, "finite or -inf"),
         false if !noise.is_finite() => wrong(names[1], noise, "finite"),
-        false if score.is_finite() => Err(Error::overflow::<T>(names[0], position)),
+        false if score.is_finite() => Err(Error::overflow::<T>(names[0], at)),
         false => Ok(difference),
     }
 }
