@@ -74,7 +74,7 @@ impl Sprt {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for rates out of their range.
+    /// [`Error::Parameter`](crate::Error::Parameter) for rates out of their range.
     pub fn start(&self) -> Result<SprtRun> {
         let (lower, upper) = self.boundaries()?;
         Ok(SprtRun { lower, upper, log_ratio: 0.0, observations: 0 })
@@ -104,8 +104,8 @@ impl Sprt {
     ///
     /// # Errors
     ///
-    /// As [`Sprt::start`]; [`Error::Parameter`] for a drift that is 0 or not finite; [`Error::Overflow`] for one so
-    /// small that the number does not fit.
+    /// As [`Sprt::start`]; [`Error::Parameter`](crate::Error::Parameter) for a drift that is 0 or not finite;
+    /// [`Error::Overflow`](crate::Error::Overflow) for one so small that the number does not fit.
     pub fn expected_observations(&self, drift: f64) -> Result<f64> {
         let (lower, upper) = self.boundaries()?;
         check::parameter("drift", drift, "finite and not 0", drift.is_finite() && drift != 0.0)?;
@@ -122,7 +122,7 @@ impl SprtRun {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for NaN.
+    /// [`Error::Parameter`](crate::Error::Parameter) for NaN.
     pub fn observe(&mut self, log_ratio: f64) -> Result<SprtDecision> {
         check::parameter("log_ratio", log_ratio, "not NaN", !log_ratio.is_nan())?;
         if self.decision() == SprtDecision::Continue {

@@ -42,8 +42,8 @@ impl<T: Real> GaussianKernels<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for the width; [`Error::Shape`] for points of another dimension than the centers;
-    /// [`Error::Value`] for coordinates that are not finite.
+    /// [`Error::Parameter`](crate::Error::Parameter) for the width; [`Error::Shape`](crate::Error::Shape) for points of
+    /// another dimension than the centers; [`Error::Value`](crate::Error::Value) for coordinates that are not finite.
     pub fn features(&self, points: &ArrayRef2<T>) -> Result<Array2<T>> {
         T::gaussian_features(self.centers.view(), self.width, points.view(), "points")
     }
@@ -71,8 +71,9 @@ impl<T: Real> KernelRatio<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`GaussianKernels::features`]; [`Error::Shape`] for as many coefficients as there are no centers;
-    /// [`Error::Value`] for one that is not finite; [`Error::Overflow`] for a ratio that does not fit the type.
+    /// Those of [`GaussianKernels::features`]; [`Error::Shape`](crate::Error::Shape) for as many coefficients as there
+    /// are no centers; [`Error::Value`](crate::Error::Value) for one that is not finite;
+    /// [`Error::Overflow`](crate::Error::Overflow) for a ratio that does not fit the type.
     pub fn ratio(&self, points: &ArrayRef2<T>) -> Result<Array1<T>> {
         check::shape("coefficients", self.coefficients.shape(), &[self.kernels.centers.nrows()])?;
         T::linear_ratio(self.kernels.features(points)?.view(), self.coefficients.view())
