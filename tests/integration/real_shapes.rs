@@ -11,6 +11,7 @@ mod embedding;
 mod entropic;
 mod entropy;
 mod linear;
+mod logistic;
 mod logits;
 mod metric;
 mod pairs;

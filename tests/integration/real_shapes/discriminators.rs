@@ -1,7 +1,6 @@
 //! A hundred thousand samples on each side, most of which are told apart with confidence: the losses of discriminators and of
-//! noise-contrastive estimation, and questions about four thousand pairs.
+//! noise-contrastive estimation.
 
-use loglik::contrastive::{EmbeddingBatch, SigLip, SupervisedContrastive};
 use loglik::divergence::{JensenShannonDivergence, SquaredHellinger};
 use loglik::ratio::{
     Contrast, Ddo, FGan, HingeGan, LeastSquaresGan, Nce, NceBatch, RatioObjective, Relativistic, Samples,
@@ -9,17 +8,11 @@ use loglik::ratio::{
 };
 use loglik::{Real, Reduction};
 use loglik_catalogue::random::Random;
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2};
+
+use super::logistic::{sigmoid, softplus};
 
 const SAMPLES: usize = 100_000;
-
-fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
-
-fn sigmoid(x: f64) -> f64 {
-    if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { (1.0 + (-x).exp()).recip() }
-}
 
 /// Numbers around `center`, of which every tenth is around its opposite and every thousandth is very large; those of `f32`.
 fn ratios<T: Real>(seed: u64, center: f64) -> (Array1<T>, Vec<f64>) {
@@ -168,91 +161,4 @@ fn noise<T: Real>() {
 fn a_hundred_thousand_examples_are_told_from_noise() {
     noise::<f32>();
     noise::<f64>();
-}
-
-const PAIRS: usize = 4_096;
-const WIDTH: usize = 64;
-
-/// Both sides; every seventh pair is one in name only. Numbers are those of `f32`.
-fn sides() -> [Array2<f64>; 2] {
-    let mut random = Random(20_230_327);
-    let mut number = || f64::from((2.0 * random.unit() - 1.0) as f32);
-    let first = Array2::from_shape_simple_fn((PAIRS, WIDTH), &mut number);
-    let second = Array2::from_shape_fn((PAIRS, WIDTH), |(i, k)| {
-        let noise = number();
-        if i % 7 == 0 { noise } else { f64::from((first[[i, k]] + 0.3 * noise) as f32) }
-    });
-    [first, second]
-}
-
-fn unit(rows: &Array2<f64>) -> Array2<f64> {
-    rows / &rows.map_axis(Axis(1), |row| row.dot(&row).sqrt()).insert_axis(Axis(1))
-}
-
-/// Slopes in the direction of a row as slopes in the row.
-fn across(direction: ArrayView1<'_, f64>, row: ArrayView1<'_, f64>, slopes: Array1<f64>) -> Array1<f64> {
-    let along = slopes.dot(&direction);
-    (slopes - &direction * along) / row.dot(&row).sqrt()
-}
-
-const ROWS: [usize; 6] = [0, 1, 1_023, 1_024, 2_049, 4_095];
-
-fn questions<T: Real>() {
-    let [first, second] = sides();
-    let (a, b) = (first.mapv(T::from_f64), second.mapv(T::from_f64));
-    let (of_first, of_second) = (unit(&first), unit(&second));
-    let loss = SigLip { scale: 40.0, bias: -20.0, ..SigLip::default() };
-    let each = loss.each(EmbeddingBatch::new(&a, &b)).unwrap();
-    let weights = Array1::from_shape_fn(PAIRS, |i| if ROWS.contains(&i) { T::one() } else { T::zero() });
-    let (sum, slopes) = loss.grad(EmbeddingBatch::new(&a, &b), Reduction::Weighted(&weights)).unwrap();
-    // A similarity is good to a few roundings, which the scale enlarges.
-    let tolerance = 16.0 * 40.0 * T::epsilon().as_f64();
-    let (mut total, mut bias, mut scale) = (0.0, 0.0, 0.0);
-    for i in ROWS {
-        let similarities = of_second.dot(&of_first.row(i));
-        let sign = |j: usize| if i == j { 1.0 } else { -1.0 };
-        let logit = |j: usize| 40.0 * similarities[j] - 20.0;
-        let exact: f64 = (0..PAIRS).map(|j| softplus(-sign(j) * logit(j))).sum();
-        assert!((each[i].as_f64() - exact).abs() <= tolerance * exact, "{}, {i}: {}, {exact}", T::NAME, each[i]);
-        total += exact;
-        let by: Array1<f64> = (0..PAIRS).map(|j| -sign(j) * sigmoid(-sign(j) * logit(j))).collect();
-        bias += by.sum();
-        scale += by.dot(&similarities);
-        let exact = across(of_first.row(i), first.row(i), of_second.t().dot(&(40.0 * &by)));
-        let largest = exact.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-        for (got, exact) in slopes.first.row(i).iter().zip(&exact) {
-            assert!((got.as_f64() - exact).abs() <= tolerance * largest, "{}, {i}: {got}, {exact}", T::NAME);
-        }
-    }
-    for (got, exact, what) in [(sum, total, "sum"), (slopes.bias, bias, "bias"), (slopes.scale, scale, "scale")] {
-        assert!((got.as_f64() - exact).abs() <= tolerance * exact.abs(), "{what}, {}: {got}, {exact}", T::NAME);
-    }
-}
-
-#[test]
-fn questions_about_four_thousand_pairs_are_answered_in_f32() {
-    questions::<f32>();
-}
-
-#[test]
-fn questions_about_four_thousand_pairs_are_answered_in_f64() {
-    questions::<f64>();
-}
-
-/// Two views of each sample, which all look alike: slopes are of the size of the little that is left to learn.
-#[test]
-fn views_that_are_sure_of_one_another_have_slopes_with_digits() {
-    let [first, noise] = sides();
-    let count = 512;
-    let views =
-        Array2::from_shape_fn((2 * count, WIDTH), |(i, k)| f64::from((first[[i / 2, k]] + 0.3 * noise[[i, k]]) as f32));
-    let labels = Array1::from_shape_fn(2 * count, |i| (i / 2) as i64);
-    let loss = SupervisedContrastive { temperature: 0.03, ..SupervisedContrastive::default() };
-    let (wide, exact, _) = loss.grad(&views, &labels, Reduction::Mean).unwrap();
-    let (narrow, found, _) = loss.grad(&views.mapv(|x| x as f32), &labels, Reduction::Mean).unwrap();
-    assert!(wide < 1e-4 && (f64::from(narrow) / wide - 1.0).abs() < 1e-4, "{wide}, {narrow}");
-    let largest = exact.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-    for (got, exact) in found.iter().zip(&exact) {
-        assert!((f64::from(*got) - exact).abs() <= 1e-3 * largest, "{got:e}, {exact:e} of {largest:e}");
-    }
 }
