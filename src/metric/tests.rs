@@ -299,6 +299,14 @@ fn losses_that_fit_may_have_a_sum_that_does_not() {
 }
 
 #[test]
+fn a_negative_as_far_as_the_positive_is_not_beyond_it() {
+    // From 0 the positive is at distance 1, as is a negative; the other one, at 3, is taken.
+    let (x, labels) = (array![[0.0], [1.0], [-1.0], [3.0]], array![0, 0, 1, 2]);
+    let loss = SemiHardTriplet { margin: 2.5, ..SemiHardTriplet::default() };
+    assert_eq!(loss.each(&x, &labels).unwrap(), array![0.5, 1.5, 0.0, 0.0]);
+}
+
+#[test]
 fn margins_of_zero_leave_the_plain_hinge() {
     let (a, p, n) = (array![[0.0]], array![[2.0]], array![[1.5]]);
     let of = Triplets { anchors: &*a, positives: &*p, negatives: &*n };

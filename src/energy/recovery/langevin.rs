@@ -100,6 +100,14 @@ mod tests {
     }
 
     #[test]
+    fn an_observation_pulls_by_half_the_square_of_step_over_noise() {
+        let (y, zero, x) = (array![1.0], array![0.0], array![5.0]);
+        let langevin = Langevin { step: 0.2, sigma: 0.5 };
+        let next = langevin.step(LangevinArguments { y: &*y, gradient: &*zero, x: &*x, noise: &*zero }).unwrap();
+        all_close(next, [1.32], 1e-15); // 1 + 0.04/2 · 4/0.25
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let one = array![1.0];
         let of = |step, sigma, x: &ndarray::Array1<f64>| {
