@@ -13,10 +13,10 @@ use crate::{Error, Real, Result, check, parallel};
 /// E_i = -\tau \ln \sum_v e^{x_{iv} / \tau}, \qquad \frac{\partial E_i}{\partial x_{iv}} = -\operatorname{softmax}(x_i / \tau)_v
 /// ```
 ///
-/// **Large** energies are out of distribution: the sign is opposite to that of the other energies of this module, and `-E` is the logarithm of an
-/// unnormalized density of the input. `logits` are `[.., V]`, the result is without the last axis. It lies between
-/// `-max - τ ln V` and `-max`, and falls by `c` where `c` is added to a row, unlike the largest probability, which
-/// does not depend on the level of the logits. As `τ` falls it tends to `-max`. The sums are those of
+/// **Large** energies are out of distribution: the sign is opposite to that of the other energies of this module, and
+/// `-E` is the logarithm of an unnormalized density of the input. `logits` are `[.., V]`, the result is without the last
+/// axis. It lies between `-max - τ ln V` and `-max`, and falls by `c` where `c` is added to a row, unlike the largest
+/// probability, which does not depend on the level of the logits. As `τ` falls it tends to `-max`. The sums are those of
 /// [`log_sum_exp`](crate::logits::log_sum_exp).
 ///
 /// # Examples

@@ -34,10 +34,10 @@ pub(super) use pass::{Given, of_similarities, run};
 /// cosines, and in the temperature.
 ///
 /// The matrix of similarities never exists: a block of at most 256 anchors at a time meets all candidates, so that memory
-/// grows with `N + M`, and value and gradient together cost three products of matrices for each direction, four for both of
-/// [`Directions::Symmetric`] where no candidate is raised or left out. The bits depend neither on the number of threads nor
-/// on the layout. The loss is good to a few roundings of the similarities, each of
-/// which is multiplied by `1/τ`; a pair far above its negatives keeps its digits.
+/// grows with `N + M`. Value and gradient together cost three products of matrices for each direction, and four for both
+/// of [`Directions::Symmetric`] where these have separate denominators, no candidate is raised or left out, and all pairs
+/// are anchors. The bits depend neither on the number of threads nor on the layout. The loss is good to a few roundings of
+/// the similarities, each of which is multiplied by `1/τ`; a pair far above its negatives keeps its digits.
 ///
 /// The loss of a pair depends on the other candidates of the batch, so losses of micro-batches do not add up to that of the
 /// whole; [`EmbeddingBatch::anchors`] cuts a batch into parts that do.

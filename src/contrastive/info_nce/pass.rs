@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 use super::anchor::OfPair;
 use super::{Direction, Directions, FalseNegatives, InfoNce, both_ways};
@@ -41,6 +41,20 @@ fn ends(direction: Direction) -> (usize, usize) {
     }
 }
 
+/// A matrix of similarities for each direction, and behind them those of the guides.
+fn sources<'w, 'a, T: Real>(
+    directions: &[Direction],
+    guides: Option<&'w [Embeddings<'a, T>; 2]>,
+) -> Vec<Source<'w, 'a, T>> {
+    let pairs = || directions.iter().map(|&direction| ends(direction));
+    let own = pairs().map(|(anchors, candidates)| Source::Product { anchors, candidates });
+    let guided = guides.into_iter().flat_map(|guides| {
+        pairs()
+            .map(|(anchors, candidates)| Source::Guide { anchors: &guides[anchors], candidates: &guides[candidates] })
+    });
+    own.chain(guided).collect()
+}
+
 /// The value and the slope in the temperature.
 pub(in crate::contrastive) fn run<T: Real>(
     loss: &InfoNce,
@@ -68,17 +82,7 @@ pub(in crate::contrastive) fn run<T: Real>(
         None => None,
     };
     let directions = loss.directions.list();
-    let own = directions.iter().map(|&direction| {
-        let (anchors, candidates) = ends(direction);
-        Source::Product { anchors, candidates }
-    });
-    let guided = guides.iter().flat_map(|guides| {
-        directions.iter().map(move |&direction| {
-            let (anchors, candidates) = ends(direction);
-            Source::Guide { anchors: &guides[anchors], candidates: &guides[candidates] }
-        })
-    });
-    let sources: Vec<_> = own.chain(guided).collect();
+    let sources = sources(directions, guides.as_ref());
     let of_pair = OfPair { loss, directions, pairs: batch.first.nrows() };
     let mut out = out.map(Vec::from);
     let found = walk(&of_pair, anchors, (&sides, &sources), &weights, out.as_mut())?;
@@ -120,7 +124,7 @@ pub(in crate::contrastive) fn of_similarities<T: Real>(
         let got = similarities.shape().to_vec();
         return Err(Error::Shape { argument: "similarities", got, expected: vec![pairs, pairs] });
     }
-    check_finite(similarities)?;
+    check::all_finite("similarities", similarities)?;
     let weights = Weights::of(reduction, pairs, "similarities")?;
     let directions = loss.directions.list();
     let of_pair = OfPair { loss, directions, pairs };
@@ -141,14 +145,4 @@ pub(in crate::contrastive) fn of_similarities<T: Real>(
     let own = found.iter().map(|found| found.own).sum::<f64>();
     let slope = own - through / loss.temperature;
     weights.total_and_temperature(&found, None, slope)
-}
-
-fn check_finite<T: Real>(similarities: ArrayView2<'_, T>) -> Result<()> {
-    for (i, row) in similarities.axis_iter(Axis(0)).enumerate() {
-        if let Some(j) = row.iter().position(|x| !x.is_finite()) {
-            let (position, value) = (crate::Position(vec![i, j]), row[j].as_f64());
-            return Err(Error::Value { argument: "similarities", position, value, allowed: "finite" });
-        }
-    }
-    Ok(())
 }

@@ -105,7 +105,8 @@ impl Edm {
     ///
     /// # Errors
     ///
-    /// As [`Edm::coefficients`]; [`Error::Overflow`](crate::Error::Overflow) for a noise level whose squared inverse does not fit.
+    /// As [`Edm::coefficients`]; [`Error::Overflow`](crate::Error::Overflow) for a noise level whose squared inverse
+    /// does not fit.
     pub fn weight(&self, sigma: f64) -> Result<f64> {
         check::positive("sigma_data", self.sigma_data)?;
         check::positive("sigma", sigma)?;

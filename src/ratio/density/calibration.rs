@@ -16,9 +16,9 @@ use crate::{Error, Real, Result, check, reduction};
 /// A calibrated ratio has `a = 1`, `b = 0`; an overconfident one a slope below 1. Take samples that the ratio was not
 /// fitted to.
 ///
-/// The loss is convex in both; Newton's method, with steps that never raise it, ends with a full step from where the gradient is
-/// below `1e-10` of its scale. The minimum exists where the sides overlap. The unit is that of the middle of the log-ratios, so
-/// that a few huge ones cost no digits.
+/// The loss is convex in both; Newton's method, with steps that never raise it, ends with a full step from where the
+/// gradient is below `1e-10` of its scale. The minimum exists where the sides overlap. The unit is that of the middle of
+/// the log-ratios, so that a few huge ones cost no digits.
 ///
 /// # Errors
 ///
@@ -90,8 +90,10 @@ pub(in crate::ratio) fn fit<T: Real>(log_ratios: Samples<ArrayView1<'_, T>>) -> 
     check_overlap(&sides)?;
     let (middle, unit) = bulk(&sides);
     let sides = sides.map(|side| side.iter().map(|x| (x - middle) / unit).collect::<Vec<_>>());
-    if !sides.iter().flatten().all(|x| x.is_finite()) {
-        return Err(Error::overflow::<f64>("real", 0));
+    for (argument, side) in ["real", "fake"].into_iter().zip(&sides) {
+        if let Some(at) = side.iter().position(|x| !x.is_finite()) {
+            return Err(Error::overflow::<f64>(argument, at));
+        }
     }
     let [slope, intercept] = minimum(&sides)?;
     let slope = slope / unit;
