@@ -60,6 +60,29 @@ fn gradients_of_batches_are_the_slopes_of_their_values() {
 }
 
 #[test]
+fn proxies_of_classes_without_an_embedding_push_all_the_same() {
+    // Of five classes the batch holds three.
+    let (x, proxies) = (points(7, 3, 4), points(5, 3, 5));
+    let loss = ProxyAnchor { alpha: 3.0, margin: 0.1 };
+    let (_, (by_x, by_proxies)) = loss.grad(&x, &proxies, &labels()).unwrap();
+    agrees(&x, &by_x, |x| loss.value(x, &proxies, &labels()).unwrap());
+    agrees(&proxies, &by_proxies, |proxies| loss.value(&x, proxies, &labels()).unwrap());
+}
+
+#[test]
+fn both_moments_of_cosines_have_their_slopes() {
+    let x = points(5, 3, 6) + 3.0; // mostly one way: both moments are above those of random directions
+    for loss in [
+        GlobalOrthogonal { mean_weight: 2.0, second_moment_weight: 0.0 },
+        GlobalOrthogonal { mean_weight: 0.0, second_moment_weight: 3.0 },
+    ] {
+        let (value, gradient) = loss.grad(&x).unwrap();
+        assert!(value > 0.01, "{value}");
+        agrees(&x, &gradient, |x| loss.value(x).unwrap());
+    }
+}
+
+#[test]
 fn the_gradient_of_circle_with_constant_weights_is_that_of_its_exponents() {
     // One triplet of the plane: L = softplus(γ a_n (c_n - m) - γ a_p (c_p - 1 + m)) with a_n, a_p held.
     let x: Array2<f64> = array![[1.0, 0.2], [0.9, -0.3], [0.1, 1.0]];
