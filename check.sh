@@ -2,6 +2,7 @@
 # Everything that a change must pass, in the order in which it fails fastest. CI runs this same file.
 set -euo pipefail
 cd "$(dirname "$0")"
+export CARGO_PROFILE_DEV_DEBUG=0 # nobody steps through these builds
 
 step() {
     printf '\n== %s\n' "$*"
