@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Dimension, Ix1, IxDyn};
 
+use std::convert::Infallible;
 use std::ops::Range;
 
 use crate::error::Position;
@@ -39,7 +40,12 @@ impl<T: Real, D: Dimension> Reduction<'_, T, D> {
     pub(crate) fn check_as(&self, argument: &'static str, shape: &[usize]) -> Result<()> {
         let Self::Weighted(weights) = self else { return Ok(()) };
         check::shape(argument, weights.shape(), shape)?;
-        match weights.iter().position(|w| !(w.is_finite() && *w >= T::zero())) {
+        let is_weight = |w: &T| w.is_finite() && *w >= T::zero();
+        let are_weights = |all: &[T]| all.iter().fold(true, |fine, w| fine & is_weight(w));
+        if weights.as_slice_memory_order().is_some_and(are_weights) {
+            return Ok(());
+        }
+        match weights.iter().position(|w| !is_weight(w)) {
             None => Ok(()),
             Some(flat) => Err(Error::Value {
                 argument,
@@ -162,11 +168,15 @@ pub(crate) fn write_finite<T: Real, D: Dimension>(
     wide: impl IntoIterator<Item = f64>,
     mut out: ArrayViewMut<'_, T, D>,
 ) -> Result<()> {
-    let wrong = out.iter_mut().zip(wide).position(|(out, wide)| {
+    let mut is_finite = true;
+    out.iter_mut().zip(wide).for_each(|(out, wide)| {
         *out = T::from_f64(wide) + T::zero();
-        !out.is_finite()
+        is_finite &= out.is_finite();
     });
-    wrong.map_or(Ok(()), |flat| Err(Error::overflow::<T>(argument, Position::unravel(flat, out.shape()))))
+    match if is_finite { None } else { out.iter().position(|x| !x.is_finite()) } {
+        None => Ok(()),
+        Some(flat) => Err(Error::overflow::<T>(argument, Position::unravel(flat, out.shape()))),
+    }
 }
 
 /// A total of these parts. One that is infinite or NaN although every part is finite is an [`Error::Overflow`].
@@ -193,16 +203,27 @@ pub(crate) fn sum<T: Real>(values: &[T]) -> f64 {
     pairwise(&values.chunks(BLOCK).map(|block| simd::sum(block).as_f64()).collect::<Vec<_>>())
 }
 
-/// Sum by halves: the rounding error grows with the logarithm of the length.
+/// So many numbers are added by lanes, each of which adds four: no more digits are lost than by halves.
+const LEAF: usize = 128;
+
+/// Sum by halves down to [`LEAF`] numbers: the rounding error grows with the logarithm of the length.
 pub(crate) fn pairwise(values: &[f64]) -> f64 {
     match values {
         [] => 0.0,
         [one] => *one,
+        few if few.len() <= LEAF => simd::sum(few),
         _ => {
             let (left, right) = values.split_at(values.len().div_ceil(2));
             pairwise(left) + pairwise(right)
         }
     }
+}
+
+/// [`pairwise`] of numbers that nothing holds in `f64`.
+pub(crate) fn pairwise_of(mut values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let places = 0..values.len();
+    let Ok(sum) = pairwise_by(places, &mut |_| Ok::<_, Infallible>(values.next().unwrap_or_default()));
+    sum
 }
 
 /// A sum that keeps what its roundings lose (Neumaier 1974).
@@ -230,10 +251,17 @@ impl Total {
 }
 
 /// [`pairwise`] of the values of `f` at these places, which it is asked for in order: nothing holds them all.
-pub(crate) fn pairwise_by(places: Range<usize>, f: &mut impl FnMut(usize) -> Result<f64>) -> Result<f64> {
+pub(crate) fn pairwise_by<E>(places: Range<usize>, f: &mut impl FnMut(usize) -> Result<f64, E>) -> Result<f64, E> {
     match places.len() {
         0 => Ok(0.0),
         1 => f(places.start),
+        n if n <= LEAF => {
+            let mut leaf = [0.0; LEAF];
+            for (to, place) in leaf.iter_mut().zip(places) {
+                *to = f(place)?;
+            }
+            Ok(simd::sum(&leaf[..n]))
+        }
         n => {
             let middle = places.start + n.div_ceil(2);
             Ok(pairwise_by(places.start..middle, f)? + pairwise_by(middle..places.end, f)?)
@@ -247,7 +275,7 @@ mod tests {
 
     #[test]
     fn places_and_values_are_added_in_one_order() {
-        for n in [0, 1, 2, 3, 7, 100] {
+        for n in [0, 1, 2, 3, 7, 127, 128, 129, 1000] {
             let values: Vec<f64> = (0..n).map(|i| 1.0 / (i as f64 + 0.3)).collect();
             let mut next = 0;
             let sum = pairwise_by(0..n, &mut |i| {
@@ -255,7 +283,8 @@ mod tests {
                 next += 1;
                 Ok(values[i])
             });
-            assert_eq!(sum, Ok(pairwise(&values)));
+            assert_eq!(sum, Ok::<_, Infallible>(pairwise(&values)));
+            assert_eq!(pairwise_of(values.iter().copied()), pairwise(&values));
         }
     }
 

@@ -212,28 +212,33 @@ impl<'a> Tile<'a> {
 
 /// Turns the dot products of a point on the left into scores, and notes which points are near it.
 fn scores_of(score: PairScore, [left, right]: [&Frame; 2], row: usize, dots: &mut [f64], near: &mut Vec<usize>) {
-    for (j, dot) in dots.iter_mut().enumerate() {
-        let total = left.squares[row] + right.squares[j];
-        let (found, is_near) = score_of(score, left.points.row(row), right.points.row(j), *dot, total);
-        *dot = found;
-        if is_near {
-            near.push(j);
-        }
+    let total = |square: f64| left.squares[row] + square;
+    let pairs = dots.iter().zip(&right.squares).enumerate();
+    near.extend(pairs.filter(|(_, (dot, square))| are_near(**dot, total(**square))).map(|(j, _)| j));
+    for (dot, &square) in dots.iter_mut().zip(&right.squares) {
+        *dot = score.of_product(*dot, square_of(*dot, total(square)));
     }
+    let x = left.points.row(row);
+    near.iter().for_each(|&j| dots[j] = score.of_length(distance(x, right.points.row(j))));
 }
 
-/// The score of two points with this dot product and this sum of squares, and whether it is taken from their difference.
-pub(super) fn score_of(
-    score: PairScore,
-    x: ArrayView1<'_, f64>,
-    y: ArrayView1<'_, f64>,
-    dot: f64,
-    total: f64,
-) -> (f64, bool) {
-    let square = total - 2.0 * dot;
-    let is_near = score != PairScore::DotProduct && (square <= NEAR * total || total < TINY);
-    match is_near {
-        true => (score.of_length(length(x.iter().zip(y).map(|(x, y)| x - y))), true),
-        false => (score.of_product(dot, square), false),
+/// The square of a distance, from a dot product and the sum of the squares.
+fn square_of(dot: f64, total: f64) -> f64 {
+    total - 2.0 * dot
+}
+
+fn are_near(dot: f64, total: f64) -> bool {
+    square_of(dot, total) <= NEAR * total || total < TINY
+}
+
+fn distance(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
+    length(x.iter().zip(y).map(|(x, y)| x - y))
+}
+
+/// The score of two points with this dot product and this sum of squares.
+pub(super) fn score_of(score: PairScore, x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>, dot: f64, total: f64) -> f64 {
+    match score != PairScore::DotProduct && are_near(dot, total) {
+        true => score.of_length(distance(x, y)),
+        false => score.of_product(dot, square_of(dot, total)),
     }
 }

@@ -1,13 +1,16 @@
 //! One pass over the samples of a batch: a form for each, their sum, and slopes where they are asked for.
 
-use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMut2, ArrayViewMutD, CowArray, IxDyn};
+use std::convert::Infallible;
+use std::ops::Range;
 
-use super::form::{Fault, Form};
+use ndarray::{ArrayViewMut1, CowArray, IxDyn};
+
+use super::form::{COEFFICIENTS, Fault, Form};
 use super::request::{Out, Request};
 use crate::error::Position;
 use crate::pointwise::Domain;
 use crate::reduction::{self, BLOCK};
-use crate::rowwise::{RowJobs, RowsMut};
+use crate::rowwise::{RowJobs, RowsMut, in_slices};
 use crate::simd::{self, Kernel, dispatch};
 use crate::{Error, Real, Reduction, Result};
 
@@ -23,7 +26,7 @@ pub(in crate::energy) fn run<T: Real>(request: &Request<'_, T>, mut out: Out<'_,
     let packed: Vec<_> = request.samples.1.iter().map(|array| array.as_standard_layout()).collect();
     let batch = Batch::new(request, &packed, count);
     let losses = match &mut out {
-        Out::Grad(places) => batch.in_slices(places.samples, |slopes| batch.losses(slopes))?,
+        Out::Grad(places) => in_slices(places.samples, |slopes| batch.losses(slopes))?,
         _ => batch.losses([const { None }; SLOPES])?,
     };
     match out {
@@ -44,8 +47,19 @@ struct Batch<'r, 'a, T> {
 
 /// What a thread works in.
 struct Scratch<T> {
+    numbers: Vec<f64>,
+    coefficients: [Vec<T>; COEFFICIENTS],
     loss: Vec<T>,
     slopes: [Vec<T>; SLOPES],
+}
+
+impl<T: Real> Scratch<T> {
+    /// For so many elements at a time.
+    fn new(len: usize) -> Self {
+        let column = || vec![T::zero(); len];
+        let (coefficients, slopes) = ([(); COEFFICIENTS].map(|()| column()), [(); SLOPES].map(|()| column()));
+        Self { numbers: vec![], coefficients, loss: column(), slopes }
+    }
 }
 
 impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
@@ -74,62 +88,116 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
     }
 
     /// The loss of each sample that counts, 0 for the others, and slopes of the reduced loss where they have a place.
-    fn losses(&self, slopes: [Option<RowsMut<'_, T>>; SLOPES]) -> Result<Vec<f64>> {
-        let is_steep = slopes.iter().any(Option::is_some);
+    fn losses(&self, slopes: [Option<&mut [T]>; SLOPES]) -> Result<Vec<f64>> {
         let mut losses = vec![0.0; self.count];
-        let jobs = RowJobs::new(self.count, (self.rows.len() + SLOPES) * self.width * size_of::<T>());
-        let block = || vec![T::zero(); BLOCK.min(self.width)];
-        let scratch = || Scratch { loss: block(), slopes: [block(), block()] };
-        jobs.each_row(&mut losses, slopes, scratch, |scratch, row, loss, mut slopes| {
-            if self.weight(row) == T::zero() {
-                slopes.iter_mut().flatten().for_each(|slope| slope.fill(T::zero()));
-                return Ok(());
-            }
-            let numbers = self.numbers(row)?;
-            let form = (self.request.form)(&numbers)
-                .map_err(|Fault { number, allowed }| self.wrong_number(number, row, numbers[number], allowed))?;
-            let sum = self.terms(row, &form, scratch, &mut slopes, is_steep)?;
-            let (value, pull) = form.finish(sum);
-            *loss = value + numbers[..self.request.added].iter().sum::<f64>();
-            let is_finite = scaled(&mut slopes, T::from_f64(pull * self.scale(row)));
-            if is_finite && T::from_f64(*loss).is_finite() { Ok(()) } else { Err(self.fault(row)) }
+        let group = (BLOCK / self.width.max(1)).max(1);
+        let width = (group * self.width).max(1);
+        let jobs = RowJobs::new(self.count.div_ceil(group), (self.rows.len() + SLOPES) * width * size_of::<T>());
+        let groups = losses.chunks_mut(jobs.per_job() * group);
+        let slopes = slopes.map(|slopes| slopes.map(|data| RowsMut::Packed { data, width }));
+        let scratch = || Scratch::new(BLOCK.min(width));
+        jobs.run(groups, slopes, scratch, |scratch, first, losses, slopes| {
+            let mut slopes = slopes.map(|rows| match rows {
+                Some(RowsMut::Packed { data, .. }) => data.chunks_mut(width),
+                _ => [].chunks_mut(width),
+            });
+            losses.chunks_mut(group).enumerate().try_for_each(|(i, losses)| {
+                self.group((first + i) * group, losses, slopes.each_mut().map(Iterator::next), scratch)
+            })
         })?;
         Ok(losses)
     }
 
-    /// The numbers of a sample, each in its domain.
-    fn numbers(&self, row: usize) -> Result<Vec<f64>> {
-        let number = |(at, (column, (_, domain))): (usize, (&ArrayView1<'_, T>, &(&'static str, Domain)))| {
-            let number = column[row];
-            match domain.contains(number) {
-                true => Ok(number.as_f64()),
-                false => Err(self.wrong_number(at, row, number.as_f64(), domain.words())),
+    /// [`Batch::losses`] of neighboring samples that make up one block together, or of one that makes up several.
+    fn group(
+        &self,
+        first: usize,
+        losses: &mut [f64],
+        mut slopes: [Option<&mut [T]>; SLOPES],
+        scratch: &mut Scratch<T>,
+    ) -> Result<()> {
+        let (form, count, wrong) = self.forms(first, losses, scratch);
+        let (width, start) = (self.width, first * self.width);
+        let whole = form.map_or(0.0, |form| self.terms(&form, start..start + count * width, &mut slopes, scratch));
+        for (i, loss) in losses[..count].iter_mut().enumerate() {
+            let (row, at) = (first + i, i * width..(i + 1) * width);
+            let mut slopes = slopes.each_mut().map(|slopes| Some(&mut slopes.as_mut()?[at.clone()]));
+            let Some(form) = form.filter(|_| self.weight(row) != T::zero()) else {
+                slopes.iter_mut().flatten().for_each(|slope| slope.fill(T::zero()));
+                continue;
+            };
+            let sum = if width > BLOCK { whole } else { simd::sum(&scratch.loss[at]).as_f64() };
+            let (value, pull) = form.finish(sum);
+            *loss += value;
+            let is_finite = scaled(&mut slopes, T::from_f64(pull * self.scale(row)));
+            if !(is_finite && T::from_f64(*loss).is_finite()) {
+                return Err(self.fault(row));
             }
-        };
-        self.request.numbers.1.iter().zip(self.request.numbers.0).enumerate().map(number).collect()
+        }
+        wrong
     }
 
-    /// The sum of the terms of a sample; their slopes are written as they are.
+    /// Writes the coefficients of neighboring samples to their columns, up to the first with a number that is wrong: the
+    /// form of those that count, where there are any, how many samples there are, and what is wrong with the next.
+    /// Numbers that are added to losses are put there.
+    fn forms(&self, first: usize, losses: &mut [f64], scratch: &mut Scratch<T>) -> (Option<Form>, usize, Result<()>) {
+        let (mut form, width) = (None, BLOCK.min(self.width));
+        for (i, loss) in losses.iter_mut().enumerate() {
+            if self.weight(first + i) == T::zero() {
+                continue;
+            }
+            match self.form(first + i, &mut scratch.numbers) {
+                Err(error) => return (form, i, Err(error)),
+                Ok(found) => {
+                    *loss = scratch.numbers[..self.request.added].iter().sum();
+                    for (column, number) in scratch.coefficients.iter_mut().zip(found.coefficients()) {
+                        column[i * width..][..width].fill(T::from_f64(number));
+                    }
+                    form = Some(found);
+                }
+            }
+        }
+        (form, losses.len(), Ok(()))
+    }
+
+    /// The form of a sample, whose numbers must be in their domains.
+    fn form(&self, row: usize, numbers: &mut Vec<f64>) -> Result<Form> {
+        numbers.clear();
+        for (at, (column, (_, domain))) in self.request.numbers.1.iter().zip(self.request.numbers.0).enumerate() {
+            let number = column[row];
+            numbers.push(number.as_f64());
+            if !domain.contains(number) {
+                return Err(self.wrong_number(at, row, number.as_f64(), domain.words()));
+            }
+        }
+        (self.request.form)(numbers)
+            .map_err(|Fault { number, allowed }| self.wrong_number(number, row, numbers[number], allowed))
+    }
+
+    /// The terms of some elements and their sum; slopes are written as they are.
     fn terms(
         &self,
-        row: usize,
         form: &Form,
-        scratch: &mut Scratch<T>,
+        at: Range<usize>,
         slopes: &mut [Option<&mut [T]>; SLOPES],
-        is_steep: bool,
-    ) -> Result<f64> {
-        let start = row * self.width;
-        reduction::pairwise_by(0..self.width.div_ceil(BLOCK), &mut |block| {
-            let at = block * BLOCK..self.width.min((block + 1) * BLOCK);
-            let mut columns: [&[T]; SAMPLES] = [&[]; SAMPLES];
-            columns.iter_mut().zip(&self.rows).for_each(|(to, rows)| *to = &rows[start..][at.clone()]);
-            let loss = &mut scratch.loss[..at.len()];
-            let mut parts = scratch.slopes.each_mut().map(|slope| &mut slope[..at.len()]);
-            form.terms(&columns[..self.rows.len()], loss, &mut parts, is_steep);
-            let written = slopes.iter_mut().zip(&parts);
-            written.for_each(|(to, part)| to.iter_mut().for_each(|to| to[at.clone()].copy_from_slice(part)));
-            Ok(simd::sum(loss).as_f64())
-        })
+        scratch: &mut Scratch<T>,
+    ) -> f64 {
+        let (count, is_steep) = (self.rows.len() + COEFFICIENTS, slopes.iter().any(Option::is_some));
+        let Ok(sum) = reduction::pairwise_by(0..at.len().div_ceil(BLOCK), &mut |block| {
+            let part = block * BLOCK..at.len().min((block + 1) * BLOCK);
+            let samples = self.rows.iter().map(|rows| &rows[at.clone()][part.clone()]);
+            let coefficients = scratch.coefficients.iter().map(|column| &column[..part.len()]);
+            let mut columns: [&[T]; SAMPLES + COEFFICIENTS] = [&[]; SAMPLES + COEFFICIENTS];
+            columns.iter_mut().zip(samples.chain(coefficients)).for_each(|(to, column)| *to = column);
+            let loss = &mut scratch.loss[..part.len()];
+            let mut parts = scratch.slopes.each_mut().map(|slope| &mut slope[..part.len()]);
+            form.terms(&columns[..count], loss, &mut parts, is_steep);
+            for (to, from) in slopes.iter_mut().zip(&parts) {
+                to.iter_mut().for_each(|to| to[part.clone()].copy_from_slice(from));
+            }
+            Ok::<_, Infallible>(simd::sum(loss).as_f64())
+        });
+        sum
     }
 
     /// What is wrong with a sample whose loss or slopes are not finite.
@@ -152,41 +220,12 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
 
     /// The reduced loss.
     fn total(&self, losses: &[f64]) -> Result<f64> {
-        let shares: Vec<f64> = match self.request.reduction {
-            Reduction::Weighted(weights) => losses.iter().zip(weights).map(|(loss, w)| loss * w.as_f64()).collect(),
-            _ => losses.to_vec(),
+        let sum = match self.request.reduction {
+            Reduction::Weighted(w) => reduction::pairwise_of(losses.iter().zip(w).map(|(loss, w)| loss * w.as_f64())),
+            _ => reduction::pairwise(losses),
         };
-        let sum = reduction::pairwise(&shares);
         let total = if matches!(self.request.reduction, Reduction::Mean) { sum / self.count as f64 } else { sum };
         reduction::finite_total(total, || true, self.request.samples.0[0])
-    }
-
-    /// Lets `write` write to rows of arrays of any layout, by way of a copy where they do not lie one after the other.
-    fn in_slices<R>(
-        &self,
-        arrays: &mut [ArrayViewMutD<'_, T>],
-        write: impl FnOnce([Option<RowsMut<'_, T>>; SLOPES]) -> Result<R>,
-    ) -> Result<R> {
-        let copy_for = |array: &ArrayViewMutD<'_, T>| match array.is_standard_layout() {
-            true => vec![],
-            false => vec![T::zero(); array.len()],
-        };
-        let mut copies: Vec<Vec<T>> = arrays.iter().map(copy_for).collect();
-        let mut rows = [const { None }; SLOPES];
-        let shape = [self.count, self.width];
-        let mut views: Vec<ArrayViewMut2<'_, T>> = Vec::with_capacity(SLOPES);
-        for (array, copy) in arrays.iter_mut().zip(&mut copies) {
-            let slice = array.as_slice_mut().unwrap_or(copy);
-            views.extend(ArrayViewMut2::from_shape(shape, slice));
-        }
-        for (to, view) in rows.iter_mut().zip(&mut views) {
-            *to = Some(RowsMut::new("out", view, &shape)?);
-        }
-        let result = write(rows)?;
-        for (array, copy) in arrays.iter_mut().zip(&copies) {
-            array.iter_mut().zip(copy).for_each(|(to, &x)| *to = x);
-        }
-        Ok(result)
     }
 }
 
