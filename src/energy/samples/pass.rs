@@ -1,24 +1,16 @@
 //! One pass over the samples of a batch: a form for each, their sum, and slopes where they are asked for.
 
-use std::convert::Infallible;
-use std::ops::Range;
-
 use ndarray::{ArrayViewMut1, CowArray, IxDyn};
 
-use super::form::{COEFFICIENTS, Fault, Form};
+use super::form::{Fault, Form};
 use super::request::{Out, Request};
+use super::scratch::{SLOPES, Scratch};
 use crate::error::Position;
 use crate::pointwise::Domain;
 use crate::reduction::{self, BLOCK};
 use crate::rowwise::{RowJobs, RowsMut, in_slices};
 use crate::simd::{self, Kernel, dispatch};
 use crate::{Error, Real, Reduction, Result};
-
-/// The most arrays of samples that a loss has.
-const SAMPLES: usize = 5;
-
-/// The most arrays that a loss has slopes in.
-const SLOPES: usize = 2;
 
 /// The reduced loss, and `out` filled.
 pub(in crate::energy) fn run<T: Real>(request: &Request<'_, T>, mut out: Out<'_, '_, T>) -> Result<f64> {
@@ -43,23 +35,6 @@ struct Batch<'r, 'a, T> {
     rows: Vec<&'r [T]>,
     count: usize,
     width: usize,
-}
-
-/// What a thread works in.
-struct Scratch<T> {
-    numbers: Vec<f64>,
-    coefficients: [Vec<T>; COEFFICIENTS],
-    loss: Vec<T>,
-    slopes: [Vec<T>; SLOPES],
-}
-
-impl<T: Real> Scratch<T> {
-    /// For so many elements at a time.
-    fn new(len: usize) -> Self {
-        let column = || vec![T::zero(); len];
-        let (coefficients, slopes) = ([(); COEFFICIENTS].map(|()| column()), [(); SLOPES].map(|()| column()));
-        Self { numbers: vec![], coefficients, loss: column(), slopes }
-    }
 }
 
 impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
@@ -118,7 +93,8 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
     ) -> Result<()> {
         let (form, count, wrong) = self.forms(first, losses, scratch);
         let (width, start) = (self.width, first * self.width);
-        let whole = form.map_or(0.0, |form| self.terms(&form, start..start + count * width, &mut slopes, scratch));
+        let whole =
+            form.map_or(0.0, |form| scratch.terms(&form, &self.rows, start..start + count * width, &mut slopes));
         for (i, loss) in losses[..count].iter_mut().enumerate() {
             let (row, at) = (first + i, i * width..(i + 1) * width);
             let mut slopes = slopes.each_mut().map(|slopes| Some(&mut slopes.as_mut()?[at.clone()]));
@@ -172,32 +148,6 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
         }
         (self.request.form)(numbers)
             .map_err(|Fault { number, allowed }| self.wrong_number(number, row, numbers[number], allowed))
-    }
-
-    /// The terms of some elements and their sum; slopes are written as they are.
-    fn terms(
-        &self,
-        form: &Form,
-        at: Range<usize>,
-        slopes: &mut [Option<&mut [T]>; SLOPES],
-        scratch: &mut Scratch<T>,
-    ) -> f64 {
-        let (count, is_steep) = (self.rows.len() + COEFFICIENTS, slopes.iter().any(Option::is_some));
-        let Ok(sum) = reduction::pairwise_by(0..at.len().div_ceil(BLOCK), &mut |block| {
-            let part = block * BLOCK..at.len().min((block + 1) * BLOCK);
-            let samples = self.rows.iter().map(|rows| &rows[at.clone()][part.clone()]);
-            let coefficients = scratch.coefficients.iter().map(|column| &column[..part.len()]);
-            let mut columns: [&[T]; SAMPLES + COEFFICIENTS] = [&[]; SAMPLES + COEFFICIENTS];
-            columns.iter_mut().zip(samples.chain(coefficients)).for_each(|(to, column)| *to = column);
-            let loss = &mut scratch.loss[..part.len()];
-            let mut parts = scratch.slopes.each_mut().map(|slope| &mut slope[..part.len()]);
-            form.terms(&columns[..count], loss, &mut parts, is_steep);
-            for (to, from) in slopes.iter_mut().zip(&parts) {
-                to.iter_mut().for_each(|to| to[part.clone()].copy_from_slice(from));
-            }
-            Ok::<_, Infallible>(simd::sum(loss).as_f64())
-        });
-        sum
     }
 
     /// What is wrong with a sample whose loss or slopes are not finite.
@@ -255,7 +205,7 @@ impl<T: Real> Kernel for Scaled<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array1, Array2, Array3, ShapeBuilder, array};
+    use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayRef2, ShapeBuilder, array, s};
 
     use crate::energy::{Edm, EdmArguments, RecoveryArguments, RecoveryEnergy, RecoveryGradient, SampleLoss};
     use crate::testing::{close, generator};
@@ -282,6 +232,53 @@ mod tests {
         assert_eq!(parts.count, 3.0);
         close(parts.mean().unwrap(), value, 1e-15);
         assert_eq!(SumCount::default().merge(parts), parts);
+    }
+
+    /// So many samples of three numbers, in several blocks, and their noise levels.
+    fn short_samples(count: usize) -> EdmArguments<Array2<f64>, Array1<f64>> {
+        let mut next = generator(11);
+        let mut random = |_| 2.0 * next() - 1.0;
+        EdmArguments {
+            denoised: Array2::from_shape_fn((count, 3), &mut random),
+            clean: Array2::from_shape_fn((count, 3), &mut random),
+            sigma: Array1::from_shape_fn(count, |i| 0.1 + (i % 7) as f64),
+        }
+    }
+
+    fn views(of: &EdmArguments<Array2<f64>, Array1<f64>>) -> EdmArguments<&ArrayRef2<f64>, &ArrayRef1<f64>> {
+        EdmArguments { denoised: &of.denoised, clean: &of.clean, sigma: &of.sigma }
+    }
+
+    #[test]
+    fn short_samples_of_one_block_are_as_each_by_itself() {
+        let mut all = short_samples(700);
+        all.clean.row_mut(341).fill(f64::NAN);
+        all.sigma[342] = -1.0;
+        let weights = Array1::from_shape_fn(700, |i| if i == 341 || i == 342 { 0.0 } else { 1.0 + (i % 3) as f64 });
+        let edm = Edm::default();
+        let (value, gradient) = edm.grad(views(&all), Reduction::Weighted(&weights)).unwrap();
+        let mut sum = 0.0;
+        for i in 0..700 {
+            let (row, number) = (s![i..i + 1, ..], s![i..i + 1]);
+            let (denoised, clean) = (all.denoised.slice(row), all.clean.slice(row));
+            let (sigma, weight) = (all.sigma.slice(number), weights.slice(number));
+            let own = EdmArguments { denoised: &*denoised, clean: &*clean, sigma: &*sigma };
+            let (value, slopes) = edm.grad(own, Reduction::Weighted(&weight)).unwrap();
+            assert_eq!(gradient.row(i), slopes.row(0), "{i}");
+            sum += value;
+        }
+        close(value, sum, 1e-14);
+    }
+
+    #[test]
+    fn of_samples_in_one_block_the_first_that_is_wrong_is_named() {
+        let message = |bad_clean: usize, bad_sigma: usize| {
+            let mut all = short_samples(100);
+            (all.clean[[bad_clean, 1]], all.sigma[bad_sigma]) = (f64::NAN, -1.0);
+            Edm::default().value(views(&all), Reduction::Sum).unwrap_err().to_string()
+        };
+        assert_eq!(message(5, 9), "`clean`[5, 1] is NaN, allowed is finite");
+        assert_eq!(message(9, 5), "`sigma`[5] is -1, allowed is finite and > 0");
     }
 
     #[test]
