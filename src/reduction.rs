@@ -170,10 +170,14 @@ pub(crate) fn write_finite<T: Real, D: Dimension>(
     mut out: ArrayViewMut<'_, T, D>,
 ) -> Result<()> {
     let mut is_finite = true;
-    out.iter_mut().zip(wide).for_each(|(out, wide)| {
+    let mut write = |out: &mut T, wide| {
         *out = T::from_f64(wide) + T::zero();
         is_finite &= out.is_finite();
-    });
+    };
+    match out.as_slice_mut() {
+        Some(out) => out.iter_mut().zip(wide).for_each(|(out, wide)| write(out, wide)),
+        None => out.iter_mut().zip(wide).for_each(|(out, wide)| write(out, wide)),
+    }
     match if is_finite { None } else { out.iter().position(|x| !x.is_finite()) } {
         None => Ok(()),
         Some(flat) => Err(Error::overflow::<T>(argument, Position::unravel(flat, out.shape()))),

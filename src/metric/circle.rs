@@ -108,8 +108,9 @@ impl AnchorLoss for Circle {
             return RowLoss::default();
         }
         let (positive, negative) = (|j: usize| self.positive(of.scores[j]), |j: usize| self.negative(of.scores[j]));
-        let pulled = log_sum_shares(of.positives(), |j| positive(j).0, |j, share| slopes[j] = share);
-        let pushed = log_sum_shares(of.negatives(), |j| negative(j).0, |j, share| slopes[j] = share);
+        let n = slopes.len();
+        let pulled = log_sum_shares(n, |j| of.is_positive(j), |j| positive(j).0, |j, share| slopes[j] = share);
+        let pushed = log_sum_shares(n, |j| of.is_negative(j), |j| negative(j).0, |j, share| slopes[j] = share);
         let share = sigmoid::<f64, false>(pulled + pushed);
         of.positives().for_each(|j| slopes[j] *= -share * positive(j).1);
         of.negatives().for_each(|j| slopes[j] *= share * negative(j).1);

@@ -89,8 +89,9 @@ impl Cosent {
         let order = parallel::ascending(gold);
         let above = beyond(order.iter().rev(), gold, |i| -self.scale * scores[i]);
         let below = beyond(order.iter(), gold, |i| self.scale * scores[i]);
-        let (all, mut slopes) = (0..scores.len(), vec![0.0; scores.len()]);
-        let loss = log_one_plus_sum_shares(all, |i| self.scale * scores[i] + above[i], |i, share| slopes[i] = share);
+        let (n, mut slopes) = (scores.len(), vec![0.0; scores.len()]);
+        let z = |i: usize| self.scale * scores[i] + above[i];
+        let loss = log_one_plus_sum_shares(n, |_| true, z, |i, share| slopes[i] = share);
         for (i, slope) in slopes.iter_mut().enumerate() {
             *slope = self.scale * (*slope - e(below[i] - self.scale * scores[i] - loss));
         }

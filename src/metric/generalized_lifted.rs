@@ -71,8 +71,9 @@ impl AnchorLoss for GeneralizedLifted {
     fn anchor(&self, of: &Anchor<'_>, slopes: &mut [f64]) -> RowLoss {
         let pull = |p: usize| of.scores[p] - self.positive_margin;
         let push = |n: usize| self.negative_margin - of.scores[n];
-        let pulled = log_sum_shares(of.positives(), pull, |p, share| slopes[p] = share);
-        let pushed = log_sum_shares(of.negatives(), push, |n, share| slopes[n] = -share);
+        let n = slopes.len();
+        let pulled = log_sum_shares(n, |p| of.is_positive(p), pull, |p, share| slopes[p] = share);
+        let pushed = log_sum_shares(n, |n| of.is_negative(n), push, |n, share| slopes[n] = -share);
         let loss = pulled + pushed;
         if loss <= 0.0 {
             slopes.fill(0.0);

@@ -4,27 +4,50 @@ use crate::math::{exp, ln_1p};
 use crate::reduction;
 use crate::simd::{self, Exponentials};
 
-/// `ln Σ e^z` over some places, -inf of nothing; gives each place and its `e^z / Σ e^z` to `store`.
+/// `ln Σ e^z` over those of `n` places that are `held`, -inf of none; gives each of them and its `e^z / Σ e^z` to `store`.
 pub(super) fn log_sum_shares(
-    places: impl Iterator<Item = usize> + Clone,
+    n: usize,
+    held: impl Fn(usize) -> bool,
     z: impl Fn(usize) -> f64,
-    mut store: impl FnMut(usize, f64),
+    store: impl FnMut(usize, f64),
 ) -> f64 {
-    let mut terms: Vec<f64> = places.clone().map(z).collect();
-    let log_sum = to_shares(&mut terms);
-    places.zip(terms).for_each(|(place, share)| store(place, share));
-    log_sum
+    shares_beside(Vec::with_capacity(n), n, held, z, store)
 }
 
-/// [`log_sum_shares`] of `1 + Σ e^z`: 0 of nothing.
+/// [`log_sum_shares`] of `1 + Σ e^z`: 0 of none.
 pub(super) fn log_one_plus_sum_shares(
-    places: impl Iterator<Item = usize> + Clone,
+    n: usize,
+    held: impl Fn(usize) -> bool,
+    z: impl Fn(usize) -> f64,
+    store: impl FnMut(usize, f64),
+) -> f64 {
+    let mut terms = Vec::with_capacity(n + 1);
+    terms.push(0.0);
+    shares_beside(terms, n, held, z, store)
+}
+
+/// [`log_sum_shares`] of these terms and those that come behind them. Loops, not adapters of iterators: what `filter` calls
+/// another part of the crate may hold compiled.
+fn shares_beside(
+    mut terms: Vec<f64>,
+    n: usize,
+    held: impl Fn(usize) -> bool,
     z: impl Fn(usize) -> f64,
     mut store: impl FnMut(usize, f64),
 ) -> f64 {
-    let mut terms: Vec<f64> = std::iter::once(0.0).chain(places.clone().map(z)).collect();
+    let mut next = terms.len();
+    for place in 0..n {
+        if held(place) {
+            terms.push(z(place));
+        }
+    }
     let log_sum = to_shares(&mut terms);
-    places.zip(&terms[1..]).for_each(|(place, &share)| store(place, share));
+    for place in 0..n {
+        if held(place) {
+            store(place, terms[next]);
+            next += 1;
+        }
+    }
     log_sum
 }
 
@@ -57,7 +80,7 @@ mod tests {
 
     fn shares(z: &[f64]) -> (f64, Vec<f64>) {
         let mut shares = vec![f64::NAN; z.len()];
-        let log_sum = log_sum_shares(0..z.len(), |i| z[i], |i, share| shares[i] = share);
+        let log_sum = log_sum_shares(z.len(), |_| true, |i| z[i], |i, share| shares[i] = share);
         (log_sum, shares)
     }
 
@@ -67,13 +90,13 @@ mod tests {
         close(log_sum, 1e3 + 4.0_f64.ln(), 1e-15);
         all_close(found, [0.25, 0.75, 0.0], 1e-13);
         let tail = (-50.0_f64).exp();
-        assert_eq!(log_one_plus_sum_shares(0..1, |_| -50.0, |_, share| close(share, tail, 1e-15)), tail);
+        assert_eq!(log_one_plus_sum_shares(1, |_| true, |_| -50.0, |_, share| close(share, tail, 1e-15)), tail);
     }
 
     #[test]
     fn nothing_has_no_mass_and_infinity_all_of_it() {
         assert_eq!(shares(&[]), (f64::NEG_INFINITY, vec![]));
-        assert_eq!(log_one_plus_sum_shares(0..0, |_| 1.0, |_, _| ()), 0.0);
+        assert_eq!(log_one_plus_sum_shares(3, |_| false, |_| 1.0, |_, _| ()), 0.0);
         let (log_sum, found) = shares(&[0.0, f64::INFINITY]);
         assert!(log_sum == f64::INFINITY && found.iter().all(|share| share.is_nan()));
     }

@@ -73,8 +73,9 @@ impl AnchorLoss for MultiSimilarity {
     fn anchor(&self, of: &Anchor<'_>, slopes: &mut [f64]) -> RowLoss {
         let positive = |j: usize| -self.alpha * (of.scores[j] - self.base);
         let negative = |j: usize| self.beta * (of.scores[j] - self.base);
-        let pulled = log_one_plus_sum_shares(of.positives(), positive, |j, share| slopes[j] = -share);
-        let pushed = log_one_plus_sum_shares(of.negatives(), negative, |j, share| slopes[j] = share);
+        let n = slopes.len();
+        let pulled = log_one_plus_sum_shares(n, |j| of.is_positive(j), positive, |j, share| slopes[j] = -share);
+        let pushed = log_one_plus_sum_shares(n, |j| of.is_negative(j), negative, |j, share| slopes[j] = share);
         RowLoss::one(pulled / self.alpha + pushed / self.beta)
     }
 }

@@ -62,7 +62,8 @@ pub(super) fn write_into<T: Real>(
     gradient: &Array2<f64>,
     out: ArrayViewMut2<'_, T>,
 ) -> Result<()> {
-    write_finite(argument, gradient.iter().copied(), out)
+    let gradient = gradient.as_standard_layout();
+    write_finite(argument, gradient.as_slice().unwrap_or_default().iter().copied(), out)
 }
 
 /// [`write()`] of one number for each example.

@@ -133,13 +133,12 @@ struct Proxies<'a> {
 impl ByRow for Proxies<'_> {
     fn row(&self, class: usize, scores: &[f64], slopes: &mut [f64]) -> RowLoss {
         let ProxyAnchor { alpha, margin } = *self.loss;
-        let is_own = |label: i64| usize::try_from(label) == Ok(class);
-        let of = |own: bool| (0..scores.len()).filter(move |&i| is_own(self.labels[i]) == own);
+        let is_own = |i: usize| usize::try_from(self.labels[i]) == Ok(class);
         let pull = |i: usize| -alpha * (scores[i] - margin);
         let push = |i: usize| alpha * (scores[i] + margin);
-        let [held, all] = self.counts;
-        let pulled = log_one_plus_sum_shares(of(true), pull, |i, share| slopes[i] = -alpha / held * share);
-        let pushed = log_one_plus_sum_shares(of(false), push, |i, share| slopes[i] = alpha / all * share);
+        let ([held, all], n) = (self.counts, scores.len());
+        let pulled = log_one_plus_sum_shares(n, is_own, pull, |i, share| slopes[i] = -alpha / held * share);
+        let pushed = log_one_plus_sum_shares(n, |i| !is_own(i), push, |i, share| slopes[i] = alpha / all * share);
         RowLoss::one(pulled / held + pushed / all)
     }
 }

@@ -107,6 +107,7 @@ pub(super) fn walk(
     for first in (0..left.len()).step_by(ROWS) {
         let count = ROWS.min(left.len() - first);
         let mut tile = Tile::new(score, [left, right], first, count);
+        tile.slopes = Array2::zeros(tile.scores.raw_dim());
         let losses = &mut found.losses[first..first + count];
         kernel.block(first, tile.scores.view(), tile.slopes.view_mut(), losses)?;
         if want == Want::Gradient {
@@ -129,7 +130,7 @@ pub(super) fn scores(score: PairScore, sides: [&Frame; 2]) -> Array2<f64> {
     all
 }
 
-/// Scores and slopes of some rows.
+/// Scores of some rows, and their slopes once there is a place for them.
 struct Tile<'a> {
     score: PairScore,
     sides: [&'a Frame; 2],
@@ -156,15 +157,16 @@ impl<'a> Tile<'a> {
                 }
             });
         }
-        let slopes = Array2::zeros(scores.raw_dim());
-        Self { score, sides, first, scores, slopes, near }
+        Self { score, sides, first, scores, slopes: Array2::zeros((0, 0)), near }
     }
 
     /// Multiplies the slopes of each row by what the row counts.
     fn weigh(&mut self, weights: &RowWeights) {
         for (i, mut row) in self.slopes.rows_mut().into_iter().enumerate() {
             let weight = weights.of(self.first + i);
-            row.mapv_inplace(|slope| mul_or_zero(weight, slope));
+            if weight != 1.0 {
+                row.mapv_inplace(|slope| mul_or_zero(weight, slope));
+            }
         }
     }
 
@@ -213,8 +215,11 @@ impl<'a> Tile<'a> {
 /// Turns the dot products of a point on the left into scores, and notes which points are near it.
 fn scores_of(score: PairScore, [left, right]: [&Frame; 2], row: usize, dots: &mut [f64], near: &mut Vec<usize>) {
     let total = |square: f64| left.squares[row] + square;
-    let pairs = dots.iter().zip(&right.squares).enumerate();
-    near.extend(pairs.filter(|(_, (dot, square))| are_near(**dot, total(**square))).map(|(j, _)| j));
+    for (j, (&dot, &square)) in dots.iter().zip(&right.squares).enumerate() {
+        if are_near(dot, total(square)) {
+            near.push(j);
+        }
+    }
     for (dot, &square) in dots.iter_mut().zip(&right.squares) {
         *dot = score.of_product(*dot, square_of(*dot, total(square)));
     }

@@ -9,7 +9,7 @@ use crate::error::Position;
 use crate::pointwise::Domain;
 use crate::reduction::{self, BLOCK};
 use crate::rowwise::{RowJobs, RowsMut, in_slices};
-use crate::simd::{self, Kernel, dispatch};
+use crate::simd::{Kernel, dispatch};
 use crate::{Error, Real, Reduction, Result};
 
 /// The reduced loss, and `out` filled.
@@ -97,16 +97,17 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
             form.map_or(0.0, |form| scratch.terms(&form, &self.rows, start..start + count * width, &mut slopes));
         for (i, loss) in losses[..count].iter_mut().enumerate() {
             let (row, at) = (first + i, i * width..(i + 1) * width);
-            let mut slopes = slopes.each_mut().map(|slopes| Some(&mut slopes.as_mut()?[at.clone()]));
+            let slopes = slopes.iter_mut().flatten().map(|slopes| &mut slopes[at.clone()]);
             let Some(form) = form.filter(|_| self.weight(row) != T::zero()) else {
-                slopes.iter_mut().flatten().for_each(|slope| slope.fill(T::zero()));
+                slopes.for_each(|slopes| slopes.fill(T::zero()));
                 continue;
             };
-            let sum = if width > BLOCK { whole } else { simd::sum(&scratch.loss[at]).as_f64() };
+            let sum = if width > BLOCK { whole } else { scratch.sum(at.clone()) };
             let (value, pull) = form.finish(sum);
             *loss += value;
-            let is_finite = scaled(&mut slopes, T::from_f64(pull * self.scale(row)));
-            if !(is_finite && T::from_f64(*loss).is_finite()) {
+            let (mut is_finite, factor) = (T::from_f64(*loss).is_finite(), T::from_f64(pull * self.scale(row)));
+            slopes.for_each(|values| is_finite &= dispatch(Scaled { values, factor }));
+            if !is_finite {
                 return Err(self.fault(row));
             }
         }
@@ -180,10 +181,6 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
 }
 
 /// Multiplies the slopes of a sample; says whether all are finite.
-fn scaled<T: Real>(slopes: &mut [Option<&mut [T]>; SLOPES], factor: T) -> bool {
-    slopes.iter_mut().flatten().all(|values| dispatch(Scaled { values, factor }))
-}
-
 struct Scaled<'a, T> {
     values: &'a mut [T],
     factor: T,

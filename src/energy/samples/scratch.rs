@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::form::{COEFFICIENTS, Form};
 use crate::Real;
 use crate::reduction::{self, BLOCK};
-use crate::simd;
+use crate::simd::{self, LANES};
 
 /// The most arrays of samples that a loss has.
 const SAMPLES: usize = 5;
@@ -21,7 +21,7 @@ pub(super) struct Scratch<T> {
     /// Those of each element's sample.
     pub(super) coefficients: [Vec<T>; COEFFICIENTS],
     /// The terms of the last block.
-    pub(super) loss: Vec<T>,
+    loss: Vec<T>,
     slopes: [Vec<T>; SLOPES],
 }
 
@@ -57,5 +57,11 @@ impl<T: Real> Scratch<T> {
             Ok::<_, Infallible>(simd::sum(loss).as_f64())
         });
         sum
+    }
+
+    /// The sum of some terms of the last block. So few that they would not fill half of the lanes are added in order.
+    pub(super) fn sum(&self, at: Range<usize>) -> f64 {
+        let terms = &self.loss[at];
+        if terms.len() < LANES / 2 { terms.iter().map(|x| x.as_f64()).sum() } else { simd::sum(terms).as_f64() }
     }
 }

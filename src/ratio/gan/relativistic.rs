@@ -1,10 +1,10 @@
 //! Relativistic average discriminators: each side against the mean of the other.
 
-use ndarray::{Array1, ArrayRef1, ArrayView1, ArrayViewMut1, Zip};
+use ndarray::{Array1, ArrayRef1, ArrayView1, ArrayViewMut1};
 
 use crate::ratio::{RatioLoss, RatioObjective, RatioOut, Samples, pass};
 use crate::reduction::pairwise_of;
-use crate::{Error, Real, Reduction, Result, SumCount};
+use crate::{Error, Real, Reduction, Result, SumCount, rowwise};
 
 /// Relativistic average discriminator (RaGAN): any loss of a critic, of how far its output on a sample lies above its mean
 /// over the samples of the other side.
@@ -164,21 +164,22 @@ impl Shares {
 
     /// How far each output lies above a mean of the other side.
     fn above<T: Real>(&self, name: &'static str, outputs: ArrayView1<'_, T>, mean: f64) -> Result<Array1<T>> {
-        let shares = ArrayView1::from(&self.shares);
-        let above = Zip::from(shares).and(outputs).map_collect(|&share, output| match share == 0.0 {
-            true => T::zero(),
-            false => T::from_f64(output.as_f64() - mean),
-        });
+        let mut above = vec![T::zero(); outputs.len()];
+        rowwise::copy(outputs, &mut above);
+        for (x, &share) in above.iter_mut().zip(&self.shares) {
+            *x = if share == 0.0 { T::zero() } else { T::from_f64(x.as_f64() - mean) };
+        }
         match above.iter().position(|x| !x.is_finite()) {
             Some(at) => Err(Error::overflow::<T>(name, at)),
-            None => Ok(above),
+            None => Ok(above.into()),
         }
     }
 
     /// What the mean of this side adds to its slopes, where the slopes of the other side sum to `pull`.
     fn subtract<T: Real>(&self, pull: f64, slopes: &mut ArrayViewMut1<'_, T>) {
-        let shares = ArrayView1::from(&self.shares);
-        Zip::from(slopes).and(shares).for_each(|slope, share| *slope = T::from_f64(slope.as_f64() - share * pull));
+        for (slope, share) in slopes.iter_mut().zip(&self.shares) {
+            *slope = T::from_f64(slope.as_f64() - share * pull);
+        }
     }
 }
 
