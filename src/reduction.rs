@@ -1,11 +1,13 @@
 //! From one number per example to one number: [`Reduction`], and [`SumCount`], by which micro-batches combine.
 
+mod sums;
+
 use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Dimension, Ix1, IxDyn};
 
-use std::ops::Range;
-
 use crate::error::Position;
-use crate::{Error, Real, Result, check, simd};
+use crate::{Error, Real, Result, check};
+
+pub(crate) use sums::{BLOCK, Total, pairwise, pairwise_by, pairwise_of, sum};
 
 /// How the losses of a batch become one number, and by what the gradient is scaled accordingly.
 ///
@@ -39,7 +41,12 @@ impl<T: Real, D: Dimension> Reduction<'_, T, D> {
     pub(crate) fn check_as(&self, argument: &'static str, shape: &[usize]) -> Result<()> {
         let Self::Weighted(weights) = self else { return Ok(()) };
         check::shape(argument, weights.shape(), shape)?;
-        match weights.iter().position(|w| !(w.is_finite() && *w >= T::zero())) {
+        let is_weight = |w: &T| w.is_finite() && *w >= T::zero();
+        let are_weights = |all: &[T]| all.iter().fold(true, |fine, w| fine & is_weight(w));
+        if weights.as_slice_memory_order().is_some_and(are_weights) {
+            return Ok(());
+        }
+        match weights.iter().position(|w| !is_weight(w)) {
             None => Ok(()),
             Some(flat) => Err(Error::Value {
                 argument,
@@ -162,11 +169,19 @@ pub(crate) fn write_finite<T: Real, D: Dimension>(
     wide: impl IntoIterator<Item = f64>,
     mut out: ArrayViewMut<'_, T, D>,
 ) -> Result<()> {
-    let wrong = out.iter_mut().zip(wide).position(|(out, wide)| {
+    let mut is_finite = true;
+    let mut write = |out: &mut T, wide| {
         *out = T::from_f64(wide) + T::zero();
-        !out.is_finite()
-    });
-    wrong.map_or(Ok(()), |flat| Err(Error::overflow::<T>(argument, Position::unravel(flat, out.shape()))))
+        is_finite &= out.is_finite();
+    };
+    match out.as_slice_mut() {
+        Some(out) => out.iter_mut().zip(wide).for_each(|(out, wide)| write(out, wide)),
+        None => out.iter_mut().zip(wide).for_each(|(out, wide)| write(out, wide)),
+    }
+    match if is_finite { None } else { out.iter().position(|x| !x.is_finite()) } {
+        None => Ok(()),
+        Some(flat) => Err(Error::overflow::<T>(argument, Position::unravel(flat, out.shape()))),
+    }
 }
 
 /// A total of these parts. One that is infinite or NaN although every part is finite is an [`Error::Overflow`].
@@ -183,102 +198,9 @@ pub(crate) fn finite_total(total: f64, parts_are: impl FnOnce() -> bool, argumen
     Ok(total)
 }
 
-/// Elements that are added in lanes of the element type before `f64` takes over.
-pub(crate) const BLOCK: usize = 1024;
-
-/// The sum of the values, by lanes within blocks of [`BLOCK`] and pairwise in `f64` across them.
-///
-/// The order of the additions depends on the length alone, never on threads.
-pub(crate) fn sum<T: Real>(values: &[T]) -> f64 {
-    pairwise(&values.chunks(BLOCK).map(|block| simd::sum(block).as_f64()).collect::<Vec<_>>())
-}
-
-/// Sum by halves: the rounding error grows with the logarithm of the length.
-pub(crate) fn pairwise(values: &[f64]) -> f64 {
-    match values {
-        [] => 0.0,
-        [one] => *one,
-        _ => {
-            let (left, right) = values.split_at(values.len().div_ceil(2));
-            pairwise(left) + pairwise(right)
-        }
-    }
-}
-
-/// A sum that keeps what its roundings lose (Neumaier 1974).
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Total {
-    sum: f64,
-    lost: f64,
-}
-
-impl Total {
-    #[inline(always)]
-    pub(crate) fn add(&mut self, x: f64) {
-        let sum = self.sum + x;
-        let (large, small) = if self.sum.abs() < x.abs() { (x, self.sum) } else { (self.sum, x) };
-        let lost = (large - sum) + small;
-        self.lost += if lost.is_finite() { lost } else { 0.0 }; // an infinite sum has lost nothing
-        self.sum = sum;
-    }
-
-    /// The sum, rounded once.
-    #[inline(always)]
-    pub(crate) fn value(self) -> f64 {
-        self.sum + self.lost
-    }
-}
-
-/// [`pairwise`] of the values of `f` at these places, which it is asked for in order: nothing holds them all.
-pub(crate) fn pairwise_by(places: Range<usize>, f: &mut impl FnMut(usize) -> Result<f64>) -> Result<f64> {
-    match places.len() {
-        0 => Ok(0.0),
-        1 => f(places.start),
-        n => {
-            let middle = places.start + n.div_ceil(2);
-            Ok(pairwise_by(places.start..middle, f)? + pairwise_by(middle..places.end, f)?)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_and_values_are_added_in_one_order() {
-        for n in [0, 1, 2, 3, 7, 100] {
-            let values: Vec<f64> = (0..n).map(|i| 1.0 / (i as f64 + 0.3)).collect();
-            let mut next = 0;
-            let sum = pairwise_by(0..n, &mut |i| {
-                assert_eq!(i, next);
-                next += 1;
-                Ok(values[i])
-            });
-            assert_eq!(sum, Ok(pairwise(&values)));
-        }
-    }
-
-    #[test]
-    fn a_sum_of_f32_is_good_to_its_own_precision() {
-        for n in [0, 1, 9, 1023, 1024, 1025, 100_000] {
-            let values: Vec<f32> = (0..n).map(|i| 0.1 + (i % 7) as f32).collect();
-            let exact: f64 = values.iter().map(|&x| f64::from(x)).sum();
-            assert!((sum(&values) - exact).abs() <= 1e-6 * exact, "n = {n}: {} against {exact}", sum(&values));
-        }
-    }
-
-    #[test]
-    fn a_total_keeps_what_plain_sums_lose() {
-        let total = |values: &[f64]| {
-            let mut total = Total::default();
-            values.iter().for_each(|&x| total.add(x));
-            total.value()
-        };
-        assert_eq!(total(&[1e16, 1.0, 1.0, -1e16]), 2.0);
-        assert_eq!(total(&[1.0, 1e16, 1.0, -1e16]), 2.0);
-        assert_eq!(total(&[1.0, f64::INFINITY]), f64::INFINITY);
-    }
 
     #[test]
     fn a_mean_over_nothing_is_an_error() {

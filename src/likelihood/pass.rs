@@ -8,6 +8,7 @@ use super::loops::Loops;
 use crate::error::Position;
 use crate::pointwise::{self, COLUMNS, Call, Column, Domain, Mode, Output, SLOPES, Words};
 use crate::reduction::to_real;
+use crate::rowwise::in_slices;
 use crate::{Error, Real, Reduction, Result, check};
 
 /// What is asked of a density, free of the caller's types.
@@ -82,7 +83,9 @@ fn sum<T: Real>(loops: Loops<'_, ()>, request: &Request<'_, T>, out: &mut Out<'_
     let total = match out {
         Out::Nothing => pointwise::run(&call, Output::Nothing)?,
         Out::Each(losses) => pointwise::run(&call, Output::Each(losses.as_slice_mut().unwrap_or_default().into()))?,
-        Out::Grad(_, out) => in_slices(out, |out| pointwise::run(&call, Output::Slopes(out, Mode::Set)))?,
+        Out::Grad(_, out) => in_slices(out, |out| {
+            pointwise::run(&call, Output::Slopes(out.map(|slice| slice.map(ArrayViewMut1::from)), Mode::Set))
+        })?,
     };
     let sum = total.scaled(1.0, name)?;
     Ok(if is_mean { sum / n as f64 } else { sum })
@@ -91,25 +94,6 @@ fn sum<T: Real>(loops: Loops<'_, ()>, request: &Request<'_, T>, out: &mut Out<'_
 /// The elements of an array in standard layout.
 fn flat<'s, T>(array: &'s CowArray<'_, T, IxDyn>) -> ArrayView1<'s, T> {
     array.as_slice().unwrap_or_default().into()
-}
-
-/// Lets `write` write to arrays of any layout as if each were one column, by way of a copy where it is none.
-fn in_slices<T: Real, R>(
-    arrays: &mut [ArrayViewMutD<'_, T>],
-    write: impl FnOnce([Option<ArrayViewMut1<'_, T>>; SLOPES]) -> Result<R>,
-) -> Result<R> {
-    let copy_for =
-        |array: &ArrayViewMutD<'_, T>| if array.is_standard_layout() { vec![] } else { vec![T::zero(); array.len()] };
-    let mut copies: Vec<Vec<T>> = arrays.iter().map(copy_for).collect();
-    let mut columns = [const { None }; SLOPES];
-    for ((column, array), copy) in columns.iter_mut().zip(&mut *arrays).zip(&mut copies) {
-        *column = Some(ArrayViewMut1::from(array.as_slice_mut().unwrap_or(copy)));
-    }
-    let result = write(columns)?;
-    for (array, copy) in arrays.iter_mut().zip(&copies) {
-        array.iter_mut().zip(copy).for_each(|(to, &x)| *to = x);
-    }
-    Ok(result)
 }
 
 #[cfg(test)]

@@ -146,14 +146,22 @@ pub(super) struct Anchor<'a> {
 impl<'a> Anchor<'a> {
     /// The places of the other embeddings with its label.
     pub(super) fn positives(self) -> impl Iterator<Item = usize> + Clone + 'a {
-        let own = self.labels[self.index];
-        (0..self.labels.len()).filter(move |&j| j != self.index && self.labels[j] == own)
+        (0..self.labels.len()).filter(move |&j| self.is_positive(j))
     }
 
     /// The places of the embeddings with other labels.
     pub(super) fn negatives(self) -> impl Iterator<Item = usize> + Clone + 'a {
-        let own = self.labels[self.index];
-        (0..self.labels.len()).filter(move |&j| self.labels[j] != own)
+        (0..self.labels.len()).filter(move |&j| self.is_negative(j))
+    }
+
+    /// Whether it is another embedding with the same label.
+    pub(super) fn is_positive(self, place: usize) -> bool {
+        place != self.index && !self.is_negative(place)
+    }
+
+    /// Whether the label there is another one.
+    pub(super) fn is_negative(self, place: usize) -> bool {
+        self.labels[place] != self.labels[self.index]
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::PairScore;
 use super::batch::{Anchor, AnchorLoss, EmbeddingObjective};
-use super::log_sum::e;
+use super::log_sum::log_sum_shares;
 use super::row_weights::RowLoss;
-use crate::math::{log_sum, sigmoid, softplus};
+use crate::math::{sigmoid, softplus};
 use crate::{Result, check};
 
 /// Circle loss: positives and negatives of an anchor, each pulled in proportion to its distance from the optimum.
@@ -107,17 +107,13 @@ impl AnchorLoss for Circle {
         if of.positives().next().is_none() || of.negatives().next().is_none() {
             return RowLoss::default();
         }
-        let pulled = log_sum(of.positives().map(|j| self.positive(of.scores[j]).0));
-        let pushed = log_sum(of.negatives().map(|j| self.negative(of.scores[j]).0));
+        let (positive, negative) = (|j: usize| self.positive(of.scores[j]), |j: usize| self.negative(of.scores[j]));
+        let n = slopes.len();
+        let pulled = log_sum_shares(n, |j| of.is_positive(j), |j| positive(j).0, |j, share| slopes[j] = share);
+        let pushed = log_sum_shares(n, |j| of.is_negative(j), |j| negative(j).0, |j, share| slopes[j] = share);
         let share = sigmoid::<f64, false>(pulled + pushed);
-        for j in of.positives() {
-            let (exponent, slope) = self.positive(of.scores[j]);
-            slopes[j] = -share * e(exponent - pulled) * slope;
-        }
-        for j in of.negatives() {
-            let (exponent, slope) = self.negative(of.scores[j]);
-            slopes[j] = share * e(exponent - pushed) * slope;
-        }
+        of.positives().for_each(|j| slopes[j] *= -share * positive(j).1);
+        of.negatives().for_each(|j| slopes[j] *= share * negative(j).1);
         RowLoss::one(softplus::<f64, false>(pulled + pushed))
     }
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, ArrayRef1};
 
-use super::log_sum::{e, log_one_plus_sum};
+use super::log_sum::{e, log_one_plus_sum_shares};
 use super::numbers;
 use crate::math::log_add_exp;
 use crate::{Real, Result, check, parallel};
@@ -89,12 +89,13 @@ impl Cosent {
         let order = parallel::ascending(gold);
         let above = beyond(order.iter().rev(), gold, |i| -self.scale * scores[i]);
         let below = beyond(order.iter(), gold, |i| self.scale * scores[i]);
-        let loss = log_one_plus_sum((0..scores.len()).map(|i| self.scale * scores[i] + above[i]));
-        let slope = |i: usize| {
-            let scaled = self.scale * scores[i];
-            self.scale * (e(scaled + above[i] - loss) - e(below[i] - scaled - loss))
-        };
-        Ok((loss, (0..scores.len()).map(slope).collect()))
+        let (n, mut slopes) = (scores.len(), vec![0.0; scores.len()]);
+        let z = |i: usize| self.scale * scores[i] + above[i];
+        let loss = log_one_plus_sum_shares(n, |_| true, z, |i, share| slopes[i] = share);
+        for (i, slope) in slopes.iter_mut().enumerate() {
+            *slope = self.scale * (*slope - e(below[i] - self.scale * scores[i] - loss));
+        }
+        Ok((loss, slopes))
     }
 }
 

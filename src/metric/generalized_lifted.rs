@@ -1,10 +1,9 @@
 //! Generalized lifted structure loss.
 
 use super::batch::{Anchor, AnchorLoss, EmbeddingObjective};
-use super::log_sum::e;
+use super::log_sum::log_sum_shares;
 use super::row_weights::RowLoss;
 use super::{Distance, PairScore};
-use crate::math::log_sum;
 use crate::{Result, check};
 
 /// Generalized lifted structure loss: all positives of an anchor together against all of its negatives.
@@ -72,14 +71,15 @@ impl AnchorLoss for GeneralizedLifted {
     fn anchor(&self, of: &Anchor<'_>, slopes: &mut [f64]) -> RowLoss {
         let pull = |p: usize| of.scores[p] - self.positive_margin;
         let push = |n: usize| self.negative_margin - of.scores[n];
-        let (pulled, pushed) = (log_sum(of.positives().map(pull)), log_sum(of.negatives().map(push)));
+        let n = slopes.len();
+        let pulled = log_sum_shares(n, |p| of.is_positive(p), pull, |p, share| slopes[p] = share);
+        let pushed = log_sum_shares(n, |n| of.is_negative(n), push, |n, share| slopes[n] = -share);
         let loss = pulled + pushed;
+        if loss <= 0.0 {
+            slopes.fill(0.0);
+        }
         if loss == f64::NEG_INFINITY {
             return RowLoss::default(); // no positive or no negative
-        }
-        if loss > 0.0 {
-            of.positives().for_each(|p| slopes[p] = e(pull(p) - pulled));
-            of.negatives().for_each(|n| slopes[n] = -e(push(n) - pushed));
         }
         RowLoss::one(loss.max(0.0))
     }

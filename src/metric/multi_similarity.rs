@@ -2,7 +2,7 @@
 
 use super::PairScore;
 use super::batch::{Anchor, AnchorLoss, EmbeddingObjective};
-use super::log_sum::{e, log_one_plus_sum};
+use super::log_sum::log_one_plus_sum_shares;
 use super::row_weights::RowLoss;
 use crate::{Result, check};
 
@@ -73,10 +73,9 @@ impl AnchorLoss for MultiSimilarity {
     fn anchor(&self, of: &Anchor<'_>, slopes: &mut [f64]) -> RowLoss {
         let positive = |j: usize| -self.alpha * (of.scores[j] - self.base);
         let negative = |j: usize| self.beta * (of.scores[j] - self.base);
-        let pulled = log_one_plus_sum(of.positives().map(positive));
-        let pushed = log_one_plus_sum(of.negatives().map(negative));
-        of.positives().for_each(|j| slopes[j] = -e(positive(j) - pulled));
-        of.negatives().for_each(|j| slopes[j] = e(negative(j) - pushed));
+        let n = slopes.len();
+        let pulled = log_one_plus_sum_shares(n, |j| of.is_positive(j), positive, |j, share| slopes[j] = -share);
+        let pushed = log_one_plus_sum_shares(n, |j| of.is_negative(j), negative, |j, share| slopes[j] = share);
         RowLoss::one(pulled / self.alpha + pushed / self.beta)
     }
 }

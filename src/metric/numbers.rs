@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1, ArrayView2, Arra
 use super::row_weights::RowWeights;
 use crate::error::Position;
 use crate::reduction::{to_finite, write_finite};
-use crate::{Error, Real, Result};
+use crate::{Error, Real, Result, check};
 
 /// Rows of at least one element, all of them finite. Rows of weight zero are never read: ones take their place.
 pub(super) fn read<T: Real>(
@@ -16,16 +16,13 @@ pub(super) fn read<T: Real>(
     if rows.ncols() == 0 {
         return Err(Error::Empty { argument });
     }
-    let is_wrong = |((i, _), x): &((usize, usize), &T)| !x.is_finite() && weights.of(*i) != 0.0;
-    match rows.indexed_iter().find(is_wrong) {
-        None => {
-            let read = |(i, k)| if weights.of(i) == 0.0 { 1.0 } else { rows[[i, k]].as_f64() };
-            Ok(Array2::from_shape_fn(rows.raw_dim(), read))
-        }
-        Some(((i, k), x)) => {
-            Err(Error::Value { argument, position: Position(vec![i, k]), value: x.as_f64(), allowed: "finite" })
-        }
+    let mut wide = Array2::ones(rows.raw_dim());
+    let read = rows.rows().into_iter().zip(wide.rows_mut()).enumerate();
+    for (i, (row, mut wide)) in read.filter(|(i, _)| weights.of(*i) != 0.0) {
+        check::finite_row(argument, &[i], row)?;
+        wide.zip_mut_with(&row, |wide, x| *wide = x.as_f64());
     }
+    Ok(wide)
 }
 
 /// Numbers, all of them finite; those of weight zero are never read, and 1 takes their place.
@@ -65,7 +62,8 @@ pub(super) fn write_into<T: Real>(
     gradient: &Array2<f64>,
     out: ArrayViewMut2<'_, T>,
 ) -> Result<()> {
-    write_finite(argument, gradient.iter().copied(), out)
+    let gradient = gradient.as_standard_layout();
+    write_finite(argument, gradient.as_slice().unwrap_or_default().iter().copied(), out)
 }
 
 /// [`write()`] of one number for each example.

@@ -75,7 +75,7 @@ impl Paired {
         let [x, y] = &frames;
         let rows = x.points.rows().into_iter().zip(y.points.rows());
         let squares = x.squares.iter().zip(&y.squares).map(|(x, y)| x + y);
-        let scores = rows.zip(squares).map(|((x, y), total)| score_of(score, x, y, dot(x, y), total).0).collect();
+        let scores = rows.zip(squares).map(|((x, y), total)| score_of(score, x, y, dot(x, y), total)).collect();
         Self { score, frames, scores }
     }
 

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayRef1, ArrayRef2};
 
 use super::PairScore;
 use super::class_margin::Batch;
-use super::log_sum::{e, log_one_plus_sum};
+use super::log_sum::log_one_plus_sum_shares;
 use super::numbers;
 use super::row_weights::{RowLoss, RowWeights};
 use super::walk::{ByRow, Found, Want, walk};
@@ -133,14 +133,12 @@ struct Proxies<'a> {
 impl ByRow for Proxies<'_> {
     fn row(&self, class: usize, scores: &[f64], slopes: &mut [f64]) -> RowLoss {
         let ProxyAnchor { alpha, margin } = *self.loss;
-        let is_own = |label: i64| usize::try_from(label) == Ok(class);
-        let of = |own: bool| (0..scores.len()).filter(move |&i| is_own(self.labels[i]) == own);
+        let is_own = |i: usize| usize::try_from(self.labels[i]) == Ok(class);
         let pull = |i: usize| -alpha * (scores[i] - margin);
         let push = |i: usize| alpha * (scores[i] + margin);
-        let (pulled, pushed) = (log_one_plus_sum(of(true).map(pull)), log_one_plus_sum(of(false).map(push)));
-        let [held, all] = self.counts;
-        of(true).for_each(|i| slopes[i] = -alpha / held * e(pull(i) - pulled));
-        of(false).for_each(|i| slopes[i] = alpha / all * e(push(i) - pushed));
+        let ([held, all], n) = (self.counts, scores.len());
+        let pulled = log_one_plus_sum_shares(n, is_own, pull, |i, share| slopes[i] = -alpha / held * share);
+        let pushed = log_one_plus_sum_shares(n, |i| !is_own(i), push, |i, share| slopes[i] = alpha / all * share);
         RowLoss::one(pulled / held + pushed / all)
     }
 }

@@ -107,6 +107,7 @@ pub(super) fn walk(
     for first in (0..left.len()).step_by(ROWS) {
         let count = ROWS.min(left.len() - first);
         let mut tile = Tile::new(score, [left, right], first, count);
+        tile.slopes = Array2::zeros(tile.scores.raw_dim());
         let losses = &mut found.losses[first..first + count];
         kernel.block(first, tile.scores.view(), tile.slopes.view_mut(), losses)?;
         if want == Want::Gradient {
@@ -129,7 +130,7 @@ pub(super) fn scores(score: PairScore, sides: [&Frame; 2]) -> Array2<f64> {
     all
 }
 
-/// Scores and slopes of some rows.
+/// Scores of some rows, and their slopes once there is a place for them.
 struct Tile<'a> {
     score: PairScore,
     sides: [&'a Frame; 2],
@@ -156,15 +157,16 @@ impl<'a> Tile<'a> {
                 }
             });
         }
-        let slopes = Array2::zeros(scores.raw_dim());
-        Self { score, sides, first, scores, slopes, near }
+        Self { score, sides, first, scores, slopes: Array2::zeros((0, 0)), near }
     }
 
     /// Multiplies the slopes of each row by what the row counts.
     fn weigh(&mut self, weights: &RowWeights) {
         for (i, mut row) in self.slopes.rows_mut().into_iter().enumerate() {
             let weight = weights.of(self.first + i);
-            row.mapv_inplace(|slope| mul_or_zero(weight, slope));
+            if weight != 1.0 {
+                row.mapv_inplace(|slope| mul_or_zero(weight, slope));
+            }
         }
     }
 
@@ -212,28 +214,36 @@ impl<'a> Tile<'a> {
 
 /// Turns the dot products of a point on the left into scores, and notes which points are near it.
 fn scores_of(score: PairScore, [left, right]: [&Frame; 2], row: usize, dots: &mut [f64], near: &mut Vec<usize>) {
-    for (j, dot) in dots.iter_mut().enumerate() {
-        let total = left.squares[row] + right.squares[j];
-        let (found, is_near) = score_of(score, left.points.row(row), right.points.row(j), *dot, total);
-        *dot = found;
-        if is_near {
+    let total = |square: f64| left.squares[row] + square;
+    for (j, (&dot, &square)) in dots.iter().zip(&right.squares).enumerate() {
+        if are_near(dot, total(square)) {
             near.push(j);
         }
     }
+    for (dot, &square) in dots.iter_mut().zip(&right.squares) {
+        *dot = score.of_product(*dot, square_of(*dot, total(square)));
+    }
+    let x = left.points.row(row);
+    near.iter().for_each(|&j| dots[j] = score.of_length(distance(x, right.points.row(j))));
 }
 
-/// The score of two points with this dot product and this sum of squares, and whether it is taken from their difference.
-pub(super) fn score_of(
-    score: PairScore,
-    x: ArrayView1<'_, f64>,
-    y: ArrayView1<'_, f64>,
-    dot: f64,
-    total: f64,
-) -> (f64, bool) {
-    let square = total - 2.0 * dot;
-    let is_near = score != PairScore::DotProduct && (square <= NEAR * total || total < TINY);
-    match is_near {
-        true => (score.of_length(length(x.iter().zip(y).map(|(x, y)| x - y))), true),
-        false => (score.of_product(dot, square), false),
+/// The square of a distance, from a dot product and the sum of the squares.
+fn square_of(dot: f64, total: f64) -> f64 {
+    total - 2.0 * dot
+}
+
+fn are_near(dot: f64, total: f64) -> bool {
+    square_of(dot, total) <= NEAR * total || total < TINY
+}
+
+fn distance(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
+    length(x.iter().zip(y).map(|(x, y)| x - y))
+}
+
+/// The score of two points with this dot product and this sum of squares.
+pub(super) fn score_of(score: PairScore, x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>, dot: f64, total: f64) -> f64 {
+    match score != PairScore::DotProduct && are_near(dot, total) {
+        true => score.of_length(distance(x, y)),
+        false => score.of_product(dot, square_of(dot, total)),
     }
 }

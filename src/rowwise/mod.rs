@@ -8,6 +8,7 @@ mod length;
 mod ragged;
 mod reader;
 mod rows;
+mod slices;
 
 pub(crate) use crate::simd::BLOCK;
 pub(crate) use jobs::RowJobs;
@@ -15,3 +16,4 @@ pub(crate) use length::RowLength;
 pub(crate) use ragged::{check_offsets, split, split_mut};
 pub(crate) use reader::{Compiled, RowReader, WideReader, improper_row};
 pub(crate) use rows::{Rows, RowsMut, copy, cut, for_each_block, improper, part};
+pub(crate) use slices::in_slices;

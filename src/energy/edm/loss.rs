@@ -4,6 +4,7 @@ use crate::energy::SampleLoss;
 use crate::energy::samples::{Fault, Form, columns};
 use crate::error::Position;
 use crate::likelihood::Domain;
+use crate::math::length;
 use crate::reduction::to_finite;
 use crate::{Result, check};
 
@@ -114,7 +115,7 @@ impl Edm {
     }
 
     fn root_weight(&self, sigma: f64) -> f64 {
-        (1.0 / sigma).hypot(1.0 / self.sigma_data)
+        length([1.0 / sigma, 1.0 / self.sigma_data].into_iter())
     }
 }
 

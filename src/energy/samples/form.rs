@@ -4,7 +4,11 @@ use crate::Real;
 use crate::math;
 use crate::pointwise::{Block, Pointwise, apply, evaluate};
 
-/// A sum over the numbers of one sample, and its slopes in the first one or two of the columns `a, b, ..`.
+/// The most coefficients that differ from sample to sample.
+pub(super) const COEFFICIENTS: usize = 3;
+
+/// A sum over the numbers of one sample, and its slopes in the first one or two of the columns `a, b, ..`. All samples of a
+/// call have the same form and the same `gain`, with other coefficients.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
     /// `gain / 2 · Σ (rate (c₀ a + c₁ b))²`.
@@ -27,14 +31,24 @@ pub struct Fault {
 }
 
 impl Form {
-    /// The terms of some numbers of the sample, and their slopes.
+    /// The coefficients of the sample, zeros behind the last.
+    pub(super) fn coefficients(&self) -> [f64; COEFFICIENTS] {
+        match *self {
+            Self::Square { coefficients: [c, d], rate, .. } => [c, d, rate],
+            Self::Regression { coefficients } => coefficients,
+            Self::Antithetic { path: [c, d], noise } => [c, d, noise],
+            Self::Norm | Self::SquaredProduct => [0.0; COEFFICIENTS],
+        }
+    }
+
+    /// The terms of some numbers, and their slopes. Behind the columns of the samples come those of their coefficients.
     pub(super) fn terms<T: Real>(&self, columns: &[&[T]], loss: &mut [T], slopes: &mut [&mut [T]], is_steep: bool) {
         let mut run = |block: &dyn Block<T>| evaluate(block, columns, loss, slopes, is_steep);
         match *self {
-            Self::Square { coefficients, rate, gain } => run(&Terms(Square { coefficients, rate, gain })),
+            Self::Square { gain, .. } => run(&Terms(Square { gain })),
             Self::Norm => run(&Terms(Norm)),
-            Self::Regression { coefficients } => run(&Terms(Regression { coefficients })),
-            Self::Antithetic { path, noise } => run(&Terms(Antithetic { path, noise })),
+            Self::Regression { .. } => run(&Terms(Regression)),
+            Self::Antithetic { .. } => run(&Terms(Antithetic)),
             Self::SquaredProduct => run(&Terms(Product)),
         }
     }
@@ -57,17 +71,14 @@ impl<T: Real, F: Pointwise<N, G>, const N: usize, const G: usize> Block<T> for T
 }
 
 struct Square {
-    coefficients: [f64; 2],
-    rate: f64,
     gain: f64,
 }
 
-impl Pointwise<2, 2> for Square {
+impl Pointwise<5, 2> for Square {
     /// The residual is scaled before it is squared, and one of 0 counts as 0 however large the scale.
     #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, [a, b]: [T; 2]) -> (T, [T; 2]) {
-        let [c, d] = [T::from_f64(self.coefficients[0]), T::from_f64(self.coefficients[1])];
-        let (rate, gain) = (T::from_f64(self.rate), T::from_f64(self.gain));
+    fn at<T: Real, const FMA: bool>(&self, [a, b, c, d, rate]: [T; 5]) -> (T, [T; 2]) {
+        let gain = T::from_f64(self.gain);
         let residual = c * a + d * b;
         let scaled = |r: T| if residual == T::zero() { T::zero() } else { r * rate };
         let z = scaled(residual);
@@ -85,31 +96,23 @@ impl Pointwise<1, 1> for Norm {
     }
 }
 
-struct Regression {
-    coefficients: [f64; 3],
-}
+struct Regression;
 
-impl Pointwise<4, 1> for Regression {
+impl Pointwise<7, 1> for Regression {
     #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, [a, x, y, z]: [T; 4]) -> (T, [T; 1]) {
-        let [c, d, e] = self.coefficients;
-        let [c, d, e] = [T::from_f64(c), T::from_f64(d), T::from_f64(e)];
+    fn at<T: Real, const FMA: bool>(&self, [a, x, y, z, c, d, e]: [T; 7]) -> (T, [T; 1]) {
         let target = math::mul_add::<T, FMA>(e, z, c * x + d * y);
         (a * (T::from_f64(0.5) * a - target), [a - target])
     }
 }
 
-struct Antithetic {
-    path: [f64; 2],
-    noise: f64,
-}
+struct Antithetic;
 
-impl Pointwise<5, 2> for Antithetic {
+impl Pointwise<8, 2> for Antithetic {
     /// The large noise of both halves meets as `noise · e · (a - b)`: what cancels is never formed.
     #[inline(always)]
-    fn at<T: Real, const FMA: bool>(&self, [a, b, x, y, e]: [T; 5]) -> (T, [T; 2]) {
-        let [c, d] = [T::from_f64(self.path[0]), T::from_f64(self.path[1])];
-        let (noise, half) = (T::from_f64(self.noise) * e, T::from_f64(0.5));
+    fn at<T: Real, const FMA: bool>(&self, [a, b, x, y, e, c, d, noise]: [T; 8]) -> (T, [T; 2]) {
+        let (noise, half) = (noise * e, T::from_f64(0.5));
         let target = c * x + d * y;
         let base = half * (a * (half * a - target) + b * (half * b - target));
         (base - half * noise * (a - b), [half * (a - target - noise), half * (b - target + noise)])

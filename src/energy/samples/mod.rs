@@ -5,6 +5,7 @@ mod form;
 mod loss;
 pub(super) mod pass;
 pub(super) mod request;
+mod scratch;
 
 pub use columns::Columns;
 pub(super) use columns::columns;

@@ -1,21 +1,16 @@
 //! One pass over the samples of a batch: a form for each, their sum, and slopes where they are asked for.
 
-use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMut2, ArrayViewMutD, CowArray, IxDyn};
+use ndarray::{ArrayViewMut1, CowArray, IxDyn};
 
 use super::form::{Fault, Form};
 use super::request::{Out, Request};
+use super::scratch::{SLOPES, Scratch};
 use crate::error::Position;
 use crate::pointwise::Domain;
 use crate::reduction::{self, BLOCK};
-use crate::rowwise::{RowJobs, RowsMut};
-use crate::simd::{self, Kernel, dispatch};
+use crate::rowwise::{RowJobs, RowsMut, in_slices};
+use crate::simd::{Kernel, dispatch};
 use crate::{Error, Real, Reduction, Result};
-
-/// The most arrays of samples that a loss has.
-const SAMPLES: usize = 5;
-
-/// The most arrays that a loss has slopes in.
-const SLOPES: usize = 2;
 
 /// The reduced loss, and `out` filled.
 pub(in crate::energy) fn run<T: Real>(request: &Request<'_, T>, mut out: Out<'_, '_, T>) -> Result<f64> {
@@ -23,7 +18,7 @@ pub(in crate::energy) fn run<T: Real>(request: &Request<'_, T>, mut out: Out<'_,
     let packed: Vec<_> = request.samples.1.iter().map(|array| array.as_standard_layout()).collect();
     let batch = Batch::new(request, &packed, count);
     let losses = match &mut out {
-        Out::Grad(places) => batch.in_slices(places.samples, |slopes| batch.losses(slopes))?,
+        Out::Grad(places) => in_slices(places.samples, |slopes| batch.losses(slopes))?,
         _ => batch.losses([const { None }; SLOPES])?,
     };
     match out {
@@ -40,12 +35,6 @@ struct Batch<'r, 'a, T> {
     rows: Vec<&'r [T]>,
     count: usize,
     width: usize,
-}
-
-/// What a thread works in.
-struct Scratch<T> {
-    loss: Vec<T>,
-    slopes: [Vec<T>; SLOPES],
 }
 
 impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
@@ -74,62 +63,92 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
     }
 
     /// The loss of each sample that counts, 0 for the others, and slopes of the reduced loss where they have a place.
-    fn losses(&self, slopes: [Option<RowsMut<'_, T>>; SLOPES]) -> Result<Vec<f64>> {
-        let is_steep = slopes.iter().any(Option::is_some);
+    fn losses(&self, slopes: [Option<&mut [T]>; SLOPES]) -> Result<Vec<f64>> {
         let mut losses = vec![0.0; self.count];
-        let jobs = RowJobs::new(self.count, (self.rows.len() + SLOPES) * self.width * size_of::<T>());
-        let block = || vec![T::zero(); BLOCK.min(self.width)];
-        let scratch = || Scratch { loss: block(), slopes: [block(), block()] };
-        jobs.each_row(&mut losses, slopes, scratch, |scratch, row, loss, mut slopes| {
-            if self.weight(row) == T::zero() {
-                slopes.iter_mut().flatten().for_each(|slope| slope.fill(T::zero()));
-                return Ok(());
-            }
-            let numbers = self.numbers(row)?;
-            let form = (self.request.form)(&numbers)
-                .map_err(|Fault { number, allowed }| self.wrong_number(number, row, numbers[number], allowed))?;
-            let sum = self.terms(row, &form, scratch, &mut slopes, is_steep)?;
-            let (value, pull) = form.finish(sum);
-            *loss = value + numbers[..self.request.added].iter().sum::<f64>();
-            let is_finite = scaled(&mut slopes, T::from_f64(pull * self.scale(row)));
-            if is_finite && T::from_f64(*loss).is_finite() { Ok(()) } else { Err(self.fault(row)) }
+        let group = (BLOCK / self.width.max(1)).max(1);
+        let width = (group * self.width).max(1);
+        let jobs = RowJobs::new(self.count.div_ceil(group), (self.rows.len() + SLOPES) * width * size_of::<T>());
+        let groups = losses.chunks_mut(jobs.per_job() * group);
+        let slopes = slopes.map(|slopes| slopes.map(|data| RowsMut::Packed { data, width }));
+        let scratch = || Scratch::new(BLOCK.min(width));
+        jobs.run(groups, slopes, scratch, |scratch, first, losses, slopes| {
+            let mut slopes = slopes.map(|rows| match rows {
+                Some(RowsMut::Packed { data, .. }) => data.chunks_mut(width),
+                _ => [].chunks_mut(width),
+            });
+            losses.chunks_mut(group).enumerate().try_for_each(|(i, losses)| {
+                self.group((first + i) * group, losses, slopes.each_mut().map(Iterator::next), scratch)
+            })
         })?;
         Ok(losses)
     }
 
-    /// The numbers of a sample, each in its domain.
-    fn numbers(&self, row: usize) -> Result<Vec<f64>> {
-        let number = |(at, (column, (_, domain))): (usize, (&ArrayView1<'_, T>, &(&'static str, Domain)))| {
-            let number = column[row];
-            match domain.contains(number) {
-                true => Ok(number.as_f64()),
-                false => Err(self.wrong_number(at, row, number.as_f64(), domain.words())),
+    /// [`Batch::losses`] of neighboring samples that make up one block together, or of one that makes up several.
+    fn group(
+        &self,
+        first: usize,
+        losses: &mut [f64],
+        mut slopes: [Option<&mut [T]>; SLOPES],
+        scratch: &mut Scratch<T>,
+    ) -> Result<()> {
+        let (form, count, wrong) = self.forms(first, losses, scratch);
+        let (width, start) = (self.width, first * self.width);
+        let whole =
+            form.map_or(0.0, |form| scratch.terms(&form, &self.rows, start..start + count * width, &mut slopes));
+        for (i, loss) in losses[..count].iter_mut().enumerate() {
+            let (row, at) = (first + i, i * width..(i + 1) * width);
+            let slopes = slopes.iter_mut().flatten().map(|slopes| &mut slopes[at.clone()]);
+            let Some(form) = form.filter(|_| self.weight(row) != T::zero()) else {
+                slopes.for_each(|slopes| slopes.fill(T::zero()));
+                continue;
+            };
+            let sum = if width > BLOCK { whole } else { scratch.sum(at.clone()) };
+            let (value, pull) = form.finish(sum);
+            *loss += value;
+            let (mut is_finite, factor) = (T::from_f64(*loss).is_finite(), T::from_f64(pull * self.scale(row)));
+            slopes.for_each(|values| is_finite &= dispatch(Scaled { values, factor }));
+            if !is_finite {
+                return Err(self.fault(row));
             }
-        };
-        self.request.numbers.1.iter().zip(self.request.numbers.0).enumerate().map(number).collect()
+        }
+        wrong
     }
 
-    /// The sum of the terms of a sample; their slopes are written as they are.
-    fn terms(
-        &self,
-        row: usize,
-        form: &Form,
-        scratch: &mut Scratch<T>,
-        slopes: &mut [Option<&mut [T]>; SLOPES],
-        is_steep: bool,
-    ) -> Result<f64> {
-        let start = row * self.width;
-        reduction::pairwise_by(0..self.width.div_ceil(BLOCK), &mut |block| {
-            let at = block * BLOCK..self.width.min((block + 1) * BLOCK);
-            let mut columns: [&[T]; SAMPLES] = [&[]; SAMPLES];
-            columns.iter_mut().zip(&self.rows).for_each(|(to, rows)| *to = &rows[start..][at.clone()]);
-            let loss = &mut scratch.loss[..at.len()];
-            let mut parts = scratch.slopes.each_mut().map(|slope| &mut slope[..at.len()]);
-            form.terms(&columns[..self.rows.len()], loss, &mut parts, is_steep);
-            let written = slopes.iter_mut().zip(&parts);
-            written.for_each(|(to, part)| to.iter_mut().for_each(|to| to[at.clone()].copy_from_slice(part)));
-            Ok(simd::sum(loss).as_f64())
-        })
+    /// Writes the coefficients of neighboring samples to their columns, up to the first with a number that is wrong: the
+    /// form of those that count, where there are any, how many samples there are, and what is wrong with the next.
+    /// Numbers that are added to losses are put there.
+    fn forms(&self, first: usize, losses: &mut [f64], scratch: &mut Scratch<T>) -> (Option<Form>, usize, Result<()>) {
+        let (mut form, width) = (None, BLOCK.min(self.width));
+        for (i, loss) in losses.iter_mut().enumerate() {
+            if self.weight(first + i) == T::zero() {
+                continue;
+            }
+            match self.form(first + i, &mut scratch.numbers) {
+                Err(error) => return (form, i, Err(error)),
+                Ok(found) => {
+                    *loss = scratch.numbers[..self.request.added].iter().sum();
+                    for (column, number) in scratch.coefficients.iter_mut().zip(found.coefficients()) {
+                        column[i * width..][..width].fill(T::from_f64(number));
+                    }
+                    form = Some(found);
+                }
+            }
+        }
+        (form, losses.len(), Ok(()))
+    }
+
+    /// The form of a sample, whose numbers must be in their domains.
+    fn form(&self, row: usize, numbers: &mut Vec<f64>) -> Result<Form> {
+        numbers.clear();
+        for (at, (column, (_, domain))) in self.request.numbers.1.iter().zip(self.request.numbers.0).enumerate() {
+            let number = column[row];
+            numbers.push(number.as_f64());
+            if !domain.contains(number) {
+                return Err(self.wrong_number(at, row, number.as_f64(), domain.words()));
+            }
+        }
+        (self.request.form)(numbers)
+            .map_err(|Fault { number, allowed }| self.wrong_number(number, row, numbers[number], allowed))
     }
 
     /// What is wrong with a sample whose loss or slopes are not finite.
@@ -152,49 +171,16 @@ impl<'r, 'a, T: Real> Batch<'r, 'a, T> {
 
     /// The reduced loss.
     fn total(&self, losses: &[f64]) -> Result<f64> {
-        let shares: Vec<f64> = match self.request.reduction {
-            Reduction::Weighted(weights) => losses.iter().zip(weights).map(|(loss, w)| loss * w.as_f64()).collect(),
-            _ => losses.to_vec(),
+        let sum = match self.request.reduction {
+            Reduction::Weighted(w) => reduction::pairwise_of(losses.iter().zip(w).map(|(loss, w)| loss * w.as_f64())),
+            _ => reduction::pairwise(losses),
         };
-        let sum = reduction::pairwise(&shares);
         let total = if matches!(self.request.reduction, Reduction::Mean) { sum / self.count as f64 } else { sum };
         reduction::finite_total(total, || true, self.request.samples.0[0])
-    }
-
-    /// Lets `write` write to rows of arrays of any layout, by way of a copy where they do not lie one after the other.
-    fn in_slices<R>(
-        &self,
-        arrays: &mut [ArrayViewMutD<'_, T>],
-        write: impl FnOnce([Option<RowsMut<'_, T>>; SLOPES]) -> Result<R>,
-    ) -> Result<R> {
-        let copy_for = |array: &ArrayViewMutD<'_, T>| match array.is_standard_layout() {
-            true => vec![],
-            false => vec![T::zero(); array.len()],
-        };
-        let mut copies: Vec<Vec<T>> = arrays.iter().map(copy_for).collect();
-        let mut rows = [const { None }; SLOPES];
-        let shape = [self.count, self.width];
-        let mut views: Vec<ArrayViewMut2<'_, T>> = Vec::with_capacity(SLOPES);
-        for (array, copy) in arrays.iter_mut().zip(&mut copies) {
-            let slice = array.as_slice_mut().unwrap_or(copy);
-            views.extend(ArrayViewMut2::from_shape(shape, slice));
-        }
-        for (to, view) in rows.iter_mut().zip(&mut views) {
-            *to = Some(RowsMut::new("out", view, &shape)?);
-        }
-        let result = write(rows)?;
-        for (array, copy) in arrays.iter_mut().zip(&copies) {
-            array.iter_mut().zip(copy).for_each(|(to, &x)| *to = x);
-        }
-        Ok(result)
     }
 }
 
 /// Multiplies the slopes of a sample; says whether all are finite.
-fn scaled<T: Real>(slopes: &mut [Option<&mut [T]>; SLOPES], factor: T) -> bool {
-    slopes.iter_mut().flatten().all(|values| dispatch(Scaled { values, factor }))
-}
-
 struct Scaled<'a, T> {
     values: &'a mut [T],
     factor: T,
@@ -216,7 +202,7 @@ impl<T: Real> Kernel for Scaled<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array1, Array2, Array3, ShapeBuilder, array};
+    use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayRef2, ShapeBuilder, array, s};
 
     use crate::energy::{Edm, EdmArguments, RecoveryArguments, RecoveryEnergy, RecoveryGradient, SampleLoss};
     use crate::testing::{close, generator};
@@ -243,6 +229,53 @@ mod tests {
         assert_eq!(parts.count, 3.0);
         close(parts.mean().unwrap(), value, 1e-15);
         assert_eq!(SumCount::default().merge(parts), parts);
+    }
+
+    /// So many samples of three numbers, in several blocks, and their noise levels.
+    fn short_samples(count: usize) -> EdmArguments<Array2<f64>, Array1<f64>> {
+        let mut next = generator(11);
+        let mut random = |_| 2.0 * next() - 1.0;
+        EdmArguments {
+            denoised: Array2::from_shape_fn((count, 3), &mut random),
+            clean: Array2::from_shape_fn((count, 3), &mut random),
+            sigma: Array1::from_shape_fn(count, |i| 0.1 + (i % 7) as f64),
+        }
+    }
+
+    fn views(of: &EdmArguments<Array2<f64>, Array1<f64>>) -> EdmArguments<&ArrayRef2<f64>, &ArrayRef1<f64>> {
+        EdmArguments { denoised: &of.denoised, clean: &of.clean, sigma: &of.sigma }
+    }
+
+    #[test]
+    fn short_samples_of_one_block_are_as_each_by_itself() {
+        let mut all = short_samples(700);
+        all.clean.row_mut(341).fill(f64::NAN);
+        all.sigma[342] = -1.0;
+        let weights = Array1::from_shape_fn(700, |i| if i == 341 || i == 342 { 0.0 } else { 1.0 + (i % 3) as f64 });
+        let edm = Edm::default();
+        let (value, gradient) = edm.grad(views(&all), Reduction::Weighted(&weights)).unwrap();
+        let mut sum = 0.0;
+        for i in 0..700 {
+            let (row, number) = (s![i..i + 1, ..], s![i..i + 1]);
+            let (denoised, clean) = (all.denoised.slice(row), all.clean.slice(row));
+            let (sigma, weight) = (all.sigma.slice(number), weights.slice(number));
+            let own = EdmArguments { denoised: &*denoised, clean: &*clean, sigma: &*sigma };
+            let (value, slopes) = edm.grad(own, Reduction::Weighted(&weight)).unwrap();
+            assert_eq!(gradient.row(i), slopes.row(0), "{i}");
+            sum += value;
+        }
+        close(value, sum, 1e-14);
+    }
+
+    #[test]
+    fn of_samples_in_one_block_the_first_that_is_wrong_is_named() {
+        let message = |bad_clean: usize, bad_sigma: usize| {
+            let mut all = short_samples(100);
+            (all.clean[[bad_clean, 1]], all.sigma[bad_sigma]) = (f64::NAN, -1.0);
+            Edm::default().value(views(&all), Reduction::Sum).unwrap_err().to_string()
+        };
+        assert_eq!(message(5, 9), "`clean`[5, 1] is NaN, allowed is finite");
+        assert_eq!(message(9, 5), "`sigma`[5] is -1, allowed is finite and > 0");
     }
 
     #[test]

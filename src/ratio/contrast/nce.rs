@@ -1,11 +1,11 @@
 //! Noise-contrastive estimation (NCE), binary.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayRef, Axis, Dimension};
 
 use super::bundle::{ContrastArray, ContrastView, check_shapes};
 use crate::error::Position;
 use crate::likelihood::{Density, Domain};
-use crate::reduction::{pairwise, to_real, total_of};
+use crate::reduction::{pairwise_of, to_real, total_of};
 use crate::{Error, Real, Reduction, Result, check, math};
 
 /// Noise-contrastive estimation (NCE): a model without normalizer learns to tell each example from `k` samples of noise.
@@ -140,15 +140,14 @@ pub(in crate::ratio) fn run<T: Real>(
     let (scores, log_noise) = (&batch.scores, &batch.log_noise);
     let data = (Positive { shift }, [&*scores.positive, &*log_noise.positive]);
     let noise = (Negative { shift }, [&*scores.negatives, &*log_noise.negatives]);
-    let column = factors(reduction, scores.positive.len());
-    let wide = column.as_ref().and_then(|column| column.broadcast(scores.negatives.raw_dim()));
-    let of_noise = wide.as_ref().map_or(Reduction::Sum, |wide| Reduction::Weighted(wide));
+    let factors = factors(reduction, scores.negatives.dim());
+    let of_noise = factors.as_ref().map_or(Reduction::Sum, |factors| Reduction::Weighted(factors));
     let Some(NceGradient { scores: slopes, log_normalizer }) = out else {
         return joined(data.0.value(data.1, reduction)?, noise.0.value(noise.1, of_noise)?);
     };
     let positive = data.0.grad_into(data.1, reduction, &mut *slopes.positive)?;
     let negative = noise.0.grad_into(noise.1, of_noise, &mut *slopes.negatives)?;
-    let pull = total(slopes.positive.iter()) + total(slopes.negatives.iter());
+    let pull = total(&slopes.positive) + total(&slopes.negatives);
     *log_normalizer = to_real(-pull, "log_normalizer", Position::default())?;
     joined(positive, negative)
 }
@@ -160,7 +159,7 @@ pub(in crate::ratio) fn each<T: Real>(nce: &Nce, batch: &NceBatch<'_, T>) -> Res
     let mut each = Positive { shift }.each([&*scores.positive, &*log_noise.positive])?;
     let negatives = Negative { shift }.each([&*scores.negatives, &*log_noise.negatives])?;
     for (at, (loss, negatives)) in each.iter_mut().zip(negatives.rows()).enumerate() {
-        let whole = loss.as_f64() + total(negatives.iter());
+        let whole = loss.as_f64() + total(&negatives);
         let is_of_finite = loss.is_finite() && negatives.iter().all(|x| x.is_finite());
         *loss = T::from_f64(whole);
         if loss.is_infinite() && is_of_finite {
@@ -170,18 +169,17 @@ pub(in crate::ratio) fn each<T: Real>(nce: &Nce, batch: &NceBatch<'_, T>) -> Res
     Ok(each)
 }
 
-/// What the losses of each example are multiplied by, `[B, 1]`; nothing for a sum.
-fn factors<T: Real>(reduction: Reduction<'_, T>, n: usize) -> Option<Array2<T>> {
-    let column = match reduction {
-        Reduction::Sum => return None,
-        Reduction::Mean => Array1::from_elem(n, T::from_f64(1.0 / n as f64)),
-        Reduction::Weighted(weights) => weights.to_owned(),
-    };
-    Some(column.insert_axis(Axis(1)))
+/// What the loss of each negative is multiplied by, `[B, k]`; nothing for a sum.
+fn factors<T: Real>(reduction: Reduction<'_, T>, shape: (usize, usize)) -> Option<Array2<T>> {
+    match reduction {
+        Reduction::Sum => None,
+        Reduction::Mean => Some(Array2::from_elem(shape, T::from_f64(1.0 / shape.0 as f64))),
+        Reduction::Weighted(weights) => Some(weights.view().insert_axis(Axis(1)).broadcast(shape)?.to_owned()),
+    }
 }
 
-fn total<'a, T: Real>(values: impl Iterator<Item = &'a T>) -> f64 {
-    pairwise(&values.map(|x| x.as_f64()).collect::<Vec<_>>())
+fn total<T: Real, D: Dimension>(values: &ArrayRef<T, D>) -> f64 {
+    pairwise_of(values.iter().map(|x| x.as_f64()))
 }
 
 /// The losses of data and noise together.

@@ -1,10 +1,10 @@
 //! Relativistic average discriminators: each side against the mean of the other.
 
-use ndarray::{Array1, ArrayView1, ArrayViewMut1, Zip};
+use ndarray::{Array1, ArrayRef1, ArrayView1, ArrayViewMut1};
 
 use crate::ratio::{RatioLoss, RatioObjective, RatioOut, Samples, pass};
-use crate::reduction::pairwise;
-use crate::{Error, Real, Reduction, Result, SumCount};
+use crate::reduction::pairwise_of;
+use crate::{Error, Real, Reduction, Result, SumCount, rowwise};
 
 /// Relativistic average discriminator (RaGAN): any loss of a critic, of how far its output on a sample lies above its mean
 /// over the samples of the other side.
@@ -131,7 +131,7 @@ fn reborrow<'s, T>(out: &'s mut RatioOut<'_, T>) -> RatioOut<'s, T> {
 
 /// The sum of the slopes of a side.
 fn total<T: Real>(slopes: &ArrayViewMut1<'_, T>) -> f64 {
-    pairwise(&slopes.iter().map(|slope| slope.as_f64()).collect::<Vec<_>>())
+    pairwise_of(slopes.iter().map(|slope| slope.as_f64()))
 }
 
 /// The share of each output in the mean of its side, and the mean.
@@ -143,43 +143,55 @@ struct Shares {
 
 impl Shares {
     fn new<T: Real>(name: &'static str, outputs: ArrayView1<'_, T>, reduction: Reduction<'_, T>) -> Result<Self> {
-        let weights: Vec<f64> = match reduction {
-            Reduction::Weighted(weights) => weights.iter().map(|weight| weight.as_f64()).collect(),
-            _ => vec![1.0; outputs.len()],
+        let shares = match reduction {
+            Reduction::Weighted(weights) => proportions(weights),
+            _ => vec![1.0 / outputs.len() as f64; outputs.len()],
         };
-        let largest = weights.iter().fold(0.0, |max: f64, &weight| max.max(weight));
-        if largest == 0.0 {
+        if shares.is_empty() {
             return Err(Error::NothingToAverage { argument: name });
         }
-        let total = pairwise(&weights.iter().map(|weight| weight / largest).collect::<Vec<_>>());
-        let shares: Vec<f64> = weights.iter().map(|weight| weight / largest / total).collect();
-        let mut parts = Vec::with_capacity(shares.len());
-        for (at, (&share, output)) in shares.iter().zip(outputs).enumerate() {
-            if share != 0.0 && !output.is_finite() {
-                let value = output.as_f64();
-                return Err(Error::Value { argument: name, position: at.into(), value, allowed: "finite" });
+        let part = |(&share, output): (&f64, &T)| if share == 0.0 { 0.0 } else { share * output.as_f64() };
+        let mean = pairwise_of(shares.iter().zip(&outputs).map(part));
+        let is_wrong = |(share, output): (&f64, &T)| *share != 0.0 && !output.is_finite();
+        match if mean.is_finite() { None } else { shares.iter().zip(&outputs).position(is_wrong) } {
+            None => Ok(Self { shares, mean }),
+            Some(at) => {
+                let value = outputs[at].as_f64();
+                Err(Error::Value { argument: name, position: at.into(), value, allowed: "finite" })
             }
-            parts.push(if share == 0.0 { 0.0 } else { share * output.as_f64() });
         }
-        Ok(Self { shares, mean: pairwise(&parts) })
     }
 
     /// How far each output lies above a mean of the other side.
     fn above<T: Real>(&self, name: &'static str, outputs: ArrayView1<'_, T>, mean: f64) -> Result<Array1<T>> {
-        let counted = |(&share, &output): (&f64, &T)| if share == 0.0 { 0.0 } else { output.as_f64() - mean };
-        let above: Array1<T> =
-            self.shares.iter().zip(outputs.iter()).map(|place| T::from_f64(counted(place))).collect();
+        let mut above = vec![T::zero(); outputs.len()];
+        rowwise::copy(outputs, &mut above);
+        for (x, &share) in above.iter_mut().zip(&self.shares) {
+            *x = if share == 0.0 { T::zero() } else { T::from_f64(x.as_f64() - mean) };
+        }
         match above.iter().position(|x| !x.is_finite()) {
             Some(at) => Err(Error::overflow::<T>(name, at)),
-            None => Ok(above),
+            None => Ok(above.into()),
         }
     }
 
     /// What the mean of this side adds to its slopes, where the slopes of the other side sum to `pull`.
     fn subtract<T: Real>(&self, pull: f64, slopes: &mut ArrayViewMut1<'_, T>) {
-        let shares = ArrayView1::from(&self.shares);
-        Zip::from(slopes).and(shares).for_each(|slope, share| *slope = T::from_f64(slope.as_f64() - share * pull));
+        for (slope, share) in slopes.iter_mut().zip(&self.shares) {
+            *slope = T::from_f64(slope.as_f64() - share * pull);
+        }
     }
+}
+
+/// Weights over their sum; nothing where all are 0.
+fn proportions<T: Real>(weights: &ArrayRef1<T>) -> Vec<f64> {
+    let largest = weights.iter().fold(0.0, |max: f64, weight| max.max(weight.as_f64()));
+    if largest == 0.0 {
+        return vec![];
+    }
+    let relative = || weights.iter().map(|weight| weight.as_f64() / largest);
+    let total = pairwise_of(relative());
+    relative().map(|weight| weight / total).collect()
 }
 
 #[cfg(test)]
