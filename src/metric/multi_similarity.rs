@@ -45,7 +45,7 @@ use crate::{Result, check};
 pub struct MultiSimilarity {
     /// Sharpness over positives, `> 0`. Default 2 (paper, pytorch-metric-learning).
     pub alpha: f64,
-    /// Sharpness over negatives, `> 0`. Default 50.
+    /// Sharpness over negatives, `> 0`. Default 50 (the same).
     pub beta: f64,
     /// Cosine that both sides are measured from, finite. Default 0.5 (pytorch-metric-learning; 1 in the paper's text).
     pub base: f64,

@@ -106,14 +106,14 @@ pub(super) fn walk(
         Found { losses: vec![RowLoss::default(); left.len()], left: gradient(left), right: gradient(right) };
     for first in (0..left.len()).step_by(ROWS) {
         let count = ROWS.min(left.len() - first);
-        let mut tile = Tile::new(score, [left, right], first, count);
-        tile.slopes = Array2::zeros(tile.scores.raw_dim());
+        let tile = Tile::new(score, [left, right], first, count);
+        let mut slopes = Array2::zeros(tile.scores.raw_dim());
         let losses = &mut found.losses[first..first + count];
-        kernel.block(first, tile.scores.view(), tile.slopes.view_mut(), losses)?;
+        kernel.block(first, tile.scores.view(), slopes.view_mut(), losses)?;
         if want == Want::Gradient {
-            tile.weigh(weights);
-            tile.pull_near(&mut found);
-            tile.pull_far(&mut found);
+            weigh(first, &mut slopes, weights);
+            tile.pull_near(&mut slopes, &mut found);
+            tile.pull_far(slopes, &mut found);
         }
     }
     Ok(found)
@@ -130,13 +130,22 @@ pub(super) fn scores(score: PairScore, sides: [&Frame; 2]) -> Array2<f64> {
     all
 }
 
-/// Scores of some rows, and their slopes once there is a place for them.
+/// Multiplies the slopes of each row from `first` on by what the row counts.
+fn weigh(first: usize, slopes: &mut Array2<f64>, weights: &RowWeights) {
+    for (i, mut row) in slopes.rows_mut().into_iter().enumerate() {
+        let weight = weights.of(first + i);
+        if weight != 1.0 {
+            row.mapv_inplace(|slope| mul_or_zero(weight, slope));
+        }
+    }
+}
+
+/// Scores of some rows.
 struct Tile<'a> {
     score: PairScore,
     sides: [&'a Frame; 2],
     first: usize,
     scores: Array2<f64>,
-    slopes: Array2<f64>,
     /// The points on the right that are near each on the left.
     near: Vec<Vec<usize>>,
 }
@@ -157,25 +166,15 @@ impl<'a> Tile<'a> {
                 }
             });
         }
-        Self { score, sides, first, scores, slopes: Array2::zeros((0, 0)), near }
-    }
-
-    /// Multiplies the slopes of each row by what the row counts.
-    fn weigh(&mut self, weights: &RowWeights) {
-        for (i, mut row) in self.slopes.rows_mut().into_iter().enumerate() {
-            let weight = weights.of(self.first + i);
-            if weight != 1.0 {
-                row.mapv_inplace(|slope| mul_or_zero(weight, slope));
-            }
-        }
+        Self { score, sides, first, scores, near }
     }
 
     /// Adds the gradient of near pairs by their differences, and takes their slopes away.
-    fn pull_near(&mut self, found: &mut Found) {
+    fn pull_near(&self, slopes: &mut Array2<f64>, found: &mut Found) {
         let [left, right] = self.sides;
         for (i, near) in self.near.iter().enumerate() {
             for &j in near {
-                let (slope, score) = (std::mem::take(&mut self.slopes[[i, j]]), self.scores[[i, j]]);
+                let (slope, score) = (std::mem::take(&mut slopes[[i, j]]), self.scores[[i, j]]);
                 if slope == 0.0 {
                     continue;
                 }
@@ -190,11 +189,11 @@ impl<'a> Tile<'a> {
     }
 
     /// Adds the gradient of all other pairs by products of matrices.
-    fn pull_far(&mut self, found: &mut Found) {
+    fn pull_far(&self, mut slopes: Array2<f64>, found: &mut Found) {
         let ([left, right], score) = (self.sides, self.score);
-        let rows = self.first..self.first + self.slopes.nrows();
-        self.slopes.zip_mut_with(&self.scores, |slope, &at| *slope = score.pull(*slope, at));
-        let pulls = &self.slopes;
+        let rows = self.first..self.first + slopes.nrows();
+        slopes.zip_mut_with(&self.scores, |slope, &at| *slope = score.pull(*slope, at));
+        let pulls = slopes;
         let own = left.points.slice(s![rows.clone(), ..]);
         let mut out = found.left.slice_mut(s![rows, ..]);
         product(1.0, pulls.view(), right.points.view(), 1.0, out.view_mut());

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{close, cosines, rows};
+use super::{are_slopes, close, cosines, is_slope, rows};
 use crate::Reduction;
 use crate::contrastive::*;
 
@@ -21,19 +21,8 @@ fn questions_of_pairs_are_the_plain_formula() {
     };
     let (found, slopes) = loss.grad(EmbeddingBatch::new(&a, &b), Reduction::Mean).unwrap();
     assert_eq!(found, value(loss, &a, &b));
-    let step = 1e-6;
-    for (side, slopes) in [&slopes.first, &slopes.second].into_iter().enumerate() {
-        for (at, &slope) in slopes.indexed_iter() {
-            let moved = |by: f64| {
-                let (mut a, mut b) = (a.clone(), b.clone());
-                [&mut a, &mut b][side][at] += by;
-                value(loss, &a, &b)
-            };
-            close(slope, (moved(step) - moved(-step)) / (2.0 * step), 2e-8, "slope");
-        }
-    }
-    let moved = |by: f64| value(SigLip { scale: 3.0 + by, ..loss }, &a, &b);
-    close(slopes.scale, (moved(step) - moved(-step)) / (2.0 * step), 2e-8, "scale");
-    let moved = |by: f64| value(SigLip { bias: -0.7 + by, ..loss }, &a, &b);
-    close(slopes.bias, (moved(step) - moved(-step)) / (2.0 * step), 2e-8, "bias");
+    are_slopes(&a, &slopes.first, |a| value(loss, a, &b), "first");
+    are_slopes(&b, &slopes.second, |b| value(loss, &a, b), "second");
+    is_slope(slopes.scale, |by| value(SigLip { scale: 3.0 + by, ..loss }, &a, &b), "scale");
+    is_slope(slopes.bias, |by| value(SigLip { bias: -0.7 + by, ..loss }, &a, &b), "bias");
 }

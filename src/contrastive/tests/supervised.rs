@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, array};
 
-use super::{close, cosines, log_sum, rows};
+use super::{are_slopes, close, cosines, is_slope, log_sum, rows};
 use crate::Reduction;
 use crate::contrastive::*;
 
@@ -21,20 +21,10 @@ fn classes_of_positives_are_the_plain_formula() {
     }
     let (mean, slopes, temperature) = loss.grad(&z, &labels, Reduction::Mean).unwrap();
     close(mean, each.sum() / 7.0, 1e-14, "mean of those that have a positive");
-    let step = 1e-6;
-    for (at, &slope) in slopes.indexed_iter() {
-        let moved = |by: f64| {
-            let mut z = z.clone();
-            z[at] += by;
-            loss.value(&z, &labels, Reduction::Mean).unwrap()
-        };
-        close(slope, (moved(step) - moved(-step)) / (2.0 * step), 2e-8, "slope");
-    }
-    let moved = |by: f64| {
-        let temperature = 0.4 + by;
-        SupervisedContrastive { temperature, ..loss }.value(&z, &labels, Reduction::Mean).unwrap()
-    };
-    close(temperature, (moved(step) - moved(-step)) / (2.0 * step), 2e-8, "temperature");
+    let value = |loss: SupervisedContrastive, z: &Array2<f64>| loss.value(z, &labels, Reduction::Mean).unwrap();
+    are_slopes(&z, &slopes, |z| value(loss, z), "slope");
+    let moved = |by: f64| value(SupervisedContrastive { temperature: 0.4 + by, ..loss }, &z);
+    is_slope(temperature, moved, "temperature");
     let alone = loss.value(&z, &Array1::from_iter(0..8), Reduction::Mean).unwrap_err();
     assert_eq!(alone.to_string(), "`labels` holds nothing to average over");
 }
