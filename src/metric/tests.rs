@@ -1,6 +1,6 @@
 //! Extreme numbers, kinks, bad input, and memory that does not grow with the square.
 
-use ndarray::{Array1, Array2, array, s};
+use ndarray::{Array1, Array2, Axis, array, s};
 
 use super::*;
 use crate::testing::{close, generator};
@@ -57,6 +57,14 @@ fn gradients_of_batches_are_the_slopes_of_their_values() {
         let shape = TripletShape::Soft;
         check(&|x| BatchAllTriplet { margin: 0.1, distance, shape }.grad(x, &labels(), Reduction::Sum).unwrap());
     }
+}
+
+#[test]
+fn the_gradient_of_cosent_is_the_slope_of_its_value() {
+    let (x, gold) = (points(7, 1, 8), array![0.2, 0.9, 0.2, 0.5, 0.0, 1.0, 0.5]); // some equal
+    let loss = Cosent { scale: 3.0 };
+    let (_, slopes) = loss.grad(&x.column(0), &gold).unwrap();
+    agrees(&x, &slopes.insert_axis(Axis(1)), |x| loss.value(&x.column(0), &gold).unwrap());
 }
 
 #[test]

@@ -246,6 +246,10 @@ mod tests {
         let apart = "allowed is log-ratios of which some on each side are below some on the other";
         assert_eq!(of(&[2.0, 3.0], &[1.0, 2.0]), format!("`real`[0] is 2, {apart}"));
         assert_eq!(of(&[1.0, 1.0], &[1.0]), format!("`real`[0] is 1, {apart}"));
+        let bulk = [0.1, 0.2, 0.3, 0.4, 0.5]; // in units of which the largest numbers do not fit
+        let far = [0.0, 0.25, 0.35, 1.7e308, 0.45];
+        assert_eq!(of(&bulk, &far), "the result at `fake`[3] overflows f64");
+        assert_eq!(of(&far, &bulk), "the result at `real`[3] overflows f64");
     }
 
     #[test]
